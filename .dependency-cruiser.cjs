@@ -1,0 +1,42 @@
+/** The import rules of docs/architecture.md: each room names what it may import. */
+const rooms = {
+  core: [],
+  mcmc: ["core"],
+  kvcache: ["core"],
+  engine: ["core", "kvcache"],
+  decoder: ["core", "mcmc"],
+  server: ["core"],
+};
+/** Seams a room may import although the room behind them is closed to it. */
+const seams = {
+  decoder: ["src/engine/engine.ts"],
+  server: ["src/decoder/generator.ts"],
+};
+
+const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
+  name: `${room}-imports-only-${allowed.join("-") || "itself"}`,
+  severity: "error",
+  from: { path: `^src/${room}/` },
+  to: {
+    path: "^src/",
+    pathNot: [`^src/(${[room, ...allowed].join("|")})/`, ...(seams[room] ?? []).map((seam) => `^${seam}$`)],
+  },
+}));
+
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "core-is-dependency-free", severity: "error", from: { path: "^src/(core|mcmc)/" }, to: { path: "^(node_modules|node:)|^(fs|os|path|crypto|worker_threads)$", dependencyTypes: ["npm", "core", "npm-dev"] } },
+    { name: "kvcache-npm", severity: "error", from: { path: "^src/kvcache/" }, to: { dependencyTypes: ["npm", "core", "npm-dev"], pathNot: "lru-cache" } },
+    { name: "src-is-closed", severity: "error", from: { path: "^src/" }, to: { path: "^(lab|bench|test|scripts)/" } },
+    { name: "src-has-no-dev-dependencies", severity: "error", from: { path: "^src/" }, to: { dependencyTypes: ["npm-dev"] } },
+    { name: "lab-imports-core-and-engine", severity: "error", from: { path: "^lab/" }, to: { path: "^src/", pathNot: "^src/(core|engine|kvcache|decoder|commands)/" } },
+    ...roomRules,
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default", "types"] },
+  },
+};
