@@ -1,0 +1,50 @@
+/** Why a request failed, in the server's own words; HTTP statuses are the server's business. */
+export const errorCodes = [
+  "invalid_request",
+  "unsupported",
+  "context_length_exceeded",
+  "invalid_api_key",
+  "model_not_found",
+  "overloaded",
+  "shutting_down",
+  "engine_failed",
+  "deadline_exceeded",
+  "numerical_error",
+  "aborted",
+  "internal",
+] as const;
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** An error as data: what crosses a thread or a socket. */
+export interface ErrorDescription {
+  readonly code: ErrorCode;
+  /** Says what is wrong and what to do about it. */
+  readonly message: string;
+  /** The request field at fault. */
+  readonly param?: string;
+}
+
+export class InferenceError extends Error {
+  readonly code: ErrorCode;
+  readonly param: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: { param?: string; cause?: unknown } = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "InferenceError";
+    this.code = code;
+    this.param = details.param;
+  }
+}
+
+/** Turns anything thrown into data; what is not an `InferenceError` becomes `internal`. */
+export function toErrorDescription(error: unknown): ErrorDescription {
+  if (error instanceof InferenceError) {
+    const { code, message, param } = error;
+    return param === undefined ? { code, message } : { code, message, param };
+  }
+  return { code: "internal", message: error instanceof Error ? error.message : String(error) };
+}
+
+export function fromErrorDescription({ code, message, param }: ErrorDescription): InferenceError {
+  return new InferenceError(code, message, param === undefined ? {} : { param });
+}

@@ -1,0 +1,41 @@
+/** Hands values from callbacks to one async iteration, in order. */
+export class EventQueue<Value> implements AsyncIterable<Value> {
+  readonly #values: Value[] = [];
+  #outcome: { readonly error?: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  /** Whether the queue was ended or failed. */
+  get isOver(): boolean {
+    return this.#outcome !== undefined;
+  }
+
+  push(value: Value): void {
+    this.#values.push(value);
+    this.#wake?.();
+  }
+
+  end(): void {
+    this.#outcome ??= {};
+    this.#wake?.();
+  }
+
+  /** Ends the iteration with an error. What was pushed before is still delivered. */
+  fail(error: unknown): void {
+    this.#outcome ??= { error };
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Value, void, undefined> {
+    for (;;) {
+      while (this.#values.length > 0) yield this.#values.shift()!;
+      if (this.#outcome !== undefined) {
+        if ("error" in this.#outcome) throw this.#outcome.error;
+        return;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+  }
+}

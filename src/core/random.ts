@@ -1,0 +1,81 @@
+/**
+ * Counter-based randomness: a uniform is a pure function of where it is used, so work done early, late or not
+ * at all cannot shift a later draw.
+ *
+ * The generator is Threefry-4x32-20 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3",
+ * SC 2011). Key = (seed low, seed high, choice, purpose), counter = (stage, step, position, 0).
+ */
+
+/** What a uniform decides; part of its address, so no two decisions share one. */
+export const purposes = { token: 0, cut: 1, accept: 2 } as const;
+export type Purpose = keyof typeof purposes;
+
+/** Addresses the draws of one step of one chain. Plain data, so that it can cross to a remote engine. */
+export interface DrawKey {
+  /** An integer in ±2^53. */
+  readonly seed: number;
+  /** Index of the completion within its request. */
+  readonly choice: number;
+  /** Index of the block; 0 for samplers without blocks. */
+  readonly stage: number;
+  /** 0 while the block is drafted, then 1, 2, … for the steps of the kernel. */
+  readonly step: number;
+}
+
+const rotations = [
+  [10, 26],
+  [11, 21],
+  [13, 27],
+  [23, 5],
+  [6, 20],
+  [17, 11],
+  [25, 10],
+  [18, 20],
+] as const;
+const keyParity = 0x1bd11bda;
+const rounds = 20;
+
+const rotateLeft = (x: number, bits: number): number => (x << bits) | (x >>> (32 - bits));
+
+export type Words = readonly [number, number, number, number];
+
+/** The Threefry-4x32-20 block function on unsigned 32-bit words. */
+export function threefry4x32(key: Words, counter: Words): Words {
+  const schedule = [...key, keyParity ^ key[0] ^ key[1] ^ key[2] ^ key[3]];
+  let x0 = (counter[0] + schedule[0]!) | 0;
+  let x1 = (counter[1] + schedule[1]!) | 0;
+  let x2 = (counter[2] + schedule[2]!) | 0;
+  let x3 = (counter[3] + schedule[3]!) | 0;
+  for (let round = 0; round < rounds; round++) {
+    const [a, b] = rotations[round & 7]!;
+    // Even rounds mix (0,1) and (2,3); odd rounds mix (0,3) and (2,1).
+    if ((round & 1) === 0) {
+      x0 = (x0 + x1) | 0;
+      x1 = rotateLeft(x1, a) ^ x0;
+      x2 = (x2 + x3) | 0;
+      x3 = rotateLeft(x3, b) ^ x2;
+    } else {
+      x0 = (x0 + x3) | 0;
+      x3 = rotateLeft(x3, a) ^ x0;
+      x2 = (x2 + x1) | 0;
+      x1 = rotateLeft(x1, b) ^ x2;
+    }
+    if ((round & 3) === 3) {
+      const injection = (round >> 2) + 1;
+      x0 = (x0 + schedule[injection % 5]!) | 0;
+      x1 = (x1 + schedule[(injection + 1) % 5]!) | 0;
+      x2 = (x2 + schedule[(injection + 2) % 5]!) | 0;
+      x3 = (x3 + schedule[(injection + 3) % 5]! + injection) | 0;
+    }
+  }
+  return [x0 >>> 0, x1 >>> 0, x2 >>> 0, x3 >>> 0];
+}
+
+/** The uniform in the open interval (0, 1) that `purpose` uses at `position` of the step named by `key`. */
+export function uniform(key: DrawKey, purpose: Purpose, position = 0): number {
+  const low = key.seed >>> 0;
+  const high = Math.floor(key.seed / 0x1_0000_0000) >>> 0;
+  const [a, b] = threefry4x32([low, high, key.choice, purposes[purpose]], [key.stage, key.step, position, 0]);
+  // 52 bits and a half keep both ends out, so log(u) is always finite.
+  return ((a >>> 6) * 0x400_0000 + (b >>> 6) + 0.5) / 0x10_0000_0000_0000;
+}

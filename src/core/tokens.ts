@@ -1,0 +1,28 @@
+/** An index into the model's vocabulary. */
+export type TokenId = number;
+export type TokenIds = readonly TokenId[];
+
+/** The likeliest next tokens, most likely first (ties by lower id), with their raw log p. */
+export interface TopTokens {
+  readonly ids: Int32Array;
+  /** log p of each id, nats. */
+  readonly logprobs: Float64Array;
+}
+
+/**
+ * A token together with what the model said when it was drawn. These numbers stay with the token for its
+ * whole life: recomputing them under another batch shape would change their last bits.
+ */
+export interface ScoredToken {
+  readonly token: TokenId;
+  /** log p(token | prefix) of the raw model, nats. */
+  readonly logprob: number;
+  /** log q(token | prefix) of the law it was drawn from, truncation included, nats. */
+  readonly proposalLogprob: number;
+  /** log Z = log Σ_v p(v)^{1/τ}, the normaliser of the tempered law (0 at τ = 1), nats. */
+  readonly logNormalizer: number;
+  /** Shannon entropy of the raw next-token distribution, nats. */
+  readonly entropy: number;
+  /** Present when the request asked for it. */
+  readonly top?: TopTokens;
+}
