@@ -1,0 +1,60 @@
+import type { Sampling } from "../core/distribution.ts";
+import type { DrawKey } from "../core/random.ts";
+import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
+
+/** What a decoder may know of the model behind the seam. */
+export interface EngineInfo {
+  readonly vocabularySize: number;
+  /** Prompt and completion together, tokens. */
+  readonly maxLength: number;
+}
+
+export interface ExtendRequest {
+  /** Prompt and completion so far; at least one token. */
+  readonly prefix: TokenIds;
+  /** At least 1; prefix and `maxTokens` together fit in `EngineInfo.maxLength`. */
+  readonly maxTokens: number;
+  /** Absorbing tokens: each is yielded, then the extension ends. */
+  readonly endTokens: ReadonlySet<TokenId>;
+  readonly sampling: Sampling;
+  /** The token at position i of the sequence is drawn by `uniform(draws, "token", i)`. */
+  readonly draws: DrawKey;
+  /** How many of the likeliest tokens to report with each token; 0 for none. */
+  readonly topCount: number;
+}
+
+/** Load and health of an engine, for operators. */
+export interface EngineHealth {
+  readonly status: "ok" | "failed";
+  /** Why, when failed. */
+  readonly reason?: string;
+  readonly lanes: { readonly total: number; readonly leased: number };
+  /** Sequences open, and among them those that wait for a lane. */
+  readonly sequences: { readonly open: number; readonly waiting: number };
+  readonly prefixStore: {
+    readonly bytes: number;
+    readonly maxBytes: number;
+    readonly hitTokens: number;
+    readonly queryTokens: number;
+  };
+  /** Tokens fed through the model since the start, and forward passes run. */
+  readonly evaluatedTokens: number;
+  readonly passes: number;
+}
+
+/**
+ * What a decoder sees of a model: prefixes are extended token by token. There are no fork or commit calls; the
+ * engine finds what it has cached of a prefix by itself, and correctness never depends on it.
+ */
+export interface Engine extends AsyncDisposable {
+  readonly info: EngineInfo;
+  /**
+   * Tokens drawn after `prefix`, one per pull, until an end token or `maxTokens`. Stop pulling to stop paying:
+   * closing the iterator frees what the extension held.
+   * @throws InferenceError `engine_failed`, `numerical_error`, or `aborted` once the signal is
+   */
+  extend(request: ExtendRequest, signal: AbortSignal): AsyncIterable<ScoredToken>;
+  /** The scores of tokens 1.. of `tokens`, each given those before it: one entry fewer than tokens. */
+  score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]>;
+  health(): EngineHealth;
+}

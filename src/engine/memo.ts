@@ -1,0 +1,132 @@
+import { drawFromTop, isTruncated } from "../core/distribution.ts";
+import { uniform } from "../core/random.ts";
+import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../core/tokens.ts";
+import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "./engine.ts";
+
+/** Of each visited prefix, how many of the likeliest next tokens are remembered. */
+const memoWidth = 64;
+
+/** What the model said after a visited prefix. */
+interface Visit {
+  readonly top: TopTokens;
+  readonly logNormalizer: number;
+  readonly entropy: number;
+}
+
+interface Node {
+  visit: Visit | undefined;
+  readonly children: Map<TokenId, Node>;
+}
+
+const createNode = (): Node => ({ visit: undefined, children: new Map() });
+
+/**
+ * An engine around an engine that remembers the next-token distribution after every prefix it has visited
+ * (exact: the same uniforms select the same tokens). An extension walks along visited prefixes without a model
+ * call and pulls the inner engine only where the walk leaves them, or where a draw lands in the tail beyond the
+ * remembered tokens. Lives as long as one request: log Z belongs to that request's proposal temperature.
+ */
+export class MemoEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly #inner: Engine;
+  readonly #root = createNode();
+  #inverseTemperature: number | undefined;
+
+  /** Borrows the inner engine: disposing the memo leaves it alone. */
+  constructor(inner: Engine) {
+    this.#inner = inner;
+    this.info = inner.info;
+  }
+
+  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<ScoredToken, void, undefined> {
+    this.#checkLaw(request);
+    const tokens = [...request.prefix];
+    const end = tokens.length + request.maxTokens;
+    let node = this.#nodeAt(tokens);
+    while (tokens.length < end) {
+      const remembered = recall(node, request, tokens.length);
+      if (remembered !== undefined) {
+        tokens.push(remembered.token);
+        node = childOf(node, remembered.token);
+        yield remembered;
+        if (request.endTokens.has(remembered.token)) return;
+        continue;
+      }
+      let meetsVisit = false;
+      const width = Math.max(request.topCount, memoWidth);
+      const beyond = { ...request, prefix: [...tokens], maxTokens: end - tokens.length, topCount: width };
+      for await (const drawn of this.#inner.extend(beyond, signal)) {
+        node.visit ??= { top: drawn.top!, logNormalizer: drawn.logNormalizer, entropy: drawn.entropy };
+        tokens.push(drawn.token);
+        node = childOf(node, drawn.token);
+        yield withTop(drawn, request.topCount);
+        if (request.endTokens.has(drawn.token)) return;
+        meetsVisit = node.visit !== undefined;
+        if (meetsVisit) break;
+      }
+      // The inner engine ran dry: at its own limit, or because a budget is spent.
+      if (!meetsVisit) return;
+    }
+  }
+
+  score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]> {
+    return this.#inner.score(tokens, topCount, signal);
+  }
+
+  health(): EngineHealth {
+    return this.#inner.health();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The inner engine is borrowed.
+  }
+
+  #checkLaw({ sampling }: ExtendRequest): void {
+    this.#inverseTemperature ??= sampling.inverseTemperature;
+    if (isTruncated(sampling) || sampling.inverseTemperature !== this.#inverseTemperature) {
+      throw new Error("a memo serves one untruncated proposal law");
+    }
+  }
+
+  #nodeAt(prefix: TokenIds): Node {
+    let node = this.#root;
+    for (const token of prefix) node = childOf(node, token);
+    return node;
+  }
+}
+
+function childOf(node: Node, token: TokenId): Node {
+  let child = node.children.get(token);
+  if (child === undefined) {
+    child = createNode();
+    node.children.set(token, child);
+  }
+  return child;
+}
+
+function recall({ visit }: Node, request: ExtendRequest, position: number): ScoredToken | undefined {
+  if (visit === undefined) return undefined;
+  const { inverseTemperature } = request.sampling;
+  const { logNormalizer, entropy, top } = visit;
+  const draw = drawFromTop(
+    top,
+    { inverseTemperature, logNormalizer },
+    uniform(request.draws, "token", position),
+  );
+  if (draw === undefined) return undefined;
+  const { proposalLogprob } = draw;
+  const drawn = {
+    token: top.ids[draw.rank]!,
+    logprob: top.logprobs[draw.rank]!,
+    proposalLogprob,
+    logNormalizer,
+    entropy,
+    top,
+  };
+  return withTop(drawn, request.topCount);
+}
+
+function withTop({ top, ...token }: ScoredToken, count: number): ScoredToken {
+  if (count === 0 || top === undefined) return token;
+  return { ...token, top: { ids: top.ids.subarray(0, count), logprobs: top.logprobs.subarray(0, count) } };
+}

@@ -1,0 +1,115 @@
+import koffi from "koffi";
+import { ort } from "./api.ts";
+import type { Pointer } from "./api.ts";
+import { elementTypeOf } from "./element-type.ts";
+import type { ElementType } from "./element-type.ts";
+import { callAsync, check, create, read } from "./status.ts";
+import { IoBinding } from "./io-binding.ts";
+
+export type Device = "cpu" | "webgpu" | "cuda";
+
+/** The names under which ONNX Runtime knows its execution providers; the CPU needs none. */
+const providers: Record<Exclude<Device, "cpu">, string> = { webgpu: "WebGPU", cuda: "CUDA" };
+
+export interface SessionOptions {
+  readonly device: Device;
+  /** Native threads of one run. */
+  readonly threads: number;
+}
+
+/** An input or output of a graph. */
+export interface GraphValue {
+  readonly name: string;
+  /** `undefined` for a type that no language model uses. */
+  readonly type: ElementType | undefined;
+  /** −1 stands for a size that is chosen at run time. */
+  readonly shape: readonly number[];
+}
+
+const warnings = 2;
+
+let environment: Pointer | undefined;
+
+/** A loaded graph. One run at a time: the batch is the parallelism. */
+export class Session implements Disposable {
+  readonly inputs: readonly GraphValue[];
+  readonly outputs: readonly GraphValue[];
+  readonly #pointer: Pointer;
+  #isReleased = false;
+
+  /** @throws Error what the runtime says about the file, the device or the options */
+  constructor(path: string, options: SessionOptions) {
+    environment ??= create(ort().CreateEnv, warnings, "metropolis");
+    const native = createOptions(options);
+    try {
+      this.#pointer = create(ort().CreateSession, environment, path, native);
+    } finally {
+      ort().ReleaseSessionOptions(native);
+    }
+    this.inputs = describe(this.#pointer, "Input");
+    this.outputs = describe(this.#pointer, "Output");
+  }
+
+  createBinding(): IoBinding {
+    return new IoBinding(create(ort().CreateIoBinding, this.#pointer));
+  }
+
+  /** Runs the graph on what is bound, off the event loop. Bound tensors must outlive the run. */
+  async run(binding: IoBinding): Promise<void> {
+    if (this.#isReleased) throw new Error("the session is closed");
+    await callAsync(ort().RunWithBinding, this.#pointer, null, binding.pointer);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    ort().ReleaseSession(this.#pointer);
+  }
+}
+
+function createOptions({ device, threads }: SessionOptions): Pointer {
+  const options = create(ort().CreateSessionOptions);
+  check(ort().SetIntraOpNumThreads(options, threads) as Pointer | null);
+  // Threads that spin between passes take the cores from everything else on the machine.
+  check(ort().AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0") as Pointer | null);
+  if (device !== "cpu") {
+    check(
+      ort().SessionOptionsAppendExecutionProvider(options, providers[device], [], [], 0) as Pointer | null,
+    );
+  }
+  return options;
+}
+
+function describe(session: Pointer, side: "Input" | "Output"): GraphValue[] {
+  const count = read(ort()[`SessionGet${side}Count`], session);
+  return Array.from({ length: count }, (_, index) => {
+    const name = nameOf(session, side, index);
+    const info = create(ort()[`SessionGet${side}TypeInfo`], session, index);
+    try {
+      return { name, ...tensorInfo(create(ort().CastTypeInfoToTensorInfo, info)) };
+    } finally {
+      ort().ReleaseTypeInfo(info);
+    }
+  });
+}
+
+function nameOf(session: Pointer, side: "Input" | "Output", index: number): string {
+  const allocator = create(ort().GetAllocatorWithDefaultOptions);
+  const name = create(ort()[`SessionGet${side}Name`], session, index, allocator);
+  try {
+    return koffi.decode(name, "char", -1) as string;
+  } finally {
+    check(ort().AllocatorFree(allocator, name) as Pointer | null);
+  }
+}
+
+function tensorInfo(info: Pointer): Omit<GraphValue, "name"> {
+  if (info === 0n) return { type: undefined, shape: [] };
+  const rank = read(ort().GetDimensionsCount, info);
+  const dimensions = new BigInt64Array(rank);
+  if (rank > 0) check(ort().GetDimensions(info, dimensions, rank) as Pointer | null);
+  return {
+    type: elementTypeOf(read(ort().GetTensorElementType, info)),
+    shape: Array.from(dimensions, Number),
+  };
+}

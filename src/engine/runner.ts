@@ -1,0 +1,33 @@
+import type { TokenIds } from "../core/tokens.ts";
+import type { KvMemory } from "../kvcache/kv-memory.ts";
+
+/** The tokens that one lane feeds into a forward pass. */
+export interface BatchRow {
+  readonly lane: number;
+  /** At least one. They follow the `position` tokens already cached in the lane. */
+  readonly tokens: TokenIds;
+  /** Number of tokens of the lane that are valid before the pass. */
+  readonly position: number;
+}
+
+/**
+ * One forward pass. Rows stand on consecutive lanes, ascending. Either every row has one token, or there is a
+ * single row: attention onto a non-empty cache takes several new tokens only alone.
+ */
+export type Batch = readonly BatchRow[];
+
+/** Logits of a pass. Views into memory that the next `step` overwrites. */
+export interface LogitsView {
+  /** Next-token logits after token `index` (default: the last) of row `row` of the batch. */
+  row(row: number, index?: number): Float32Array;
+}
+
+/** One forward pass over lanes of the live cache. `step` calls must not overlap. */
+export interface ModelRunner extends AsyncDisposable {
+  readonly vocabularySize: number;
+  /** The longest row `step` accepts, in tokens. */
+  readonly maxRowTokens: number;
+  readonly memory: KvMemory;
+  /** @throws InferenceError `engine_failed` when the runtime fails. */
+  step(batch: Batch): Promise<LogitsView>;
+}
