@@ -1,0 +1,26 @@
+import type { Engine } from "../engine/engine.ts";
+import type { CompletionToken } from "../mcmc/completion.ts";
+import type { Ends } from "./ends.ts";
+import type { GenerateRequest, PowerReport } from "./generator.ts";
+
+/** What a decoder works with. */
+export interface DecodeContext<Settings> {
+  readonly request: GenerateRequest;
+  readonly settings: Settings;
+  readonly engine: Engine;
+  readonly ends: Ends;
+  readonly accelerations: Accelerations;
+  readonly signal: AbortSignal;
+}
+
+/** Each leaves the chain as it is, token for token; they can be switched off to see what they save. */
+export interface Accelerations {
+  readonly earlyRejection: boolean;
+  /** Wraps the engine in a memo for one request; the identity when switched off. */
+  readonly memoize: (engine: Engine) => Engine;
+}
+
+/** Yields tokens once they are final; returns what there is to say about how they came to be. */
+export type Decoder<Settings> = (
+  context: DecodeContext<Settings>,
+) => AsyncGenerator<CompletionToken, PowerReport | undefined, undefined>;

@@ -1,0 +1,24 @@
+import type { CompletionToken } from "../mcmc/completion.ts";
+import type { DecodeContext, Decoder } from "./decoder.ts";
+import type { PowerReport, SamplerName, SamplerSettings } from "./generator.ts";
+import { decodePower } from "./power.ts";
+import { decodeGreedy, decodeLowTemperature, decodeStandard } from "./token-by-token.ts";
+
+type SettingsOf<Name extends SamplerName> = Extract<SamplerSettings, { sampler: Name }>;
+
+/** Every sampler there is. A new one is a file and a line here. */
+const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name>> } = {
+  greedy: decodeGreedy,
+  standard: decodeStandard,
+  low_temperature: decodeLowTemperature,
+  power: decodePower,
+};
+
+/** Runs the decoder that the request's settings name. */
+export function decode(
+  context: Omit<DecodeContext<never>, "settings">,
+): AsyncGenerator<CompletionToken, PowerReport | undefined, undefined> {
+  const { settings } = context.request;
+  const decoder = decoders[settings.sampler] as Decoder<SamplerSettings>;
+  return decoder({ ...context, settings });
+}

@@ -1,0 +1,40 @@
+import type { ScoredToken, TokenId } from "../core/tokens.ts";
+import type { CompletionToken } from "../mcmc/completion.ts";
+import { StopMatcher } from "./stop-matcher.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** What ends a completion: an end token, or the token that completes a stop string. Both are absorbing. */
+export class Ends {
+  readonly tokens: ReadonlySet<TokenId>;
+  readonly #stops: readonly string[];
+  readonly #tokenizer: Tokenizer;
+
+  constructor(tokens: ReadonlySet<TokenId>, stops: readonly string[], tokenizer: Tokenizer) {
+    this.tokens = tokens;
+    this.#stops = stops;
+    this.#tokenizer = tokenizer;
+  }
+
+  /** Marks each token after `kept`, and stops pulling at the one that ends the completion. */
+  async *mark(
+    kept: readonly ScoredToken[],
+    tokens: AsyncIterable<ScoredToken>,
+  ): AsyncGenerator<CompletionToken, void, undefined> {
+    const completesStop = this.#scan(kept);
+    for await (const token of tokens) {
+      const ends = this.tokens.has(token.token) || completesStop(token.token);
+      yield { ...token, ends };
+      if (ends) return;
+    }
+  }
+
+  /** A test for the tokens that follow `kept`, to be asked of each in turn. */
+  #scan(kept: readonly ScoredToken[]): (token: TokenId) => boolean {
+    if (this.#stops.length === 0) return () => false;
+    const decoding = this.#tokenizer.stream();
+    const matcher = new StopMatcher(this.#stops);
+    const completes = (token: TokenId): boolean => matcher.push(decoding.push(token)).stop !== undefined;
+    for (const { token } of kept) completes(token);
+    return completes;
+  }
+}

@@ -1,0 +1,111 @@
+import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
+import type { EngineHealth } from "../engine/engine.ts";
+import type { Outcome } from "../mcmc/kernel.ts";
+import type { Schedule } from "../mcmc/schedule.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** What a request leaves open, the model's own files decide. */
+export interface GenerationDefaults {
+  readonly maxTokens: number | undefined;
+  readonly alpha: number;
+  readonly mcmcSteps: number;
+  readonly blockSize: number | undefined;
+}
+
+export interface ModelInfo {
+  readonly id: string;
+  /** Prompt and completion together, tokens. */
+  readonly maxLength: number;
+  readonly vocabularySize: number;
+  readonly endTokenIds: TokenIds;
+  readonly defaults: GenerationDefaults;
+  /** A prompt that shows the model at work. */
+  readonly examplePrompt: string | undefined;
+}
+
+export const samplerNames = ["power", "standard", "low_temperature", "greedy"] as const;
+export type SamplerName = (typeof samplerNames)[number];
+
+export interface StandardSettings {
+  readonly sampler: "standard";
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+}
+
+export interface PowerSettings {
+  readonly sampler: "power";
+  readonly alpha: number;
+  readonly mcmcSteps: number;
+  readonly blockSize: number;
+  readonly proposalTemperature: number;
+  readonly schedule: Schedule;
+  /** Budget of model evaluations; the chain stops with its current state when it is spent. */
+  readonly maxEvaluatedTokens?: number;
+}
+
+export type SamplerSettings =
+  | StandardSettings
+  | PowerSettings
+  | { readonly sampler: "low_temperature"; readonly alpha: number }
+  | { readonly sampler: "greedy" };
+
+/** One completion of one prompt. */
+export interface GenerateRequest {
+  readonly prompt: TokenIds;
+  readonly settings: SamplerSettings;
+  readonly maxTokens: number;
+  readonly stop: readonly string[];
+  /** An integer in ±2^53. */
+  readonly seed: number;
+  /** Index among the request's completions; part of every draw's address. */
+  readonly choice: number;
+  /** How many of the likeliest tokens to report with each token. */
+  readonly topCount: number;
+}
+
+/** A committed token, with where its text stands. */
+export interface GeneratedToken extends ScoredToken {
+  /** UTF-16 offset in the completion's text at which this token's text begins. */
+  readonly offset: number;
+}
+
+export interface PowerReport {
+  readonly alpha: number;
+  /** Σ log p of the completion, nats. */
+  readonly logprob: number;
+  readonly steps: number;
+  readonly outcomes: Readonly<Record<Outcome, number>>;
+  readonly firstTokenChanges: number;
+  readonly blocks: number;
+  readonly budgetExhausted: boolean;
+}
+
+export type GenerateEvent =
+  /** Tokens that are final, and the text they release; text that may be the start of a stop string is held back. */
+  | { readonly type: "text"; readonly tokens: readonly GeneratedToken[]; readonly text: string }
+  | {
+      readonly type: "finish";
+      readonly reason: "stop" | "length";
+      /** The stop string or stop token that ended it; null for the model's own end token. */
+      readonly stop: string | TokenId | null;
+      /** Model evaluations paid for, discarded ones included. */
+      readonly evaluatedTokens: number;
+      readonly power?: PowerReport;
+    };
+
+/** What the server sees of a model: in production a worker thread, in tests the same thing in-process. */
+export interface Generator extends AsyncDisposable {
+  readonly model: ModelInfo;
+  readonly tokenizer: Tokenizer;
+  /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
+  generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent>;
+  /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
+  score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]>;
+  /** Asks the engine itself, so an answer also says that it is alive. */
+  health(): Promise<EngineHealth>;
+}
+
+export type { Tokenizer };

@@ -1,0 +1,82 @@
+import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { Engine, EngineHealth } from "../engine/engine.ts";
+import type { CompletionToken } from "../mcmc/completion.ts";
+import type { Accelerations } from "./decoder.ts";
+import { decode } from "./decoders.ts";
+import { Ends } from "./ends.ts";
+import type { Generator, GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
+import { MeteredEngine } from "./metered-engine.ts";
+import type { ModelDescription } from "./model-folder.ts";
+import { TextStream } from "./text-stream.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** Decoders, chains and engine in one thread. */
+export class LocalGenerator implements Generator {
+  readonly model: ModelInfo;
+  readonly tokenizer: Tokenizer;
+  readonly #engine: Engine;
+  readonly #accelerations: Accelerations;
+
+  /** Takes ownership of the engine. */
+  constructor(description: ModelDescription, engine: Engine, accelerations: Accelerations) {
+    const { maxLength, vocabularySize } = engine.info;
+    this.model = { ...description.model, maxLength, vocabularySize };
+    this.tokenizer = description.tokenizer;
+    this.#engine = engine;
+    this.#accelerations = accelerations;
+  }
+
+  async *generate(
+    request: GenerateRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerateEvent, void, undefined> {
+    const { settings } = request;
+    const engine = new MeteredEngine(
+      this.#engine,
+      settings.sampler === "power" ? settings.maxEvaluatedTokens : undefined,
+    );
+    const ends = new Ends(new Set(this.model.endTokenIds), request.stop, this.tokenizer);
+    const text = new TextStream(this.tokenizer, request.stop);
+    const decoding = decode({ request, engine, ends, accelerations: this.#accelerations, signal });
+
+    let last: CompletionToken | undefined;
+    let next = await decoding.next();
+    try {
+      for (; next.done !== true; next = await decoding.next()) {
+        const { ends: endsHere, ...token } = (last = next.value);
+        yield endsHere ? merge(text.push(token), text.flush()) : text.push(token);
+      }
+    } finally {
+      await decoding.return(undefined);
+    }
+    if (last?.ends !== true) yield text.flush();
+    const power = next.value;
+    yield {
+      type: "finish",
+      reason: last?.ends === true ? "stop" : "length",
+      stop: text.stop ?? null,
+      evaluatedTokens: engine.evaluatedTokens,
+      ...(power === undefined ? {} : { power }),
+    };
+  }
+
+  score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]> {
+    return this.#engine.score(tokens, topCount, signal);
+  }
+
+  health(): Promise<EngineHealth> {
+    return Promise.resolve(this.#engine.health());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#engine[Symbol.asyncDispose]();
+  }
+}
+
+type TextEvent = Extract<GenerateEvent, { type: "text" }>;
+
+const merge = (first: TextEvent, second: TextEvent): TextEvent => ({
+  type: "text",
+  tokens: [...first.tokens, ...second.tokens],
+  text: first.text + second.text,
+});

@@ -1,0 +1,45 @@
+import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "../engine/engine.ts";
+
+/**
+ * Counts the tokens that an engine evaluates for one request, discarded ones included, and ends extensions
+ * without an error once a budget of them is spent. Borrows the engine.
+ */
+export class MeteredEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly #inner: Engine;
+  readonly #budget: number;
+  #evaluatedTokens = 0;
+
+  constructor(inner: Engine, budget = Infinity) {
+    this.#inner = inner;
+    this.#budget = budget;
+    this.info = inner.info;
+  }
+
+  get evaluatedTokens(): number {
+    return this.#evaluatedTokens;
+  }
+
+  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<ScoredToken, void, undefined> {
+    const maxTokens = Math.min(request.maxTokens, this.#budget - this.#evaluatedTokens);
+    if (maxTokens <= 0) return;
+    for await (const token of this.#inner.extend({ ...request, maxTokens }, signal)) {
+      this.#evaluatedTokens++;
+      yield token;
+      if (this.#evaluatedTokens >= this.#budget) return;
+    }
+  }
+
+  score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]> {
+    return this.#inner.score(tokens, topCount, signal);
+  }
+
+  health(): EngineHealth {
+    return this.#inner.health();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The inner engine is borrowed.
+  }
+}

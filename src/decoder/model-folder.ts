@@ -1,0 +1,130 @@
+import { readFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { z } from "zod";
+import { InferenceError } from "../core/errors.ts";
+import type { ModelInfo } from "./generator.ts";
+import type { TokenizerJson } from "./token-bytes.ts";
+import { Tokenizer } from "./tokenizer.ts";
+
+/** What a model's own files say, before an engine adds what it can hold. */
+export interface ModelDescription {
+  readonly model: Omit<ModelInfo, "maxLength" | "vocabularySize">;
+  /** The longest sequence the model was made for, tokens, where config.json says. */
+  readonly maxPositions: number | undefined;
+  readonly tokenizer: Tokenizer;
+  /** Path of the ONNX graph. */
+  readonly graphPath: string;
+}
+
+const tokenIds = z.union([z.number().int(), z.array(z.number().int())]);
+
+const configSchema = z.looseObject({
+  max_position_embeddings: z.number().int().positive().optional(),
+  eos_token_id: tokenIds.nullish(),
+});
+
+const generationConfigSchema = z.looseObject({
+  eos_token_id: tokenIds.nullish(),
+  max_new_tokens: z.number().int().positive().nullish(),
+  /** Our own section: defaults of power sampling for this model. */
+  metropolis: z
+    .strictObject({
+      alpha: z.number().min(1).optional(),
+      block_size: z.number().int().positive().optional(),
+      mcmc_steps: z.number().int().nonnegative().optional(),
+      example_prompt: z.string().optional(),
+    })
+    .optional(),
+});
+
+const tokenizerSchema = z.looseObject({ model: z.looseObject({}) }) as unknown as z.ZodType<TokenizerJson>;
+
+/**
+ * Reads a model folder: config.json, generation_config.json (optional), tokenizer.json, tokenizer_config.json
+ * (optional), and model.onnx or onnx/model.onnx.
+ * @throws InferenceError naming the file and what is wrong with it
+ */
+export async function readModelFolder(folder: string): Promise<ModelDescription> {
+  const root = resolve(folder);
+  const config = await readJson(root, "config.json", configSchema);
+  const generation = await readOptionalJson(root, "generation_config.json", generationConfigSchema);
+  const tokenizerConfig = await readOptionalJson(root, "tokenizer_config.json", z.looseObject({}));
+  const tokenizerJson = await readJson(root, "tokenizer.json", tokenizerSchema);
+  const metropolis = generation.metropolis;
+  return {
+    model: {
+      id: basename(root),
+      endTokenIds: toList(generation.eos_token_id ?? config.eos_token_id),
+      defaults: {
+        maxTokens: generation.max_new_tokens ?? undefined,
+        alpha: metropolis?.alpha ?? 4,
+        mcmcSteps: metropolis?.mcmc_steps ?? 10,
+        blockSize: metropolis?.block_size,
+      },
+      examplePrompt: metropolis?.example_prompt,
+    },
+    maxPositions: config.max_position_embeddings,
+    tokenizer: openTokenizer(root, tokenizerJson, tokenizerConfig),
+    graphPath: join(root, "model.onnx"),
+  };
+}
+
+const toList = (ids: number | readonly number[] | null | undefined): readonly number[] =>
+  ids === null || ids === undefined ? [] : typeof ids === "number" ? [ids] : ids;
+
+function openTokenizer(
+  root: string,
+  json: TokenizerJson,
+  config: Readonly<Record<string, unknown>>,
+): Tokenizer {
+  try {
+    return new Tokenizer(json, config);
+  } catch (error) {
+    throw unusable(join(root, "tokenizer.json"), "holds a tokenizer that cannot be read", error);
+  }
+}
+
+async function readOptionalJson<Schema extends z.ZodType>(
+  root: string,
+  name: string,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  try {
+    return await readJson(root, name, schema);
+  } catch (error) {
+    if (error instanceof InferenceError && isMissing(error.cause)) return schema.parse({});
+    throw error;
+  }
+}
+
+async function readJson<Schema extends z.ZodType>(
+  root: string,
+  name: string,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const path = join(root, name);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw unusable(path, "cannot be read; --model must name a folder with a model's files", error);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw unusable(path, "is not JSON; copy or download the file again", error);
+  }
+  const parsed = schema.safeParse(json);
+  if (!parsed.success)
+    throw unusable(path, `is not as expected: ${z.prettifyError(parsed.error)}`, parsed.error);
+  return parsed.data;
+}
+
+const isMissing = (error: unknown): boolean =>
+  (error as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
+
+function unusable(path: string, problem: string, cause: unknown): InferenceError {
+  const reason = isMissing(cause) ? " (no such file)" : "";
+  return new InferenceError("invalid_request", `${path} ${problem}${reason}.`, { cause });
+}

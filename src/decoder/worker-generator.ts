@@ -1,0 +1,199 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { InferenceError, fromErrorDescription, toErrorDescription } from "../core/errors.ts";
+import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { EngineHealth } from "../engine/engine.ts";
+import { EventQueue } from "../core/event-queue.ts";
+import type { Generator, GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+import type { FromWorker, ToWorker } from "./worker-protocol.ts";
+
+export interface WorkerGeneratorOptions {
+  /** The script that builds a generator and hands it to `hostGenerator`. */
+  readonly entry: URL;
+  readonly workerData: unknown;
+  readonly tokenizer: Tokenizer;
+  /** Told what the worker has to say at its start, and when it is restarted. */
+  readonly onNote: (note: string) => void;
+  /** How long a health call may take before the worker counts as hung. */
+  readonly healthTimeoutMs?: number;
+}
+
+type Reply = Extract<FromWorker, { id: number }>;
+type Call = EventQueue<Exclude<Reply, { type: "end" | "error" }>>;
+
+/** Pause before a dead worker is replaced, so that one that dies at once does not spin. */
+const restartDelayMs = 500;
+
+/**
+ * A generator in a worker thread. A worker that dies fails what ran with `engine_failed` and is replaced; calls
+ * made meanwhile wait for the new one.
+ */
+export class WorkerGenerator implements Generator {
+  readonly model: ModelInfo;
+  readonly tokenizer: Tokenizer;
+  readonly #options: WorkerGeneratorOptions;
+  readonly #calls = new Map<number, Call>();
+  #worker: Promise<Worker>;
+  #nextId = 0;
+  #stopping = false;
+
+  private constructor(options: WorkerGeneratorOptions, started: StartedWorker) {
+    this.#options = options;
+    this.tokenizer = options.tokenizer;
+    this.model = started.model;
+    this.#worker = Promise.resolve(this.#adopt(started));
+  }
+
+  /** @throws InferenceError what the worker says when it cannot start */
+  static async start(options: WorkerGeneratorOptions): Promise<WorkerGenerator> {
+    return new WorkerGenerator(options, await startWorker(options));
+  }
+
+  async *generate(
+    request: GenerateRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerateEvent, void, undefined> {
+    for await (const reply of this.#call((id) => ({ type: "generate", id, request }), signal)) {
+      if (reply.type === "event") yield reply.event;
+    }
+  }
+
+  async score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]> {
+    const reply = await this.#callOnce((id) => ({ type: "score", id, tokens, topCount }), signal);
+    return reply.type === "scores" ? reply.scores : unexpected(reply);
+  }
+
+  async health(): Promise<EngineHealth> {
+    const timeoutMs = this.#options.healthTimeoutMs ?? 5_000;
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const reply = await this.#callOnce((id) => ({ type: "health", id }), signal);
+      return reply.type === "health" ? reply.health : unexpected(reply);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new InferenceError("engine_failed", `The engine has not answered for ${timeoutMs} ms.`, {
+        cause: error,
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    const worker = await this.#worker.catch(() => undefined);
+    if (worker === undefined) return;
+    const gone = new Promise((resolve) => worker.once("exit", resolve));
+    worker.postMessage({ type: "stop" } satisfies ToWorker);
+    await gone;
+  }
+
+  async #callOnce(message: (id: number) => ToWorker, signal: AbortSignal): Promise<Reply> {
+    for await (const reply of this.#call(message, signal)) return reply;
+    throw new InferenceError("internal", "The worker ended a call without an answer.");
+  }
+
+  async *#call(
+    message: (id: number) => ToWorker,
+    signal: AbortSignal,
+  ): AsyncGenerator<Reply, void, undefined> {
+    if (signal.aborted) throw aborted();
+    if (this.#stopping) throw new InferenceError("shutting_down", "The server is shutting down.");
+    const id = this.#nextId++;
+    const queue: Call = new EventQueue();
+    const onAbort = (): void => {
+      queue.fail(aborted());
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#calls.set(id, queue);
+    let worker: Worker | undefined;
+    try {
+      worker = await this.#worker;
+      worker.postMessage(message(id));
+      yield* queue;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#calls.delete(id);
+      // Nothing happens to a call that is over; one that was left or aborted stops.
+      worker?.postMessage({ type: "abort", id } satisfies ToWorker);
+    }
+  }
+
+  #adopt({ worker }: StartedWorker): Worker {
+    worker.on("message", (reply: Reply) => {
+      const call = this.#calls.get(reply.id);
+      if (reply.type === "end") call?.end();
+      else if (reply.type === "error") call?.fail(fromErrorDescription(reply.error));
+      else call?.push(reply);
+    });
+    let reason = "it exited";
+    worker.on("error", (error) => {
+      reason = toErrorDescription(error).message;
+    });
+    worker.once("exit", () => {
+      this.#lose(reason);
+    });
+    return worker;
+  }
+
+  #lose(reason: string): void {
+    const stopped = this.#stopping;
+    for (const call of this.#calls.values()) {
+      call.fail(
+        stopped
+          ? new InferenceError("shutting_down", "The server is shutting down.")
+          : new InferenceError(
+              "engine_failed",
+              `The engine's worker died (${reason}) and is being restarted; send the request again.`,
+            ),
+      );
+    }
+    this.#calls.clear();
+    if (stopped) return;
+    this.#options.onNote(`The engine's worker died (${reason}); restarting it.`);
+    this.#worker = this.#restart();
+  }
+
+  async #restart(): Promise<Worker> {
+    for (;;) {
+      await sleep(restartDelayMs);
+      if (this.#stopping) throw new InferenceError("shutting_down", "The server is shutting down.");
+      try {
+        return this.#adopt(await startWorker(this.#options));
+      } catch (error) {
+        this.#options.onNote(`The engine's worker did not start: ${toErrorDescription(error).message}`);
+      }
+    }
+  }
+}
+
+const aborted = (): InferenceError => new InferenceError("aborted", "The request was cancelled.");
+
+function unexpected(reply: Reply): never {
+  throw new InferenceError("internal", `The worker answered with '${reply.type}'.`);
+}
+
+interface StartedWorker {
+  readonly worker: Worker;
+  readonly model: ModelInfo;
+}
+
+async function startWorker({ entry, workerData, onNote }: WorkerGeneratorOptions): Promise<StartedWorker> {
+  const worker = new Worker(entry, { workerData });
+  const startup = new AbortController();
+  try {
+    const [message] = (await Promise.race([
+      once(worker, "message", { signal: startup.signal }),
+      once(worker, "exit", { signal: startup.signal }).then(() => {
+        throw new InferenceError("engine_failed", "The engine's worker exited while it started.");
+      }),
+    ])) as [FromWorker];
+    if (message.type === "unusable") throw fromErrorDescription(message.error);
+    if (message.type !== "ready")
+      throw new InferenceError("internal", `The worker began with '${message.type}'.`);
+    for (const note of message.notes) onNote(note);
+    return { worker, model: message.model };
+  } finally {
+    startup.abort();
+  }
+}

@@ -1,0 +1,59 @@
+import type { MessagePort } from "node:worker_threads";
+import { toErrorDescription } from "../core/errors.ts";
+import type { Generator } from "./generator.ts";
+import type { FromWorker, ToWorker } from "./worker-protocol.ts";
+
+/** Answers calls that arrive at `port` with `generator`, until told to stop. Disposes the generator then. */
+export function hostGenerator(port: MessagePort, generator: Generator, notes: readonly string[]): void {
+  const running = new Map<number, AbortController>();
+  const send = (message: FromWorker): void => {
+    port.postMessage(message);
+  };
+
+  const answer = async (id: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
+    const controller = new AbortController();
+    running.set(id, controller);
+    try {
+      await work(controller.signal);
+      send({ type: "end", id });
+    } catch (error) {
+      send({ type: "error", id, error: toErrorDescription(error) });
+    } finally {
+      running.delete(id);
+    }
+  };
+
+  const take = async (message: ToWorker): Promise<void> => {
+    switch (message.type) {
+      case "generate":
+        return answer(message.id, async (signal) => {
+          for await (const event of generator.generate(message.request, signal)) {
+            send({ type: "event", id: message.id, event });
+          }
+        });
+      case "score":
+        return answer(message.id, async (signal) => {
+          const scores = await generator.score(message.tokens, message.topCount, signal);
+          send({ type: "scores", id: message.id, scores });
+        });
+      case "health":
+        return answer(message.id, async () => {
+          send({ type: "health", id: message.id, health: await generator.health() });
+        });
+      case "abort":
+        running.get(message.id)?.abort();
+        return;
+      case "stop":
+        await generator[Symbol.asyncDispose]();
+        port.close();
+    }
+  };
+
+  port.on("message", (message: ToWorker) => {
+    // A failed call reports itself; anything else must take the worker down rather than leave it half alive.
+    void take(message).catch((error: unknown) => {
+      throw error;
+    });
+  });
+  send({ type: "ready", model: generator.model, notes });
+}

@@ -1,0 +1,22 @@
+import type { ErrorDescription } from "../core/errors.ts";
+import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { EngineHealth } from "../engine/engine.ts";
+import type { GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
+
+/** From the server's thread to the worker. Calls carry an `id`; logits never cross. */
+export type ToWorker =
+  | { readonly type: "generate"; readonly id: number; readonly request: GenerateRequest }
+  | { readonly type: "score"; readonly id: number; readonly tokens: TokenIds; readonly topCount: number }
+  | { readonly type: "health"; readonly id: number }
+  | { readonly type: "abort"; readonly id: number }
+  | { readonly type: "stop" };
+
+export type FromWorker =
+  | { readonly type: "ready"; readonly model: ModelInfo; readonly notes: readonly string[] }
+  | { readonly type: "unusable"; readonly error: ErrorDescription }
+  | { readonly type: "event"; readonly id: number; readonly event: GenerateEvent }
+  | { readonly type: "scores"; readonly id: number; readonly scores: readonly ScoredToken[] }
+  | { readonly type: "health"; readonly id: number; readonly health: EngineHealth }
+  /** The call is over. */
+  | { readonly type: "end"; readonly id: number }
+  | { readonly type: "error"; readonly id: number; readonly error: ErrorDescription };
