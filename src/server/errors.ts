@@ -1,0 +1,109 @@
+import type { FastifyError, FastifyInstance } from "fastify";
+import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
+import { InferenceError, toErrorDescription } from "../core/errors.ts";
+import type { ErrorCode, ErrorDescription } from "../core/errors.ts";
+import type { ErrorResponse } from "./schemas/errors.ts";
+
+interface HttpError {
+  readonly status: number;
+  readonly type: string;
+  /** SDKs retry 408, 409, 429 and 5xx by themselves; this says whether that can help. */
+  readonly retry: boolean;
+}
+
+const request = (status: number): HttpError => ({ status, type: "invalid_request_error", retry: false });
+
+/** The one place where an error becomes an HTTP status. */
+const httpErrors = {
+  invalid_request: request(400),
+  unsupported: request(400),
+  context_length_exceeded: request(400),
+  invalid_api_key: request(401),
+  model_not_found: request(404),
+  overloaded: { status: 429, type: "rate_limit_error", retry: true },
+  shutting_down: { status: 503, type: "server_error", retry: true },
+  engine_failed: { status: 503, type: "server_error", retry: true },
+  deadline_exceeded: { status: 504, type: "server_error", retry: false },
+  numerical_error: { status: 500, type: "server_error", retry: false },
+  aborted: { status: 499, type: "invalid_request_error", retry: false },
+  internal: { status: 500, type: "server_error", retry: false },
+} as const satisfies Record<ErrorCode, HttpError>;
+
+/** Seconds after which a client may well try again. */
+const retryAfterSeconds = 1;
+
+export function toErrorResponse({ code, message, param }: ErrorDescription): ErrorResponse {
+  return { error: { message, type: httpErrors[code].type, param: param ?? null, code } };
+}
+
+/** Answers every failure in OpenAI's error shape, without a stack trace. */
+export function handleErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, req, reply) => {
+    const description = describe(error);
+    const { status, retry } = httpErrors[description.code];
+    const statusCode = description.code === "invalid_request" ? clientStatus(error) : status;
+    if (statusCode >= 500) req.log.error({ err: error }, description.message);
+    if (statusCode >= 400) void reply.header("x-should-retry", String(retry));
+    if (retry) void reply.header("retry-after", String(retryAfterSeconds));
+    return reply.status(statusCode).send(toErrorResponse(description));
+  });
+  app.setNotFoundHandler((req, reply) =>
+    reply.status(404).send(
+      toErrorResponse({
+        code: "invalid_request",
+        message: `There is no ${req.method} ${req.url.split("?")[0] ?? ""}. The routes are listed in openapi.yaml.`,
+      }),
+    ),
+  );
+}
+
+/** Fastify's own refusals (unreadable JSON, body too large, wrong media type) keep their 4xx status. */
+function clientStatus(error: FastifyError): number {
+  const { statusCode } = error;
+  return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? statusCode : 400;
+}
+
+function describe(error: FastifyError): ErrorDescription {
+  if (hasZodFastifySchemaValidationErrors(error)) return describeValidation(error.validation);
+  if (error instanceof InferenceError) return toErrorDescription(error);
+  if (error.code === "FST_ERR_CTP_INVALID_JSON_BODY" || error.code === "FST_ERR_CTP_EMPTY_JSON_BODY") {
+    return { code: "invalid_request", message: `The body is not valid JSON: ${error.message}` };
+  }
+  if (error.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
+    return {
+      code: "invalid_request",
+      message: "The body must be JSON; send the header `content-type: application/json`.",
+    };
+  }
+  if (clientStatus(error) === error.statusCode) return { code: "invalid_request", message: error.message };
+  return { code: "internal", message: "The server failed in an unforeseen way; its log says more." };
+}
+
+interface ValidationIssue {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly message?: string | undefined;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+function describeValidation(issues: readonly ValidationIssue[]): ErrorDescription {
+  const issue = issues[0];
+  const path = (issue?.instancePath ?? "").split("/").filter((part) => part !== "");
+  const unknownKeys = issue?.keyword === "unrecognized_keys" ? (issue.params.keys as string[]) : [];
+  if (unknownKeys.length > 0) {
+    const names = unknownKeys.map((key) => [...path, key].join("."));
+    return {
+      code: "unsupported",
+      message: `Unsupported field ${names.map((name) => `'${name}'`).join(", ")}: it would be ignored, so leave it out or check its spelling.`,
+      param: names[0]!,
+    };
+  }
+  const param = path.join(".");
+  const message = issue?.message ?? "is not valid";
+  if (param === "") return { code: "invalid_request", message: `The body is not as expected: ${message}` };
+  return {
+    code: "invalid_request",
+    message: message.startsWith(path[0]!) ? `${message}.` : `${param}: ${message}.`,
+    param,
+  };
+}

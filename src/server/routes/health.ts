@@ -1,0 +1,26 @@
+import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { errorResponse } from "../schemas/errors.ts";
+import { healthResponse } from "../schemas/health.ts";
+import type { RouteContext } from "./context.ts";
+
+/** GET /health: asks the engine itself. 503 when it failed, is being restarted, or does not answer. */
+export function healthRoutes({ generator }: RouteContext): FastifyPluginCallbackZod {
+  return (app, _options, done) => {
+    app.get(
+      "/health",
+      {
+        schema: {
+          summary: "Say whether the engine is alive",
+          tags: ["operation"],
+          response: { 200: healthResponse, 503: z.union([healthResponse, errorResponse]) },
+        },
+      },
+      async (_request, reply) => {
+        const health = await generator.health();
+        return reply.status(health.status === "ok" ? 200 : 503).send(health);
+      },
+    );
+    done();
+  };
+}

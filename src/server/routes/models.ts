@@ -1,0 +1,27 @@
+import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
+import { modelNames } from "../model-name.ts";
+import { modelList } from "../schemas/models.ts";
+import type { RouteContext } from "./context.ts";
+
+/** GET /v1/models: the model, and its name with each sampler's suffix. */
+export function modelRoutes({ generator: { model }, startedAt }: RouteContext): FastifyPluginCallbackZod {
+  const entries = modelNames(model).map((id) => ({
+    id,
+    object: "model" as const,
+    created: startedAt,
+    owned_by: "metropolis",
+    root: model.id,
+    parent: id === model.id ? null : model.id,
+    max_model_len: model.maxLength,
+    eos_token_ids: [...model.endTokenIds],
+    example_prompt: model.examplePrompt ?? null,
+  }));
+  return (app, _options, done) => {
+    app.get(
+      "/v1/models",
+      { schema: { summary: "List the models", tags: ["models"], response: { 200: modelList } } },
+      () => ({ object: "list" as const, data: entries }),
+    );
+    done();
+  };
+}

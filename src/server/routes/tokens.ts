@@ -1,0 +1,70 @@
+import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
+import { InferenceError } from "../../core/errors.ts";
+import { samplerOfModelName } from "../model-name.ts";
+import { errorResponse } from "../schemas/errors.ts";
+import {
+  detokenizeRequest,
+  detokenizeResponse,
+  tokenizeRequest,
+  tokenizeResponse,
+} from "../schemas/tokens.ts";
+import type { RouteContext } from "./context.ts";
+
+/** POST /tokenize and /detokenize, in vLLM's and llama.cpp's shapes at once. */
+export function tokenRoutes({ generator: { model, tokenizer } }: RouteContext): FastifyPluginCallbackZod {
+  return (app, _options, done) => {
+    app.post(
+      "/tokenize",
+      {
+        schema: {
+          summary: "Turn text into token ids",
+          tags: ["tokens"],
+          body: tokenizeRequest,
+          response: { 200: tokenizeResponse, "4xx": errorResponse },
+        },
+      },
+      ({ body }) => {
+        samplerOfModelName(body.model, model);
+        const text = body.prompt ?? body.content;
+        if (text === null || text === undefined) {
+          throw new InferenceError("invalid_request", "prompt is missing: send the text to tokenise.", {
+            param: "prompt",
+          });
+        }
+        const tokens = [...tokenizer.encode(text, { addSpecialTokens: body.add_special_tokens ?? true })];
+        return {
+          count: tokens.length,
+          max_model_len: model.maxLength,
+          tokens,
+          token_strs: body.return_token_strs === true ? tokens.map((token) => tokenizer.textOf(token)) : null,
+        };
+      },
+    );
+
+    app.post(
+      "/detokenize",
+      {
+        schema: {
+          summary: "Turn token ids into text",
+          tags: ["tokens"],
+          body: detokenizeRequest,
+          response: { 200: detokenizeResponse, "4xx": errorResponse },
+        },
+      },
+      ({ body }) => {
+        samplerOfModelName(body.model, model);
+        const wrong = body.tokens.find((token) => token >= model.vocabularySize);
+        if (wrong !== undefined) {
+          throw new InferenceError(
+            "invalid_request",
+            `Token id ${wrong} is outside the vocabulary (0..${model.vocabularySize - 1}).`,
+            { param: "tokens" },
+          );
+        }
+        const text = tokenizer.decode(body.tokens);
+        return { prompt: text, content: text };
+      },
+    );
+    done();
+  };
+}

@@ -1,0 +1,55 @@
+import { EventQueue } from "../core/event-queue.ts";
+import type { ScoredToken } from "../core/tokens.ts";
+import type { Generator, GenerateEvent } from "../decoder/generator.ts";
+import type { CompletionPlan } from "./completion-plan.ts";
+
+/** What happens to one choice of an answer. Streamed and whole answers are made from the same events. */
+export type ChoiceEvent = (
+  GenerateEvent | { readonly type: "prompt"; readonly scores: readonly ScoredToken[] }
+) & {
+  readonly index: number;
+};
+
+/**
+ * Runs all completions of a plan side by side. With `echo`, each choice begins with the scores of its prompt.
+ * Leaving the iteration, or the signal, stops them all.
+ */
+export async function* runPlan(
+  plan: CompletionPlan,
+  generator: Generator,
+  signal: AbortSignal,
+): AsyncGenerator<ChoiceEvent, void, undefined> {
+  const events = new EventQueue<ChoiceEvent>();
+  const controller = new AbortController();
+  const stop = AbortSignal.any([signal, controller.signal]);
+  const prompts = plan.prompts.map(({ tokens }) =>
+    plan.echo && plan.logprobs !== undefined
+      ? generator.score(tokens, plan.logprobs, stop)
+      : Promise.resolve([]),
+  );
+  const work = plan.requests.map(async (request, index) => {
+    if (plan.echo) {
+      events.push({ type: "prompt", scores: (await prompts[Math.floor(index / plan.n)])!, index });
+    }
+    if (request.maxTokens === 0) {
+      events.push({ type: "finish", reason: "length", stop: null, evaluatedTokens: 0, index });
+      return;
+    }
+    for await (const event of generator.generate(request, stop)) events.push({ ...event, index });
+  });
+  const all = Promise.all(work).then(
+    () => {
+      events.end();
+    },
+    (error: unknown) => {
+      events.fail(error);
+    },
+  );
+  try {
+    yield* events;
+  } finally {
+    controller.abort();
+    await all;
+    await Promise.allSettled(work);
+  }
+}

@@ -1,0 +1,139 @@
+import { InferenceError } from "../core/errors.ts";
+import type {
+  ModelInfo,
+  PowerSettings,
+  SamplerName,
+  SamplerSettings,
+  StandardSettings,
+} from "../decoder/generator.ts";
+import { samplerOfModelName } from "./model-name.ts";
+import type { CompletionRequest } from "./schemas/completions.ts";
+
+/** The fields that choose how tokens are drawn. */
+export type SamplingBody = Pick<
+  CompletionRequest,
+  | "model"
+  | "sampler"
+  | "alpha"
+  | "mcmc_steps"
+  | "block_size"
+  | "proposal_temperature"
+  | "schedule"
+  | "max_evaluated_tokens"
+  | "temperature"
+  | "top_p"
+  | "top_k"
+  | "min_p"
+>;
+
+/** Which samplers each field means something to; elsewhere it would be ignored, and so is refused. */
+const fieldSamplers: Partial<Record<keyof SamplingBody, readonly SamplerName[]>> = {
+  alpha: ["power", "low_temperature"],
+  mcmc_steps: ["power"],
+  block_size: ["power"],
+  proposal_temperature: ["power"],
+  schedule: ["power"],
+  max_evaluated_tokens: ["power"],
+  temperature: ["standard"],
+  top_p: ["standard"],
+  top_k: ["standard"],
+  min_p: ["standard"],
+};
+
+/** Values that clients send unasked and that change nothing. */
+const neutralValues: Partial<Record<keyof SamplingBody, readonly unknown[]>> = {
+  temperature: [0, 1],
+  top_p: [1],
+  top_k: [0, -1],
+  min_p: [0],
+};
+
+const advice: Partial<Record<keyof SamplingBody, string>> = {
+  temperature: "set alpha (and proposal_temperature) instead",
+  top_p: "a truncated proposal could not propose the way back",
+  top_k: "a truncated proposal could not propose the way back",
+  min_p: "a truncated proposal could not propose the way back",
+};
+
+/**
+ * Chooses the sampler and its settings.
+ * @param defaultSampler what the server uses when neither field nor model name says
+ * @throws InferenceError `invalid_request` or `unsupported`, naming the field
+ */
+export function planSampling(
+  body: SamplingBody,
+  model: ModelInfo,
+  maxTokens: number,
+  defaultSampler: SamplerName,
+): SamplerSettings {
+  const sampler = chooseSampler(body, model, defaultSampler);
+  refuseForeignFields(body, sampler);
+  const alpha = body.alpha ?? model.defaults.alpha;
+  switch (sampler) {
+    case "greedy":
+      return { sampler };
+    case "low_temperature":
+      return { sampler, alpha };
+    case "standard":
+      return standardSettings(body);
+    case "power":
+      return powerSettings(body, { alpha, model, maxTokens });
+  }
+}
+
+function chooseSampler(body: SamplingBody, model: ModelInfo, defaultSampler: SamplerName): SamplerName {
+  const named = samplerOfModelName(body.model, model);
+  if (named !== undefined && body.sampler !== null && body.sampler !== undefined && body.sampler !== named) {
+    throw new InferenceError(
+      "invalid_request",
+      `The model '${body.model}' asks for sampler '${named}', but sampler says '${body.sampler}'. Send one of them.`,
+      { param: "sampler" },
+    );
+  }
+  return body.sampler ?? named ?? defaultSampler;
+}
+
+function refuseForeignFields(body: SamplingBody, sampler: SamplerName): void {
+  for (const [name, samplers] of Object.entries(fieldSamplers) as [
+    keyof SamplingBody,
+    readonly SamplerName[],
+  ][]) {
+    const value = body[name];
+    if (value === null || value === undefined || samplers.includes(sampler)) continue;
+    if (neutralValues[name]?.includes(value) === true) continue;
+    const hint = sampler === "power" ? advice[name] : undefined;
+    throw new InferenceError(
+      "invalid_request",
+      `${name} has no meaning for sampler '${sampler}'${hint === undefined ? "" : `: ${hint}`}. Leave it out, or use sampler ${samplers.map((name) => `'${name}'`).join(" or ")}.`,
+      { param: name },
+    );
+  }
+}
+
+function standardSettings(body: SamplingBody): StandardSettings {
+  const topK = body.top_k ?? 0;
+  return {
+    sampler: "standard",
+    temperature: body.temperature ?? 1,
+    ...(body.top_p === null || body.top_p === undefined ? {} : { topP: body.top_p }),
+    ...(topK > 0 ? { topK } : {}),
+    ...(body.min_p === null || body.min_p === undefined ? {} : { minP: body.min_p }),
+  };
+}
+
+function powerSettings(
+  body: SamplingBody,
+  { alpha, model, maxTokens }: { alpha: number; model: ModelInfo; maxTokens: number },
+): PowerSettings {
+  return {
+    sampler: "power",
+    alpha,
+    mcmcSteps: body.mcmc_steps ?? model.defaults.mcmcSteps,
+    blockSize: body.block_size ?? model.defaults.blockSize ?? Math.max(1, Math.ceil(maxTokens / 16)),
+    proposalTemperature: body.proposal_temperature ?? 1 / alpha,
+    schedule: body.schedule ?? "full",
+    ...(body.max_evaluated_tokens === null || body.max_evaluated_tokens === undefined
+      ? {}
+      : { maxEvaluatedTokens: body.max_evaluated_tokens }),
+  };
+}

@@ -1,0 +1,186 @@
+import { z } from "zod";
+import { samplerNames } from "../../decoder/generator.ts";
+
+/** Clients send explicit nulls for what they leave open; null means the default, as in OpenAI's API. */
+const seedLimit = Number.MAX_SAFE_INTEGER;
+const tokenId = z.number().int().nonnegative();
+
+/** How a completion is drawn. The same fields at top level of every generating endpoint. */
+export const samplingFields = {
+  model: z
+    .string()
+    .nullish()
+    .meta({
+      description:
+        "The model's id, as /v1/models lists it. A suffix picks the sampler: `abacus:power`, `abacus:greedy`.",
+      examples: ["abacus", "abacus:power"],
+    }),
+  sampler: z
+    .enum(samplerNames, { error: `sampler must be one of ${samplerNames.join(", ")}` })
+    .nullish()
+    .meta({
+      description:
+        "How tokens are chosen. `power`: whole completions from p(x)^alpha by Metropolis-Hastings. `standard`: token by token with temperature, top_p, top_k, min_p. `low_temperature`: token by token at T = 1/alpha. `greedy`: the likeliest token each time. Default: the server's, which is `standard` unless it was started otherwise.",
+      examples: ["power"],
+    }),
+  alpha: z
+    .number()
+    .min(1, "alpha must be at least 1; 1 is the model's own distribution")
+    .max(1000)
+    .nullish()
+    .meta({
+      description:
+        "Exponent of the target p(x)^alpha, for power and low_temperature. Default: the model's, usually 4.",
+      examples: [4],
+    }),
+  mcmc_steps: z
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .nullish()
+    .meta({
+      description: "power: Metropolis-Hastings steps per block. Default: the model's, usually 10.",
+      examples: [10],
+    }),
+  block_size: z
+    .number()
+    .int()
+    .min(1)
+    .nullish()
+    .meta({
+      description:
+        "power: tokens by which the horizon grows from block to block. Default: the model's, else max_tokens/16 rounded up.",
+      examples: [3],
+    }),
+  proposal_temperature: z
+    .number()
+    .min(0.001, "proposal_temperature must be at least 0.001")
+    .max(100)
+    .nullish()
+    .meta({
+      description: "power: temperature at which suffixes are proposed. Default: 1/alpha.",
+      examples: [0.25],
+    }),
+  schedule: z
+    .enum(["full", "until_finished"])
+    .nullish()
+    .meta({
+      description:
+        "power: `full` refines a finished completion up to the last block and targets p^alpha; `until_finished` stops at the first block whose completion has ended, which is cheaper and favours short answers. Default: full.",
+      examples: ["full"],
+    }),
+  max_evaluated_tokens: z
+    .number()
+    .int()
+    .min(1)
+    .nullish()
+    .meta({
+      description:
+        "power: budget of model evaluations. The chain stops with its current state when it is spent, and the answer says so.",
+      examples: [1000],
+    }),
+  max_tokens: z
+    .number()
+    .int()
+    .min(0)
+    .nullish()
+    .meta({
+      description: "Most tokens to generate. Default: the model's own, else 16. 0 is for echo alone.",
+      examples: [48],
+    }),
+  temperature: z
+    .number()
+    .min(0)
+    .max(100)
+    .nullish()
+    .meta({
+      description:
+        "standard: softmax temperature; 0 is greedy. The other samplers take 0 or 1 and ignore them, since clients send these by default. Default: 1.",
+      examples: [1],
+    }),
+  top_p: z
+    .number()
+    .gt(0, "top_p must be above 0")
+    .max(1)
+    .nullish()
+    .meta({ description: "standard: nucleus mass. Default: 1, which keeps everything.", examples: [1] }),
+  top_k: z
+    .number()
+    .int()
+    .min(-1)
+    .nullish()
+    .meta({
+      description: "standard: keep the k likeliest tokens. 0 and -1 keep everything. Default: 0.",
+      examples: [0],
+    }),
+  min_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullish()
+    .meta({
+      description:
+        "standard: keep tokens with at least this share of the likeliest one's probability. Default: 0.",
+      examples: [0],
+    }),
+  n: z
+    .number()
+    .int()
+    .min(1)
+    .max(128)
+    .nullish()
+    .meta({
+      description: "Completions per prompt; for power, independent chains. Default: 1.",
+      examples: [1],
+    }),
+  seed: z
+    .number()
+    .int()
+    .min(-seedLimit)
+    .max(seedLimit)
+    .nullish()
+    .meta({
+      description: "The same seed and request give the same completion. Default: a fresh one each time.",
+      examples: [7],
+    }),
+  stop: z
+    .union([z.string().min(1), z.array(z.string().min(1)).max(64)], {
+      error: "stop must be a non-empty string or a list of at most 64 of them",
+    })
+    .nullish()
+    .meta({
+      description: "Text at which the completion ends, itself left out. Up to 64 strings.",
+      examples: [";"],
+    }),
+  stream: z
+    .boolean()
+    .nullish()
+    .meta({ description: "Send server-sent events as text becomes final.", examples: [false] }),
+  stream_options: z
+    .strictObject({
+      include_usage: z
+        .boolean()
+        .nullish()
+        .meta({ description: "A last chunk with the usage and no choices.", examples: [true] }),
+    })
+    .nullish()
+    .meta({ description: "Only together with stream.", examples: [{ include_usage: true }] }),
+  return_token_ids: z
+    .boolean()
+    .nullish()
+    .meta({ description: "Add prompt_token_ids and token_ids to each choice.", examples: [false] }),
+  return_tokens_as_token_ids: z
+    .boolean()
+    .nullish()
+    .meta({
+      description: "In logprobs, write tokens as `token_id:N`, the one form without collisions.",
+      examples: [false],
+    }),
+  user: z
+    .string()
+    .nullish()
+    .meta({ description: "Accepted for compatibility; has no effect.", examples: ["someone"] }),
+};
+
+export { tokenId };
