@@ -1,0 +1,96 @@
+import { totalmem } from "node:os";
+import { InferenceError } from "../core/errors.ts";
+import { LocalGenerator } from "../decoder/local-generator.ts";
+import { readModelFolder } from "../decoder/model-folder.ts";
+import type { ModelDescription } from "../decoder/model-folder.ts";
+import type { Engine } from "../engine/engine.ts";
+import { LocalEngine } from "../engine/local-engine.ts";
+import { MemoEngine } from "../engine/memo.ts";
+import { SharedCacheRunner, openSharedCacheGraph } from "../engine/onnx/shared-cache-runner.ts";
+import type { EngineSettings } from "./serve-settings.ts";
+
+const mib = 1024 * 1024;
+
+export interface CreatedGenerator {
+  readonly generator: LocalGenerator;
+  /** What an operator should read at start-up. */
+  readonly notes: readonly string[];
+}
+
+/** Puts a generator together from a model folder: the one place that picks engine, runner and accelerations. */
+export async function createGenerator(settings: EngineSettings): Promise<CreatedGenerator> {
+  const description = await readModelFolder(settings.model);
+  const { engine, notes } = createEngine(description, settings);
+  const generator = new LocalGenerator(description, engine, {
+    earlyRejection: settings.earlyRejection,
+    memoize: settings.memo ? (inner) => new MemoEngine(inner) : (inner) => inner,
+  });
+  return { generator, notes };
+}
+
+function createEngine(
+  { graphPath, maxPositions }: ModelDescription,
+  settings: EngineSettings,
+): { engine: Engine; notes: string[] } {
+  const { device, threads, lanes, prefillChunk } = settings;
+  const { session, graph, bytesPerToken } = openSharedCacheGraph(graphPath, { device, threads });
+  try {
+    const capacity = chooseContext(settings.context, maxPositions);
+    checkMemory({ lanes, capacity, bytesPerToken });
+    const runner = new SharedCacheRunner(session, graph, {
+      device,
+      threads,
+      lanes,
+      capacity,
+      maxRowTokens: prefillChunk,
+    });
+    const engine = new LocalEngine(runner, { prefillChunk, prefixStoreBytes: settings.prefixStoreMib * mib });
+    const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
+    return {
+      engine,
+      notes: [`cache: ${lanes} lanes x ${capacity} tokens = ${cacheMib} MiB, allocated once`],
+    };
+  } catch (error) {
+    session[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Where neither the model nor the operator says, this many tokens. */
+const usualContext = 4096;
+
+function chooseContext(asked: number | undefined, maxPositions: number | undefined): number {
+  if (asked === undefined) return Math.min(maxPositions ?? usualContext, usualContext);
+  if (maxPositions !== undefined && asked > maxPositions) {
+    throw new InferenceError(
+      "invalid_request",
+      `--context ${asked} is more than the ${maxPositions} positions the model was made for. Use ${maxPositions} or less.`,
+      { param: "context" },
+    );
+  }
+  return asked;
+}
+
+/** Share of the machine's memory that the live cache may take. */
+const memoryShare = 0.6;
+
+/** @throws InferenceError with the settings that would fit */
+export function checkMemory(
+  { lanes, capacity, bytesPerToken }: { lanes: number; capacity: number; bytesPerToken: number },
+  memoryBytes = totalmem(),
+): void {
+  const budget = memoryBytes * memoryShare;
+  const needed = lanes * capacity * bytesPerToken;
+  if (needed <= budget) return;
+  const fittingLanes = Math.floor(budget / (capacity * bytesPerToken));
+  const fittingContext = Math.floor(budget / (lanes * bytesPerToken));
+  const fix =
+    fittingLanes >= 1
+      ? `--lanes ${fittingLanes}, or --context ${fittingContext} with ${lanes} lanes, would fit`
+      : `--lanes 1 --context ${Math.floor(budget / bytesPerToken)} would fit`;
+  throw new InferenceError(
+    "invalid_request",
+    `A cache of ${lanes} lanes x ${capacity} tokens needs ${Math.ceil(needed / mib)} MiB; ${Math.floor(budget / mib)} MiB of this machine's memory may be used for it. ${fix}.`,
+    { param: "lanes" },
+  );
+}

@@ -1,0 +1,40 @@
+import type { SamplerName } from "../decoder/generator.ts";
+
+/** Everything that `metropolis serve` can be told. Plain data: it crosses to the worker. */
+export interface ServeSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Folder of the model. */
+  readonly model: string;
+  readonly sampler: SamplerName;
+  readonly device: Device;
+  /** Native threads of one forward pass. */
+  readonly threads: number;
+  /** Sequences in the live cache at once. */
+  readonly lanes: number;
+  /** Tokens per lane; the model's own context when left out. */
+  readonly context: number | undefined;
+  /** Most prompt tokens run between two decode passes. */
+  readonly prefillChunk: number;
+  /** Budget of the prefix store, MiB. */
+  readonly prefixStoreMib: number;
+  readonly memo: boolean;
+  readonly earlyRejection: boolean;
+  readonly logLevel: string;
+}
+
+export const devices = ["cpu", "webgpu", "cuda"] as const;
+export type Device = (typeof devices)[number];
+
+export type EngineSettings = Pick<
+  ServeSettings,
+  | "model"
+  | "device"
+  | "threads"
+  | "lanes"
+  | "context"
+  | "prefillChunk"
+  | "prefixStoreMib"
+  | "memo"
+  | "earlyRejection"
+>;

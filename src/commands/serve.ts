@@ -1,0 +1,167 @@
+import { randomInt } from "node:crypto";
+import closeWithGrace from "close-with-grace";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { pino } from "pino";
+import { InferenceError } from "../core/errors.ts";
+import { samplerNames } from "../decoder/generator.ts";
+import type { ModelInfo } from "../decoder/generator.ts";
+import { readModelFolder } from "../decoder/model-folder.ts";
+import { WorkerGenerator } from "../decoder/worker-generator.ts";
+import { buildApp } from "../server/app.ts";
+import { embeddedModel } from "./embedded-model.ts";
+import { devices } from "./serve-settings.ts";
+import type { EngineSettings, ServeSettings } from "./serve-settings.ts";
+
+const examples = `
+Examples:
+  metropolis serve                                  the embedded model on http://127.0.0.1:8000
+  metropolis serve --sampler power                  power sampling for every request that names no sampler
+  metropolis serve --model ./my-model --lanes 32    a model folder, 32 sequences at once
+Each option is also read from the environment: --log-level from METROPOLIS_LOG_LEVEL, and so on.`;
+
+/** `metropolis serve` */
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("Serve a model over HTTP, with OpenAI's API and power sampling.")
+    .addOption(option("--host <address>", "address to listen on").default("127.0.0.1"))
+    .addOption(
+      option("--port <n>", "port to listen on; 0 picks a free one")
+        .argParser(integerFrom(0, 65_535))
+        .default(8000),
+    )
+    .addOption(
+      option("--model <folder>", "folder with model.onnx, config.json and tokenizer.json").default(
+        embeddedModel,
+        "the embedded abacus",
+      ),
+    )
+    .addOption(
+      option("--sampler <name>", "sampler of requests that name none")
+        .choices(samplerNames)
+        .default("standard"),
+    )
+    .addOption(option("--device <name>", "where the model runs").choices(devices).default("cpu"))
+    .addOption(
+      option("--threads <n>", "native threads of one forward pass").argParser(integerFrom(1)).default(1),
+    )
+    .addOption(
+      option("--lanes <n>", "sequences in the live cache at once").argParser(integerFrom(1)).default(16),
+    )
+    .addOption(
+      option("--context <tokens>", "tokens per lane; the model's own context when left out").argParser(
+        integerFrom(2),
+      ),
+    )
+    .addOption(
+      option("--prefill-chunk <tokens>", "most prompt tokens run between two decode passes")
+        .argParser(integerFrom(1))
+        .default(64),
+    )
+    .addOption(
+      option("--prefix-store-mib <n>", "memory for prefixes of finished sequences; 0 keeps none")
+        .argParser(integerFrom(0))
+        .default(256),
+    )
+    .addOption(option("--no-memo", "evaluate visited prefixes again; the chain is the same, only slower"))
+    .addOption(
+      option("--no-early-rejection", "complete hopeless proposals; the chain is the same, only slower"),
+    )
+    .addOption(
+      option("--log-level <level>", "least severe messages logged")
+        .choices(["fatal", "error", "warn", "info", "debug", "silent"])
+        .default("warn"),
+    )
+    .addHelpText("after", examples)
+    .action(serve);
+}
+
+function option(flags: string, description: string): Option {
+  const name = /--(?:no-)?([a-z-]+)/.exec(flags)![1]!;
+  return new Option(flags, description).env(`METROPOLIS_${name.replaceAll("-", "_").toUpperCase()}`);
+}
+
+function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= low && value <= high) return value;
+    const range = high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`;
+    throw new InvalidArgumentError(`It must be a whole number ${range}.`);
+  };
+}
+
+/** How long running requests may take to finish after SIGTERM. */
+const shutdownDelayMs = 120_000;
+
+async function serve(settings: ServeSettings): Promise<void> {
+  const logger = pino({ level: settings.logLevel });
+  const { tokenizer } = await readModelFolder(settings.model);
+  const generator = await WorkerGenerator.start({
+    entry: new URL("./worker.js", import.meta.url),
+    workerData: engineSettings(settings),
+    tokenizer,
+    onNote: (note) => {
+      console.log(note);
+    },
+  });
+  const app = await buildApp({
+    generator,
+    defaultSampler: settings.sampler,
+    logger,
+    freshSeed: () => randomInt(2 ** 47),
+  });
+  closeWithGrace({ delay: shutdownDelayMs, logger: false }, async ({ err }) => {
+    if (err !== undefined) logger.fatal({ err }, "closing after an error nobody handled");
+    await app.close();
+    await generator[Symbol.asyncDispose]();
+  });
+  try {
+    const url = await app.listen({ host: settings.host, port: settings.port });
+    console.log(greeting(url, generator.model));
+  } catch (error) {
+    await generator[Symbol.asyncDispose]();
+    throw describeListenError(error, settings);
+  }
+}
+
+function engineSettings(settings: ServeSettings): EngineSettings {
+  const { model, device, threads, lanes, context, prefillChunk, prefixStoreMib, memo, earlyRejection } =
+    settings;
+  return { model, device, threads, lanes, context, prefillChunk, prefixStoreMib, memo, earlyRejection };
+}
+
+function greeting(url: string, { id, examplePrompt }: ModelInfo): string {
+  const body = JSON.stringify({
+    model: id,
+    prompt: examplePrompt ?? "Once upon a time",
+    sampler: "power",
+    seed: 1,
+  });
+  return [
+    `serving ${id} on ${url}`,
+    "try:",
+    `  curl ${url}/v1/completions -H 'content-type: application/json' -d '${body}'`,
+  ].join("\n");
+}
+
+function describeListenError(error: unknown, { host, port }: ServeSettings): unknown {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "EADDRINUSE":
+      return new InferenceError(
+        "invalid_request",
+        `Port ${port} on ${host} is in use. Stop what listens there, or choose another with --port.`,
+      );
+    case "EACCES":
+      return new InferenceError(
+        "invalid_request",
+        `Port ${port} may not be opened. Choose one above 1023 with --port.`,
+      );
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return new InferenceError(
+        "invalid_request",
+        `${host} is not an address of this machine. Set --host to one that is.`,
+      );
+    default:
+      return error;
+  }
+}
