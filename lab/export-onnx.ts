@@ -1,0 +1,258 @@
+import onnxProto from "onnx-proto";
+
+const { onnx } = onnxProto;
+
+/** Shape of a decoder in the Llama family: RMSNorm, rotary positions, gated MLP. */
+export interface DecoderShape {
+  readonly vocabularySize: number;
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly intermediateSize: number;
+  /** Positions the rotary tables cover. */
+  readonly maxPositions: number;
+  readonly ropeTheta: number;
+  readonly normEpsilon: number;
+}
+
+/**
+ * Gives a weight by name, row-major; the shape says what is expected. Matrices multiply from the right:
+ * [in, out]. Names: embedding, layers.{i}.{attentionNorm, query, key, value, output, mlpNorm, gate, up, down},
+ * finalNorm, head.
+ */
+export type WeightSource = (name: string, shape: readonly number[]) => Float32Array;
+
+const float32 = onnx.TensorProto.DataType.FLOAT;
+const int64 = onnx.TensorProto.DataType.INT64;
+const int32 = onnx.TensorProto.DataType.INT32;
+const microsoft = "com.microsoft";
+
+/**
+ * Writes a decoder as ONNX in the form that onnxruntime-genai's model builder gives it: GroupQueryAttention with
+ * rotary positions inside, past and present of [batch, kvHeads, positions, headDim], lengths from the mask.
+ * Opset 17, IR 8.
+ */
+export function exportOnnx(shape: DecoderShape, weights: WeightSource): Uint8Array {
+  const graph = new GraphWriter(weights);
+  const { vocabularySize, hiddenSize, layers, kvHeads, headDim } = shape;
+
+  graph.input("input_ids", int64, ["batch", "sequence"]);
+  graph.input("attention_mask", int64, ["batch", "total"]);
+  for (let layer = 0; layer < layers; layer++) {
+    for (const side of ["key", "value"]) {
+      graph.input(`past_key_values.${layer}.${side}`, float32, ["batch", kvHeads, "past", headDim]);
+    }
+  }
+
+  writeLengths(graph);
+  graph.constant("cos_cache", rotaryTable(shape, Math.cos), [shape.maxPositions, headDim / 2]);
+  graph.constant("sin_cache", rotaryTable(shape, Math.sin), [shape.maxPositions, headDim / 2]);
+
+  graph.weight("embedding", [vocabularySize, hiddenSize]);
+  graph.node("Gather", ["embedding", "input_ids"], ["hidden.0"]);
+  for (let layer = 0; layer < layers; layer++) writeLayer(graph, shape, layer);
+  writeNorm(graph, `hidden.${layers}`, { weight: "finalNorm", output: "final", shape });
+  writeLinear(graph, "final", { weight: "head", output: "logits", shape: [hiddenSize, vocabularySize] });
+
+  graph.output("logits", float32, ["batch", "sequence", vocabularySize]);
+  for (let layer = 0; layer < layers; layer++) {
+    for (const side of ["key", "value"]) {
+      graph.output(`present.${layer}.${side}`, float32, ["batch", kvHeads, "present", headDim]);
+    }
+  }
+  return graph.encode();
+}
+
+/** seqlens_k = ΣM − 1 per row, and the width of the mask, as GroupQueryAttention wants them. */
+function writeLengths(graph: GraphWriter): void {
+  graph.integers("axis_1", [1]);
+  graph.integers("one", [1]);
+  graph.node("ReduceSum", ["attention_mask", "axis_1"], ["mask_sum"], { keepdims: 0 });
+  graph.node("Sub", ["mask_sum", "one"], ["mask_sum_less_one"]);
+  graph.node("Cast", ["mask_sum_less_one"], ["seqlens_k"], { to: int32 });
+  graph.node("Shape", ["attention_mask"], ["mask_shape"]);
+  graph.integers("index_1", [1], []);
+  graph.node("Gather", ["mask_shape", "index_1"], ["total_length"], { axis: 0 });
+  graph.node("Cast", ["total_length"], ["total_sequence_length"], { to: int32 });
+}
+
+function writeLayer(graph: GraphWriter, shape: DecoderShape, layer: number): void {
+  const { hiddenSize, heads, kvHeads, headDim, intermediateSize } = shape;
+  const name = (part: string): string => `layers.${layer}.${part}`;
+  const input = `hidden.${layer}`;
+
+  writeNorm(graph, input, { weight: name("attentionNorm"), output: name("normed"), shape });
+  writeLinear(graph, name("normed"), {
+    weight: name("query"),
+    output: name("q"),
+    shape: [hiddenSize, heads * headDim],
+  });
+  writeLinear(graph, name("normed"), {
+    weight: name("key"),
+    output: name("k"),
+    shape: [hiddenSize, kvHeads * headDim],
+  });
+  writeLinear(graph, name("normed"), {
+    weight: name("value"),
+    output: name("v"),
+    shape: [hiddenSize, kvHeads * headDim],
+  });
+  graph.node(
+    "GroupQueryAttention",
+    [
+      name("q"),
+      name("k"),
+      name("v"),
+      `past_key_values.${layer}.key`,
+      `past_key_values.${layer}.value`,
+      "seqlens_k",
+      "total_sequence_length",
+      "cos_cache",
+      "sin_cache",
+    ],
+    [name("attended"), `present.${layer}.key`, `present.${layer}.value`],
+    { num_heads: heads, kv_num_heads: kvHeads, do_rotary: 1, rotary_interleaved: 0 },
+    microsoft,
+  );
+  writeLinear(graph, name("attended"), {
+    weight: name("output"),
+    output: name("mixed"),
+    shape: [heads * headDim, hiddenSize],
+  });
+  graph.node("Add", [input, name("mixed")], [name("residual")]);
+
+  writeNorm(graph, name("residual"), { weight: name("mlpNorm"), output: name("mlpInput"), shape });
+  writeLinear(graph, name("mlpInput"), {
+    weight: name("gate"),
+    output: name("gated"),
+    shape: [hiddenSize, intermediateSize],
+  });
+  writeLinear(graph, name("mlpInput"), {
+    weight: name("up"),
+    output: name("lifted"),
+    shape: [hiddenSize, intermediateSize],
+  });
+  graph.node("Sigmoid", [name("gated")], [name("sigmoid")]);
+  graph.node("Mul", [name("gated"), name("sigmoid")], [name("silu")]);
+  graph.node("Mul", [name("silu"), name("lifted")], [name("product")]);
+  writeLinear(graph, name("product"), {
+    weight: name("down"),
+    output: name("mlp"),
+    shape: [intermediateSize, hiddenSize],
+  });
+  graph.node("Add", [name("residual"), name("mlp")], [`hidden.${layer + 1}`]);
+}
+
+function writeNorm(
+  graph: GraphWriter,
+  input: string,
+  { weight, output, shape }: { weight: string; output: string; shape: DecoderShape },
+): void {
+  graph.weight(weight, [shape.hiddenSize]);
+  graph.node("SimplifiedLayerNormalization", [input, weight], [output], {
+    axis: -1,
+    epsilon: shape.normEpsilon,
+  });
+}
+
+function writeLinear(
+  graph: GraphWriter,
+  input: string,
+  { weight, output, shape }: { weight: string; output: string; shape: readonly number[] },
+): void {
+  graph.weight(weight, shape);
+  graph.node("MatMul", [input, weight], [output]);
+}
+
+/** f(position · theta^{−2i/headDim}), [maxPositions, headDim/2]. */
+export function rotaryTable(
+  { maxPositions, headDim, ropeTheta }: Pick<DecoderShape, "maxPositions" | "headDim" | "ropeTheta">,
+  f: (angle: number) => number,
+): Float32Array {
+  const half = headDim / 2;
+  return Float32Array.from({ length: maxPositions * half }, (_, index) => {
+    const position = Math.floor(index / half);
+    return f(position * ropeTheta ** ((-2 * (index % half)) / headDim));
+  });
+}
+
+type Attributes = Readonly<Record<string, number>>;
+
+/** Collects the parts of a graph. Integers become INT attributes, `epsilon` a FLOAT. */
+class GraphWriter {
+  readonly #weights: WeightSource;
+  readonly #nodes: onnxProto.onnx.INodeProto[] = [];
+  readonly #initializers: onnxProto.onnx.ITensorProto[] = [];
+  readonly #inputs: onnxProto.onnx.IValueInfoProto[] = [];
+  readonly #outputs: onnxProto.onnx.IValueInfoProto[] = [];
+
+  constructor(weights: WeightSource) {
+    this.#weights = weights;
+  }
+
+  input(name: string, type: number, shape: readonly (string | number)[]): void {
+    this.#inputs.push(valueInfo(name, type, shape));
+  }
+
+  output(name: string, type: number, shape: readonly (string | number)[]): void {
+    this.#outputs.push(valueInfo(name, type, shape));
+  }
+
+  weight(name: string, shape: readonly number[]): void {
+    this.constant(name, this.#weights(name, shape), shape);
+  }
+
+  constant(name: string, values: Float32Array, shape: readonly number[]): void {
+    const size = shape.reduce((product, length) => product * length, 1);
+    if (values.length !== size) throw new Error(`${name} has ${values.length} values, not ${size}`);
+    this.#initializers.push({ name, dataType: float32, dims: [...shape], rawData: bytesOf(values) });
+  }
+
+  integers(name: string, values: readonly number[], shape: readonly number[] = [values.length]): void {
+    const rawData = bytesOf(BigInt64Array.from(values, BigInt));
+    this.#initializers.push({ name, dataType: int64, dims: [...shape], rawData });
+  }
+
+  // eslint-disable-next-line max-params -- reads like a line of ONNX
+  node(type: string, input: string[], output: string[], attributes: Attributes = {}, domain = ""): void {
+    const attribute = Object.entries(attributes).map(([name, value]) =>
+      name === "epsilon"
+        ? { name, type: onnx.AttributeProto.AttributeType.FLOAT, f: value }
+        : { name, type: onnx.AttributeProto.AttributeType.INT, i: value },
+    );
+    this.#nodes.push({ opType: type, name: output[0] ?? null, input, output, attribute, domain });
+  }
+
+  encode(): Uint8Array {
+    const model = onnx.ModelProto.create({
+      irVersion: 8,
+      producerName: "metropolis",
+      opsetImport: [
+        { domain: "", version: 17 },
+        { domain: microsoft, version: 1 },
+      ],
+      graph: {
+        name: "decoder",
+        node: this.#nodes,
+        initializer: this.#initializers,
+        input: this.#inputs,
+        output: this.#outputs,
+      },
+    });
+    return onnx.ModelProto.encode(model).finish();
+  }
+}
+
+const bytesOf = (values: Float32Array | BigInt64Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
+function valueInfo(
+  name: string,
+  elemType: number,
+  shape: readonly (string | number)[],
+): onnxProto.onnx.IValueInfoProto {
+  const dim = shape.map((size) => (typeof size === "string" ? { dimParam: size } : { dimValue: size }));
+  return { name, type: { tensorType: { elemType, shape: { dim } } } };
+}
