@@ -69,8 +69,7 @@ export async function train(
     const batch = drawBatch(settings.batchSize, data, hooks.excluded);
     const next = update(weights, state, batch, scalarsAt(step, settings));
     ({ weights, state } = next);
-    const [loss] = await next.loss.data();
-    hooks.onStep(step, loss);
+    hooks.onStep(step, Number(await next.loss.jsAsync()));
   }
   const values = new Map<string, Float32Array>();
   for (const name of weightShapes(shape).keys())

@@ -1,0 +1,121 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { MemoEngine } from "../../src/engine/memo.ts";
+import { runToyChain } from "../support/toy-chain.ts";
+import type { ChainRun } from "../support/toy-chain.ts";
+import { createToyEngine } from "../support/toy-engine.ts";
+import { createToyModel } from "../support/toy-model.ts";
+
+const runs = fc.record({
+  model: fc.record({
+    seed: fc.nat(1000),
+    vocabularySize: fc.integer({ min: 3, max: 90 }),
+    endBias: fc.constantFrom(-3, 0, 2),
+  }),
+  law: fc.constantFrom([1, 1], [2, 2], [4, 4], [4, 2], [4, 1], [2, 0.5]),
+  maxTokens: fc.integer({ min: 1, max: 14 }),
+  blockSize: fc.integer({ min: 1, max: 5 }),
+  steps: fc.integer({ min: 0, max: 6 }),
+  schedule: fc.constantFrom("full" as const, "until_finished" as const),
+  seed: fc.integer({ min: -(2 ** 53) + 1, max: 2 ** 53 - 1 }),
+});
+
+describe("accelerations", () => {
+  it("leave the chain as it is, token for token", async () => {
+    await fc.assert(
+      fc.asyncProperty(runs, async ({ model: toy, law, ...rest }) => {
+        const model = createToyModel(toy);
+        const [alpha, inverseTemperature] = law as [number, number];
+        const run: ChainRun = {
+          prompt: [0, 1, 0],
+          endToken: model.endToken,
+          alpha,
+          inverseTemperature,
+          ...rest,
+        };
+        const chains = await Promise.all(
+          [
+            { earlyRejection: false, memo: false, store: 0, lanes: 1 },
+            { earlyRejection: true, memo: false, store: 4096, lanes: 1 },
+            { earlyRejection: false, memo: true, store: 30, lanes: 3 },
+            { earlyRejection: true, memo: true, store: 4096, lanes: 2 },
+          ].map(async ({ earlyRejection, memo, store, lanes }) => {
+            const bare = createToyEngine({ model, lanes, scheduler: { prefixStoreBytes: store } });
+            await using engine = bare;
+            const states: string[] = [];
+            await runToyChain(memo ? new MemoEngine(engine) : engine, {
+              ...run,
+              earlyRejection,
+              onState: (state) =>
+                states.push(state.map(({ token, logprob }) => `${token}:${logprob}`).join()),
+            });
+            expect(engine.health().lanes.leased).toBe(0);
+            return { states, evaluated: engine.health().evaluatedTokens };
+          }),
+        );
+        const [plain, ...others] = chains;
+        for (const other of others) expect(other.states).toEqual(plain!.states);
+        expect(chains[3]!.evaluated).toBeLessThanOrEqual(plain!.evaluated);
+      }),
+      { numRuns: 60, seed: 20 },
+    );
+  });
+
+  it("save model evaluations", async () => {
+    const model = createToyModel({ seed: 8, vocabularySize: 6, scale: 8 });
+    const evaluated = async (memo: boolean, earlyRejection: boolean): Promise<number> => {
+      await using engine = createToyEngine({ model });
+      await runToyChain(memo ? new MemoEngine(engine) : engine, {
+        prompt: [0],
+        endToken: model.endToken,
+        alpha: 4,
+        inverseTemperature: 2,
+        maxTokens: 16,
+        blockSize: 4,
+        steps: 10,
+        seed: 3,
+        earlyRejection,
+      });
+      return engine.health().evaluatedTokens;
+    };
+    const naive = await evaluated(false, false);
+    expect(await evaluated(false, true)).toBeLessThan(naive);
+    expect(await evaluated(true, false)).toBeLessThan(naive / 2);
+    expect(await evaluated(true, true)).toBeLessThan(naive / 2);
+  });
+});
+
+describe("batching", () => {
+  it("gives each of many concurrent chains what it gives it alone, whatever the lanes and chunks", async () => {
+    const model = createToyModel({ seed: 21, vocabularySize: 7, endBias: -1 });
+    const chainOf = (seed: number): ChainRun => ({
+      prompt: Array.from({ length: 1 + (seed % 20) }, (_, index) => (index * 3 + seed) % 6),
+      endToken: model.endToken,
+      alpha: 4,
+      inverseTemperature: 2,
+      maxTokens: 10,
+      blockSize: 3,
+      steps: 4,
+      seed,
+    });
+    const tokensOf = async (engine: ReturnType<typeof createToyEngine>, seed: number): Promise<string> =>
+      (await runToyChain(engine, chainOf(seed))).state.map(({ token }) => token).join();
+
+    const seeds = Array.from({ length: 24 }, (_, seed) => seed);
+    await using alone = createToyEngine({
+      model,
+      lanes: 1,
+      scheduler: { prefillChunk: 64, prefixStoreBytes: 0 },
+    });
+    const expected: string[] = [];
+    for (const seed of seeds) expected.push(await tokensOf(alone, seed));
+    for (const { lanes, prefillChunk, prefixStoreBytes } of [
+      { lanes: 4, prefillChunk: 2, prefixStoreBytes: 64 },
+      { lanes: 32, prefillChunk: 8, prefixStoreBytes: 100_000 },
+    ]) {
+      await using engine = createToyEngine({ model, lanes, scheduler: { prefillChunk, prefixStoreBytes } });
+      expect(await Promise.all(seeds.map((seed) => tokensOf(engine, seed)))).toEqual(expected);
+      expect(engine.health().lanes.leased).toBe(0);
+    }
+  });
+});
