@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { EventQueue } from "../core/event-queue.ts";
 import type { ScoredToken } from "../core/tokens.ts";
 import type { Generator, GenerateEvent } from "../decoder/generator.ts";
@@ -22,6 +23,8 @@ export async function* runPlan(
   const events = new EventQueue<ChoiceEvent>();
   const controller = new AbortController();
   const stop = AbortSignal.any([signal, controller.signal]);
+  // Every choice listens.
+  setMaxListeners(0, stop);
   const prompts = plan.prompts.map(({ tokens }) =>
     plan.echo && plan.logprobs !== undefined
       ? generator.score(tokens, plan.logprobs, stop)

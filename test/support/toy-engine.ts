@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { LocalEngine } from "../../src/engine/local-engine.ts";
 import type { SchedulerSettings } from "../../src/engine/scheduler.ts";
 import { createToyModel } from "./toy-model.ts";
@@ -22,3 +23,4 @@ export function createToyEngine(settings: ToySettings = {}): LocalEngine {
 }
 
 export const never = new AbortController().signal;
+setMaxListeners(0, never);

@@ -1,0 +1,115 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Sampling } from "../../../src/core/distribution.ts";
+import { measure, topTokens } from "../../../src/core/distribution.ts";
+import { drawToken, scoreToken } from "../../../src/core/draw.ts";
+import { uniform } from "../../../src/core/random.ts";
+
+const randomLogits = (size: number, seed: number, spread: number): Float32Array =>
+  Float32Array.from(
+    { length: size },
+    (_, id) => spread * uniform({ seed, choice: 0, stage: 0, step: 0 }, "token", id),
+  );
+
+/** The law in plain words: sort, temper, truncate, renormalise. */
+function reference(
+  logits: Float32Array,
+  { inverseTemperature, topK, topP, minP }: Sampling,
+): Map<number, number> {
+  const order = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b);
+  const max = Math.max(...logits);
+  let weights = order.map((id) => ({ id, weight: Math.exp(inverseTemperature * (logits[id]! - max)) }));
+  if (topK !== undefined) weights = weights.slice(0, topK);
+  const total = weights.reduce((sum, { weight }) => sum + weight, 0);
+  const floor = (minP ?? 0) * weights[0]!.weight;
+  let mass = 0;
+  const kept = weights.filter(({ weight }, rank) => {
+    const stays = rank === 0 || (mass < (topP ?? 1) * total && weight >= floor);
+    mass += weight;
+    return stays;
+  });
+  const keptMass = kept.reduce((sum, { weight }) => sum + weight, 0);
+  return new Map(kept.map(({ id, weight }) => [id, weight / keptMass]));
+}
+
+describe("drawToken", () => {
+  it("draws from the truncated law, and reports its log q", () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          size: fc.integer({ min: 2, max: 300 }),
+          seed: fc.nat(1000),
+          spread: fc.constantFrom(0.5, 4, 20),
+          inverseTemperature: fc.constantFrom(0.5, 1, 3),
+          topK: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
+          topP: fc.option(fc.constantFrom(0.1, 0.5, 0.9, 1), { nil: undefined }),
+          minP: fc.option(fc.constantFrom(0, 0.05, 0.5, 1), { nil: undefined }),
+        }),
+        ({ size, seed, spread, ...options }) => {
+          const logits = randomLogits(size, seed, spread);
+          const sampling = Object.fromEntries(
+            Object.entries(options).filter(([, value]) => value !== undefined),
+          ) as unknown as Sampling;
+          const law = reference(logits, sampling);
+          let cumulative = 0;
+          for (const [id, probability] of law) {
+            // The middle of the token's cell must select it.
+            const drawn = drawToken(logits, sampling, cumulative + probability / 2, 0);
+            cumulative += probability;
+            if (probability < 1e-9) continue;
+            expect(drawn.token).toBe(id);
+            expect(drawn.proposalLogprob).toBeCloseTo(Math.log(probability), 6);
+          }
+          expect(law.has(drawToken(logits, sampling, 1 - 1e-16, 0).token)).toBe(true);
+        },
+      ),
+      { numRuns: 150, seed: 3 },
+    );
+  });
+
+  it("finds the tail of a large vocabulary", () => {
+    const logits = new Float32Array(5000);
+    logits.fill(1);
+    const { token, logprob } = drawToken(logits, { inverseTemperature: 1 }, 0.9, 0);
+    expect(token).toBe(4500);
+    expect(logprob).toBeCloseTo(-Math.log(5000), 6);
+  });
+
+  it("breaks ties by the lower id, and is greedy with topK 1", () => {
+    const logits = Float32Array.from([1, 3, 3, 2]);
+    expect(drawToken(logits, { inverseTemperature: 1, topK: 1 }, 0.999, 0).token).toBe(1);
+    expect([...topTokens(measure(logits, 1), 3).ids]).toEqual([1, 2, 3]);
+    expect([...topTokens(measure(logits, 1), 4).ids]).toEqual([1, 2, 3, 0]);
+  });
+
+  it("keeps −∞ logits out, and refuses NaN", () => {
+    const masked = Float32Array.from([-Infinity, 2, -Infinity]);
+    expect(drawToken(masked, { inverseTemperature: 4 }, 0.5, 0)).toMatchObject({
+      token: 1,
+      logprob: 0,
+      entropy: 0,
+    });
+    expect(() => drawToken(Float32Array.from([0, NaN]), { inverseTemperature: 1 }, 0.5, 0)).toThrow(
+      /not numbers/,
+    );
+    expect(() => drawToken(Float32Array.from([0, Infinity]), { inverseTemperature: 1 }, 0.5, 0)).toThrow(
+      /not numbers/,
+    );
+  });
+
+  it("never reports a positive log Z at 1/τ ≥ 1", () => {
+    for (let seed = 0; seed < 500; seed++) {
+      const logits = randomLogits(2 + (seed % 40), seed, seed % 3 === 0 ? 60 : 1);
+      for (const inverseTemperature of [1, 1.5, 4, 40]) {
+        expect(measure(logits, inverseTemperature).logNormalizer).toBeLessThanOrEqual(0);
+      }
+    }
+  });
+
+  it("scores a given token with the same number that its alternatives carry", () => {
+    const logits = randomLogits(50, 4, 6);
+    const { token, logprob, top } = scoreToken(logits, 17, 50);
+    expect(token).toBe(17);
+    expect(top!.logprobs[[...top!.ids].indexOf(17)]).toBe(logprob);
+  });
+});
