@@ -5,6 +5,7 @@ import { SingleBar } from "cli-progress";
 import { Command } from "commander";
 import { testPrompts, testSize } from "./abacus.ts";
 import { abacusFiles, abacusShape } from "./abacus-model.ts";
+import { evaluate } from "./evaluate.ts";
 import { exportOnnx } from "./export-onnx.ts";
 import { train, usualTraining } from "./train.ts";
 
@@ -53,6 +54,28 @@ program
   .action(async ({ out }: { out: string }) => {
     await readFile(join(out, "model.onnx"));
     await writeFiles(out);
+  });
+
+program
+  .command("measure")
+  .description("measure the samplers on the held-out prompts, as the model card's table has it")
+  .option("--model <folder>", "the model's folder", join("models", "abacus"))
+  .option("--prompts <n>", "held-out prompts", Number, testSize)
+  .option("--samples <n>", "completions of each", Number, 16)
+  .action(async ({ model, prompts, samples }: { model: string; prompts: number; samples: number }) => {
+    console.log("| sampler | pass@1 | se | @4 | @16 | guess/school/pocket | evaluations per token |");
+    console.log("|---|---|---|---|---|---|---|");
+    await evaluate(model, {
+      prompts,
+      samples,
+      onRow: (name, row, evaluations) => {
+        const shares = Object.values(row.routes).map((share) => share.toFixed(2));
+        const figures = [row.passAt1, row.standardError, row.passAt4, row.passAtAll].map((value) =>
+          value.toFixed(3),
+        );
+        console.log(`| ${[name, ...figures, shares.join("/"), evaluations.toFixed(2)].join(" | ")} |`);
+      },
+    });
   });
 
 async function writeFiles(out: string): Promise<void> {

@@ -145,7 +145,7 @@ export const samplingFields = {
       examples: [7],
     }),
   stop: z
-    .union([z.string().min(1), z.array(z.string().min(1)).max(64)], {
+    .union([z.string().min(1), z.array(z.string().min(1, "stop must not hold an empty string")).max(64)], {
       error: "stop must be a non-empty string or a list of at most 64 of them",
     })
     .nullish()

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { GenerateEvent, GenerateRequest, Generator } from "../../src/decoder/generator.ts";
+import { WorkerGenerator } from "../../src/decoder/worker-generator.ts";
+import { createEmbedded, engineSettings } from "../support/embedded.ts";
+import { never } from "../support/toy-engine.ts";
+import type { EngineSettings } from "../../src/commands/serve-settings.ts";
+
+/** The equalities of the toy, on the embedded model through ONNX Runtime. */
+
+const prompt = [7, 11, 2, 12, 3, 10, 4, 13];
+
+const request = (seed: number, choice = 0): GenerateRequest => ({
+  prompt,
+  settings: {
+    sampler: "power",
+    alpha: 4,
+    mcmcSteps: 10,
+    blockSize: 3,
+    proposalTemperature: 0.25,
+    schedule: "full",
+  },
+  maxTokens: 48,
+  stop: [],
+  seed,
+  choice,
+  topCount: 0,
+});
+
+interface Answer {
+  readonly tokens: readonly number[];
+  readonly text: string;
+  readonly finish: GenerateEvent & { type: "finish" };
+}
+
+async function answer(generator: Generator, asked: GenerateRequest): Promise<Answer> {
+  const tokens: number[] = [];
+  let text = "";
+  for await (const event of generator.generate(asked, never)) {
+    if (event.type === "finish") return { tokens, text, finish: event };
+    tokens.push(...event.tokens.map(({ token }) => token));
+    text += event.text;
+  }
+  throw new Error("no finish");
+}
+
+const seeds = Array.from({ length: 12 }, (_, seed) => seed);
+
+async function answersOf(changes: Partial<EngineSettings>, together = false): Promise<Answer[]> {
+  await using generator = await createEmbedded(changes);
+  if (together) return await Promise.all(seeds.map((seed) => answer(generator, request(seed))));
+  const answers: Answer[] = [];
+  for (const seed of seeds) answers.push(await answer(generator, request(seed)));
+  return answers;
+}
+
+/** Steps and outcomes too, but not what they cost. */
+const chainOf = ({ tokens, finish }: Answer) => ({
+  tokens,
+  accepted: finish.power!.outcomes.accepted,
+  unchanged: finish.power!.outcomes.unchanged,
+  rejected: finish.power!.outcomes.rejected + finish.power!.outcomes.rejected_early,
+});
+
+describe("on the embedded model", () => {
+  let reference: Answer[];
+  beforeAll(async () => {
+    reference = await answersOf({ memo: false, earlyRejection: false, prefixStoreMib: 0, lanes: 1 });
+  });
+
+  it.each([
+    ["early rejection", { memo: false, earlyRejection: true }],
+    ["the memo", { memo: true, earlyRejection: false }],
+    ["both", { memo: true, earlyRejection: true }],
+    ["both without the prefix store", { memo: true, earlyRejection: true, prefixStoreMib: 0 }],
+    ["small prefill chunks", { prefillChunk: 3 }],
+  ])("%s leaves the chain as it is", async (_, changes) => {
+    const answers = await answersOf(changes);
+    expect(answers.map(chainOf)).toEqual(reference.map(chainOf));
+  });
+
+  it("the memo and early rejection save most evaluations", async () => {
+    const cost = (answers: readonly Answer[]): number =>
+      answers.reduce((sum, { finish }) => sum + finish.evaluatedTokens, 0);
+    expect(cost(await answersOf({}))).toBeLessThan(cost(reference) / 5);
+  });
+
+  it("chains that share their passes answer as each alone", async () => {
+    const together = await answersOf({}, true);
+    expect(together.map(({ text }) => text)).toEqual(reference.map(({ text }) => text));
+  });
+
+  describe("in a worker thread", () => {
+    let worker: WorkerGenerator;
+    beforeAll(async () => {
+      const { tokenizer } = await createEmbedded();
+      worker = await WorkerGenerator.start({
+        entry: new URL("../../dist/commands/worker.js", import.meta.url),
+        workerData: engineSettings,
+        tokenizer,
+        onNote: () => undefined,
+      });
+    });
+    afterAll(() => worker[Symbol.asyncDispose]());
+
+    it("answers as in-process", async () => {
+      for (const seed of seeds.slice(0, 4)) {
+        const { tokens, text, finish } = await answer(worker, request(seed));
+        expect({ tokens, text }).toEqual({ tokens: reference[seed]!.tokens, text: reference[seed]!.text });
+        expect(finish.power!.logprob).toBeCloseTo(reference[seed]!.finish.power!.logprob, 4);
+      }
+      expect(await worker.score(prompt, 2, never)).toHaveLength(7);
+      expect((await worker.health()).status).toBe("ok");
+    });
+  });
+});

@@ -1,0 +1,66 @@
+import { createGenerator } from "../../src/commands/create-generator.ts";
+import { embeddedModel } from "../../src/commands/embedded-model.ts";
+import type { EngineSettings } from "../../src/commands/serve-settings.ts";
+import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
+import { buildApp } from "../../src/server/app.ts";
+import type { AppOptions } from "../../src/server/app.ts";
+
+export const engineSettings: EngineSettings = {
+  model: embeddedModel,
+  device: "cpu",
+  threads: 1,
+  lanes: 16,
+  context: undefined,
+  prefillChunk: 64,
+  prefixStoreMib: 64,
+  memo: true,
+  earlyRejection: true,
+};
+
+/** The embedded model in this very thread. */
+export async function createEmbedded(changes: Partial<EngineSettings> = {}): Promise<LocalGenerator> {
+  return (await createGenerator({ ...engineSettings, ...changes })).generator;
+}
+
+/** The HTTP application over the embedded model, to be injected into. Dispose both. */
+export async function createTestApp(
+  options: Partial<AppOptions> & { engine?: Partial<EngineSettings> } = {},
+) {
+  const { engine, ...appOptions } = options;
+  const generator = options.generator ?? (await createEmbedded(engine));
+  let seed = 0;
+  const app = await buildApp({
+    generator,
+    defaultSampler: "standard",
+    logger: false,
+    freshSeed: () => seed++,
+    ...appOptions,
+  });
+  return {
+    app,
+    generator,
+    post: async (url: string, body: unknown) => {
+      const reply = await app.inject({ method: "POST", url, payload: body as object });
+      return {
+        status: reply.statusCode,
+        headers: reply.headers,
+        text: reply.body,
+        json: () => reply.json<never>() as never,
+      };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await app.close();
+      await generator[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The JSON of each `data:` line of an event stream; the closing [DONE] is checked and left out. */
+export function parseEvents(stream: string): Record<string, unknown>[] {
+  const lines = stream
+    .split("\n\n")
+    .filter((block) => block.startsWith("data: "))
+    .map((block) => block.slice("data: ".length));
+  if (lines.pop() !== "[DONE]") throw new Error(`the stream does not end with [DONE]: ${stream.slice(-200)}`);
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
