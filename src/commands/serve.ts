@@ -8,6 +8,7 @@ import type { ModelInfo } from "../decoder/generator.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import { WorkerGenerator } from "../decoder/worker-generator.ts";
 import { buildApp } from "../server/app.ts";
+import { prepareGracefulClose } from "../server/graceful-close.ts";
 import { embeddedModel } from "./embedded-model.ts";
 import { devices } from "./serve-settings.ts";
 import type { EngineSettings, ServeSettings } from "./serve-settings.ts";
@@ -109,18 +110,20 @@ async function serve(settings: ServeSettings): Promise<void> {
     logger,
     freshSeed: () => randomInt(2 ** 47),
   });
-  closeWithGrace({ delay: shutdownDelayMs, logger: false }, async ({ err }) => {
-    if (err !== undefined) logger.fatal({ err }, "closing after an error nobody handled");
-    await app.close();
-    await generator[Symbol.asyncDispose]();
-  });
+  const closeGracefully = prepareGracefulClose(app);
   try {
     const url = await app.listen({ host: settings.host, port: settings.port });
     console.log(greeting(url, generator.model));
   } catch (error) {
+    await app.close();
     await generator[Symbol.asyncDispose]();
     throw describeListenError(error, settings);
   }
+  closeWithGrace({ delay: shutdownDelayMs, logger: false }, async ({ err }) => {
+    if (err !== undefined) logger.fatal({ err }, "closing after an error nobody handled");
+    await closeGracefully();
+    await generator[Symbol.asyncDispose]();
+  });
 }
 
 function engineSettings(settings: ServeSettings): EngineSettings {

@@ -36,6 +36,8 @@ export class WorkerGenerator implements Generator {
   readonly #options: WorkerGeneratorOptions;
   readonly #calls = new Map<number, Call>();
   #worker: Promise<Worker>;
+  /** Settles when the worker at hand is gone. */
+  #exit: Promise<void> = Promise.resolve();
   #nextId = 0;
   #stopping = false;
 
@@ -82,10 +84,8 @@ export class WorkerGenerator implements Generator {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
     const worker = await this.#worker.catch(() => undefined);
-    if (worker === undefined) return;
-    const gone = new Promise((resolve) => worker.once("exit", resolve));
-    worker.postMessage({ type: "stop" } satisfies ToWorker);
-    await gone;
+    worker?.postMessage({ type: "stop" } satisfies ToWorker);
+    await this.#exit;
   }
 
   async #callOnce(message: (id: number) => ToWorker, signal: AbortSignal): Promise<Reply> {
@@ -130,8 +130,11 @@ export class WorkerGenerator implements Generator {
     worker.on("error", (error) => {
       reason = toErrorDescription(error).message;
     });
-    worker.once("exit", () => {
-      this.#lose(reason);
+    this.#exit = new Promise<void>((resolve) => {
+      worker.once("exit", () => {
+        this.#lose(reason);
+        resolve();
+      });
     });
     return worker;
   }

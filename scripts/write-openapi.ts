@@ -1,0 +1,32 @@
+/** Writes openapi.yaml from the routes' schemas; with --check, fails when the file is not what would be written. */
+import { readFile, writeFile } from "node:fs/promises";
+import { stringify } from "yaml";
+import { createGenerator } from "../src/commands/create-generator.ts";
+import { embeddedModel } from "../src/commands/embedded-model.ts";
+import { buildApp } from "../src/server/app.ts";
+
+const path = new URL("../openapi.yaml", import.meta.url);
+
+const { generator } = await createGenerator({
+  model: embeddedModel,
+  device: "cpu",
+  threads: 1,
+  lanes: 1,
+  context: undefined,
+  prefillChunk: 8,
+  prefixStoreMib: 0,
+  memo: true,
+  earlyRejection: true,
+});
+const app = await buildApp({ generator, defaultSampler: "standard", logger: false, freshSeed: () => 0 });
+await app.ready();
+const text = stringify(app.swagger(), { lineWidth: 110, aliasDuplicateObjects: false });
+await app.close();
+await generator[Symbol.asyncDispose]();
+
+if (!process.argv.includes("--check")) {
+  await writeFile(path, text);
+} else if ((await readFile(path, "utf8").catch(() => "")) !== text) {
+  console.error("openapi.yaml is not what the schemas say; run `npm run openapi`.");
+  process.exitCode = 1;
+}

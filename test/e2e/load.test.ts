@@ -1,0 +1,96 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ServerProcess } from "../support/server-process.ts";
+
+interface Health {
+  readonly status: string;
+  readonly lanes: { readonly leased: number };
+  readonly sequences: { readonly open: number };
+}
+
+let server: ServerProcess;
+beforeAll(async () => {
+  server = await ServerProcess.start();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const health = async (): Promise<Health> => (await fetch(`${server.url}/health`)).json() as Promise<Health>;
+
+async function residentMib(): Promise<number> {
+  const status = await readFile(`/proc/${server.pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024;
+}
+
+/** 200 requests at once, a third of them cut off by the client, whole and streamed. */
+async function storm(round: number): Promise<{ finished: number; cut: number }> {
+  const outcomes = await Promise.all(
+    Array.from({ length: 200 }, async (_, index) => {
+      const controller = new AbortController();
+      const body = {
+        prompt: `${1 + (index % 9)}-2*3+${1 + (round % 9)}=`,
+        sampler: index % 2 === 0 ? "power" : "standard",
+        seed: index,
+        stream: index % 4 < 2,
+        ...(index % 2 === 0 ? { mcmc_steps: 20 } : {}),
+      };
+      if (index % 3 === 0) void sleep(5 + (index % 40)).then(() => controller.abort());
+      try {
+        const reply = await server.post("/v1/completions", body, controller.signal);
+        expect(reply.status).toBe(200);
+        const text = await reply.text();
+        expect(text).toContain(body.stream ? "[DONE]" : '"finish_reason":"stop"');
+        return "finished";
+      } catch (error) {
+        if (!controller.signal.aborted) throw error;
+        return "cut";
+      }
+    }),
+  );
+  return {
+    finished: outcomes.filter((outcome) => outcome === "finished").length,
+    cut: outcomes.filter((outcome) => outcome === "cut").length,
+  };
+}
+
+async function untilIdle(): Promise<Health> {
+  for (let tries = 0; ; tries++) {
+    const now = await health();
+    if (now.sequences.open === 0 || tries > 100) return now;
+    await sleep(50);
+  }
+}
+
+describe("under load, with clients going away", () => {
+  it("leaks no lane, stays whole, and gives its memory back", { timeout: 120_000 }, async () => {
+    await storm(0);
+    await untilIdle();
+    const before = await residentMib();
+    for (let round = 1; round <= 3; round++) {
+      const { finished, cut } = await storm(round);
+      expect(finished + cut).toBe(200);
+      expect(cut).toBeGreaterThan(20);
+    }
+    // The engine checks its lanes and its prefix store whenever it falls idle, and says so when they are not whole.
+    expect(await untilIdle()).toMatchObject({ status: "ok", lanes: { leased: 0 }, sequences: { open: 0 } });
+    expect(await residentMib()).toBeLessThan(before * 1.5 + 50);
+  });
+
+  it("stops a chain whose client went away", async () => {
+    const controller = new AbortController();
+    const endless = {
+      prompt: "7-2*3+4=",
+      sampler: "power",
+      mcmc_steps: 10_000,
+      n: 8,
+      proposal_temperature: 1,
+    };
+    const request = server.post("/v1/completions", endless, controller.signal).catch(() => "gone");
+    await sleep(300);
+    expect((await health()).sequences.open).toBeGreaterThan(0);
+    controller.abort();
+    await request;
+    await sleep(500);
+    expect(await health()).toMatchObject({ status: "ok", lanes: { leased: 0 }, sequences: { open: 0 } });
+  });
+});

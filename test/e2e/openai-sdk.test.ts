@@ -1,0 +1,69 @@
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ServerProcess } from "../support/server-process.ts";
+
+let server: ServerProcess;
+let client: OpenAI;
+beforeAll(async () => {
+  server = await ServerProcess.start();
+  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "unused", maxRetries: 0 });
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const prompt = "7-2*3+4=";
+
+describe("the official OpenAI SDK", () => {
+  it("lists models and completes, power included", async () => {
+    const models = await client.models.list();
+    expect(models.data.map(({ id }) => id)).toContain("abacus:power");
+    const extended = {
+      model: "abacus",
+      prompt,
+      seed: 1,
+      sampler: "power",
+      mcmc_steps: 4,
+    } as OpenAI.CompletionCreateParamsNonStreaming;
+    const completion = await client.completions.create(extended);
+    expect(completion.choices[0]!.text).toMatch(/#\d+$/);
+    expect(completion.usage!.completion_tokens).toBeGreaterThan(0);
+    const byName = await client.completions.create({
+      model: "abacus:power",
+      prompt,
+      seed: 1,
+      temperature: 0,
+    });
+    expect((byName.choices[0] as unknown as { power: object }).power).toBeDefined();
+  });
+
+  it("streams", async () => {
+    const stream = await client.completions.create({
+      model: "abacus",
+      prompt,
+      seed: 2,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    let text = "";
+    let usage: OpenAI.CompletionUsage | null | undefined;
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.text ?? "";
+      usage = chunk.usage ?? usage;
+    }
+    const whole = await client.completions.create({ model: "abacus", prompt, seed: 2 });
+    expect(text).toBe(whole.choices[0]!.text);
+    expect(usage!.completion_tokens).toBe(whole.usage!.completion_tokens);
+  });
+
+  it("sees errors as what they are, and does not retry them", async () => {
+    await expect(client.completions.create({ model: "gpt-4", prompt })).rejects.toBeInstanceOf(
+      OpenAI.NotFoundError,
+    );
+    const wrong = {
+      model: "abacus",
+      prompt,
+      sampler: "power",
+      alpha: 0,
+    } as OpenAI.CompletionCreateParamsNonStreaming;
+    await expect(client.completions.create(wrong)).rejects.toMatchObject({ status: 400, param: "alpha" });
+  });
+});

@@ -1,0 +1,120 @@
+import { cp, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { embeddedModel } from "../../src/commands/embedded-model.ts";
+import { ServerProcess, runCommand } from "../support/server-process.ts";
+
+const power = { prompt: "7-2*3+4=", sampler: "power", seed: 1 };
+
+describe("metropolis serve", () => {
+  it("prints where it listens and a curl to paste, and answers it", async () => {
+    await using server = await ServerProcess.start();
+    expect(server.output).toMatch(/16 lanes x 256 tokens = 9\.0 MiB/);
+    const body = /-d '(\{.*\})'/.exec(server.output)![1]!;
+    const reply = await server.post("/v1/completions", JSON.parse(body) as object);
+    const { choices } = (await reply.json()) as { choices: { text: string; power: object }[] };
+    expect(choices[0]!.text).toBe("2*3=6;7-6=1;1+4=5;#5");
+    expect(choices[0]!.power).toBeDefined();
+  });
+
+  it("finishes what runs after SIGTERM, and exits with 0", async () => {
+    const server = await ServerProcess.start(["--no-memo", "--no-early-rejection"]);
+    const running = server.post("/v1/completions", { ...power, n: 40 });
+    const streaming = server.post("/v1/completions", { ...power, n: 20, stream: true });
+    await sleep(150);
+    server.signal("SIGTERM");
+    const { choices } = (await (await running).json()) as { choices: { text: string }[] };
+    expect(choices).toHaveLength(40);
+    expect(choices.every(({ text }) => text.includes("#"))).toBe(true);
+    expect(await (await streaming).text()).toMatch(/data: \[DONE\]\n\n$/);
+    expect(await server.exit()).toMatchObject({ code: 0 });
+  });
+
+  it("takes its settings from the environment too, and power as the default sampler", async () => {
+    await using server = await ServerProcess.start([], {
+      METROPOLIS_SAMPLER: "power",
+      METROPOLIS_LANES: "3",
+    });
+    expect(server.output).toContain("3 lanes");
+    const reply = await server.post("/v1/completions", { prompt: "7-2*3+4=", max_tokens: 6 });
+    expect(((await reply.json()) as { choices: { power?: object }[] }).choices[0]!.power).toBeDefined();
+  });
+});
+
+describe("what cannot start says why, in a line, and exits with an error", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "metropolis-serve-"));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function broken(name: string, breakIt: (model: string) => Promise<void>): Promise<string> {
+    const model = join(folder, name);
+    await cp(embeddedModel, model, { recursive: true });
+    await breakIt(model);
+    return model;
+  }
+
+  async function expectFailure(args: readonly string[], message: RegExp): Promise<void> {
+    const { code, output } = await runCommand(["serve", "--port", "0", ...args]);
+    expect(output).toMatch(message);
+    expect(code).toBeGreaterThan(0);
+    expect(output).not.toMatch(/\n\s+at /);
+  }
+
+  it("a port in use", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => other.once("listening", resolve));
+    await expectFailure(
+      ["--port", String((other.address() as AddressInfo).port)],
+      /Port \d+ .* is in use.*--port/,
+    );
+    other.close();
+  });
+
+  it("a missing folder, a missing file, a corrupt file", async () => {
+    await expectFailure(["--model", join(folder, "absent")], /absent\/config\.json .*no such file/);
+    const noGraph = await broken("no-graph", (model) => rm(join(model, "model.onnx")));
+    await expectFailure(["--model", noGraph], /model\.onnx does not exist/);
+    const cut = await broken("cut", (model) => truncate(join(model, "model.onnx"), 10_000));
+    await expectFailure(["--model", cut], /model\.onnx cannot be loaded/);
+    const garbled = await broken("garbled", (model) => writeFile(join(model, "tokenizer.json"), "{"));
+    await expectFailure(["--model", garbled], /tokenizer\.json is not JSON/);
+    const wrong = await broken("wrong", (model) =>
+      writeFile(join(model, "generation_config.json"), '{"metropolis":{"alpha":0}}'),
+    );
+    await expectFailure(["--model", wrong], /generation_config\.json is not as expected.*alpha/s);
+  });
+
+  it("settings that make no sense or do not fit", async () => {
+    await expectFailure(["--sampler", "best"], /--sampler.*power, standard/s);
+    await expectFailure(["--lanes", "0"], /--lanes.*at least 1/s);
+    await expectFailure(["--port", "70000"], /--port.*65535/s);
+    await expectFailure(["--context", "9999"], /--context 9999 is more than the 256/);
+    await expectFailure(["--lanes", "100000000"], /--lanes \d+, or --context \d+ .* would fit/);
+    await expectFailure(["--host", "203.0.113.9"], /not an address of this machine/);
+    await expectFailure(["--device", "cuda"], /cannot be loaded on device 'cuda'/);
+  });
+
+  it("teaches with --help", async () => {
+    const { code, output } = await runCommand(["serve", "--help"]);
+    expect(code).toBe(0);
+    for (const flag of [
+      "--port",
+      "--host",
+      "--model",
+      "--sampler",
+      "--threads",
+      "--lanes",
+      "--context",
+      "--log-level",
+    ]) {
+      expect(output).toContain(flag);
+    }
+    expect(output).toContain("METROPOLIS_LANES");
+  });
+});

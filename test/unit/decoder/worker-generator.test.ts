@@ -1,0 +1,101 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { InferenceError } from "../../../src/core/errors.ts";
+import type { GenerateRequest } from "../../../src/decoder/generator.ts";
+import { WorkerGenerator } from "../../../src/decoder/worker-generator.ts";
+import { byteTokenizer } from "../../support/byte-tokenizer.ts";
+import { never } from "../../support/toy-engine.ts";
+
+/** A worker that does what the seed of a request says. */
+const script = `
+  import { parentPort } from "node:worker_threads";
+  parentPort.postMessage({ type: "ready", model: { id: "fake" }, notes: ["hello"] });
+  parentPort.on("message", (message) => {
+    if (message.type === "stop") parentPort.close();
+    if (message.type === "health") return; // hangs
+    if (message.type !== "generate") return;
+    if (message.request.seed === 1) process.exit(3);
+    if (message.request.seed === 2) throw new Error("out of memory");
+    if (message.request.seed === 3) return parentPort.postMessage({ type: "error", id: message.id, error: { code: "numerical_error", message: "NaN", param: "x" } });
+    parentPort.postMessage({ type: "event", id: message.id, event: { type: "finish", reason: "stop" } });
+    parentPort.postMessage({ type: "end", id: message.id });
+  });
+`;
+
+const entryOf = (source: string): URL => new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+
+const notes: string[] = [];
+let generator: WorkerGenerator | undefined;
+const start = async (source = script): Promise<WorkerGenerator> => {
+  generator = await WorkerGenerator.start({
+    entry: entryOf(source),
+    workerData: {},
+    tokenizer: byteTokenizer(),
+    onNote: (note) => notes.push(note),
+    healthTimeoutMs: 100,
+  });
+  return generator;
+};
+afterEach(async () => {
+  await generator?.[Symbol.asyncDispose]();
+  generator = undefined;
+  notes.length = 0;
+});
+
+const request = (seed: number): GenerateRequest => ({
+  prompt: [1],
+  settings: { sampler: "greedy" },
+  maxTokens: 1,
+  stop: [],
+  seed,
+  choice: 0,
+  topCount: 0,
+});
+
+async function types(worker: WorkerGenerator, seed: number): Promise<string[]> {
+  const seen: string[] = [];
+  for await (const event of worker.generate(request(seed), never)) seen.push(event.type);
+  return seen;
+}
+
+describe("WorkerGenerator", () => {
+  it.each([
+    ["exits", 1],
+    ["throws", 2],
+  ])("fails what ran when the worker %s, replaces it, and serves on", async (_, seed) => {
+    const worker = await start();
+    const waiting = types(worker, seed);
+    await expect(waiting).rejects.toMatchObject({ code: "engine_failed" });
+    expect(await types(worker, 0)).toEqual(["finish"]);
+    expect(notes.some((note) => note.includes("restarting"))).toBe(true);
+  });
+
+  it("carries errors over as they are", async () => {
+    const worker = await start();
+    await expect(types(worker, 3)).rejects.toMatchObject({ code: "numerical_error", param: "x" });
+    await expect(types(worker, 3)).rejects.toBeInstanceOf(InferenceError);
+  });
+
+  it("says that a worker hangs", async () => {
+    const worker = await start();
+    await expect(worker.health()).rejects.toMatchObject({ code: "engine_failed" });
+  });
+
+  it("rejects at once when aborted", async () => {
+    const worker = await start(
+      script.replace('parentPort.postMessage({ type: "end"', 'if (0) parentPort.postMessage({ type: "end"'),
+    );
+    const controller = new AbortController();
+    const stream = worker.generate(request(0), controller.signal);
+    await stream.next();
+    const next = stream.next();
+    controller.abort();
+    await expect(next).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it("fails to start with what the worker says", async () => {
+    const unusable = `import { parentPort } from "node:worker_threads"; parentPort.postMessage({ type: "unusable", error: { code: "invalid_request", message: "no model" } });`;
+    await expect(start(unusable)).rejects.toThrow("no model");
+    await expect(start("process.exit(1)")).rejects.toThrow(/exited while it started/);
+    await expect(start("throw new Error('broken')")).rejects.toThrow();
+  });
+});
