@@ -1,0 +1,20 @@
+import { Command } from "commander";
+import { benchDecode } from "./decode.ts";
+import { benchAccelerations, benchConcurrency } from "./power.ts";
+import { describeMachine } from "./report.ts";
+
+const program = new Command("bench")
+  .description(
+    "Measures what the engine and the sampler save, each as a ratio of two things timed in this run.",
+  )
+  .argument("[parts...]", "decode, accelerations, concurrency; all of them when none is named")
+  .option("--threads <n>", "native threads of one forward pass", Number, 1)
+  .action(async (parts: string[], { threads }: { threads: number }) => {
+    const wants = (part: string): boolean => parts.length === 0 || parts.includes(part);
+    console.log(describeMachine());
+    if (wants("decode")) await benchDecode(threads);
+    if (wants("accelerations")) await benchAccelerations(40);
+    if (wants("concurrency")) await benchConcurrency(64);
+  });
+
+await program.parseAsync();

@@ -1,0 +1,109 @@
+import { createGenerator } from "../src/commands/create-generator.ts";
+import { embeddedModel } from "../src/commands/embedded-model.ts";
+import type { EngineSettings } from "../src/commands/serve-settings.ts";
+import type { Generator } from "../src/decoder/generator.ts";
+import { encode, testPrompts } from "../lab/abacus.ts";
+import { printTable, time } from "./report.ts";
+
+const settings = {
+  sampler: "power",
+  alpha: 4,
+  mcmcSteps: 10,
+  blockSize: 3,
+  proposalTemperature: 0.25,
+  schedule: "full",
+} as const;
+
+interface Answer {
+  readonly tokens: string;
+  readonly emitted: number;
+  readonly evaluated: number;
+}
+
+async function answer(generator: Generator, prompt: string, seed: number): Promise<Answer> {
+  const tokens: number[] = [];
+  const request = { prompt: encode(prompt), settings, maxTokens: 48, stop: [], seed, choice: 0, topCount: 0 };
+  for await (const event of generator.generate(request, new AbortController().signal)) {
+    if (event.type === "finish")
+      return { tokens: tokens.join(), emitted: tokens.length, evaluated: event.evaluatedTokens };
+    tokens.push(...event.tokens.map(({ token }) => token));
+  }
+  throw new Error("the generator ended without a finish");
+}
+
+async function openGenerator(changes: Partial<EngineSettings>): Promise<Generator> {
+  const { generator } = await createGenerator({
+    model: embeddedModel,
+    device: "cpu",
+    threads: 1,
+    lanes: 16,
+    context: undefined,
+    prefillChunk: 64,
+    prefixStoreMib: 64,
+    memo: true,
+    earlyRejection: true,
+    ...changes,
+  });
+  return generator;
+}
+
+const variants = [
+  ["naive", { memo: false, earlyRejection: false }],
+  ["early rejection", { memo: false, earlyRejection: true }],
+  ["memo", { memo: true, earlyRejection: false }],
+  ["both", { memo: true, earlyRejection: true }],
+] as const;
+
+/** What each acceleration saves, one request at a time, on the same chains. */
+export async function benchAccelerations(requests: number): Promise<void> {
+  const prompts = testPrompts(requests);
+  const rows: string[][] = [];
+  let reference: string[] | undefined;
+  let naiveSeconds: number | undefined;
+  for (const [name, switches] of variants) {
+    const generator = await openGenerator(switches);
+    const answers: Answer[] = [];
+    const seconds = await time(async () => {
+      for (const [seed, prompt] of prompts.entries()) answers.push(await answer(generator, prompt, seed));
+    });
+    await generator[Symbol.asyncDispose]();
+    reference ??= answers.map(({ tokens }) => tokens);
+    naiveSeconds ??= seconds;
+    const same = answers.filter(({ tokens }, index) => tokens === reference![index]).length;
+    const perToken = sum(answers, "evaluated") / sum(answers, "emitted");
+    rows.push([
+      name,
+      perToken.toFixed(2),
+      seconds.toFixed(2),
+      `${(naiveSeconds / seconds).toFixed(1)}x`,
+      `${same}/${requests}`,
+    ]);
+  }
+  console.log(
+    `\n(b) power sampling, embedded model, alpha 4, block 3, 10 steps, ${requests} requests one by one\n`,
+  );
+  printTable(["", "evaluations per emitted token", "seconds", "against naive", "same completion"], rows);
+}
+
+const sum = (answers: readonly Answer[], key: "evaluated" | "emitted"): number =>
+  answers.reduce((total, { [key]: count }) => total + count, 0);
+
+/** The same requests all at once and one after the other. */
+export async function benchConcurrency(requests: number): Promise<void> {
+  const rows: string[][] = [];
+  for (const [name, switches] of variants) {
+    const generator = await openGenerator({ ...switches, lanes: requests });
+    const prompts = [...testPrompts(requests).entries()];
+    await answer(generator, prompts[0]![1], 0);
+    const alone = await time(async () => {
+      for (const [seed, prompt] of prompts) await answer(generator, prompt, seed);
+    });
+    const together = await time(() =>
+      Promise.all(prompts.map(([seed, prompt]) => answer(generator, prompt, seed))),
+    );
+    await generator[Symbol.asyncDispose]();
+    rows.push([name, alone.toFixed(2), together.toFixed(2), `${(alone / together).toFixed(1)}x`]);
+  }
+  console.log(`\n(c) ${requests} power requests, in sequence and at once\n`);
+  printTable(["", "in sequence, s", "at once, s", "ratio"], rows);
+}
