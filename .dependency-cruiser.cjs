@@ -26,17 +26,48 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
 module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
-    { name: "core-is-dependency-free", severity: "error", from: { path: "^src/(core|mcmc)/" }, to: { path: "^(node_modules|node:)|^(fs|os|path|crypto|worker_threads)$", dependencyTypes: ["npm", "core", "npm-dev"] } },
-    { name: "kvcache-npm", severity: "error", from: { path: "^src/kvcache/" }, to: { dependencyTypes: ["npm", "core", "npm-dev"], pathNot: "lru-cache" } },
-    { name: "src-is-closed", severity: "error", from: { path: "^src/" }, to: { path: "^(lab|bench|test|scripts)/" } },
-    { name: "src-has-no-dev-dependencies", severity: "error", from: { path: "^src/" }, to: { dependencyTypes: ["npm-dev"] } },
-    { name: "lab-imports-core-and-engine", severity: "error", from: { path: "^lab/" }, to: { path: "^src/", pathNot: "^src/(core|engine|kvcache|decoder|commands)/" } },
+    {
+      name: "core-is-dependency-free",
+      severity: "error",
+      from: { path: "^src/(core|mcmc)/" },
+      to: {
+        path: "^(node_modules|node:)|^(fs|os|path|crypto|worker_threads)$",
+        dependencyTypes: ["npm", "core", "npm-dev"],
+      },
+    },
+    {
+      name: "kvcache-npm",
+      severity: "error",
+      from: { path: "^src/kvcache/" },
+      to: { dependencyTypes: ["npm", "core", "npm-dev"], pathNot: "lru-cache" },
+    },
+    {
+      name: "src-is-closed",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "^(lab|bench|test|scripts)/" },
+    },
+    {
+      name: "src-has-no-dev-dependencies",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev"] },
+    },
+    {
+      name: "lab-imports-core-and-engine",
+      severity: "error",
+      from: { path: "^lab/" },
+      to: { path: "^src/", pathNot: "^src/(core|engine|kvcache|decoder|commands)/" },
+    },
     ...roomRules,
   ],
   options: {
     doNotFollow: { path: "node_modules" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default", "types"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default", "types"],
+    },
   },
 };

@@ -11,13 +11,20 @@ export default tseslint.config(
     rules: {
       "max-lines": ["error", { max: 300, skipBlankLines: true, skipComments: true }],
       "max-params": ["error", 4],
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       // Index access after an explicit bounds check reads better with `!` than with a second branch.
       "@typescript-eslint/no-non-null-assertion": "off",
       "no-restricted-properties": [
         "error",
-        { object: "Math", property: "random", message: "Draw from src/core/random.ts so that a seed repeats the run." },
+        {
+          object: "Math",
+          property: "random",
+          message: "Draw from src/core/random.ts so that a seed repeats the run.",
+        },
       ],
     },
   },

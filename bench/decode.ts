@@ -48,21 +48,20 @@ async function engineRate(path: string, { batch, tokens, threads }: Load): Promi
     maxRowTokens: 64,
   });
   await using engine = new LocalEngine(runner, { prefillChunk: 64, prefixStoreBytes: 0 });
-  const extensions = Array.from({ length: batch }, (_, row) =>
-    engine
-      .extend(
-        {
-          prefix: prompt(row),
-          maxTokens: tokens + 2,
-          endTokens: new Set(),
-          sampling: { inverseTemperature: 1 },
-          draws: { seed: row, choice: 0, stage: 0, step: 0 },
-          topCount: 0,
-        },
-        new AbortController().signal,
-      )
-      [Symbol.asyncIterator](),
-  );
+  const extensions = Array.from({ length: batch }, (_, row) => {
+    const extension = engine.extend(
+      {
+        prefix: prompt(row),
+        maxTokens: tokens + 2,
+        endTokens: new Set(),
+        sampling: { inverseTemperature: 1 },
+        draws: { seed: row, choice: 0, stage: 0, step: 0 },
+        topCount: 0,
+      },
+      new AbortController().signal,
+    );
+    return extension[Symbol.asyncIterator]();
+  });
   const pullAll = () => Promise.all(extensions.map((extension) => extension.next()));
   // Prefill and the first decode step bind their tensors; they are not what is measured.
   await pullAll();

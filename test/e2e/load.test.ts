@@ -34,7 +34,13 @@ async function storm(round: number): Promise<{ finished: number; cut: number }> 
         stream: index % 4 < 2,
         ...(index % 2 === 0 ? { mcmc_steps: 20 } : {}),
       };
-      if (index % 3 === 0) void sleep(5 + (index % 40)).then(() => controller.abort());
+      if (index % 3 === 0)
+        setTimeout(
+          () => {
+            controller.abort();
+          },
+          5 + (index % 40),
+        );
       try {
         const reply = await server.post("/v1/completions", body, controller.signal);
         expect(reply.status).toBe(200);

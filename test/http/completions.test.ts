@@ -320,7 +320,7 @@ describe("the other routes", () => {
       count: 8,
       max_model_len: 256,
       tokens: [7, 11, 2, 12, 3, 10, 4, 13],
-      token_strs: [...prompt],
+      token_strs: Array.from(prompt),
     });
     expect((await server.post("/detokenize", { tokens: [7, 11, 2, 16] })).json()).toEqual({
       prompt: "7-2",

@@ -45,7 +45,7 @@ export async function createTestApp(
         status: reply.statusCode,
         headers: reply.headers,
         text: reply.body,
-        json: () => reply.json<never>() as never,
+        json: () => reply.json<never>(),
       };
     },
     [Symbol.asyncDispose]: async () => {

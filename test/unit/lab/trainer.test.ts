@@ -53,7 +53,7 @@ describe("the trainer", () => {
     );
     const pick = new Stream(8);
     for (const [name, original] of values) {
-      const gradient = (await (gradients as Weights)[name]!.data()) as Float32Array;
+      const gradient = (await gradients[name]!.data()) as Float32Array;
       for (let trial = 0; trial < 3; trial++) {
         const index = pick.integer(0, original.length - 1);
         const step = 1e-4;
