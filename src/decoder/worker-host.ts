@@ -17,7 +17,10 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
       await work(controller.signal);
       send({ type: "end", id });
     } catch (error) {
-      send({ type: "error", id, error: toErrorDescription(error) });
+      const description = toErrorDescription(error);
+      // A failed engine does not heal; the worker that takes this one's place starts afresh.
+      if (description.code === "engine_failed") throw error;
+      send({ type: "error", id, error: description });
     } finally {
       running.delete(id);
     }
@@ -50,10 +53,8 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
   };
 
   port.on("message", (message: ToWorker) => {
-    // A failed call reports itself; anything else must take the worker down rather than leave it half alive.
-    void take(message).catch((error: unknown) => {
-      throw error;
-    });
+    // A failed call reports itself; anything else takes the worker down rather than leave it half alive.
+    void take(message);
   });
   send({ type: "ready", model: generator.model, notes });
 }

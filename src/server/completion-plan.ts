@@ -7,6 +7,9 @@ import type { CompletionRequest } from "./schemas/completions.ts";
 /** Completions wanted when a request does not say how long: OpenAI's default. */
 const usualMaxTokens = 16;
 
+/** Completions of one request, over all its prompts. */
+const maxCompletions = 1024;
+
 export interface Prompt {
   readonly tokens: TokenIds;
 }
@@ -45,6 +48,12 @@ export function planCompletion(body: CompletionRequest, context: PlanContext): C
   const maxTokens = planMaxTokens(body.max_tokens, { prompts, model, echo });
   const settings = planSampling(body, model, maxTokens, context.defaultSampler);
   const n = body.n ?? 1;
+  if (prompts.length * n > maxCompletions) {
+    throw invalid(
+      "n",
+      `${prompts.length} prompts x n = ${n} are more than the ${maxCompletions} completions a request may ask for.`,
+    );
+  }
   const seed = body.seed ?? context.freshSeed();
   const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
   const requests = prompts.flatMap(({ tokens }, promptIndex) =>

@@ -9,16 +9,18 @@ import type { EngineSettings } from "../../src/commands/serve-settings.ts";
 
 const prompt = [7, 11, 2, 12, 3, 10, 4, 13];
 
+const powerSettings = {
+  sampler: "power",
+  alpha: 4,
+  mcmcSteps: 10,
+  blockSize: 3,
+  proposalTemperature: 0.25,
+  schedule: "full",
+} as const;
+
 const request = (seed: number, choice = 0): GenerateRequest => ({
   prompt,
-  settings: {
-    sampler: "power",
-    alpha: 4,
-    mcmcSteps: 10,
-    blockSize: 3,
-    proposalTemperature: 0.25,
-    schedule: "full",
-  },
+  settings: powerSettings,
   maxTokens: 48,
   stop: [],
   seed,
@@ -82,6 +84,18 @@ describe("on the embedded model", () => {
     const cost = (answers: readonly Answer[]): number =>
       answers.reduce((sum, { finish }) => sum + finish.evaluatedTokens, 0);
     expect(cost(await answersOf({}))).toBeLessThan(cost(reference) / 5);
+  });
+
+  it("power at alpha 1, temperature 1, one block and no steps is plain sampling", async () => {
+    await using generator = await createEmbedded();
+    for (const seed of seeds) {
+      const plain = { ...request(seed), settings: { sampler: "standard", temperature: 1 } as const };
+      const power = {
+        ...request(seed),
+        settings: { ...powerSettings, alpha: 1, proposalTemperature: 1, blockSize: 48, mcmcSteps: 0 },
+      };
+      expect((await answer(generator, power)).tokens).toEqual((await answer(generator, plain)).tokens);
+    }
   });
 
   it("chains that share their passes answer as each alone", async () => {

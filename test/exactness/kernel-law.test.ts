@@ -4,6 +4,7 @@ import type { CompletionToken } from "../../src/mcmc/completion.ts";
 import type { Kernel } from "../../src/mcmc/kernel.ts";
 import { stepUniformCut } from "../../src/mcmc/uniform-cut.ts";
 import { createToyModel, enumerate, logSoftmax, powerDistribution } from "../support/toy-model.ts";
+import { tabulateEmbedded } from "../support/tabulated-model.ts";
 import type { EnumeratedCompletion, ToyModel } from "../support/toy-model.ts";
 
 /**
@@ -141,6 +142,21 @@ describe("the uniform-cut kernel", () => {
       });
     }
   }
+
+  it("leaves p^alpha of the embedded model invariant", { timeout: 60_000 }, async () => {
+    const model = await tabulateEmbedded(prompt, 2);
+    const completions = enumerate(model, prompt, 2);
+    expect(completions).toHaveLength(17 * 18 + 1);
+    for (const law of [
+      { alpha: 4, inverseTemperature: 4 },
+      { alpha: 2, inverseTemperature: 1 },
+    ]) {
+      const matrix = await transitionMatrix(stepUniformCut, { model, completions, horizon: 2, law });
+      const pi = powerDistribution(completions, law.alpha);
+      expect(violation(matrix, pi)).toBeLessThan(1e-12);
+      expect(detailedBalanceViolation(matrix, pi)).toBeLessThan(1e-12);
+    }
+  });
 
   it("would be caught without the length factor", async () => {
     const withoutLengthFactor: Kernel = async (state, context) => {

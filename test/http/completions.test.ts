@@ -261,6 +261,7 @@ describe("POST /v1/completions", () => {
     [{ prompt: 7 }, "prompt", /string/],
     [{ stop: ["", "a"] }, "stop.0", /must not hold an empty string/],
     [{ n: 0 }, "n", />=1/],
+    [{ n: 128, prompt: Array.from({ length: 9 }, () => "1+1=") }, "n", /1024 completions/],
     [{ logprobs: 101 }, "logprobs", /100/],
     [{ seed: 1.5 }, "seed", /int/],
   ])("refuses %j, naming the field", async (body, param, message) => {

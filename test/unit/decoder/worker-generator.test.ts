@@ -75,6 +75,29 @@ describe("WorkerGenerator", () => {
     await expect(types(worker, 3)).rejects.toBeInstanceOf(InferenceError);
   });
 
+  it("replaces a worker whose engine failed", async () => {
+    const host = new URL("../../../dist/decoder/worker-host.js", import.meta.url);
+    const errors = new URL("../../../dist/core/errors.js", import.meta.url);
+    const worker = await start(`
+      import { parentPort } from "node:worker_threads";
+      import { hostGenerator } from "${host.href}";
+      import { InferenceError } from "${errors.href}";
+      hostGenerator(parentPort, {
+        model: { id: "fake" },
+        async *generate({ seed }) {
+          if (seed === 4) throw new InferenceError("engine_failed", "device lost");
+          yield { type: "finish", reason: "stop" };
+        },
+        async [Symbol.asyncDispose]() {},
+      }, []);
+    `);
+    await expect(types(worker, 4)).rejects.toMatchObject({
+      code: "engine_failed",
+      message: expect.stringContaining("device lost") as unknown,
+    });
+    expect(await types(worker, 0)).toEqual(["finish"]);
+  });
+
   it("says that a worker hangs", async () => {
     const worker = await start();
     await expect(worker.health()).rejects.toMatchObject({ code: "engine_failed" });
