@@ -7,6 +7,8 @@ export interface ServeSettings {
   /** Folder of the model. */
   readonly model: string;
   readonly sampler: SamplerName;
+  /** File of a Jinja template that replaces the model's own. */
+  readonly chatTemplate: string | undefined;
   readonly device: Device;
   /** Native threads of one forward pass. */
   readonly threads: number;

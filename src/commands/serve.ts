@@ -1,10 +1,12 @@
 import { randomInt } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import closeWithGrace from "close-with-grace";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
+import { ChatTemplate } from "../decoder/chat-template.ts";
 import { samplerNames } from "../decoder/generator.ts";
-import type { ModelInfo } from "../decoder/generator.ts";
+import type { ModelInfo, Tokenizer } from "../decoder/generator.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import { WorkerGenerator } from "../decoder/worker-generator.ts";
 import { buildApp } from "../server/app.ts";
@@ -40,6 +42,9 @@ export function serveCommand(): Command {
       option("--sampler <name>", "sampler of requests that name none")
         .choices(samplerNames)
         .default("standard"),
+    )
+    .addOption(
+      option("--chat-template <file>", "Jinja template for conversations, instead of the model's own"),
     )
     .addOption(option("--device <name>", "where the model runs").choices(devices).default("cpu"))
     .addOption(
@@ -95,11 +100,15 @@ const shutdownDelayMs = 120_000;
 
 async function serve(settings: ServeSettings): Promise<void> {
   const logger = pino({ level: settings.logLevel });
-  const { tokenizer } = await readModelFolder(settings.model);
+  const { tokenizer, chatTemplate } = await readModelFolder(settings.model);
   const generator = await WorkerGenerator.start({
     entry: new URL("./worker.js", import.meta.url),
     workerData: engineSettings(settings),
     tokenizer,
+    chatTemplate:
+      settings.chatTemplate === undefined
+        ? chatTemplate
+        : await readTemplateFile(settings.chatTemplate, tokenizer),
     onNote: (note) => {
       console.log(note);
     },
@@ -124,6 +133,13 @@ async function serve(settings: ServeSettings): Promise<void> {
     await closeGracefully();
     await generator[Symbol.asyncDispose]();
   });
+}
+
+async function readTemplateFile(path: string, tokenizer: Tokenizer): Promise<ChatTemplate> {
+  const source = await readFile(path, "utf8").catch((error: unknown) => {
+    throw new InferenceError("invalid_request", `--chat-template: ${path} cannot be read.`, { cause: error });
+  });
+  return new ChatTemplate(source, tokenizer.config);
 }
 
 function engineSettings(settings: ServeSettings): EngineSettings {

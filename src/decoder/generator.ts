@@ -2,6 +2,7 @@ import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth } from "../engine/engine.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { Schedule } from "../mcmc/schedule.ts";
+import type { ChatTemplate } from "./chat-template.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a request leaves open, the model's own files decide. */
@@ -58,6 +59,10 @@ export interface GenerateRequest {
   readonly settings: SamplerSettings;
   readonly maxTokens: number;
   readonly stop: readonly string[];
+  /** Tokens that end the completion, beside the model's own. */
+  readonly stopTokens?: TokenIds;
+  /** Whether the model's own end tokens are tokens like any other. */
+  readonly ignoreEnd?: boolean;
   /** An integer in ±2^53. */
   readonly seed: number;
   /** Index among the request's completions; part of every draw's address. */
@@ -100,6 +105,8 @@ export type GenerateEvent =
 export interface Generator extends AsyncDisposable {
   readonly model: ModelInfo;
   readonly tokenizer: Tokenizer;
+  /** `undefined` for a model that knows no conversations. */
+  readonly chatTemplate: ChatTemplate | undefined;
   /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent>;
   /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
@@ -108,4 +115,4 @@ export interface Generator extends AsyncDisposable {
   health(): Promise<EngineHealth>;
 }
 
-export type { Tokenizer };
+export type { ChatTemplate, Tokenizer };

@@ -3,6 +3,7 @@ import type { Engine, EngineHealth } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Accelerations } from "./decoder.ts";
 import { decode } from "./decoders.ts";
+import type { ChatTemplate } from "./chat-template.ts";
 import { Ends } from "./ends.ts";
 import type { Generator, GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
 import { MeteredEngine } from "./metered-engine.ts";
@@ -14,6 +15,7 @@ import type { Tokenizer } from "./tokenizer.ts";
 export class LocalGenerator implements Generator {
   readonly model: ModelInfo;
   readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | undefined;
   readonly #engine: Engine;
   readonly #accelerations: Accelerations;
 
@@ -22,6 +24,7 @@ export class LocalGenerator implements Generator {
     const { maxLength, vocabularySize } = engine.info;
     this.model = { ...description.model, maxLength, vocabularySize };
     this.tokenizer = description.tokenizer;
+    this.chatTemplate = description.chatTemplate;
     this.#engine = engine;
     this.#accelerations = accelerations;
   }
@@ -35,7 +38,9 @@ export class LocalGenerator implements Generator {
       this.#engine,
       settings.sampler === "power" ? settings.maxEvaluatedTokens : undefined,
     );
-    const ends = new Ends(new Set(this.model.endTokenIds), request.stop, this.tokenizer);
+    const stopTokens = request.stopTokens ?? [];
+    const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
+    const ends = new Ends(new Set(endTokens), request.stop, this.tokenizer);
     const text = new TextStream(this.tokenizer, request.stop);
     const decoding = decode({ request, engine, ends, accelerations: this.#accelerations, signal });
 
@@ -54,7 +59,7 @@ export class LocalGenerator implements Generator {
     yield {
       type: "finish",
       reason: last?.ends === true ? "stop" : "length",
-      stop: text.stop ?? null,
+      stop: text.stop ?? stopTokens.find((token) => token === last?.token) ?? null,
       evaluatedTokens: engine.evaluatedTokens,
       ...(power === undefined ? {} : { power }),
     };

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
+import { readChatTemplate } from "./chat-template.ts";
+import type { ChatTemplate } from "./chat-template.ts";
 import type { ModelInfo } from "./generator.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
 import { Tokenizer } from "./tokenizer.ts";
@@ -12,6 +14,7 @@ export interface ModelDescription {
   /** The longest sequence the model was made for, tokens, where config.json says. */
   readonly maxPositions: number | undefined;
   readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | undefined;
   /** Path of the ONNX graph. */
   readonly graphPath: string;
 }
@@ -65,6 +68,7 @@ export async function readModelFolder(folder: string): Promise<ModelDescription>
     },
     maxPositions: config.max_position_embeddings,
     tokenizer: openTokenizer(root, tokenizerJson, tokenizerConfig),
+    chatTemplate: readChatTemplate(tokenizerConfig),
     graphPath: join(root, "model.onnx"),
   };
 }

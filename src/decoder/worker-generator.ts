@@ -5,6 +5,7 @@ import { InferenceError, fromErrorDescription, toErrorDescription } from "../cor
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth } from "../engine/engine.ts";
 import { EventQueue } from "../core/event-queue.ts";
+import type { ChatTemplate } from "./chat-template.ts";
 import type { Generator, GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import type { FromWorker, ToWorker } from "./worker-protocol.ts";
@@ -14,6 +15,7 @@ export interface WorkerGeneratorOptions {
   readonly entry: URL;
   readonly workerData: unknown;
   readonly tokenizer: Tokenizer;
+  readonly chatTemplate?: ChatTemplate | undefined;
   /** Told what the worker has to say at its start, and when it is restarted. */
   readonly onNote: (note: string) => void;
   /** How long a health call may take before the worker counts as hung. */
@@ -33,6 +35,7 @@ const restartDelayMs = 500;
 export class WorkerGenerator implements Generator {
   readonly model: ModelInfo;
   readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | undefined;
   readonly #options: WorkerGeneratorOptions;
   readonly #calls = new Map<number, Call>();
   #worker: Promise<Worker>;
@@ -44,6 +47,7 @@ export class WorkerGenerator implements Generator {
   private constructor(options: WorkerGeneratorOptions, started: StartedWorker) {
     this.#options = options;
     this.tokenizer = options.tokenizer;
+    this.chatTemplate = options.chatTemplate;
     this.model = started.model;
     this.#worker = Promise.resolve(this.#adopt(started));
   }

@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import { EventQueue } from "../core/event-queue.ts";
 import type { ScoredToken } from "../core/tokens.ts";
 import type { Generator, GenerateEvent } from "../decoder/generator.ts";
-import type { CompletionPlan } from "./completion-plan.ts";
+import type { GenerationPlan } from "./generation-plan.ts";
 
 /** What happens to one choice of an answer. Streamed and whole answers are made from the same events. */
 export type ChoiceEvent = (
@@ -16,7 +16,7 @@ export type ChoiceEvent = (
  * Leaving the iteration, or the signal, stops them all.
  */
 export async function* runPlan(
-  plan: CompletionPlan,
+  plan: GenerationPlan,
   generator: Generator,
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceEvent, void, undefined> {
@@ -25,14 +25,14 @@ export async function* runPlan(
   const stop = AbortSignal.any([signal, controller.signal]);
   // Every choice listens.
   setMaxListeners(0, stop);
-  const prompts = plan.prompts.map(({ tokens }) =>
+  const prompts = plan.prompts.map((tokens) =>
     plan.echo && plan.logprobs !== undefined
       ? generator.score(tokens, plan.logprobs, stop)
       : Promise.resolve([]),
   );
   const work = plan.requests.map(async (request, index) => {
     if (plan.echo) {
-      events.push({ type: "prompt", scores: (await prompts[Math.floor(index / plan.n)])!, index });
+      events.push({ type: "prompt", scores: (await prompts[Math.floor(index / plan.candidates)])!, index });
     }
     if (request.maxTokens === 0) {
       events.push({ type: "finish", reason: "length", stop: null, evaluatedTokens: 0, index });

@@ -7,11 +7,11 @@ import type {
   StandardSettings,
 } from "../decoder/generator.ts";
 import { samplerOfModelName } from "./model-name.ts";
-import type { CompletionRequest } from "./schemas/completions.ts";
+import type { GenerationFields } from "./schemas/fields.ts";
 
 /** The fields that choose how tokens are drawn. */
 export type SamplingBody = Pick<
-  CompletionRequest,
+  GenerationFields,
   | "model"
   | "sampler"
   | "alpha"

@@ -1,52 +1,60 @@
 import type { Tokenizer } from "../../decoder/generator.ts";
-import type { CompletionPlan } from "../completion-plan.ts";
+import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
-import type { CompletionChoice, CompletionResponse, Usage } from "../schemas/completions.ts";
-import { ChoicePresenter, joinParts } from "./choice.ts";
+import type { CompletionChoice, CompletionResponse } from "../schemas/completions.ts";
+import { LogprobPresenter } from "./logprobs.ts";
+import { AnswerTracker } from "./parts.ts";
+import type { ChoicePart } from "./parts.ts";
+import type { AnswerHead, Presenter } from "./presenter.ts";
 
-/** What all chunks of an answer share. */
-export interface AnswerHead {
-  readonly id: string;
-  /** Unix time, seconds. */
-  readonly created: number;
+/** Shapes answers to /v1/completions. */
+export class CompletionPresenter implements Presenter<CompletionResponse> {
+  readonly #head: Omit<CompletionResponse, "choices" | "usage">;
+  readonly #plan: GenerationPlan;
+  readonly #tracker: AnswerTracker;
+  readonly #logprobs: LogprobPresenter;
+
+  constructor(plan: GenerationPlan, tokenizer: Tokenizer, { id, created }: AnswerHead) {
+    this.#head = { id: `cmpl-${id}`, object: "text_completion", created, model: plan.modelName };
+    this.#plan = plan;
+    this.#tracker = new AnswerTracker(plan, tokenizer);
+    this.#logprobs = new LogprobPresenter(tokenizer, plan);
+  }
+
+  chunk(event: ChoiceEvent): CompletionResponse | undefined {
+    const part = this.#tracker.follow(event);
+    return part && { ...this.#head, choices: [this.#choice(part)] };
+  }
+
+  usageChunk(): CompletionResponse {
+    return { ...this.#head, choices: [], usage: this.#tracker.usage };
+  }
+
+  async whole(events: AsyncIterable<ChoiceEvent>): Promise<CompletionResponse> {
+    const parts = await this.#tracker.whole(events);
+    return { ...this.#head, choices: parts.map((part) => this.#choice(part)), usage: this.#tracker.usage };
+  }
+
+  #choice(part: ChoicePart): CompletionChoice {
+    const { index, isFirst, text, generated, finish } = part;
+    const { logprobs, returnTokenIds, entropy } = this.#plan;
+    const prompt = this.#plan.requests[index]!.prompt;
+    return {
+      index,
+      text,
+      logprobs: logprobs === undefined ? null : this.#logprobs.legacy(part),
+      finish_reason: finish?.reason ?? null,
+      stop_reason: finish?.stop ?? null,
+      ...(returnTokenIds ? { token_ids: [...generated] } : {}),
+      ...(returnTokenIds && isFirst ? { prompt_token_ids: [...prompt] } : {}),
+      ...(entropy ? { entropy: entropies(part) } : {}),
+      ...(entropy && finish !== undefined ? { mean_entropy: finish.meanEntropy } : {}),
+      ...(finish?.power === undefined ? {} : { power: finish.power }),
+    };
+  }
 }
 
-/** Shapes an answer to /v1/completions from its choices' events. */
-export class CompletionPresenter {
-  readonly #head: Omit<CompletionResponse, "choices" | "usage">;
-  readonly #plan: CompletionPlan;
-  readonly #choices: readonly ChoicePresenter[];
-
-  constructor(plan: CompletionPlan, tokenizer: Tokenizer, { id, created }: AnswerHead) {
-    this.#head = { id, object: "text_completion", created, model: plan.modelName };
-    this.#plan = plan;
-    this.#choices = plan.requests.map((_, index) => new ChoicePresenter(index, plan, tokenizer));
-  }
-
-  /** The chunk that an event is streamed as, if it shows anything. */
-  chunk(event: ChoiceEvent): CompletionResponse | undefined {
-    const part = this.#choices[event.index]!.present(event);
-    return part === undefined ? undefined : { ...this.#head, choices: [part] };
-  }
-
-  /** The chunk that ends a stream whose client asked for its usage. */
-  usageChunk(): CompletionResponse {
-    return { ...this.#head, choices: [], usage: this.#usage() };
-  }
-
-  /** The whole answer, from all events at once. */
-  async whole(events: AsyncIterable<ChoiceEvent>): Promise<CompletionResponse> {
-    const parts: CompletionChoice[][] = this.#choices.map(() => []);
-    for await (const event of events) {
-      const part = this.#choices[event.index]!.present(event);
-      if (part !== undefined) parts[event.index]!.push(part);
-    }
-    return { ...this.#head, choices: parts.map(joinParts), usage: this.#usage() };
-  }
-
-  #usage(): Usage {
-    const prompt = this.#plan.prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    const completion = this.#choices.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
-    return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
-  }
+/** Entropies of a part's generated tokens, which stand at its end. */
+export function entropies({ tokens, generated }: ChoicePart): number[] {
+  return tokens.slice(tokens.length - generated.length).map(({ score }) => score!.entropy);
 }

@@ -1,46 +1,54 @@
 import type { ScoredToken, TokenId, TopTokens } from "../../core/tokens.ts";
 import type { Tokenizer } from "../../decoder/generator.ts";
+import type { GenerationPlan } from "../generation-plan.ts";
+import type { ChatLogprobs } from "../schemas/chat.ts";
 import type { LegacyLogprobs } from "../schemas/completions.ts";
+import type { ChoicePart } from "./parts.ts";
 
 /** JSON has no −∞; this is what vLLM writes for it. */
 const lowestLogprob = -9999;
 
-export const finite = (logprob: number): number => (Number.isFinite(logprob) ? logprob : lowestLogprob);
+const finite = (logprob: number): number => (Number.isFinite(logprob) ? logprob : lowestLogprob);
 
-/** A token with the place of its text, in UTF-16 units; without a score where it is the first of a prompt. */
-export interface PlacedToken {
-  readonly token: TokenId;
-  readonly offset: number;
-  readonly score: ScoredToken | undefined;
-}
-
-/**
- * Log-probs in the shape of the legacy completions API. `top_logprobs` holds the token itself first, then the k
- * likeliest, so up to k + 1 entries, and the very same numbers as `token_logprobs`.
- */
+/** Shapes log-probs for the legacy completions API and for chat. The very same numbers stand in every list. */
 export class LogprobPresenter {
   readonly #tokenizer: Tokenizer;
   readonly #asIds: boolean;
   readonly #count: number;
 
-  constructor(tokenizer: Tokenizer, options: { asIds: boolean; count: number }) {
+  constructor(
+    tokenizer: Tokenizer,
+    { tokensAsIds, logprobs }: Pick<GenerationPlan, "tokensAsIds" | "logprobs">,
+  ) {
     this.#tokenizer = tokenizer;
-    this.#asIds = options.asIds;
-    this.#count = options.count;
+    this.#asIds = tokensAsIds;
+    this.#count = logprobs ?? 0;
   }
 
-  /** @param text the text that the offsets point into */
-  present(tokens: readonly PlacedToken[], text: string): LegacyLogprobs {
-    const offsets = codePointOffsets(
-      text,
-      tokens.map(({ offset }) => offset),
-    );
+  /** `top_logprobs` holds the token itself first, then the k likeliest: up to k + 1 entries. */
+  legacy({ tokens, textSoFar }: Pick<ChoicePart, "tokens" | "textSoFar">): LegacyLogprobs {
     return {
       tokens: tokens.map(({ token }) => this.#name(token)),
       token_logprobs: tokens.map(({ score }) => (score === undefined ? null : finite(score.logprob))),
       top_logprobs: tokens.map(({ score }) => (score === undefined ? null : this.#top(score))),
-      text_offset: offsets,
+      text_offset: codePointOffsets(
+        textSoFar,
+        tokens.map(({ offset }) => offset),
+      ),
     };
+  }
+
+  chat({ tokens }: Pick<ChoicePart, "tokens">): ChatLogprobs {
+    return {
+      content: tokens.map(({ score }) => ({
+        ...this.#entry(score!.token, score!.logprob),
+        top_logprobs: likeliest(score!.top, this.#count).map(([id, logprob]) => this.#entry(id, logprob)),
+      })),
+    };
+  }
+
+  #entry(token: TokenId, logprob: number): { token: string; logprob: number; bytes: number[] } {
+    return { token: this.#name(token), logprob: finite(logprob), bytes: [...this.#tokenizer.bytesOf(token)] };
   }
 
   #name(token: TokenId): string {

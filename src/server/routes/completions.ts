@@ -1,19 +1,17 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
-import { toErrorDescription } from "../../core/errors.ts";
-import type { PlanContext } from "../completion-plan.ts";
+import { answer, answerHead } from "../answer.ts";
+import { planChat } from "../chat-plan.ts";
 import { planCompletion } from "../completion-plan.ts";
-import { clientSignal } from "../client-signal.ts";
-import { toErrorResponse } from "../errors.ts";
+import { ChatPresenter } from "../presenters/chat.ts";
 import { CompletionPresenter } from "../presenters/completion.ts";
-import { runPlan } from "../run-plan.ts";
+import { chatRequest, chatResponse } from "../schemas/chat.ts";
 import { completionRequest, completionResponse } from "../schemas/completions.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import type { RouteContext } from "./context.ts";
 
-/** POST /v1/completions, whole or streamed. */
+/** POST /v1/completions and /v1/chat/completions, whole or streamed. */
 export function completionRoutes(context: RouteContext): FastifyPluginCallbackZod {
   const { generator } = context;
-  const planContext: PlanContext = context;
   return (app, _options, done) => {
     app.post(
       "/v1/completions",
@@ -28,31 +26,40 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
           response: { 200: completionResponse, "4xx": errorResponse, "5xx": errorResponse },
         },
       },
-      async (request, reply) => {
-        const plan = planCompletion(request.body, planContext);
-        const signal = clientSignal(request, reply);
-        const presenter = new CompletionPresenter(plan, generator.tokenizer, {
-          id: `cmpl-${request.id}`,
-          created: Math.floor(Date.now() / 1000),
+      (request, reply) => {
+        const plan = planCompletion(request.body, context);
+        const presenter = new CompletionPresenter(plan, generator.tokenizer, answerHead(request));
+        return answer(request, reply, {
+          plan,
+          presenter,
+          generator,
+          stream: request.body.stream ?? false,
         });
-        const events = runPlan(plan, generator, signal);
-        if (request.body.stream !== true) return presenter.whole(events);
+      },
+    );
 
-        reply.sse.sendHeaders();
-        try {
-          for await (const event of events) {
-            const chunk = presenter.chunk(event);
-            if (chunk !== undefined) await reply.sse.send({ data: chunk });
-          }
-          if (plan.includeUsage) await reply.sse.send({ data: presenter.usageChunk() });
-        } catch (error) {
-          if (signal.aborted) return reply;
-          request.log.error({ err: error }, "a stream failed");
-          await reply.sse.send({ data: toErrorResponse(toErrorDescription(error)) });
-        }
-        await reply.sse.send("[DONE]");
-        reply.sse.close();
-        return reply;
+    app.post(
+      "/v1/chat/completions",
+      {
+        sse: "manual",
+        schema: {
+          summary: "Answer a conversation",
+          description:
+            "OpenAI's chat completions, by the model's chat template. Takes the same sampler fields as /v1/completions.",
+          tags: ["generation"],
+          body: chatRequest,
+          response: { 200: chatResponse, "4xx": errorResponse, "5xx": errorResponse },
+        },
+      },
+      (request, reply) => {
+        const plan = planChat(request.body, context);
+        const presenter = new ChatPresenter(plan, generator.tokenizer, answerHead(request));
+        return answer(request, reply, {
+          plan,
+          presenter,
+          generator,
+          stream: request.body.stream ?? false,
+        });
       },
     );
     done();

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { samplingFields, tokenId } from "./fields.ts";
+import { generationFields, refused, tokenId } from "./fields.ts";
 
 const prompt = z.union(
   [
@@ -21,7 +21,18 @@ export const completionRequest = z
         "What to continue: text, a list of texts, token ids, or a list of token id lists. Token ids are taken as they are.",
       examples: ["7-2*3+4="],
     }),
-    ...samplingFields,
+    ...generationFields,
+    best_of: z
+      .number()
+      .int()
+      .min(1)
+      .max(128)
+      .nullish()
+      .meta({
+        description: "Generate this many completions per prompt and return the n likeliest. Not with stream.",
+        examples: [1],
+      }),
+    suffix: refused("suffix", [""]),
     echo: z
       .boolean()
       .nullish()
@@ -93,6 +104,14 @@ const completionChoice = z.object({
     .meta({ description: "The stop string or stop token that was met; null for the model's own end." }),
   token_ids: z.array(tokenId).optional(),
   prompt_token_ids: z.array(tokenId).optional(),
+  entropy: z
+    .array(z.number())
+    .optional()
+    .meta({ description: "Of the raw next-token distribution at each generated token, nats." }),
+  mean_entropy: z
+    .number()
+    .optional()
+    .meta({ description: "Mean of `entropy` over the generated tokens, nats." }),
   power: powerReport.optional(),
 });
 

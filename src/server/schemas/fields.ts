@@ -3,10 +3,34 @@ import { samplerNames } from "../../decoder/generator.ts";
 
 /** Clients send explicit nulls for what they leave open; null means the default, as in OpenAI's API. */
 const seedLimit = Number.MAX_SAFE_INTEGER;
+/**
+ * A field that clients send but that is not supported: values that ask for nothing pass, others are refused by
+ * name rather than ignored.
+ */
+export function refused(what: string, neutral: readonly unknown[]) {
+  const texts = new Set(neutral.map((value) => JSON.stringify(value)));
+  return z
+    .unknown()
+    .refine((value) => value === null || value === undefined || texts.has(JSON.stringify(value)), {
+      error: `${what} is not supported here; leave it out`,
+    })
+    .optional()
+    .meta({
+      description: `Not supported: refused unless it asks for nothing (${[...texts, "null"].join(", ")}).`,
+      examples: [null],
+    });
+}
+
+const harmless = () =>
+  z
+    .unknown()
+    .optional()
+    .meta({ description: "Accepted for compatibility; has no effect.", examples: [null] });
+
 const tokenId = z.number().int().nonnegative();
 
 /** How a completion is drawn. The same fields at top level of every generating endpoint. */
-export const samplingFields = {
+export const generationFields = {
   model: z
     .string()
     .nullish()
@@ -177,10 +201,40 @@ export const samplingFields = {
       description: "In logprobs, write tokens as `token_id:N`, the one form without collisions.",
       examples: [false],
     }),
+  stop_token_ids: z
+    .array(tokenId)
+    .max(64)
+    .nullish()
+    .meta({ description: "Tokens that end the completion, beside the model's own.", examples: [[14]] }),
+  ignore_eos: z
+    .boolean()
+    .nullish()
+    .meta({ description: "Go on after the model's own end token.", examples: [false] }),
+  entropy: z
+    .boolean()
+    .nullish()
+    .meta({
+      description: "Add the entropy of the raw next-token distribution at each token, nats, and its mean.",
+      examples: [true],
+    }),
+  presence_penalty: refused("presence_penalty", [0]),
+  frequency_penalty: refused("frequency_penalty", [0]),
+  repetition_penalty: refused("repetition_penalty", [1]),
+  logit_bias: refused("logit_bias", [{}]),
+  min_tokens: refused("min_tokens", [0]),
+  metadata: harmless(),
+  store: harmless(),
+  service_tier: harmless(),
+  safety_identifier: harmless(),
+  prompt_cache_key: harmless(),
   user: z
     .string()
     .nullish()
     .meta({ description: "Accepted for compatibility; has no effect.", examples: ["someone"] }),
 };
+
+const allFields = z.object(generationFields);
+/** The fields that every generating endpoint has. */
+export type GenerationFields = z.output<typeof allFields>;
 
 export { tokenId };

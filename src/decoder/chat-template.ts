@@ -1,0 +1,79 @@
+import { Template } from "@huggingface/jinja";
+import { InferenceError } from "../core/errors.ts";
+
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly name?: string;
+}
+
+/** Turns a conversation into the text that the model continues. */
+export class ChatTemplate {
+  readonly #template: Template;
+  readonly #variables: Readonly<Record<string, unknown>>;
+
+  /**
+   * @param config tokenizer_config.json, for the special tokens that templates name
+   * @throws InferenceError when the source is not a template
+   */
+  constructor(source: string, config: Readonly<Record<string, unknown>>) {
+    try {
+      this.#template = new Template(source);
+    } catch (error) {
+      throw new InferenceError(
+        "invalid_request",
+        `The chat template cannot be read: ${(error as Error).message}`,
+        {
+          cause: error,
+        },
+      );
+    }
+    this.#variables = specialTokens(config);
+  }
+
+  /** @throws InferenceError with what the template says when it refuses the conversation */
+  render(
+    messages: readonly ChatMessage[],
+    options: { addGenerationPrompt: boolean; variables?: Readonly<Record<string, unknown>> },
+  ): string {
+    try {
+      return this.#template.render({
+        ...this.#variables,
+        ...options.variables,
+        messages,
+        add_generation_prompt: options.addGenerationPrompt,
+      });
+    } catch (error) {
+      throw new InferenceError(
+        "invalid_request",
+        `The chat template refuses these messages: ${(error as Error).message}`,
+        {
+          param: "messages",
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+/** The template of a tokenizer_config.json: a text, or the one named "default" of a list. */
+export function readChatTemplate(config: Readonly<Record<string, unknown>>): ChatTemplate | undefined {
+  const { chat_template: entry } = config;
+  if (typeof entry === "string") return new ChatTemplate(entry, config);
+  if (!Array.isArray(entry)) return undefined;
+  const named = (entry as { name?: unknown; template?: unknown }[]).find(({ name }) => name === "default");
+  return typeof named?.template === "string" ? new ChatTemplate(named.template, config) : undefined;
+}
+
+/** bos_token and its like as plain strings; the file has them plain or as objects. */
+export function specialTokens(config: Readonly<Record<string, unknown>>): Record<string, string> {
+  const tokens: Record<string, string> = {};
+  for (const [name, value] of Object.entries(config)) {
+    if (!name.endsWith("_token")) continue;
+    if (typeof value === "string") tokens[name] = value;
+    else if (typeof (value as { content?: unknown } | null)?.content === "string") {
+      tokens[name] = (value as { content: string }).content;
+    }
+  }
+  return tokens;
+}

@@ -1,0 +1,53 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { toErrorDescription } from "../core/errors.ts";
+import type { Generator } from "../decoder/generator.ts";
+import { clientSignal } from "./client-signal.ts";
+import { toErrorResponse } from "./errors.ts";
+import type { GenerationPlan } from "./generation-plan.ts";
+import type { Presenter } from "./presenters/presenter.ts";
+import { runPlan } from "./run-plan.ts";
+
+export interface AnswerOptions<Whole extends object> {
+  readonly plan: GenerationPlan;
+  readonly presenter: Presenter<Whole>;
+  readonly generator: Generator;
+  readonly stream: boolean;
+}
+
+/**
+ * Runs a plan and answers with it, whole or as server-sent events. Once a stream has begun, a failure arrives as
+ * a chunk with `error`; the stream ends with [DONE] either way.
+ */
+export async function answer<Whole extends object>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { plan, presenter, generator, stream }: AnswerOptions<Whole>,
+): Promise<Whole> {
+  const signal = clientSignal(request, reply);
+  const events = runPlan(plan, generator, signal);
+  if (!stream) return presenter.whole(events);
+
+  reply.sse.sendHeaders();
+  try {
+    for await (const event of events) {
+      const chunk = presenter.chunk(event);
+      if (chunk !== undefined) await reply.sse.send({ data: chunk });
+    }
+    if (plan.includeUsage) await reply.sse.send({ data: presenter.usageChunk() });
+  } catch (error) {
+    if (signal.aborted) return sent(reply);
+    request.log.error({ err: error }, "a stream failed");
+    await reply.sse.send({ data: toErrorResponse(toErrorDescription(error)) });
+  }
+  await reply.sse.send("[DONE]");
+  reply.sse.close();
+  return sent(reply);
+}
+
+/** Fastify takes the reply itself for "answered already"; the type provider has no word for that. */
+const sent = (reply: FastifyReply): never => reply as never;
+
+/** Id and time that all chunks of an answer share. */
+export function answerHead(request: FastifyRequest): { id: string; created: number } {
+  return { id: request.id, created: Math.floor(Date.now() / 1000) };
+}

@@ -1,0 +1,39 @@
+import { InferenceError } from "../core/errors.ts";
+import type { ChatMessage } from "../decoder/chat-template.ts";
+import { invalid, planGeneration } from "./generation-plan.ts";
+import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
+import type { ChatRequest } from "./schemas/chat.ts";
+
+/** Plans POST /v1/chat/completions. @throws InferenceError naming the field at fault and what to do */
+export function planChat(body: ChatRequest, context: PlanContext): GenerationPlan {
+  const { chatTemplate, tokenizer, model } = context.generator;
+  if (chatTemplate === undefined) {
+    throw new InferenceError(
+      "unsupported",
+      `The model '${model.id}' has no chat template. Use /v1/completions, or start the server with --chat-template FILE.`,
+      { param: "messages" },
+    );
+  }
+  if (body.top_logprobs !== null && body.top_logprobs !== undefined && body.logprobs !== true) {
+    throw invalid("top_logprobs", "top_logprobs is only allowed together with logprobs: true.");
+  }
+  const text = chatTemplate.render(body.messages.map(toMessage), {
+    addGenerationPrompt: body.add_generation_prompt ?? true,
+    variables: body.chat_template_kwargs ?? {},
+  });
+  // The template writes the special tokens itself.
+  const prompt = tokenizer.encode(text, { addSpecialTokens: false });
+  if (prompt.length === 0) throw invalid("messages", "The messages make an empty prompt.");
+  const input = {
+    prompts: [prompt],
+    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
+    logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
+    echo: false,
+  };
+  return planGeneration(body, input, context);
+}
+
+function toMessage({ role, content, name }: ChatRequest["messages"][number]): ChatMessage {
+  const text = typeof content === "string" ? content : (content ?? []).map((part) => part.text).join("");
+  return { role, content: text, ...(name === null || name === undefined ? {} : { name }) };
+}

@@ -1,0 +1,141 @@
+import { InferenceError } from "../core/errors.ts";
+import type { TokenIds } from "../core/tokens.ts";
+import type { Generator, GenerateRequest, ModelInfo, SamplerName } from "../decoder/generator.ts";
+import { planSampling } from "./sampling-plan.ts";
+import type { GenerationFields } from "./schemas/fields.ts";
+
+/** Completions wanted when neither request nor model says how long: OpenAI's default. */
+const usualMaxTokens = 16;
+
+/** Completions of one request, over all its prompts. */
+const maxCompletions = 1024;
+
+/** A validated request: what to generate, and what of it to show. */
+export interface GenerationPlan {
+  readonly prompts: readonly TokenIds[];
+  /** `candidates` per prompt, prompt by prompt; index i belongs to prompt ⌊i/candidates⌋. */
+  readonly requests: readonly GenerateRequest[];
+  /** Completions generated for each prompt, and how many of them are shown: the likeliest. */
+  readonly candidates: number;
+  readonly n: number;
+  readonly echo: boolean;
+  /** How many alternatives to report per token; `undefined` for no log-probs at all. */
+  readonly logprobs: number | undefined;
+  readonly entropy: boolean;
+  readonly returnTokenIds: boolean;
+  readonly tokensAsIds: boolean;
+  readonly includeUsage: boolean;
+  /** The model's name as the client wrote it. */
+  readonly modelName: string;
+}
+
+export interface PlanContext {
+  readonly generator: Pick<Generator, "model" | "tokenizer" | "chatTemplate">;
+  readonly defaultSampler: SamplerName;
+  /** A seed for a request that brings none. */
+  readonly freshSeed: () => number;
+}
+
+/** What an endpoint reads in its own way before the common fields are planned. */
+export interface PlanInput {
+  readonly prompts: readonly TokenIds[];
+  readonly maxTokens: number | undefined;
+  readonly logprobs: number | undefined;
+  readonly echo: boolean;
+  readonly bestOf?: number | undefined;
+}
+
+/** @throws InferenceError naming the field at fault and what to do */
+export function planGeneration(
+  body: GenerationFields,
+  input: PlanInput,
+  context: PlanContext,
+): GenerationPlan {
+  const { model } = context.generator;
+  const { prompts, echo, logprobs } = input;
+  if (body.stream !== true && body.stream_options !== null && body.stream_options !== undefined) {
+    throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
+  }
+  const maxTokens = planMaxTokens(input, model);
+  const settings = planSampling(body, model, maxTokens, context.defaultSampler);
+  const n = body.n ?? 1;
+  const candidates = planCandidates(body, n, input);
+  const seed = body.seed ?? context.freshSeed();
+  const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
+  const requests = prompts.flatMap((prompt, promptIndex) =>
+    Array.from({ length: candidates }, (_, index) => ({
+      prompt,
+      settings,
+      maxTokens,
+      stop,
+      stopTokens: checkTokens("stop_token_ids", body.stop_token_ids ?? [], model),
+      ignoreEnd: body.ignore_eos ?? false,
+      seed,
+      choice: promptIndex * candidates + index,
+      topCount: logprobs ?? 0,
+    })),
+  );
+  return {
+    prompts,
+    requests,
+    candidates,
+    n,
+    echo,
+    logprobs,
+    entropy: body.entropy ?? false,
+    returnTokenIds: body.return_token_ids ?? false,
+    tokensAsIds: body.return_tokens_as_token_ids ?? false,
+    includeUsage: body.stream_options?.include_usage ?? false,
+    modelName: body.model ?? model.id,
+  };
+}
+
+function planCandidates(body: GenerationFields, n: number, { prompts, bestOf }: PlanInput): number {
+  const candidates = bestOf ?? n;
+  if (candidates < n) throw invalid("best_of", `best_of of ${candidates} is less than n of ${n}.`);
+  if (candidates > n && body.stream === true) {
+    throw invalid(
+      "best_of",
+      "best_of cannot be streamed: which completions are the likeliest shows at the end.",
+    );
+  }
+  if (prompts.length * candidates > maxCompletions) {
+    const name = bestOf === undefined ? "n" : "best_of";
+    throw invalid(
+      name,
+      `${prompts.length} prompts x ${name} = ${candidates} are more than the ${maxCompletions} completions a request may ask for.`,
+    );
+  }
+  return candidates;
+}
+
+/** @returns the ids @throws InferenceError naming the field when one is outside the vocabulary */
+export function checkTokens(param: string, tokens: TokenIds, { vocabularySize }: ModelInfo): TokenIds {
+  const wrong = tokens.find((token) => token >= vocabularySize);
+  if (wrong === undefined) return tokens;
+  throw invalid(param, `Token id ${wrong} is outside the vocabulary (0..${vocabularySize - 1}).`);
+}
+
+function planMaxTokens({ prompts, maxTokens: asked, echo }: PlanInput, model: ModelInfo): number {
+  const longest = Math.max(...prompts.map(({ length }) => length));
+  const room = model.maxLength - longest;
+  const isTooLong = room < 0 || (room < 1 && !(echo && asked === 0));
+  if (isTooLong || (asked ?? 0) > room) {
+    const wish = asked === undefined || asked === 0 ? "" : ` and max_tokens of ${asked}`;
+    throw new InferenceError(
+      "context_length_exceeded",
+      `The model's context is ${model.maxLength} tokens; the prompt of ${longest}${wish} does not fit. Shorten the prompt${wish === "" ? "" : " or max_tokens"}.`,
+      { param: isTooLong ? "prompt" : "max_tokens" },
+    );
+  }
+  if (asked === 0 && !echo) {
+    throw invalid(
+      "max_tokens",
+      "max_tokens: 0 generates nothing. Set echo: true to score the prompt, or ask for at least 1.",
+    );
+  }
+  return asked ?? Math.min(model.defaults.maxTokens ?? usualMaxTokens, room);
+}
+
+export const invalid = (param: string, message: string): InferenceError =>
+  new InferenceError("invalid_request", message, { param });

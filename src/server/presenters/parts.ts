@@ -1,0 +1,182 @@
+import type { ScoredToken, TokenId, TokenIds } from "../../core/tokens.ts";
+import type { PowerReport, Tokenizer } from "../../decoder/generator.ts";
+import type { GenerationPlan } from "../generation-plan.ts";
+import type { ChoiceEvent } from "../run-plan.ts";
+import type { PowerReportBody, Usage } from "../schemas/completions.ts";
+
+/** A token with the place of its text, in UTF-16 units; without a score where it is the first of a prompt. */
+export interface PlacedToken {
+  readonly token: TokenId;
+  readonly offset: number;
+  readonly score: ScoredToken | undefined;
+}
+
+export interface Finish {
+  readonly reason: "stop" | "length";
+  readonly stop: string | TokenId | null;
+  /** Mean entropy of the generated tokens, nats; 0 without any. */
+  readonly meanEntropy: number;
+  readonly power: PowerReportBody | undefined;
+}
+
+/** What an event adds to a choice, before any endpoint gives it its shape. */
+export interface ChoicePart {
+  readonly index: number;
+  readonly isFirst: boolean;
+  readonly text: string;
+  /** All text of the choice up to here, echoed prompt included: what token offsets point into. */
+  readonly textSoFar: string;
+  readonly tokens: readonly PlacedToken[];
+  /** Ids of the tokens among them that were generated, not echoed. */
+  readonly generated: TokenIds;
+  readonly finish?: Finish;
+}
+
+/** Follows one choice from event to event. */
+class ChoiceTracker {
+  readonly #index: number;
+  readonly #prompt: TokenIds;
+  readonly #tokenizer: Tokenizer;
+  #text = "";
+  #echoLength = 0;
+  #isFirst = true;
+  #entropySum = 0;
+  tokens = 0;
+  /** Σ log p of the generated tokens. */
+  logprob = 0;
+
+  constructor(index: number, prompt: TokenIds, tokenizer: Tokenizer) {
+    this.#index = index;
+    this.#prompt = prompt;
+    this.#tokenizer = tokenizer;
+  }
+
+  /** `undefined` for an event that shows nothing. */
+  follow(event: ChoiceEvent): ChoicePart | undefined {
+    switch (event.type) {
+      case "prompt": {
+        const { tokens, text } = placePrompt(this.#prompt, this.#tokenizer);
+        this.#echoLength = text.length;
+        return this.#part({
+          text,
+          tokens: tokens.map((token, position) => ({ ...token, score: event.scores[position - 1] })),
+          generated: [],
+        });
+      }
+      case "text": {
+        if (event.tokens.length === 0 && event.text === "") return undefined;
+        for (const { logprob, entropy } of event.tokens) {
+          this.tokens++;
+          this.logprob += logprob;
+          this.#entropySum += entropy;
+        }
+        return this.#part({
+          text: event.text,
+          tokens: event.tokens.map((score) => ({
+            token: score.token,
+            offset: this.#echoLength + score.offset,
+            score,
+          })),
+          generated: event.tokens.map(({ token }) => token),
+        });
+      }
+      case "finish": {
+        const { reason, stop, power, evaluatedTokens } = event;
+        const finish = {
+          reason,
+          stop,
+          meanEntropy: this.tokens === 0 ? 0 : this.#entropySum / this.tokens,
+          power: power && toPowerReport(power, evaluatedTokens),
+        };
+        return { ...this.#part({ text: "", tokens: [], generated: [] }), finish };
+      }
+    }
+  }
+
+  #part(content: Pick<ChoicePart, "text" | "tokens" | "generated">): ChoicePart {
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    this.#text += content.text;
+    return { index: this.#index, isFirst, textSoFar: this.#text, ...content };
+  }
+}
+
+/** Turns the events of a plan's choices into parts, and parts into whole choices. */
+export class AnswerTracker {
+  readonly #plan: GenerationPlan;
+  readonly #choices: readonly ChoiceTracker[];
+
+  constructor(plan: GenerationPlan, tokenizer: Tokenizer) {
+    this.#plan = plan;
+    this.#choices = plan.requests.map(({ prompt }, index) => new ChoiceTracker(index, prompt, tokenizer));
+  }
+
+  follow(event: ChoiceEvent): ChoicePart | undefined {
+    return this.#choices[event.index]!.follow(event);
+  }
+
+  /** Every choice as one part, made of what a stream would have sent. Of best_of candidates, the n likeliest. */
+  async whole(events: AsyncIterable<ChoiceEvent>): Promise<ChoicePart[]> {
+    const parts: ChoicePart[][] = this.#choices.map(() => []);
+    for await (const event of events) {
+      const part = this.follow(event);
+      if (part !== undefined) parts[event.index]!.push(part);
+    }
+    return this.#likeliest().map((candidate, index) => ({ ...joinParts(parts[candidate]!), index }));
+  }
+
+  get usage(): Usage {
+    const prompt = this.#plan.prompts.reduce((sum, { length }) => sum + length, 0);
+    const completion = this.#choices.reduce((sum, { tokens }) => sum + tokens, 0);
+    return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+  }
+
+  #likeliest(): number[] {
+    const { prompts, candidates, n } = this.#plan;
+    return prompts.flatMap((_, prompt) => {
+      const own = Array.from({ length: candidates }, (_, index) => prompt * candidates + index);
+      if (candidates === n) return own;
+      return own.sort((a, b) => this.#choices[b]!.logprob - this.#choices[a]!.logprob).slice(0, n);
+    });
+  }
+}
+
+function joinParts(parts: readonly ChoicePart[]): ChoicePart {
+  const text = parts.map((part) => part.text).join("");
+  const finish = parts.at(-1)?.finish;
+  if (finish === undefined) throw new Error("a choice ends with its finish");
+  return {
+    index: parts[0]!.index,
+    isFirst: true,
+    text,
+    textSoFar: text,
+    tokens: parts.flatMap(({ tokens }) => tokens),
+    generated: parts.flatMap(({ generated }) => generated),
+    finish,
+  };
+}
+
+/** The prompt as it is echoed: its tokens' text, and where each begins. */
+function placePrompt(ids: TokenIds, tokenizer: Tokenizer): { tokens: PlacedToken[]; text: string } {
+  const decoding = tokenizer.stream();
+  let text = "";
+  const tokens = ids.map((token) => {
+    const offset = text.length;
+    text += decoding.push(token);
+    return { token, offset, score: undefined };
+  });
+  return { tokens, text: text + decoding.flush() };
+}
+
+function toPowerReport(report: PowerReport, evaluatedTokens: number): PowerReportBody {
+  return {
+    alpha: report.alpha,
+    logprob: report.logprob,
+    steps: report.steps,
+    ...report.outcomes,
+    first_token_changes: report.firstTokenChanges,
+    evaluated_tokens: evaluatedTokens,
+    blocks: report.blocks,
+    budget_exhausted: report.budgetExhausted,
+  };
+}

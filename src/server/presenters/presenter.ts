@@ -1,0 +1,17 @@
+import type { ChoiceEvent } from "../run-plan.ts";
+
+/** Shapes an answer for one endpoint: whole, or chunk by chunk. */
+export interface Presenter<Whole extends object> {
+  whole(events: AsyncIterable<ChoiceEvent>): Promise<Whole>;
+  /** What an event is streamed as; `undefined` for one that shows nothing. */
+  chunk(event: ChoiceEvent): object | undefined;
+  /** The chunk that ends a stream whose client asked for its usage. */
+  usageChunk(): object;
+}
+
+/** What all chunks of an answer share. */
+export interface AnswerHead {
+  readonly id: string;
+  /** Unix time, seconds. */
+  readonly created: number;
+}
