@@ -7,6 +7,10 @@ export interface ServeSettings {
   /** Folder of the model. */
   readonly model: string;
   readonly sampler: SamplerName;
+  readonly apiKey: readonly string[] | undefined;
+  readonly apiKeyFile: string | undefined;
+  readonly maxCompletions: number;
+  readonly maxTokensInFlight: number;
   /** File of a Jinja template that replaces the model's own. */
   readonly chatTemplate: string | undefined;
   readonly device: Device;

@@ -86,6 +86,12 @@ function option(flags: string, description: string): Option {
   return new Option(flags, description).env(`METROPOLIS_${name.replaceAll("-", "_").toUpperCase()}`);
 }
 
+/** Gathers a repeatable option; the environment gives several separated by commas. */
+const collect = (value: string, previous: readonly string[] = []): string[] => [
+  ...previous,
+  ...value.split(","),
+];
+
 function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -117,6 +123,8 @@ async function serve(settings: ServeSettings): Promise<void> {
     generator,
     defaultSampler: settings.sampler,
     logger,
+    apiKeys: await readApiKeys(settings),
+    limits: { maxCompletions: settings.maxCompletions, maxTokens: settings.maxTokensInFlight },
     freshSeed: () => randomInt(2 ** 47),
   });
   const closeGracefully = prepareGracefulClose(app);
@@ -135,10 +143,31 @@ async function serve(settings: ServeSettings): Promise<void> {
   });
 }
 
+/** @throws InferenceError when a key or the file of keys is empty: that would let everybody in */
+async function readApiKeys({ apiKey = [], apiKeyFile }: ServeSettings): Promise<readonly string[]> {
+  const keys = [...apiKey];
+  if (apiKeyFile !== undefined) {
+    const lines = (await readText("--api-key-file", apiKeyFile)).split(/\r?\n/).map((line) => line.trim());
+    const fromFile = lines.filter((line) => line !== "");
+    if (fromFile.length === 0)
+      throw new InferenceError("invalid_request", `--api-key-file: ${apiKeyFile} holds no key.`);
+    keys.push(...fromFile);
+  }
+  if (keys.some((key) => key.trim() === ""))
+    throw new InferenceError("invalid_request", "--api-key must not be empty.");
+  return keys;
+}
+
+async function readText(flag: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new InferenceError("invalid_request", `${flag}: ${path} cannot be read.`, { cause: error });
+  }
+}
+
 async function readTemplateFile(path: string, tokenizer: Tokenizer): Promise<ChatTemplate> {
-  const source = await readFile(path, "utf8").catch((error: unknown) => {
-    throw new InferenceError("invalid_request", `--chat-template: ${path} cannot be read.`, { cause: error });
-  });
+  const source = await readText("--chat-template", path);
   return new ChatTemplate(source, tokenizer.config);
 }
 

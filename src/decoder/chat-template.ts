@@ -1,5 +1,6 @@
 import { Template } from "@huggingface/jinja";
 import { InferenceError } from "../core/errors.ts";
+import { specialTokens } from "./special-tokens.ts";
 
 export interface ChatMessage {
   readonly role: string;
@@ -63,17 +64,4 @@ export function readChatTemplate(config: Readonly<Record<string, unknown>>): Cha
   if (!Array.isArray(entry)) return undefined;
   const named = (entry as { name?: unknown; template?: unknown }[]).find(({ name }) => name === "default");
   return typeof named?.template === "string" ? new ChatTemplate(named.template, config) : undefined;
-}
-
-/** bos_token and its like as plain strings; the file has them plain or as objects. */
-export function specialTokens(config: Readonly<Record<string, unknown>>): Record<string, string> {
-  const tokens: Record<string, string> = {};
-  for (const [name, value] of Object.entries(config)) {
-    if (!name.endsWith("_token")) continue;
-    if (typeof value === "string") tokens[name] = value;
-    else if (typeof (value as { content?: unknown } | null)?.content === "string") {
-      tokens[name] = (value as { content: string }).content;
-    }
-  }
-  return tokens;
 }

@@ -2,7 +2,7 @@ import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth } from "../engine/engine.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { Schedule } from "../mcmc/schedule.ts";
-import type { ChatTemplate } from "./chat-template.ts";
+import type { ChatMessage, ChatTemplate } from "./chat-template.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a request leaves open, the model's own files decide. */
@@ -115,4 +115,4 @@ export interface Generator extends AsyncDisposable {
   health(): Promise<EngineHealth>;
 }
 
-export type { ChatTemplate, Tokenizer };
+export type { ChatMessage, ChatTemplate, Tokenizer };

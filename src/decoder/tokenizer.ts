@@ -1,6 +1,7 @@
 import * as huggingFace from "@huggingface/tokenizers";
 import { InferenceError } from "../core/errors.ts";
 import type { TokenId, TokenIds } from "../core/tokens.ts";
+import { specialTokens } from "./special-tokens.ts";
 import { TokenBytes, hasFallback } from "./token-bytes.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
 
@@ -51,6 +52,11 @@ export class Tokenizer {
         { param: "prompt" },
       );
     }
+  }
+
+  /** bos_token, eos_token and their like, by name, as text. */
+  get specialTokens(): Readonly<Record<string, string>> {
+    return specialTokens(this.config);
   }
 
   /** Text of a whole list of tokens, special tokens left out. */

@@ -1,16 +1,17 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { toErrorDescription } from "../core/errors.ts";
-import type { Generator } from "../decoder/generator.ts";
 import { clientSignal } from "./client-signal.ts";
 import { toErrorResponse } from "./errors.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 import type { Presenter } from "./presenters/presenter.ts";
+import type { RouteContext } from "./routes/context.ts";
 import { runPlan } from "./run-plan.ts";
+import type { ChoiceEvent } from "./run-plan.ts";
 
 export interface AnswerOptions<Whole extends object> {
   readonly plan: GenerationPlan;
   readonly presenter: Presenter<Whole>;
-  readonly generator: Generator;
+  readonly context: Pick<RouteContext, "generator" | "admission" | "metrics">;
   readonly stream: boolean;
 }
 
@@ -21,27 +22,48 @@ export interface AnswerOptions<Whole extends object> {
 export async function answer<Whole extends object>(
   request: FastifyRequest,
   reply: FastifyReply,
-  { plan, presenter, generator, stream }: AnswerOptions<Whole>,
+  { plan, presenter, context, stream }: AnswerOptions<Whole>,
 ): Promise<Whole> {
-  const signal = clientSignal(request, reply);
-  const events = runPlan(plan, generator, signal);
-  if (!stream) return presenter.whole(events);
+  const { generator, admission, metrics } = context;
+  const release = admission.admit(plan.requests);
+  try {
+    const signal = clientSignal(request, reply);
+    const promptTokens = plan.prompts.reduce((sum, { length }) => sum + length, 0);
+    const events = metrics.observe(runPlan(plan, generator, signal), promptTokens);
+    if (!stream) return await presenter.whole(events);
+    await streamEvents(request, reply, { events, presenter, signal, includeUsage: plan.includeUsage });
+    return sent(reply);
+  } finally {
+    release();
+  }
+}
 
+interface StreamOptions {
+  readonly events: AsyncIterable<ChoiceEvent>;
+  readonly presenter: Presenter<object>;
+  readonly signal: AbortSignal;
+  readonly includeUsage: boolean;
+}
+
+async function streamEvents(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { events, presenter, signal, includeUsage }: StreamOptions,
+): Promise<void> {
   reply.sse.sendHeaders();
   try {
     for await (const event of events) {
       const chunk = presenter.chunk(event);
       if (chunk !== undefined) await reply.sse.send({ data: chunk });
     }
-    if (plan.includeUsage) await reply.sse.send({ data: presenter.usageChunk() });
+    if (includeUsage) await reply.sse.send({ data: presenter.usageChunk() });
   } catch (error) {
-    if (signal.aborted) return sent(reply);
+    if (signal.aborted) return;
     request.log.error({ err: error }, "a stream failed");
     await reply.sse.send({ data: toErrorResponse(toErrorDescription(error)) });
   }
   await reply.sse.send("[DONE]");
   reply.sse.close();
-  return sent(reply);
 }
 
 /** Fastify takes the reply itself for "answered already"; the type provider has no word for that. */

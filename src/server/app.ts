@@ -10,6 +10,11 @@ import {
   validatorCompiler,
 } from "fastify-type-provider-zod";
 import type { Generator, SamplerName } from "../decoder/generator.ts";
+import { Admission } from "./admission.ts";
+import type { AdmissionLimits } from "./admission.ts";
+import { requireApiKeys } from "./api-keys.ts";
+import { Metrics } from "./metrics.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { handleErrors } from "./errors.ts";
 import { apiInfo } from "./openapi.ts";
 import { completionRoutes } from "./routes/completions.ts";
@@ -25,6 +30,9 @@ export interface AppOptions {
   readonly freshSeed: () => number;
   /** Interval of the comments that keep a silent stream alive. */
   readonly heartbeatIntervalMs?: number;
+  /** Keys of which clients must send one; none lets everybody in. */
+  readonly apiKeys?: readonly string[];
+  readonly limits?: AdmissionLimits;
   /** Largest request body, bytes. */
   readonly bodyLimit?: number;
 }
@@ -33,6 +41,8 @@ export interface AppOptions {
 const ssePlugin = fastifySse as unknown as FastifyPluginAsync<SSEPluginOptions>;
 
 const defaultBodyLimit = 8 * 1024 * 1024;
+
+const defaultLimits: AdmissionLimits = { maxCompletions: 4096, maxTokens: 16_000_000 };
 
 /** The HTTP application, ready to listen or to be injected into. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
@@ -55,10 +65,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   await app.register(ssePlugin, { heartbeatInterval: options.heartbeatIntervalMs ?? 10_000 });
 
-  const context = { ...options, startedAt: Math.floor(Date.now() / 1000) };
+  requireApiKeys(app, options.apiKeys ?? []);
+  const admission = new Admission(options.limits ?? defaultLimits);
+  const metrics = new Metrics(options.generator, admission);
+  const context = { ...options, admission, metrics, startedAt: Math.floor(Date.now() / 1000) };
   await app.register(completionRoutes(context));
   await app.register(modelRoutes(context));
   await app.register(tokenRoutes(context));
   await app.register(healthRoutes(context));
+  await app.register(metricsRoutes(context));
   return app;
 }

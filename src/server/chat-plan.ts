@@ -1,5 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
-import type { ChatMessage } from "../decoder/chat-template.ts";
+import type { ChatMessage } from "../decoder/generator.ts";
 import { invalid, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { ChatRequest } from "./schemas/chat.ts";

@@ -27,12 +27,13 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
         },
       },
       (request, reply) => {
+        context.admission.check();
         const plan = planCompletion(request.body, context);
         const presenter = new CompletionPresenter(plan, generator.tokenizer, answerHead(request));
         return answer(request, reply, {
           plan,
           presenter,
-          generator,
+          context,
           stream: request.body.stream ?? false,
         });
       },
@@ -52,12 +53,13 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
         },
       },
       (request, reply) => {
+        context.admission.check();
         const plan = planChat(request.body, context);
         const presenter = new ChatPresenter(plan, generator.tokenizer, answerHead(request));
         return answer(request, reply, {
           plan,
           presenter,
-          generator,
+          context,
           stream: request.body.stream ?? false,
         });
       },

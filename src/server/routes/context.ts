@@ -1,3 +1,5 @@
+import type { Admission } from "../admission.ts";
+import type { Metrics } from "../metrics.ts";
 import type { Generator, SamplerName } from "../../decoder/generator.ts";
 
 /** What the routes work with. */
@@ -7,6 +9,8 @@ export interface RouteContext {
   readonly defaultSampler: SamplerName;
   /** A seed for a request that brings none. */
   readonly freshSeed: () => number;
+  readonly admission: Admission;
+  readonly metrics: Metrics;
   /** Unix time of the server's start, seconds. */
   readonly startedAt: number;
 }

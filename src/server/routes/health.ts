@@ -1,5 +1,6 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { apiInfo } from "../openapi.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import { healthResponse } from "../schemas/health.ts";
 import type { RouteContext } from "./context.ts";
@@ -20,6 +21,17 @@ export function healthRoutes({ generator }: RouteContext): FastifyPluginCallback
         const health = await generator.health();
         return reply.status(health.status === "ok" ? 200 : 503).send(health);
       },
+    );
+    app.get(
+      "/version",
+      {
+        schema: {
+          summary: "Name the server's version",
+          tags: ["operation"],
+          response: { 200: z.object({ version: z.string() }) },
+        },
+      },
+      () => ({ version: apiInfo.info.version }),
     );
     done();
   };

@@ -1,6 +1,8 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
-import { modelNames } from "../model-name.ts";
-import { modelList } from "../schemas/models.ts";
+import { z } from "zod";
+import { modelNames, samplerOfModelName } from "../model-name.ts";
+import { errorResponse } from "../schemas/errors.ts";
+import { modelEntry, modelList } from "../schemas/models.ts";
 import type { RouteContext } from "./context.ts";
 
 /** GET /v1/models: the model, and its name with each sampler's suffix. */
@@ -21,6 +23,26 @@ export function modelRoutes({ generator: { model }, startedAt }: RouteContext): 
       "/v1/models",
       { schema: { summary: "List the models", tags: ["models"], response: { 200: modelList } } },
       () => ({ object: "list" as const, data: entries }),
+    );
+    app.get(
+      "/v1/models/:id",
+      {
+        schema: {
+          summary: "Describe a model",
+          tags: ["models"],
+          params: z.object({
+            id: z.string().meta({
+              description: "The model's name, sampler suffix included.",
+              examples: ["abacus:power"],
+            }),
+          }),
+          response: { 200: modelEntry, 404: errorResponse },
+        },
+      },
+      ({ params: { id } }) => {
+        samplerOfModelName(id, model);
+        return entries.find((entry) => entry.id === id)!;
+      },
     );
     done();
   };

@@ -1,4 +1,5 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
+import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
 import { samplerOfModelName } from "../model-name.ts";
 import { errorResponse } from "../schemas/errors.ts";
@@ -64,6 +65,18 @@ export function tokenRoutes({ generator: { model, tokenizer } }: RouteContext): 
         const text = tokenizer.decode(body.tokens);
         return { prompt: text, content: text };
       },
+    );
+    app.get(
+      "/tokenizer_info",
+      {
+        schema: {
+          summary: "Show the tokenizer's configuration",
+          description: "tokenizer_config.json, its special tokens as plain strings.",
+          tags: ["tokens"],
+          response: { 200: z.record(z.string(), z.unknown()) },
+        },
+      },
+      () => ({ ...tokenizer.config, ...tokenizer.specialTokens }),
     );
     done();
   };

@@ -233,8 +233,7 @@ export const generationFields = {
     .meta({ description: "Accepted for compatibility; has no effect.", examples: ["someone"] }),
 };
 
-const allFields = z.object(generationFields);
 /** The fields that every generating endpoint has. */
-export type GenerationFields = z.output<typeof allFields>;
+export type GenerationFields = z.output<z.ZodObject<typeof generationFields>>;
 
 export { tokenId };

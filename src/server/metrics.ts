@@ -1,0 +1,95 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Generator } from "../decoder/generator.ts";
+import type { Admission } from "./admission.ts";
+import type { ChoiceEvent } from "./run-plan.ts";
+
+const prefix = "metropolis:";
+const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 640, 2560];
+
+/** Prometheus metrics: vLLM's names under our prefix, and what power sampling adds. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #prompt = this.#counter("prompt_tokens_total", "Prompt tokens of the requests taken.");
+  readonly #generated = this.#counter("generation_tokens_total", "Tokens of the completions returned.");
+  readonly #evaluated = this.#counter(
+    "evaluated_tokens_total",
+    "Model evaluations, discarded ones included.",
+  );
+  readonly #success = this.#counter("request_success_total", "Completions finished.", ["finished_reason"]);
+  readonly #proposals = this.#counter("proposals_total", "Steps of power sampling.", ["outcome"]);
+  readonly #firstToken = this.#histogram(
+    "time_to_first_token_seconds",
+    "From the request to its first committed token.",
+  );
+  readonly #endToEnd = this.#histogram("e2e_request_latency_seconds", "From the request to its end.");
+
+  constructor(generator: Generator, admission: Admission) {
+    const gauge = (name: string, help: string): Gauge =>
+      new Gauge({ name: prefix + name, help, registers: [this.#registry] });
+    const running = gauge("num_requests_running", "Completions in flight.");
+    const waiting = gauge("num_requests_waiting", "Sequences waiting for a lane.");
+    const lanes = gauge("lanes_leased", "Lanes of the live cache in use.");
+    const share = gauge("kv_cache_usage_perc", "Share of the lanes in use, 0 to 1.");
+    const hits = gauge("prefix_cache_hits_total", "Prefix tokens found in the prefix store.");
+    const queries = gauge("prefix_cache_queries_total", "Prefix tokens looked up in the prefix store.");
+    const bytes = gauge("prefix_store_bytes", "Bytes held by the prefix store.");
+    const passes = gauge("forward_passes_total", "Forward passes of the model.");
+    this.#read = async () => {
+      running.set(admission.inFlight.completions);
+      const health = await generator.health();
+      waiting.set(health.sequences.waiting);
+      lanes.set(health.lanes.leased);
+      share.set(health.lanes.leased / health.lanes.total);
+      hits.set(health.prefixStore.hitTokens);
+      queries.set(health.prefixStore.queryTokens);
+      bytes.set(health.prefixStore.bytes);
+      passes.set(health.passes);
+    };
+  }
+
+  readonly #read: () => Promise<void>;
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The metrics as text, the engine's asked for now. */
+  async text(): Promise<string> {
+    await this.#read();
+    return this.#registry.metrics();
+  }
+
+  /** Passes a request's events on, and counts them. */
+  async *observe(
+    events: AsyncIterable<ChoiceEvent>,
+    promptTokens: number,
+  ): AsyncGenerator<ChoiceEvent, void, undefined> {
+    const started = performance.now();
+    const secondsSince = (): number => (performance.now() - started) / 1000;
+    this.#prompt.inc(promptTokens);
+    let hasToken = false;
+    for await (const event of events) {
+      if (event.type === "text" && event.tokens.length > 0) {
+        if (!hasToken) this.#firstToken.observe(secondsSince());
+        hasToken = true;
+        this.#generated.inc(event.tokens.length);
+      }
+      if (event.type === "finish") {
+        this.#success.inc({ finished_reason: event.reason });
+        this.#evaluated.inc(event.evaluatedTokens);
+        for (const [outcome, count] of Object.entries(event.power?.outcomes ?? {}))
+          this.#proposals.inc({ outcome }, count);
+      }
+      yield event;
+    }
+    this.#endToEnd.observe(secondsSince());
+  }
+
+  #counter(name: string, help: string, labelNames: string[] = []): Counter {
+    return new Counter({ name: prefix + name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #histogram(name: string, help: string): Histogram {
+    return new Histogram({ name: prefix + name, help, buckets: secondsBuckets, registers: [this.#registry] });
+  }
+}

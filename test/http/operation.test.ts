@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import { Admission } from "../../src/server/admission.ts";
+import { createTestApp } from "../support/embedded.ts";
+
+describe("API keys", () => {
+  it("guard everything but /health", async () => {
+    await using server = await createTestApp({ apiKeys: ["alpha", "beta"] });
+    const get = (url: string, key?: string) =>
+      server.app.inject({ url, ...(key === undefined ? {} : { headers: { authorization: key } }) });
+    expect((await get("/health")).statusCode).toBe(200);
+    for (const url of ["/v1/models", "/metrics", "/version", "/tokenizer_info", "/nowhere"]) {
+      const reply = await get(url);
+      expect(reply.statusCode, url).toBe(401);
+      expect(reply.json()).toMatchObject({
+        error: { code: "invalid_api_key", type: "invalid_request_error" },
+      });
+    }
+    for (const key of ["Bearer wrong", "Bearer ", "alpha", "Basic alpha", "Bearer alphabeta"]) {
+      expect((await get("/v1/models", key)).statusCode, key).toBe(401);
+    }
+    for (const key of ["Bearer alpha", "bearer beta"])
+      expect((await get("/v1/models", key)).statusCode).toBe(200);
+    const post = await server.post("/v1/completions", { prompt: "1+1=" });
+    expect(post.status).toBe(401);
+  });
+
+  it("are not asked for when there are none, whatever a client sends", async () => {
+    await using server = await createTestApp();
+    const reply = await server.app.inject({ url: "/v1/models", headers: { authorization: "Bearer " } });
+    expect(reply.statusCode).toBe(200);
+  });
+});
+
+describe("admission", () => {
+  it("turns away what is too much with 429 and a time to retry, and takes the next", async () => {
+    await using server = await createTestApp({ limits: { maxCompletions: 4, maxTokens: 10_000 } });
+    const body = { prompt: "7-2*3+4=", sampler: "power", n: 3, mcmc_steps: 50, proposal_temperature: 1 };
+    const replies = await Promise.all([
+      server.post("/v1/completions", body),
+      server.post("/v1/completions", body),
+    ]);
+    expect(replies.map(({ status }) => status).sort()).toEqual([200, 429]);
+    const refused = replies.find(({ status }) => status === 429)!;
+    expect(refused.headers["retry-after"]).toBe("1");
+    expect(refused.json()).toMatchObject({ error: { type: "rate_limit_error", code: "overloaded" } });
+    expect((await server.post("/v1/completions", { ...body, mcmc_steps: 1 })).status).toBe(200);
+  });
+
+  it("refuses for good what could never fit", async () => {
+    await using server = await createTestApp({ limits: { maxCompletions: 4, maxTokens: 100 } });
+    const many = await server.post("/v1/completions", { prompt: "1+1=", n: 5, max_tokens: 1 });
+    expect({ status: many.status, retry: many.headers["x-should-retry"] }).toEqual({
+      status: 400,
+      retry: "false",
+    });
+    expect((await server.post("/v1/completions", { prompt: "1+1=", max_tokens: 97 })).status).toBe(400);
+    expect((await server.post("/v1/completions", { prompt: "1+1=", max_tokens: 40 })).status).toBe(200);
+  });
+
+  it("gives the room back", () => {
+    const admission = new Admission({ maxCompletions: 2, maxTokens: 20 });
+    const request = {
+      prompt: [1, 2],
+      maxTokens: 5,
+      settings: { sampler: "greedy" },
+      stop: [],
+      seed: 0,
+      choice: 0,
+      topCount: 0,
+    } as const;
+    const release = admission.admit([request, request]);
+    expect(() => {
+      admission.check();
+    }).toThrow(/busy/);
+    expect(admission.inFlight).toEqual({ completions: 2, tokens: 14 });
+    release();
+    expect(admission.inFlight).toEqual({ completions: 0, tokens: 0 });
+    admission.check();
+  });
+});
+
+describe("what operators and harnesses look for", () => {
+  it("models by id, tokenizer_info, version", async () => {
+    await using server = await createTestApp();
+    const get = async (url: string) => (await server.app.inject({ url })).json<Record<string, unknown>>();
+    expect(await get("/v1/models/abacus:power")).toMatchObject({
+      id: "abacus:power",
+      root: "abacus",
+      parent: "abacus",
+    });
+    expect((await server.app.inject({ url: "/v1/models/gpt-4" })).statusCode).toBe(404);
+    expect(await get("/tokenizer_info")).toMatchObject({
+      eos_token: "<eos>",
+      pad_token: "<pad>",
+      chat_template: expect.any(String) as unknown,
+    });
+    expect(await get("/version")).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as unknown });
+  });
+
+  it("metrics that count what happened", async () => {
+    await using server = await createTestApp();
+    const value = async (name: string): Promise<number> => {
+      const reply = await server.app.inject({ url: "/metrics" });
+      expect(reply.headers["content-type"]).toContain("text/plain");
+      const line = reply.body.split("\n").find((candidate) => candidate.startsWith(`metropolis:${name} `));
+      return Number(line?.split(" ").at(-1));
+    };
+    const reply = await server.post("/v1/completions", { prompt: "7-2*3+4=", sampler: "power", seed: 1 });
+    const { choices, usage } = reply.json() as {
+      choices: { power: Record<string, number> }[];
+      usage: Record<string, number>;
+    };
+    const { power } = choices[0]!;
+    expect(await value("prompt_tokens_total")).toBe(8);
+    expect(await value("generation_tokens_total")).toBe(usage.completion_tokens);
+    expect(await value("evaluated_tokens_total")).toBe(power.evaluated_tokens);
+    expect(await value('request_success_total{finished_reason="stop"}')).toBe(1);
+    expect(await value('proposals_total{outcome="unchanged"}')).toBe(power.unchanged);
+    expect(await value("e2e_request_latency_seconds_count")).toBe(1);
+    expect(await value("num_requests_running")).toBe(0);
+    expect(await value("lanes_leased")).toBe(0);
+    expect(await value("forward_passes_total")).toBeGreaterThan(0);
+  });
+});
