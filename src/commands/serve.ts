@@ -6,8 +6,9 @@ import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
 import { ChatTemplate } from "../decoder/chat-template.ts";
 import { samplerNames } from "../decoder/generator.ts";
-import type { ModelInfo, Tokenizer } from "../decoder/generator.ts";
+import type { ModelInfo } from "../decoder/generator.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
+import type { ModelDescription } from "../decoder/model-folder.ts";
 import { WorkerGenerator } from "../decoder/worker-generator.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
@@ -42,6 +43,18 @@ export function serveCommand(): Command {
       option("--sampler <name>", "sampler of requests that name none")
         .choices(samplerNames)
         .default("standard"),
+    )
+    .addOption(option("--api-key <key>", "key that clients must send; repeat for several").argParser(collect))
+    .addOption(option("--api-key-file <file>", "file of such keys, one a line"))
+    .addOption(
+      option("--max-completions <n>", "completions in flight before requests are turned away")
+        .argParser(integerFrom(1))
+        .default(4096),
+    )
+    .addOption(
+      option("--max-tokens-in-flight <n>", "tokens, prompts and max_tokens together, that they may come to")
+        .argParser(integerFrom(1))
+        .default(16_000_000),
     )
     .addOption(
       option("--chat-template <file>", "Jinja template for conversations, instead of the model's own"),
@@ -106,15 +119,15 @@ const shutdownDelayMs = 120_000;
 
 async function serve(settings: ServeSettings): Promise<void> {
   const logger = pino({ level: settings.logLevel });
-  const { tokenizer, chatTemplate } = await readModelFolder(settings.model);
+  // Whatever may be wrong with the settings is found before a worker is started.
+  const apiKeys = await readApiKeys(settings);
+  const description = await readModelFolder(settings.model);
+  const chatTemplate = await chooseChatTemplate(settings, description);
   const generator = await WorkerGenerator.start({
     entry: new URL("./worker.js", import.meta.url),
     workerData: engineSettings(settings),
-    tokenizer,
-    chatTemplate:
-      settings.chatTemplate === undefined
-        ? chatTemplate
-        : await readTemplateFile(settings.chatTemplate, tokenizer),
+    tokenizer: description.tokenizer,
+    chatTemplate,
     onNote: (note) => {
       console.log(note);
     },
@@ -123,7 +136,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     generator,
     defaultSampler: settings.sampler,
     logger,
-    apiKeys: await readApiKeys(settings),
+    apiKeys,
     limits: { maxCompletions: settings.maxCompletions, maxTokens: settings.maxTokensInFlight },
     freshSeed: () => randomInt(2 ** 47),
   });
@@ -166,9 +179,12 @@ async function readText(flag: string, path: string): Promise<string> {
   }
 }
 
-async function readTemplateFile(path: string, tokenizer: Tokenizer): Promise<ChatTemplate> {
-  const source = await readText("--chat-template", path);
-  return new ChatTemplate(source, tokenizer.config);
+async function chooseChatTemplate(
+  { chatTemplate: path }: ServeSettings,
+  { chatTemplate, tokenizer }: ModelDescription,
+): Promise<ChatTemplate | undefined> {
+  if (path === undefined) return chatTemplate;
+  return new ChatTemplate(await readText("--chat-template", path), tokenizer.config);
 }
 
 function engineSettings(settings: ServeSettings): EngineSettings {

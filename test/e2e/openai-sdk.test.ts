@@ -54,6 +54,27 @@ describe("the official OpenAI SDK", () => {
     expect(usage!.completion_tokens).toBe(whole.usage!.completion_tokens);
   });
 
+  it("chats, whole and streamed, power included", async () => {
+    // The SDK marks chat's seed as deprecated; it still sends it.
+    const extra = { seed: 1 } as object;
+    const messages = [{ role: "user" as const, content: prompt }];
+    const whole = await client.chat.completions.create({
+      model: "abacus:power",
+      messages,
+      ...extra,
+      logprobs: true,
+      top_logprobs: 1,
+    });
+    expect(whole.choices[0]!.message.content).toMatch(/#\d+$/);
+    expect(whole.choices[0]!.logprobs!.content!.length).toBe(whole.usage!.completion_tokens);
+    const stream = client.chat.completions.stream({ model: "abacus:power", messages, ...extra });
+    const final = await stream.finalChatCompletion();
+    expect(final.choices[0]!.message.content).toBe(whole.choices[0]!.message.content);
+    expect(final.choices[0]!.finish_reason).toBe("stop");
+    const model = await client.models.retrieve("abacus:power");
+    expect(model.id).toBe("abacus:power");
+  });
+
   it("sees errors as what they are, and does not retry them", async () => {
     await expect(client.completions.create({ model: "gpt-4", prompt })).rejects.toBeInstanceOf(
       OpenAI.NotFoundError,

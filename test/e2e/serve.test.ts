@@ -34,6 +34,47 @@ describe("metropolis serve", () => {
     expect(await server.exit()).toMatchObject({ code: 0 });
   });
 
+  it("asks for API keys given as options, in a file, or in the environment", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "metropolis-keys-"));
+    const file = join(folder, "keys");
+    await writeFile(file, "third\n\nfourth\n");
+    await using server = await ServerProcess.start([
+      "--api-key",
+      "first",
+      "--api-key",
+      "second",
+      "--api-key-file",
+      file,
+    ]);
+    const status = async (key: string): Promise<number> =>
+      (await fetch(`${server.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).status;
+    expect(await Promise.all(["first", "second", "third", "fourth", "fifth", ""].map(status))).toEqual([
+      200, 200, 200, 200, 401, 401,
+    ]);
+    await writeFile(file, "\n");
+    const { code, output } = await runCommand(["serve", "--port", "0", "--api-key-file", file]);
+    expect({ code, says: output.includes("holds no key") }).toEqual({ code: 1, says: true });
+    await rm(folder, { recursive: true });
+  });
+
+  it("renders conversations by --chat-template", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "metropolis-template-"));
+    const file = join(folder, "template.jinja");
+    await writeFile(file, "{% for m in messages %}{{ m.content }}{% endfor %}=");
+    await using server = await ServerProcess.start(["--chat-template", file]);
+    const reply = await server.post("/v1/chat/completions", {
+      messages: [
+        { role: "user", content: "7-2*3" },
+        { role: "user", content: "+4" },
+      ],
+      sampler: "power",
+      seed: 1,
+    });
+    const { choices } = (await reply.json()) as { choices: { message: { content: string } }[] };
+    expect(choices[0]!.message.content).toBe("2*3=6;7-6=1;1+4=5;#5");
+    await rm(folder, { recursive: true });
+  });
+
   it("takes its settings from the environment too, and power as the default sampler", async () => {
     await using server = await ServerProcess.start([], {
       METROPOLIS_SAMPLER: "power",
