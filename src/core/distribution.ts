@@ -1,3 +1,4 @@
+import type { LogitAdjustments } from "./logit-adjustments.ts";
 import type { TopTokens } from "./tokens.ts";
 import { InferenceError } from "./errors.ts";
 
@@ -15,9 +16,11 @@ export interface Sampling {
   readonly topP?: number;
   /** Keep what has at least this share of the likeliest token's probability. */
   readonly minP?: number;
+  /** Applied to the logits before anything else. */
+  readonly adjustments?: LogitAdjustments;
 }
 
-/** Tests whether every token can be drawn: only then can a proposal also propose the way back. */
+/** Tests whether some token cannot be drawn: then a proposal could not propose the way back. */
 export function isTruncated({ topK, topP, minP }: Sampling): boolean {
   return topK !== undefined || (topP !== undefined && topP < 1) || (minP !== undefined && minP > 0);
 }

@@ -1,24 +1,39 @@
 import type { Distribution, Draw, Sampling } from "./distribution.ts";
 import { drawFromTop, drawTruncated, isTruncated, measure, topTokens } from "./distribution.ts";
-import type { ScoredToken, TokenId, TopTokens } from "./tokens.ts";
+import { adjustLogits } from "./logit-adjustments.ts";
+import type { ScoredToken, TokenId, TokenIds, TopTokens } from "./tokens.ts";
 
 /** Most draws land among this many likeliest tokens; only the rest pay for a longer list. */
 const usualTop = 64;
 
+export interface DrawRequest {
+  readonly sampling: Sampling;
+  /** The uniform that selects. */
+  readonly u: number;
+  /** How many of the likeliest tokens to report with the drawn one; 0 for none. */
+  readonly topCount: number;
+  /** The tokens before the one drawn; penalties look at them. */
+  readonly sequence: TokenIds;
+}
+
 /**
- * Draws the token that `u` selects from a row of logits and scores it.
- * @param topCount how many of the likeliest tokens to report with it; 0 for none
+ * Draws the token that `u` selects from a row of logits and scores it under the raw model.
  * @throws InferenceError `numerical_error` when the logits are not numbers
  */
 export function drawToken(
   logits: Float32Array,
-  sampling: Sampling,
-  u: number,
-  topCount: number,
+  { sampling, u, topCount, sequence }: DrawRequest,
 ): ScoredToken {
-  const distribution = measure(logits, sampling.inverseTemperature);
-  const { top, draw } = drawRank(distribution, sampling, u, topCount);
-  return scoredToken(distribution, { top, topCount, token: top.ids[draw.rank]! }, draw.proposalLogprob);
+  const raw = measure(logits, sampling.inverseTemperature);
+  const { adjustments } = sampling;
+  if (adjustments === undefined) {
+    const { top, draw } = drawRank(raw, sampling, u, topCount);
+    return scoredToken(raw, { top, topCount, token: top.ids[draw.rank]! }, draw.proposalLogprob);
+  }
+  const adjusted = measure(adjustLogits(logits, adjustments, sequence), sampling.inverseTemperature);
+  const { top, draw } = drawRank(adjusted, sampling, u, 0);
+  const scored = { top: topTokens(raw, topCount), topCount, token: top.ids[draw.rank]! };
+  return scoredToken(raw, scored, draw.proposalLogprob);
 }
 
 /** Scores a given token under the raw model, as echo and perplexity need. */

@@ -1,3 +1,4 @@
+import type { LogitAdjustments } from "../core/logit-adjustments.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth } from "../engine/engine.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
@@ -34,6 +35,9 @@ export interface StandardSettings {
   readonly topP?: number;
   readonly topK?: number;
   readonly minP?: number;
+  readonly adjustments?: Omit<LogitAdjustments, "promptLength" | "forbidden">;
+  /** End tokens cannot be drawn before so many tokens. */
+  readonly minTokens?: number;
 }
 
 export interface PowerSettings {

@@ -1,18 +1,20 @@
 import type { Sampling } from "../core/distribution.ts";
-import type { Decoder } from "./decoder.ts";
+import type { LogitAdjustments } from "../core/logit-adjustments.ts";
+import type { DecodeContext, Decoder } from "./decoder.ts";
 import type { SamplerSettings, StandardSettings } from "./generator.ts";
 
 /** A decoder that draws each token once and keeps it. */
 function tokenByToken<Settings extends SamplerSettings>(
-  samplingOf: (settings: Settings) => Sampling,
+  samplingOf: (context: DecodeContext<Settings>) => Sampling,
 ): Decoder<Settings> {
-  return async function* ({ request, settings, engine, ends, signal }) {
+  return async function* (context) {
+    const { request, engine, ends, signal } = context;
     const extension = engine.extend(
       {
         prefix: request.prompt,
         maxTokens: request.maxTokens,
         endTokens: ends.tokens,
-        sampling: samplingOf(settings),
+        sampling: samplingOf(context),
         draws: { seed: request.seed, choice: request.choice, stage: 0, step: 0 },
         topCount: request.topCount,
       },
@@ -30,19 +32,31 @@ export const decodeGreedy = tokenByToken(() => greedySampling);
 
 /** Token by token from p^α: what power sampling is often mistaken for. T = 1/α. */
 export const decodeLowTemperature = tokenByToken<{ sampler: "low_temperature"; alpha: number }>(
-  ({ alpha }) => ({
-    inverseTemperature: alpha,
-  }),
+  ({ settings }) => ({ inverseTemperature: settings.alpha }),
 );
 
-/** Temperature, top_k, top_p, min_p, as OpenAI's API and vLLM have them. */
-export const decodeStandard = tokenByToken<StandardSettings>(({ temperature, topK, topP, minP }) =>
-  temperature === 0
-    ? greedySampling
-    : {
-        inverseTemperature: 1 / temperature,
-        ...(topK === undefined ? {} : { topK }),
-        ...(topP === undefined ? {} : { topP }),
-        ...(minP === undefined ? {} : { minP }),
-      },
-);
+/** Temperature, top_k, top_p, min_p, penalties and bias, as OpenAI's API and vLLM have them. */
+export const decodeStandard = tokenByToken<StandardSettings>((context) => {
+  const { temperature, topK, topP, minP } = context.settings;
+  const adjustments = adjustmentsOf(context);
+  const adjusted = adjustments === undefined ? {} : { adjustments };
+  if (temperature === 0) return { ...greedySampling, ...adjusted };
+  return {
+    inverseTemperature: 1 / temperature,
+    ...(topK === undefined ? {} : { topK }),
+    ...(topP === undefined ? {} : { topP }),
+    ...(minP === undefined ? {} : { minP }),
+    ...adjusted,
+  };
+});
+
+function adjustmentsOf({
+  settings,
+  request,
+  ends,
+}: DecodeContext<StandardSettings>): LogitAdjustments | undefined {
+  const { adjustments, minTokens = 0 } = settings;
+  if (adjustments === undefined && minTokens === 0) return undefined;
+  const forbidden = minTokens === 0 ? {} : { forbidden: { tokens: [...ends.tokens], until: minTokens } };
+  return { ...adjustments, ...forbidden, promptLength: request.prompt.length };
+}

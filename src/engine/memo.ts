@@ -83,7 +83,8 @@ export class MemoEngine implements Engine {
 
   #checkLaw({ sampling }: ExtendRequest): void {
     this.#inverseTemperature ??= sampling.inverseTemperature;
-    if (isTruncated(sampling) || sampling.inverseTemperature !== this.#inverseTemperature) {
+    const isOther = sampling.inverseTemperature !== this.#inverseTemperature;
+    if (isOther || isTruncated(sampling) || sampling.adjustments !== undefined) {
       throw new Error("a memo serves one untruncated proposal law");
     }
   }

@@ -24,6 +24,12 @@ export type SamplingBody = Pick<
   | "top_p"
   | "top_k"
   | "min_p"
+  | "presence_penalty"
+  | "frequency_penalty"
+  | "repetition_penalty"
+  | "logit_bias"
+  | "min_tokens"
+  | "stop"
 >;
 
 /** Which samplers each field means something to; elsewhere it would be ignored, and so is refused. */
@@ -38,6 +44,11 @@ const fieldSamplers: Partial<Record<keyof SamplingBody, readonly SamplerName[]>>
   top_p: ["standard"],
   top_k: ["standard"],
   min_p: ["standard"],
+  presence_penalty: ["standard"],
+  frequency_penalty: ["standard"],
+  repetition_penalty: ["standard"],
+  logit_bias: ["standard"],
+  min_tokens: ["standard"],
 };
 
 /** Values that clients send unasked and that change nothing. */
@@ -46,6 +57,10 @@ const neutralValues: Partial<Record<keyof SamplingBody, readonly unknown[]>> = {
   top_p: [1],
   top_k: [0, -1],
   min_p: [0],
+  presence_penalty: [0],
+  frequency_penalty: [0],
+  repetition_penalty: [1],
+  min_tokens: [0],
 };
 
 const advice: Partial<Record<keyof SamplingBody, string>> = {
@@ -75,7 +90,7 @@ export function planSampling(
     case "low_temperature":
       return { sampler, alpha };
     case "standard":
-      return standardSettings(body);
+      return standardSettings(body, model);
     case "power":
       return powerSettings(body, { alpha, model, maxTokens });
   }
@@ -100,7 +115,7 @@ function refuseForeignFields(body: SamplingBody, sampler: SamplerName): void {
   ][]) {
     const value = body[name];
     if (value === null || value === undefined || samplers.includes(sampler)) continue;
-    if (neutralValues[name]?.includes(value) === true) continue;
+    if (neutralValues[name]?.includes(value) === true || isEmptyObject(value)) continue;
     const hint = sampler === "power" ? advice[name] : undefined;
     throw new InferenceError(
       "invalid_request",
@@ -110,15 +125,51 @@ function refuseForeignFields(body: SamplingBody, sampler: SamplerName): void {
   }
 }
 
-function standardSettings(body: SamplingBody): StandardSettings {
+const isEmptyObject = (value: unknown): boolean =>
+  typeof value === "object" && Object.keys(value ?? {}).length === 0;
+
+function standardSettings(body: SamplingBody, model: ModelInfo): StandardSettings {
   const topK = body.top_k ?? 0;
+  const minTokens = body.min_tokens ?? 0;
+  if (minTokens > 0 && body.stop !== null && body.stop !== undefined && body.stop.length > 0) {
+    throw new InferenceError(
+      "invalid_request",
+      "min_tokens cannot be kept together with stop strings. Leave one of them out.",
+      {
+        param: "min_tokens",
+      },
+    );
+  }
+  const adjustments = planAdjustments(body, model);
   return {
     sampler: "standard",
     temperature: body.temperature ?? 1,
     ...(body.top_p === null || body.top_p === undefined ? {} : { topP: body.top_p }),
     ...(topK > 0 ? { topK } : {}),
     ...(body.min_p === null || body.min_p === undefined ? {} : { minP: body.min_p }),
+    ...(minTokens > 0 ? { minTokens } : {}),
+    ...(adjustments === undefined ? {} : { adjustments }),
   };
+}
+
+function planAdjustments(body: SamplingBody, { vocabularySize }: ModelInfo): StandardSettings["adjustments"] {
+  const bias = new Map(Object.entries(body.logit_bias ?? {}).map(([id, offset]) => [Number(id), offset]));
+  const wrong = [...bias.keys()].find((id) => id >= vocabularySize);
+  if (wrong !== undefined) {
+    throw new InferenceError(
+      "invalid_request",
+      `Token id ${wrong} is outside the vocabulary (0..${vocabularySize - 1}).`,
+      { param: "logit_bias" },
+    );
+  }
+  const penalties = {
+    presencePenalty: body.presence_penalty ?? 0,
+    frequencyPenalty: body.frequency_penalty ?? 0,
+    repetitionPenalty: body.repetition_penalty ?? 1,
+  };
+  const isNeutral =
+    penalties.presencePenalty === 0 && penalties.frequencyPenalty === 0 && penalties.repetitionPenalty === 1;
+  return bias.size === 0 && isNeutral ? undefined : { bias, ...penalties };
 }
 
 function powerSettings(

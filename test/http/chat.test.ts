@@ -110,7 +110,11 @@ describe("POST /v1/chat/completions", () => {
   it.each([
     [{ tools: [{ type: "function", function: { name: "f" } }] }, "tools", /not supported/],
     [{ response_format: { type: "json_object" } }, "response_format", /not supported/],
-    [{ presence_penalty: 0.5 }, "presence_penalty", /not supported/],
+    [{ presence_penalty: 3 }, "presence_penalty", /2/],
+    [{ sampler: "power", presence_penalty: 0.5 }, "presence_penalty", /sampler 'power'/],
+    [{ sampler: "power", logit_bias: { 3: 1 } }, "logit_bias", /sampler 'power'/],
+    [{ logit_bias: { 99: 1 } }, "logit_bias", /vocabulary/],
+    [{ min_tokens: 3, stop: "x" }, "min_tokens", /stop/],
     [{ messages: [] }, "messages", />=1/],
     [
       { messages: [{ role: "user", content: [{ type: "image_url", image_url: {} }] }] },
@@ -214,6 +218,36 @@ describe("fields beyond OpenAI's", () => {
       expect(value).toBeCloseTo(-logs.reduce((sum, log) => sum + Math.exp(log) * log, 0), 5);
     }
     expect(mean_entropy).toBeCloseTo(entropy!.reduce((sum, value) => sum + value, 0) / entropy!.length, 12);
+  });
+
+  it("bends the standard sampler by bias, penalties and min_tokens, and reports raw log-probs", async () => {
+    const greedy = { temperature: 0, max_tokens: 12, logprobs: 0 };
+    expect((await complete(greedy)).choices[0]!.text.startsWith("#")).toBe(true);
+    const barred = (await complete({ ...greedy, logit_bias: { 15: -100 } })).choices[0]!;
+    expect(barred.text).not.toContain("#");
+    const raw = (await complete({ temperature: 0, max_tokens: 1, logprobs: 18 })).choices[0]!.logprobs!
+      .top_logprobs[0]!;
+    expect(barred.logprobs!.token_logprobs[0]).toBeCloseTo(raw[barred.logprobs!.tokens[0]!]!, 5);
+
+    const long = (await complete({ ...greedy, min_tokens: 10, return_token_ids: true })).choices[0]!;
+    expect(long.token_ids!.slice(0, 10)).not.toContain(16);
+
+    const forced = await complete({ ...greedy, logit_bias: { 1: 100 }, max_tokens: 6 });
+    expect(forced.choices[0]!.text).toBe("111111");
+    const varied = await complete({
+      ...greedy,
+      logit_bias: { 1: 50, 2: 49.5, 3: 49 },
+      frequency_penalty: 2,
+      max_tokens: 6,
+    });
+    expect(new Set(varied.choices[0]!.text)).toEqual(new Set(["1", "2", "3"]));
+    const once = await complete({
+      ...greedy,
+      logit_bias: { 1: 50, 2: 49.5 },
+      presence_penalty: 2,
+      max_tokens: 2,
+    });
+    expect(new Set(once.choices[0]!.text)).toEqual(new Set(["1", "2"]));
   });
 
   it("refuses suffix by name", async () => {

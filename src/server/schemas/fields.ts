@@ -217,11 +217,49 @@ export const generationFields = {
       description: "Add the entropy of the raw next-token distribution at each token, nats, and its mean.",
       examples: [true],
     }),
-  presence_penalty: refused("presence_penalty", [0]),
-  frequency_penalty: refused("frequency_penalty", [0]),
-  repetition_penalty: refused("repetition_penalty", [1]),
-  logit_bias: refused("logit_bias", [{}]),
-  min_tokens: refused("min_tokens", [0]),
+  presence_penalty: z
+    .number()
+    .min(-2)
+    .max(2)
+    .nullish()
+    .meta({
+      description: "standard: taken off the logit of a token that the completion holds already. Default: 0.",
+      examples: [0],
+    }),
+  frequency_penalty: z
+    .number()
+    .min(-2)
+    .max(2)
+    .nullish()
+    .meta({
+      description: "standard: taken off a token's logit for each time the completion holds it. Default: 0.",
+      examples: [0],
+    }),
+  repetition_penalty: z
+    .number()
+    .gt(0, "repetition_penalty must be above 0")
+    .max(100)
+    .nullish()
+    .meta({
+      description: "standard: weakens tokens that prompt or completion hold; 1 is off. Default: 1.",
+      examples: [1],
+    }),
+  logit_bias: z
+    .record(z.string().regex(/^\d+$/, "logit_bias: keys are token ids"), z.number().min(-100).max(100))
+    .nullish()
+    .meta({
+      description: "standard: added to the logits of the tokens named by id.",
+      examples: [{ "15": -100 }],
+    }),
+  min_tokens: z
+    .number()
+    .int()
+    .min(0)
+    .nullish()
+    .meta({
+      description: "standard: no end token before so many tokens. Not together with stop. Default: 0.",
+      examples: [0],
+    }),
   metadata: harmless(),
   store: harmless(),
   service_tier: harmless(),

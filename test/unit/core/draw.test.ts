@@ -54,13 +54,20 @@ describe("drawToken", () => {
           let cumulative = 0;
           for (const [id, probability] of law) {
             // The middle of the token's cell must select it.
-            const drawn = drawToken(logits, sampling, cumulative + probability / 2, 0);
+            const drawn = drawToken(logits, {
+              sampling: sampling,
+              u: cumulative + probability / 2,
+              topCount: 0,
+              sequence: [],
+            });
             cumulative += probability;
             if (probability < 1e-9) continue;
             expect(drawn.token).toBe(id);
             expect(drawn.proposalLogprob).toBeCloseTo(Math.log(probability), 6);
           }
-          expect(law.has(drawToken(logits, sampling, 1 - 1e-16, 0).token)).toBe(true);
+          expect(
+            law.has(drawToken(logits, { sampling: sampling, u: 1 - 1e-16, topCount: 0, sequence: [] }).token),
+          ).toBe(true);
         },
       ),
       { numRuns: 150, seed: 3 },
@@ -70,31 +77,51 @@ describe("drawToken", () => {
   it("finds the tail of a large vocabulary", () => {
     const logits = new Float32Array(5000);
     logits.fill(1);
-    const { token, logprob } = drawToken(logits, { inverseTemperature: 1 }, 0.9, 0);
+    const { token, logprob } = drawToken(logits, {
+      sampling: { inverseTemperature: 1 },
+      u: 0.9,
+      topCount: 0,
+      sequence: [],
+    });
     expect(token).toBe(4500);
     expect(logprob).toBeCloseTo(-Math.log(5000), 6);
   });
 
   it("breaks ties by the lower id, and is greedy with topK 1", () => {
     const logits = Float32Array.from([1, 3, 3, 2]);
-    expect(drawToken(logits, { inverseTemperature: 1, topK: 1 }, 0.999, 0).token).toBe(1);
+    expect(
+      drawToken(logits, { sampling: { inverseTemperature: 1, topK: 1 }, u: 0.999, topCount: 0, sequence: [] })
+        .token,
+    ).toBe(1);
     expect([...topTokens(measure(logits, 1), 3).ids]).toEqual([1, 2, 3]);
     expect([...topTokens(measure(logits, 1), 4).ids]).toEqual([1, 2, 3, 0]);
   });
 
   it("keeps −∞ logits out, and refuses NaN", () => {
     const masked = Float32Array.from([-Infinity, 2, -Infinity]);
-    expect(drawToken(masked, { inverseTemperature: 4 }, 0.5, 0)).toMatchObject({
+    expect(
+      drawToken(masked, { sampling: { inverseTemperature: 4 }, u: 0.5, topCount: 0, sequence: [] }),
+    ).toMatchObject({
       token: 1,
       logprob: 0,
       entropy: 0,
     });
-    expect(() => drawToken(Float32Array.from([0, NaN]), { inverseTemperature: 1 }, 0.5, 0)).toThrow(
-      /not numbers/,
-    );
-    expect(() => drawToken(Float32Array.from([0, Infinity]), { inverseTemperature: 1 }, 0.5, 0)).toThrow(
-      /not numbers/,
-    );
+    expect(() =>
+      drawToken(Float32Array.from([0, NaN]), {
+        sampling: { inverseTemperature: 1 },
+        u: 0.5,
+        topCount: 0,
+        sequence: [],
+      }),
+    ).toThrow(/not numbers/);
+    expect(() =>
+      drawToken(Float32Array.from([0, Infinity]), {
+        sampling: { inverseTemperature: 1 },
+        u: 0.5,
+        topCount: 0,
+        sequence: [],
+      }),
+    ).toThrow(/not numbers/);
   });
 
   it("never reports a positive log Z at 1/τ ≥ 1", () => {
