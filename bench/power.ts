@@ -26,7 +26,7 @@ async function answer(generator: Generator, prompt: string, seed: number): Promi
   for await (const event of generator.generate(request, new AbortController().signal)) {
     if (event.type === "finish")
       return { tokens: tokens.join(), emitted: tokens.length, evaluated: event.evaluatedTokens };
-    tokens.push(...event.tokens.map(({ token }) => token));
+    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
   }
   throw new Error("the generator ended without a finish");
 }

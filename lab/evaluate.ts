@@ -89,6 +89,7 @@ async function complete(
   let tokens = 0;
   for await (const event of generator.generate(request, new AbortController().signal)) {
     if (event.type === "finish") return { text, tokens, evaluatedTokens: event.evaluatedTokens };
+    if (event.type !== "text") continue;
     text += event.text;
     tokens += event.tokens.length;
   }

@@ -1,7 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Ends } from "./ends.ts";
-import type { GenerateRequest, PowerReport } from "./generator.ts";
+import type { GenerateRequest, PowerReport, Progress } from "./generator.ts";
 
 /** What a decoder works with. */
 export interface DecodeContext<Settings> {
@@ -20,7 +20,11 @@ export interface Accelerations {
   readonly memoize: (engine: Engine) => Engine;
 }
 
-/** Yields tokens once they are final; returns what there is to say about how they came to be. */
+export type DecodeEvent =
+  | { readonly type: "token"; readonly token: CompletionToken }
+  | { readonly type: "progress"; readonly progress: Progress };
+
+/** Yields tokens once they are final, and meanwhile how it gets on; returns what there is to say about how they came to be. */
 export type Decoder<Settings> = (
   context: DecodeContext<Settings>,
-) => AsyncGenerator<CompletionToken, PowerReport | undefined, undefined>;
+) => AsyncGenerator<DecodeEvent, PowerReport | undefined, undefined>;

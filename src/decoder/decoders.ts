@@ -1,5 +1,4 @@
-import type { CompletionToken } from "../mcmc/completion.ts";
-import type { DecodeContext, Decoder } from "./decoder.ts";
+import type { DecodeContext, DecodeEvent, Decoder } from "./decoder.ts";
 import type { PowerReport, SamplerName, SamplerSettings } from "./generator.ts";
 import { decodePower } from "./power.ts";
 import { decodeGreedy, decodeLowTemperature, decodeStandard } from "./token-by-token.ts";
@@ -17,7 +16,7 @@ const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name>> } = 
 /** Runs the decoder that the request's settings name. */
 export function decode(
   context: Omit<DecodeContext<never>, "settings">,
-): AsyncGenerator<CompletionToken, PowerReport | undefined, undefined> {
+): AsyncGenerator<DecodeEvent, PowerReport | undefined, undefined> {
   const { settings } = context.request;
   const decoder = decoders[settings.sampler] as Decoder<SamplerSettings>;
   return decoder({ ...context, settings });

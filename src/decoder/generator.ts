@@ -73,6 +73,20 @@ export interface GenerateRequest {
   readonly choice: number;
   /** How many of the likeliest tokens to report with each token. */
   readonly topCount: number;
+  /** Whether to report how a chain gets on. */
+  readonly progress?: boolean;
+}
+
+/** How far a chain has come. */
+export interface Progress {
+  /** Of `blocks`, counted from 1. */
+  readonly block: number;
+  readonly blocks: number;
+  /** Of `steps` in this block; 0 while it is drafted. */
+  readonly step: number;
+  readonly steps: number;
+  /** Share of all steps so far that were accepted, unchanged proposals included; 0 before the first. */
+  readonly acceptance: number;
 }
 
 /** A committed token, with where its text stands. */
@@ -95,6 +109,7 @@ export interface PowerReport {
 export type GenerateEvent =
   /** Tokens that are final, and the text they release; text that may be the start of a stop string is held back. */
   | { readonly type: "text"; readonly tokens: readonly GeneratedToken[]; readonly text: string }
+  | { readonly type: "progress"; readonly progress: Progress }
   | {
       readonly type: "finish";
       readonly reason: "stop" | "length";

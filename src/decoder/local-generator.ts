@@ -48,7 +48,11 @@ export class LocalGenerator implements Generator {
     let next = await decoding.next();
     try {
       for (; next.done !== true; next = await decoding.next()) {
-        const { ends: endsHere, ...token } = (last = next.value);
+        if (next.value.type === "progress") {
+          yield next.value;
+          continue;
+        }
+        const { ends: endsHere, ...token } = (last = next.value.token);
         yield endsHere ? merge(text.push(token), text.flush()) : text.push(token);
       }
     } finally {

@@ -1,20 +1,25 @@
 import type { ScoredToken } from "../core/tokens.ts";
 import { uniform } from "../core/random.ts";
 import { runChain } from "../mcmc/chain.ts";
-import type { ChainResult, ChainSettings, StepAddress } from "../mcmc/chain.ts";
+import type { ChainEvent, ChainResult, ChainSettings, StepAddress } from "../mcmc/chain.ts";
 import { logProbability } from "../mcmc/completion.ts";
+import { acceptance } from "../mcmc/diagnostics.ts";
 import { horizons } from "../mcmc/schedule.ts";
 import { stepUniformCut } from "../mcmc/uniform-cut.ts";
 import type { DecodeContext, Decoder } from "./decoder.ts";
-import type { PowerReport, PowerSettings } from "./generator.ts";
+import type { PowerReport, PowerSettings, Progress } from "./generator.ts";
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings> = async function* (context) {
-  const chain = runChain(chainSettings(context));
+  const settings = chainSettings(context);
+  const chain = runChain(settings);
   let next = await chain.next();
-  while (next.done !== true) next = await chain.next();
+  for (; next.done !== true; next = await chain.next()) {
+    if (context.request.progress === true)
+      yield { type: "progress", progress: progressOf(next.value, settings) };
+  }
   // Until the last step any token may still change, so nothing is final before.
-  yield* next.value.state;
+  for (const token of next.value.state) yield { type: "token", token };
   return report(context.settings, next.value);
 };
 
@@ -57,6 +62,23 @@ function chainSettings({
       return ends.mark(kept, extension);
     },
   };
+}
+
+function progressOf(
+  event: ChainEvent,
+  { horizons: { length: blocks }, stepsPerBlock }: ChainSettings,
+): Progress {
+  if (event.type === "block") {
+    return {
+      block: event.stage + 1,
+      blocks,
+      step: 0,
+      steps: stepsPerBlock,
+      acceptance: acceptance(event.diagnostics),
+    };
+  }
+  const { stage, step } = event.address;
+  return { block: stage + 1, blocks, step, steps: stepsPerBlock, acceptance: acceptance(event.diagnostics) };
 }
 
 function report(

@@ -20,7 +20,7 @@ function tokenByToken<Settings extends SamplerSettings>(
       },
       signal,
     );
-    yield* ends.mark([], extension);
+    for await (const token of ends.mark([], extension)) yield { type: "token", token };
     return undefined;
   };
 }

@@ -32,7 +32,13 @@ export interface ChainSettings {
 }
 
 export type ChainEvent =
-  | { readonly type: "block"; readonly stage: number; readonly horizon: number; readonly state: Completion }
+  | {
+      readonly type: "block";
+      readonly stage: number;
+      readonly horizon: number;
+      readonly state: Completion;
+      readonly diagnostics: ChainDiagnostics;
+    }
   | {
       readonly type: "step";
       readonly address: StepAddress;
@@ -66,7 +72,7 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
       budgetExhausted,
     });
     state = await draft(settings, state, horizon, stage);
-    yield { type: "block", stage, horizon, state };
+    yield { type: "block", stage, horizon, state, diagnostics };
     if (state.length < horizon && !hasEnded(state)) return finish(true);
 
     for (let step = 1; step <= settings.stepsPerBlock; step++) {

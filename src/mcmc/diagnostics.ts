@@ -28,3 +28,8 @@ export function tally(
     firstTokenChanges: diagnostics.firstTokenChanges + (changedFirstToken ? 1 : 0),
   };
 }
+
+/** Share of the steps that were accepted, unchanged proposals included; 0 before the first. No sign of convergence. */
+export function acceptance({ steps, accepted, unchanged }: ChainDiagnostics): number {
+  return steps === 0 ? 0 : (accepted + unchanged) / steps;
+}

@@ -73,6 +73,7 @@ export function planGeneration(
       seed,
       choice: promptIndex * candidates + index,
       topCount: logprobs ?? 0,
+      progress: body.stream_options?.include_progress ?? false,
     })),
   );
   return {

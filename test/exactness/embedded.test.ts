@@ -39,6 +39,7 @@ async function answer(generator: Generator, asked: GenerateRequest): Promise<Ans
   let text = "";
   for await (const event of generator.generate(asked, never)) {
     if (event.type === "finish") return { tokens, text, finish: event };
+    if (event.type !== "text") continue;
     tokens.push(...event.tokens.map(({ token }) => token));
     text += event.text;
   }

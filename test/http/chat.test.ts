@@ -250,6 +250,33 @@ describe("fields beyond OpenAI's", () => {
     expect(new Set(once.choices[0]!.text)).toEqual(new Set(["1", "2"]));
   });
 
+  it("streams a chain's progress when asked, and nothing provisional as text", async () => {
+    for (const [url, body] of [
+      ["/v1/completions", { prompt: "7-2*3+4=" }],
+      ["/v1/chat/completions", { messages }],
+    ] as const) {
+      const asked = { ...body, sampler: "power", seed: 1, mcmc_steps: 3, stream: true };
+      const quiet = parseEvents((await server.post(url, asked)).text);
+      const loud = parseEvents(
+        (await server.post(url, { ...asked, stream_options: { include_progress: true } })).text,
+      );
+      const isProgress = (chunk: Record<string, unknown>): boolean => chunk.progress !== undefined;
+      const progress = loud.filter(isProgress);
+      expect(progress).toHaveLength(16 * 4);
+      expect(progress.every(({ choices }) => (choices as object[]).length === 0)).toBe(true);
+      expect(progress[0]).toMatchObject({
+        progress: { index: 0, block: 1, blocks: 16, step: 0, steps: 3, acceptance: 0 },
+      });
+      expect(progress.at(-1)).toMatchObject({ progress: { block: 16, step: 3 } });
+      const choicesOf = (chunks: Record<string, unknown>[]) =>
+        chunks
+          .filter((chunk) => !isProgress(chunk))
+          .map(({ choices }) => (choices as { text?: string; delta?: object }[])[0])
+          .map((choice) => choice?.text ?? choice?.delta);
+      expect(choicesOf(loud)).toEqual(choicesOf(quiet));
+    }
+  });
+
   it("refuses suffix by name", async () => {
     const reply = await server.post("/v1/completions", { prompt: "1+1=", suffix: "x" });
     expect(reply.json()).toMatchObject({ error: { param: "suffix" } });

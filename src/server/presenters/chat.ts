@@ -6,6 +6,7 @@ import { entropies } from "./completion.ts";
 import { LogprobPresenter } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./parts.ts";
+import { progressOf } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/chat/completions. */
@@ -23,7 +24,10 @@ export class ChatPresenter implements Presenter<ChatResponse> {
   }
 
   /** The role stands in a choice's first delta, the finish alone in its last. */
-  chunk(event: ChoiceEvent): ChatChunk | undefined {
+  chunk(event: ChoiceEvent): (ChatChunk & { progress?: object }) | undefined {
+    if (event.type === "progress") {
+      return { ...this.#head, object: "chat.completion.chunk", choices: [], progress: progressOf(event) };
+    }
     const part = this.#tracker.follow(event);
     if (part === undefined) return undefined;
     const delta = {

@@ -5,6 +5,7 @@ import type { CompletionChoice, CompletionResponse } from "../schemas/completion
 import { LogprobPresenter } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./parts.ts";
+import { progressOf } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/completions. */
@@ -21,7 +22,8 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
     this.#logprobs = new LogprobPresenter(tokenizer, plan);
   }
 
-  chunk(event: ChoiceEvent): CompletionResponse | undefined {
+  chunk(event: ChoiceEvent): (CompletionResponse & { progress?: object }) | undefined {
+    if (event.type === "progress") return { ...this.#head, choices: [], progress: progressOf(event) };
     const part = this.#tracker.follow(event);
     return part && { ...this.#head, choices: [this.#choice(part)] };
   }

@@ -80,6 +80,8 @@ class ChoiceTracker {
           generated: event.tokens.map(({ token }) => token),
         });
       }
+      case "progress":
+        return undefined;
       case "finish": {
         const { reason, stop, power, evaluatedTokens } = event;
         const finish = {

@@ -15,3 +15,8 @@ export interface AnswerHead {
   /** Unix time, seconds. */
   readonly created: number;
 }
+
+/** How a choice's chain gets on, as a chunk without choices shows it. */
+export function progressOf({ index, progress }: ChoiceEvent & { type: "progress" }): object {
+  return { index, ...progress };
+}

@@ -187,6 +187,13 @@ export const generationFields = {
         .boolean()
         .nullish()
         .meta({ description: "A last chunk with the usage and no choices.", examples: [true] }),
+      include_progress: z
+        .boolean()
+        .nullish()
+        .meta({
+          description: "power: while the chain works, chunks with no choices and a `progress` object.",
+          examples: [true],
+        }),
     })
     .nullish()
     .meta({ description: "Only together with stream.", examples: [{ include_usage: true }] }),

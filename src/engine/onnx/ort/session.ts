@@ -40,8 +40,9 @@ export class Session implements Disposable {
   /** @throws Error what the runtime says about the file, the device or the options */
   constructor(path: string, options: SessionOptions) {
     environment ??= create(ort().CreateEnv, warnings, "metropolis");
-    const native = createOptions(options);
+    const native = create(ort().CreateSessionOptions);
     try {
+      configure(native, options);
       this.#pointer = create(ort().CreateSession, environment, path, native);
     } finally {
       ort().ReleaseSessionOptions(native);
@@ -67,8 +68,7 @@ export class Session implements Disposable {
   }
 }
 
-function createOptions({ device, threads }: SessionOptions): Pointer {
-  const options = create(ort().CreateSessionOptions);
+function configure(options: Pointer, { device, threads }: SessionOptions): void {
   check(ort().SetIntraOpNumThreads(options, threads) as Pointer | null);
   // Threads that spin between passes take the cores from everything else on the machine.
   check(ort().AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0") as Pointer | null);
@@ -77,7 +77,6 @@ function createOptions({ device, threads }: SessionOptions): Pointer {
       ort().SessionOptionsAppendExecutionProvider(options, providers[device], [], [], 0) as Pointer | null,
     );
   }
-  return options;
 }
 
 function describe(session: Pointer, side: "Input" | "Output"): GraphValue[] {

@@ -42,7 +42,8 @@ export class HostTensor implements Disposable {
 
   /** A tensor of zeros with a buffer of its own. */
   static zeros(type: ElementType, shape: readonly number[]): HostTensor {
-    return new HostTensor(type, shape, new Uint8Array(byteLength(type, shape)));
+    // V8 keeps small typed arrays on its heap, where they move; an explicit buffer stays where it is.
+    return new HostTensor(type, shape, new Uint8Array(new ArrayBuffer(byteLength(type, shape))));
   }
 
   /** A tensor over part of another one's buffer, which it keeps alive. */
