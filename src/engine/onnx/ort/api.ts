@@ -10,7 +10,7 @@ export type NativeFunction = KoffiFunc<(...args: unknown[]) => unknown>;
 
 /**
  * The functions used, with their slot in struct OrtApi and their prototype (onnxruntime_c_api.h, API version 22;
- * slots are only ever appended). All but the releases return an OrtStatus, null for success.
+ * slots are only ever appended). All but the releases and clears return an OrtStatus, null for success.
  */
 const prototypes = {
   GetErrorMessage: [2, "const char *(void *status)"],
@@ -52,6 +52,11 @@ const prototypes = {
   ReleaseIoBinding: [135, "void (void *binding)"],
   BindInput: [136, "void *(void *binding, const char *name, void *value)"],
   BindOutput: [137, "void *(void *binding, const char *name, void *value)"],
+  ClearBoundInputs: [141, "void (void *binding)"],
+  ClearBoundOutputs: [142, "void (void *binding)"],
+  SessionOptionsAppendExecutionProvider_CUDA_V2: [204, "void *(void *options, void *cuda)"],
+  CreateCUDAProviderOptions: [205, "void *(_Out_ void **cuda)"],
+  ReleaseCUDAProviderOptions: [208, "void (void *cuda)"],
   SessionOptionsAppendExecutionProvider: [
     216,
     "void *(void *options, const char *name, const char **keys, const char **values, size_t count)",

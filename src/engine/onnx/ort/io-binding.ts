@@ -23,6 +23,13 @@ export class IoBinding implements Disposable {
     this.#tensors.push(tensor);
   }
 
+  /** Lets go of everything bound. */
+  clear(): void {
+    ort().ClearBoundInputs(this.pointer);
+    ort().ClearBoundOutputs(this.pointer);
+    this.#tensors.length = 0;
+  }
+
   [Symbol.dispose](): void {
     if (this.#isReleased) return;
     this.#isReleased = true;

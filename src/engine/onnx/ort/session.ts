@@ -8,9 +8,6 @@ import { IoBinding } from "./io-binding.ts";
 
 export type Device = "cpu" | "webgpu" | "cuda";
 
-/** The names under which ONNX Runtime knows its execution providers; the CPU needs none. */
-const providers: Record<Exclude<Device, "cpu">, string> = { webgpu: "WebGPU", cuda: "CUDA" };
-
 export interface SessionOptions {
   readonly device: Device;
   /** Native threads of one run. */
@@ -61,6 +58,12 @@ export class Session implements Disposable {
     await callAsync(ort().RunWithBinding, this.#pointer, null, binding.pointer);
   }
 
+  /** Runs the graph on this thread: for passes shorter than the way to another one and back. */
+  runSync(binding: IoBinding): void {
+    if (this.#isReleased) throw new Error("the session is closed");
+    check(ort().RunWithBinding(this.#pointer, null, binding.pointer) as Pointer | null);
+  }
+
   [Symbol.dispose](): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
@@ -72,10 +75,19 @@ function configure(options: Pointer, { device, threads }: SessionOptions): void 
   check(ort().SetIntraOpNumThreads(options, threads) as Pointer | null);
   // Threads that spin between passes take the cores from everything else on the machine.
   check(ort().AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0") as Pointer | null);
-  if (device !== "cpu") {
-    check(
-      ort().SessionOptionsAppendExecutionProvider(options, providers[device], [], [], 0) as Pointer | null,
-    );
+  if (device === "webgpu") {
+    check(ort().SessionOptionsAppendExecutionProvider(options, "WebGPU", [], [], 0) as Pointer | null);
+  }
+  if (device === "cuda") appendCuda(options);
+}
+
+/** CUDA is older than the call that takes a provider's name, and not known to it. */
+function appendCuda(options: Pointer): void {
+  const cuda = create(ort().CreateCUDAProviderOptions);
+  try {
+    check(ort().SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda) as Pointer | null);
+  } finally {
+    ort().ReleaseCUDAProviderOptions(cuda);
   }
 }
 

@@ -5,6 +5,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InferenceError } from "../../../../src/core/errors.ts";
 import { SharedCacheRunner, openSharedCacheGraph } from "../../../../src/engine/onnx/shared-cache-runner.ts";
+import { concatGraph } from "../../../support/concat-graph.ts";
 import { randomModel, tinyShape } from "../../../support/random-model.ts";
 
 const cpu = { device: "cpu", threads: 1 } as const;
@@ -12,17 +13,26 @@ const tokens = Array.from({ length: 20 }, (_, index) => (index * 7 + 3) % tinySh
 
 let folder: string;
 let path: string;
+let longPath: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "metropolis-runner-"));
   path = join(folder, "model.onnx");
   await writeFile(path, randomModel(tinyShape));
+  longPath = join(folder, "long.onnx");
+  await writeFile(longPath, randomModel({ ...tinyShape, maxPositions: 4096 }));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
 function createRunner(): SharedCacheRunner {
   const { session, graph } = openSharedCacheGraph(path, cpu);
   return new SharedCacheRunner(session, graph, { ...cpu, lanes: 6, capacity: 96, maxRowTokens: 32 });
+}
+
+/** One lane of 4096 tokens: a pass over all of them takes long. */
+function createLongRunner(): SharedCacheRunner {
+  const { session, graph } = openSharedCacheGraph(longPath, cpu);
+  return new SharedCacheRunner(session, graph, { ...cpu, lanes: 1, capacity: 4096, maxRowTokens: 4096 });
 }
 
 function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -127,23 +137,83 @@ describe("SharedCacheRunner", () => {
     }
   });
 
-  it("leaves the event loop alive during a pass", async () => {
-    await using runner = createRunner();
-    let isPassOver = false;
-    let ticks = 0;
-    const timer = setInterval(() => {
-      if (!isPassOver) ticks++;
-    }, 0);
-    const started = performance.now();
-    // Enough work that timers have a chance to fire in the middle of it.
-    while (ticks === 0 && performance.now() - started < 10_000) {
-      await runner.step([
-        { lane: 0, tokens: Array.from({ length: 32 }, (_, index) => index % 20), position: 0 },
-      ]);
+  it("stays right over long passes, which run on another thread, while garbage is collected", async () => {
+    await using runner = createLongRunner();
+    const long = Array.from({ length: 400 }, (_, index) => (index * 5) % tinyShape.vocabularySize);
+    const first = (await runner.step([{ lane: 0, tokens: long, position: 0 }])).row(0).slice();
+    for (let round = 0; round < 100; round++) {
+      const pass = runner.step([{ lane: 0, tokens: long, position: 0 }]);
+      const pressure = Array.from({ length: 50 }, () => new Float32Array(2000));
+      expect(difference((await pass).row(0), first)).toBeLessThan(1e-5);
+      expect(pressure).toHaveLength(50);
     }
-    isPassOver = true;
-    clearInterval(timer);
-    expect(ticks).toBeGreaterThan(0);
+  });
+
+  it("leaves the event loop alive during a long pass", async () => {
+    await using runner = createLongRunner();
+    const long = Array.from({ length: 4096 }, (_, index) => index % tinyShape.vocabularySize);
+    for (let round = 0; round < 2; round++) {
+      let ticks = 0;
+      const timer = setInterval(() => ticks++, 1);
+      await runner.step([{ lane: 0, tokens: long, position: 0 }]);
+      clearInterval(timer);
+      // A pass on this thread lets no timer fire before its promise resolves.
+      expect(ticks).toBeGreaterThan(1);
+    }
+  });
+
+  it("waits for the pass in flight before it closes", async () => {
+    const runner = createLongRunner();
+    const finished: string[] = [];
+    const pass = runner
+      .step([{ lane: 0, tokens: Array.from({ length: 4096 }, () => 5), position: 0 }])
+      .then((logits) => {
+        finished.push("pass");
+        expect(logits.row(0).every(Number.isFinite)).toBe(true);
+      });
+    await runner[Symbol.asyncDispose]().then(() => finished.push("closed"));
+    await pass;
+    expect(finished[0]).toBe("pass");
+  });
+
+  it("forgets old bindings and stays right", async () => {
+    await using runner = createRunner();
+    const expected = (await referenceLogits(tokens)).subarray(-tinyShape.vocabularySize);
+    for (let round = 0; round < 3; round++) {
+      for (let lane = 0; lane < 6; lane++) {
+        for (let width = 1; width <= 20; width++) {
+          for (const position of [0, 60]) {
+            await runner.step([{ lane, tokens: tokens.slice(0, width), position }]);
+          }
+        }
+      }
+    }
+    const logits = await runner.step([{ lane: 3, tokens, position: 0 }]);
+    expect(difference(logits.row(0), expected)).toBeLessThan(1e-5);
+  });
+
+  it.each([
+    ["an empty batch", [], /empty/],
+    ["a lane beyond the last", [{ lane: 6, tokens: [1], position: 0 }], /lane 6/],
+    ["a lane before the first", [{ lane: -1, tokens: [1], position: 0 }], /lane -1/],
+    ["a row beyond the capacity", [{ lane: 0, tokens: [1], position: 96 }], /96 tokens, not 97/],
+    ["a negative position", [{ lane: 0, tokens: [1], position: -1 }], /96 tokens/],
+    ["a row without tokens", [{ lane: 0, tokens: [], position: 0 }], /no tokens/],
+    ["a row that is too long", [{ lane: 0, tokens: Array<number>(33).fill(1), position: 0 }], /at most 32/],
+    ["gaps", [0, 2].map((lane) => ({ lane, tokens: [1], position: 0 })), /consecutive/],
+    ["two long rows", [0, 1].map((lane) => ({ lane, tokens: [1, 2], position: 0 })), /single row/],
+  ])("refuses %s", async (_, batch, message) => {
+    await using runner = createRunner();
+    await expect(runner.step(batch)).rejects.toThrow(message);
+  });
+
+  it("refuses logits that the pass does not have, and tokens that the model does not know", async () => {
+    await using runner = createRunner();
+    const logits = await runner.step([{ lane: 0, tokens: [1, 2], position: 0 }]);
+    expect(() => logits.row(1)).toThrow(/row 1/);
+    expect(() => logits.row(0, 2)).toThrow(/token 2/);
+    const unknown = runner.step([{ lane: 0, tokens: [tinyShape.vocabularySize], position: 0 }]);
+    await expect(unknown).rejects.toMatchObject({ code: "engine_failed" });
   });
 
   it("says what is wrong with a file", async () => {
@@ -158,6 +228,14 @@ describe("SharedCacheRunner", () => {
     const noise = join(folder, "noise.onnx");
     await writeFile(noise, "this is not a graph");
     expect(() => openSharedCacheGraph(noise, cpu)).toThrow(InferenceError);
+    const concat = join(folder, "concat.onnx");
+    await writeFile(concat, concatGraph());
+    expect(() => openSharedCacheGraph(concat, cpu)).toThrow(
+      expect.objectContaining({
+        code: "unsupported",
+        message: expect.stringMatching(/concat\.onnx does not run over a shared cache/) as unknown,
+      }),
+    );
   });
 
   it("refuses to run twice at once, and after it was closed", async () => {
