@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { LocalEngine } from "../src/engine/local-engine.ts";
-import { SharedCacheRunner, openSharedCacheGraph } from "../src/engine/onnx/shared-cache-runner.ts";
+import { openSharedCacheGraph } from "../src/engine/onnx/open-graph.ts";
+import { SharedCacheRunner } from "../src/engine/onnx/shared-cache-runner.ts";
 import { smallShape, writeRandomModel } from "./random-model.ts";
 import { median, printTable, time } from "./report.ts";
 

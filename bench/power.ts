@@ -1,5 +1,5 @@
 import { createGenerator } from "../src/commands/create-generator.ts";
-import { embeddedModel } from "../src/commands/embedded-model.ts";
+import { usualEngine } from "../src/commands/serve-settings.ts";
 import type { EngineSettings } from "../src/commands/serve-settings.ts";
 import type { Generator } from "../src/decoder/generator.ts";
 import { encode, testPrompts } from "../lab/abacus.ts";
@@ -32,18 +32,7 @@ async function answer(generator: Generator, prompt: string, seed: number): Promi
 }
 
 async function openGenerator(changes: Partial<EngineSettings>): Promise<Generator> {
-  const { generator } = await createGenerator({
-    model: embeddedModel,
-    device: "cpu",
-    threads: 1,
-    lanes: 16,
-    context: undefined,
-    prefillChunk: 64,
-    prefixStoreMib: 64,
-    memo: true,
-    earlyRejection: true,
-    ...changes,
-  });
+  const { generator } = await createGenerator({ ...usualEngine, ...changes });
   return generator;
 }
 

@@ -1,4 +1,5 @@
 import { createGenerator } from "../src/commands/create-generator.ts";
+import { usualEngine } from "../src/commands/serve-settings.ts";
 import type { LocalGenerator } from "../src/decoder/local-generator.ts";
 import type { SamplerSettings } from "../src/decoder/generator.ts";
 import { encode } from "./abacus.ts";
@@ -44,17 +45,7 @@ export async function evaluate(
     onRow: (name: string, row: SamplerRow, evaluationsPerToken: number) => void;
   },
 ): Promise<void> {
-  const { generator } = await createGenerator({
-    model,
-    device: "cpu",
-    threads: 1,
-    lanes: 32,
-    context: undefined,
-    prefillChunk: 64,
-    prefixStoreMib: 64,
-    memo: true,
-    earlyRejection: true,
-  });
+  const { generator } = await createGenerator({ ...usualEngine, model, lanes: 32 });
   for (const [name, settings] of rows) {
     let evaluated = 0;
     let emitted = 0;

@@ -2,22 +2,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
 import { createGenerator } from "../src/commands/create-generator.ts";
-import { embeddedModel } from "../src/commands/embedded-model.ts";
+import { usualEngine } from "../src/commands/serve-settings.ts";
 import { buildApp } from "../src/server/app.ts";
 
 const path = new URL("../openapi.yaml", import.meta.url);
 
-const { generator } = await createGenerator({
-  model: embeddedModel,
-  device: "cpu",
-  threads: 1,
-  lanes: 1,
-  context: undefined,
-  prefillChunk: 8,
-  prefixStoreMib: 0,
-  memo: true,
-  earlyRejection: true,
-});
+const { generator } = await createGenerator(usualEngine);
 const app = await buildApp({ generator, defaultSampler: "standard", logger: false, freshSeed: () => 0 });
 await app.ready();
 const text = stringify(app.swagger(), { lineWidth: 110, aliasDuplicateObjects: false });

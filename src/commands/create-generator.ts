@@ -6,7 +6,8 @@ import type { ModelDescription } from "../decoder/model-folder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local-engine.ts";
 import { MemoEngine } from "../engine/memo.ts";
-import { SharedCacheRunner, openSharedCacheGraph } from "../engine/onnx/shared-cache-runner.ts";
+import { openSharedCacheGraph } from "../engine/onnx/open-graph.ts";
+import { SharedCacheRunner } from "../engine/onnx/shared-cache-runner.ts";
 import type { EngineSettings } from "./serve-settings.ts";
 
 const mib = 1024 * 1024;
@@ -39,7 +40,6 @@ function createEngine(
     checkMemory({ lanes, capacity, bytesPerToken });
     const runner = new SharedCacheRunner(session, graph, {
       device,
-      threads,
       lanes,
       capacity,
       maxRowTokens: prefillChunk,

@@ -1,3 +1,4 @@
+import { embeddedModel } from "./embedded-model.ts";
 import type { SamplerName } from "../decoder/generator.ts";
 
 /** Everything that `metropolis serve` can be told. Plain data: it crosses to the worker. */
@@ -44,3 +45,16 @@ export type EngineSettings = Pick<
   | "memo"
   | "earlyRejection"
 >;
+
+/** What `serve` uses when it is told nothing else. */
+export const usualEngine: EngineSettings = {
+  model: embeddedModel,
+  device: "cpu",
+  threads: 1,
+  lanes: 16,
+  context: undefined,
+  prefillChunk: 64,
+  prefixStoreMib: 256,
+  memo: true,
+  earlyRejection: true,
+};

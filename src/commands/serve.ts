@@ -12,8 +12,7 @@ import type { ModelDescription } from "../decoder/model-folder.ts";
 import { WorkerGenerator } from "../decoder/worker-generator.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
-import { embeddedModel } from "./embedded-model.ts";
-import { devices } from "./serve-settings.ts";
+import { devices, usualEngine } from "./serve-settings.ts";
 import type { EngineSettings, ServeSettings } from "./serve-settings.ts";
 
 const examples = `
@@ -35,7 +34,7 @@ export function serveCommand(): Command {
     )
     .addOption(
       option("--model <folder>", "folder with model.onnx, config.json and tokenizer.json").default(
-        embeddedModel,
+        usualEngine.model,
         "the embedded abacus",
       ),
     )
@@ -59,12 +58,16 @@ export function serveCommand(): Command {
     .addOption(
       option("--chat-template <file>", "Jinja template for conversations, instead of the model's own"),
     )
-    .addOption(option("--device <name>", "where the model runs").choices(devices).default("cpu"))
+    .addOption(option("--device <name>", "where the model runs").choices(devices).default(usualEngine.device))
     .addOption(
-      option("--threads <n>", "native threads of one forward pass").argParser(integerFrom(1)).default(1),
+      option("--threads <n>", "native threads of one forward pass")
+        .argParser(integerFrom(1))
+        .default(usualEngine.threads),
     )
     .addOption(
-      option("--lanes <n>", "sequences in the live cache at once").argParser(integerFrom(1)).default(16),
+      option("--lanes <n>", "sequences in the live cache at once")
+        .argParser(integerFrom(1))
+        .default(usualEngine.lanes),
     )
     .addOption(
       option("--context <tokens>", "tokens per lane; the model's own context when left out").argParser(
@@ -74,12 +77,12 @@ export function serveCommand(): Command {
     .addOption(
       option("--prefill-chunk <tokens>", "most prompt tokens run between two decode passes")
         .argParser(integerFrom(1))
-        .default(64),
+        .default(usualEngine.prefillChunk),
     )
     .addOption(
       option("--prefix-store-mib <n>", "memory for prefixes of finished sequences; 0 keeps none")
         .argParser(integerFrom(0))
-        .default(256),
+        .default(usualEngine.prefixStoreMib),
     )
     .addOption(option("--no-memo", "evaluate visited prefixes again; the chain is the same, only slower"))
     .addOption(

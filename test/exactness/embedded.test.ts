@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { GenerateEvent, GenerateRequest, Generator } from "../../src/decoder/generator.ts";
 import { WorkerGenerator } from "../../src/decoder/worker-generator.ts";
-import { createEmbedded, engineSettings } from "../support/embedded.ts";
+import { createEmbedded } from "../support/embedded.ts";
 import { never } from "../support/toy-engine.ts";
+import { usualEngine } from "../../src/commands/serve-settings.ts";
 import type { EngineSettings } from "../../src/commands/serve-settings.ts";
 
 /** The equalities of the toy, on the embedded model through ONNX Runtime. */
@@ -110,7 +111,7 @@ describe("on the embedded model", () => {
       const { tokenizer } = await createEmbedded();
       worker = await WorkerGenerator.start({
         entry: new URL("../../dist/commands/worker.js", import.meta.url),
-        workerData: engineSettings,
+        workerData: usualEngine,
         tokenizer,
         onNote: () => undefined,
       });

@@ -1,25 +1,13 @@
 import { createGenerator } from "../../src/commands/create-generator.ts";
-import { embeddedModel } from "../../src/commands/embedded-model.ts";
+import { usualEngine } from "../../src/commands/serve-settings.ts";
 import type { EngineSettings } from "../../src/commands/serve-settings.ts";
 import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
 import { buildApp } from "../../src/server/app.ts";
 import type { AppOptions } from "../../src/server/app.ts";
 
-export const engineSettings: EngineSettings = {
-  model: embeddedModel,
-  device: "cpu",
-  threads: 1,
-  lanes: 16,
-  context: undefined,
-  prefillChunk: 64,
-  prefixStoreMib: 64,
-  memo: true,
-  earlyRejection: true,
-};
-
 /** The embedded model in this very thread. */
 export async function createEmbedded(changes: Partial<EngineSettings> = {}): Promise<LocalGenerator> {
-  return (await createGenerator({ ...engineSettings, ...changes })).generator;
+  return (await createGenerator({ ...usualEngine, ...changes })).generator;
 }
 
 /** The HTTP application over the embedded model, to be injected into. Dispose both. */

@@ -9,12 +9,8 @@ import type { Device, Session } from "./ort/session.ts";
 import { HostTensor } from "./ort/tensor.ts";
 import type { SharedCacheGraph } from "./shared-cache-graph.ts";
 
-export { openSharedCacheGraph } from "./open-graph.ts";
-
 export interface SharedCacheRunnerOptions {
   readonly device: Device;
-  /** Native threads of one pass. */
-  readonly threads: number;
   readonly lanes: number;
   /** Tokens per lane. */
   readonly capacity: number;

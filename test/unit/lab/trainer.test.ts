@@ -11,7 +11,8 @@ import type { Weights } from "../../../lab/model.ts";
 import { Stream } from "../../../lab/stream.ts";
 import { train, usualTraining } from "../../../lab/train.ts";
 import { abacusShape } from "../../../lab/abacus-model.ts";
-import { SharedCacheRunner, openSharedCacheGraph } from "../../../src/engine/onnx/shared-cache-runner.ts";
+import { openSharedCacheGraph } from "../../../src/engine/onnx/open-graph.ts";
+import { SharedCacheRunner } from "../../../src/engine/onnx/shared-cache-runner.ts";
 import { referenceLogits, referenceLoss } from "./reference-model.ts";
 
 const shape: DecoderShape = {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InferenceError } from "../../../../src/core/errors.ts";
-import { SharedCacheRunner, openSharedCacheGraph } from "../../../../src/engine/onnx/shared-cache-runner.ts";
+import { openSharedCacheGraph } from "../../../../src/engine/onnx/open-graph.ts";
+import { SharedCacheRunner } from "../../../../src/engine/onnx/shared-cache-runner.ts";
 import { concatGraph } from "../../../support/concat-graph.ts";
 import { randomModel, tinyShape } from "../../../support/random-model.ts";
 
