@@ -22,6 +22,12 @@ program
     const bar = new SingleBar({
       format: "{bar} {value}/{total} steps  loss {loss}  {eta_formatted} left",
       noTTYOutput: true,
+      gracefulExit: false,
+    });
+    // The bar's own handler would restore the terminal and train on.
+    process.once("SIGINT", () => {
+      bar.stop();
+      process.exit(130);
     });
     bar.start(steps, 0, { loss: "-" });
     let mean = 0;

@@ -1,3 +1,4 @@
+import { setImmediate as letOthersRun } from "node:timers/promises";
 import { jit, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import type { Array as JaxArray } from "@jax-js/jax";
 import {
@@ -70,6 +71,8 @@ export async function train(
     const next = update(weights, state, batch, scalarsAt(step, settings));
     ({ weights, state } = next);
     hooks.onStep(step, Number(await next.loss.jsAsync()));
+    // jax-js resolves without a turn of the event loop: timers and signals would wait for the last step.
+    await letOthersRun();
   }
   const values = new Map<string, Float32Array>();
   for (const name of weightShapes(shape).keys())
