@@ -106,11 +106,48 @@ function selectIds(logits: Float32Array, count: number): Int32Array {
   return ids.subarray(0, size);
 }
 
+/** What a truncation leaves: the `count` likeliest tokens, which hold `mass` of the tempered law. */
+interface Kept {
+  readonly count: number;
+  readonly mass: number;
+}
+
+const everything: Kept = { count: Infinity, mass: 1 };
+
 /** A token drawn by inverse CDF, by its rank in descending probability. */
 export interface Draw {
   readonly rank: number;
   /** log q of the token under the law it was drawn from. */
   readonly proposalLogprob: number;
+  readonly kept: Kept;
+}
+
+/** Log-probs reported of the model itself, or of the law that tokens were drawn from. */
+export const logprobsModes = ["raw", "sampled"] as const;
+export type LogprobsMode = (typeof logprobsModes)[number];
+
+/** The first `count` of the likeliest tokens with log q = (1/τ) log p − log Z − log mass; −∞ for those cut off. */
+export function sampledTop(
+  { ids, logprobs }: TopTokens,
+  count: number,
+  law: TemperedLaw,
+  kept: Kept = everything,
+): TopTokens {
+  const logMass = Math.log(kept.mass);
+  return {
+    ids: ids.slice(0, count),
+    logprobs: logprobs
+      .slice(0, count)
+      .map((logprob, rank) =>
+        rank < kept.count ? law.inverseTemperature * logprob - law.logNormalizer - logMass : -Infinity,
+      ),
+  };
+}
+
+/** q(v) = p(v)^{1/τ} / Z. */
+interface TemperedLaw {
+  readonly inverseTemperature: number;
+  readonly logNormalizer: number;
 }
 
 /**
@@ -118,16 +155,12 @@ export interface Draw {
  * alone. `undefined` means that `u` falls in the tail beyond them. Whoever holds the same top tokens, log Z and
  * `u` draws the same token: the engine and the memo share this function.
  */
-export function drawFromTop(
-  top: TopTokens,
-  law: { readonly inverseTemperature: number; readonly logNormalizer: number },
-  u: number,
-): Draw | undefined {
+export function drawFromTop(top: TopTokens, law: TemperedLaw, u: number): Draw | undefined {
   let cumulative = 0;
   for (let rank = 0; rank < top.logprobs.length; rank++) {
     const proposalLogprob = law.inverseTemperature * top.logprobs[rank]! - law.logNormalizer;
     cumulative += Math.exp(proposalLogprob);
-    if (u < cumulative) return { rank, proposalLogprob };
+    if (u < cumulative) return { rank, proposalLogprob, kept: everything };
   }
   return undefined;
 }
@@ -138,7 +171,7 @@ export function drawFromTop(
  */
 export function drawTruncated(
   top: TopTokens,
-  law: Sampling & { readonly logNormalizer: number; readonly vocabularySize: number },
+  law: Sampling & TemperedLaw & { readonly vocabularySize: number },
   u: number,
 ): Draw | undefined {
   const kept = keptTokens(top, law);
@@ -149,7 +182,7 @@ export function drawTruncated(
     const logprob = law.inverseTemperature * top.logprobs[rank]! - law.logNormalizer;
     cumulative += Math.exp(logprob);
     if (target < cumulative || rank === kept.count - 1) {
-      return { rank, proposalLogprob: logprob - Math.log(kept.mass) };
+      return { rank, proposalLogprob: logprob - Math.log(kept.mass), kept };
     }
   }
   return undefined;
@@ -157,8 +190,8 @@ export function drawTruncated(
 
 function keptTokens(
   { logprobs }: TopTokens,
-  law: Sampling & { readonly logNormalizer: number; readonly vocabularySize: number },
-): { count: number; mass: number } | undefined {
+  law: Sampling & TemperedLaw & { readonly vocabularySize: number },
+): Kept | undefined {
   const isWhole = logprobs.length === law.vocabularySize;
   const limit = Math.min(law.topK ?? law.vocabularySize, law.vocabularySize);
   if (!isWhole && law.topK !== undefined && logprobs.length < limit) return undefined;

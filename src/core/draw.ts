@@ -1,5 +1,5 @@
-import type { Distribution, Draw, Sampling } from "./distribution.ts";
-import { drawFromTop, drawTruncated, isTruncated, measure, topTokens } from "./distribution.ts";
+import type { Distribution, Draw, LogprobsMode, Sampling } from "./distribution.ts";
+import { drawFromTop, drawTruncated, isTruncated, measure, sampledTop, topTokens } from "./distribution.ts";
 import { adjustLogits } from "./logit-adjustments.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "./tokens.ts";
 
@@ -12,6 +12,8 @@ export interface DrawRequest {
   readonly u: number;
   /** How many of the likeliest tokens to report with the drawn one; 0 for none. */
   readonly topCount: number;
+  /** Whose log-probs those have; the likeliest of the raw model when left out. */
+  readonly logprobsMode?: LogprobsMode | undefined;
   /** The tokens before the one drawn; penalties look at them. */
   readonly sequence: TokenIds;
 }
@@ -22,26 +24,39 @@ export interface DrawRequest {
  */
 export function drawToken(
   logits: Float32Array,
-  { sampling, u, topCount, sequence }: DrawRequest,
+  { sampling, u, topCount, logprobsMode = "raw", sequence }: DrawRequest,
 ): ScoredToken {
-  const raw = measure(logits, sampling.inverseTemperature);
-  const { adjustments } = sampling;
-  if (adjustments === undefined) {
-    const { top, draw } = drawRank(raw, sampling, u, topCount);
-    return scoredToken(raw, { top, topCount, token: top.ids[draw.rank]! }, draw.proposalLogprob);
-  }
-  const adjusted = measure(adjustLogits(logits, adjustments, sequence), sampling.inverseTemperature);
-  const { top, draw } = drawRank(adjusted, sampling, u, 0);
-  const scored = { top: topTokens(raw, topCount), topCount, token: top.ids[draw.rank]! };
-  return scoredToken(raw, scored, draw.proposalLogprob);
+  const { inverseTemperature, adjustments } = sampling;
+  const raw = measure(logits, inverseTemperature);
+  const drawnFrom =
+    adjustments === undefined
+      ? raw
+      : measure(adjustLogits(logits, adjustments, sequence), inverseTemperature);
+  const { top, draw } = drawRank(drawnFrom, sampling, u, topCount);
+  const report = (): TopTokens => {
+    if (logprobsMode === "raw") return drawnFrom === raw ? firstOf(top, topCount) : topTokens(raw, topCount);
+    return sampledTop(
+      top,
+      topCount,
+      { inverseTemperature, logNormalizer: drawnFrom.logNormalizer },
+      draw.kept,
+    );
+  };
+  const scored = scoredToken(raw, top.ids[draw.rank]!, draw.proposalLogprob);
+  return topCount === 0 ? scored : { ...scored, top: report() };
 }
 
 /** Scores a given token under the raw model, as echo and perplexity need. */
 export function scoreToken(logits: Float32Array, token: TokenId, topCount: number): ScoredToken {
   const distribution = measure(logits, 1);
-  const top = topTokens(distribution, topCount);
-  return scoredToken(distribution, { top, topCount, token }, logits[token]! - distribution.logSum);
+  const scored = scoredToken(distribution, token, logits[token]! - distribution.logSum);
+  return topCount === 0 ? scored : { ...scored, top: topTokens(distribution, topCount) };
 }
+
+const firstOf = ({ ids, logprobs }: TopTokens, count: number): TopTokens => ({
+  ids: ids.slice(0, count),
+  logprobs: logprobs.slice(0, count),
+});
 
 function drawRank(
   distribution: Distribution,
@@ -61,7 +76,8 @@ function drawRank(
       // Rounding left the whole CDF a hair under u: the last token is the one meant.
       const rank = vocabularySize - 1;
       const logprob = top.logprobs[rank]!;
-      return { top, draw: { rank, proposalLogprob: law.inverseTemperature * logprob - law.logNormalizer } };
+      const proposalLogprob = law.inverseTemperature * logprob - law.logNormalizer;
+      return { top, draw: { rank, proposalLogprob, kept: { count: vocabularySize, mass: 1 } } };
     }
     count = vocabularySize;
   }
@@ -69,10 +85,8 @@ function drawRank(
 
 function scoredToken(
   { logits, logSum, logNormalizer, entropy }: Distribution,
-  { top, topCount, token }: { top: TopTokens; topCount: number; token: TokenId },
+  token: TokenId,
   proposalLogprob: number,
 ): ScoredToken {
-  const scored = { token, logprob: logits[token]! - logSum, proposalLogprob, logNormalizer, entropy };
-  if (topCount === 0) return scored;
-  return { ...scored, top: { ids: top.ids.slice(0, topCount), logprobs: top.logprobs.slice(0, topCount) } };
+  return { token, logprob: logits[token]! - logSum, proposalLogprob, logNormalizer, entropy };
 }

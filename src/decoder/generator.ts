@@ -1,3 +1,4 @@
+import type { LogprobsMode } from "../core/distribution.ts";
 import type { LogitAdjustments } from "../core/logit-adjustments.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth } from "../engine/engine.ts";
@@ -73,6 +74,8 @@ export interface GenerateRequest {
   readonly choice: number;
   /** How many of the likeliest tokens to report with each token. */
   readonly topCount: number;
+  /** Whose log-probs those have; the raw model's when left out. */
+  readonly logprobsMode?: LogprobsMode;
   /** Whether to report how a chain gets on. */
   readonly progress?: boolean;
 }

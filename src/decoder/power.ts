@@ -56,6 +56,7 @@ function chainSettings({
           sampling: { inverseTemperature },
           draws: keyOf(address),
           topCount: request.topCount,
+          logprobsMode: request.logprobsMode,
         },
         signal,
       );

@@ -17,6 +17,7 @@ function tokenByToken<Settings extends SamplerSettings>(
         sampling: samplingOf(context),
         draws: { seed: request.seed, choice: request.choice, stage: 0, step: 0 },
         topCount: request.topCount,
+        logprobsMode: request.logprobsMode,
       },
       signal,
     );

@@ -1,4 +1,4 @@
-import type { Sampling } from "../core/distribution.ts";
+import type { LogprobsMode, Sampling } from "../core/distribution.ts";
 import type { DrawKey } from "../core/random.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 
@@ -21,6 +21,8 @@ export interface ExtendRequest {
   readonly draws: DrawKey;
   /** How many of the likeliest tokens to report with each token; 0 for none. */
   readonly topCount: number;
+  /** Whose log-probs those have; the raw model's when left out. */
+  readonly logprobsMode?: LogprobsMode | undefined;
 }
 
 /** Load and health of an engine, for operators. */

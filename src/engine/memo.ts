@@ -1,4 +1,4 @@
-import { drawFromTop, isTruncated } from "../core/distribution.ts";
+import { drawFromTop, isTruncated, sampledTop } from "../core/distribution.ts";
 import { uniform } from "../core/random.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "./engine.ts";
@@ -54,12 +54,18 @@ export class MemoEngine implements Engine {
       }
       let meetsVisit = false;
       const width = Math.max(request.topCount, memoWidth);
-      const beyond = { ...request, prefix: [...tokens], maxTokens: end - tokens.length, topCount: width };
+      const beyond: ExtendRequest = {
+        ...request,
+        prefix: [...tokens],
+        maxTokens: end - tokens.length,
+        topCount: width,
+        logprobsMode: "raw",
+      };
       for await (const drawn of this.#inner.extend(beyond, signal)) {
         node.visit ??= { top: drawn.top!, logNormalizer: drawn.logNormalizer, entropy: drawn.entropy };
         tokens.push(drawn.token);
         node = childOf(node, drawn.token);
-        yield withTop(drawn, request.topCount);
+        yield withTop(drawn, request);
         if (request.endTokens.has(drawn.token)) return;
         meetsVisit = node.visit !== undefined;
         if (meetsVisit) break;
@@ -124,10 +130,18 @@ function recall({ visit }: Node, request: ExtendRequest, position: number): Scor
     entropy,
     top,
   };
-  return withTop(drawn, request.topCount);
+  return withTop(drawn, request);
 }
 
-function withTop({ top, ...token }: ScoredToken, count: number): ScoredToken {
+/** The token with as many of the likeliest as its request asked for, under the law it asked for. */
+function withTop(
+  { top, ...token }: ScoredToken,
+  { topCount: count, logprobsMode, sampling: { inverseTemperature } }: ExtendRequest,
+): ScoredToken {
   if (count === 0 || top === undefined) return token;
+  if (logprobsMode === "sampled") {
+    const law = { inverseTemperature, logNormalizer: token.logNormalizer };
+    return { ...token, top: sampledTop(top, count, law) };
+  }
   return { ...token, top: { ids: top.ids.subarray(0, count), logprobs: top.logprobs.subarray(0, count) } };
 }

@@ -42,11 +42,12 @@ export class ExtendSequence extends Sequence {
 
   absorb(logits: (index: number) => Float32Array, end: number, count: number): boolean {
     if (end < this.tokens.length) return false;
-    const { sampling, draws, topCount } = this.#request;
+    const { sampling, draws, topCount, logprobsMode } = this.#request;
     this.#drawn = drawToken(logits(count - 1), {
       sampling,
       u: uniform(draws, "token", end),
       topCount,
+      logprobsMode,
       sequence: this.tokens,
     });
     this.tokens.push(this.#drawn.token);

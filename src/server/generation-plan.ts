@@ -1,3 +1,4 @@
+import type { LogprobsMode } from "../core/distribution.ts";
 import { InferenceError } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
 import type { Generator, GenerateRequest, ModelInfo, SamplerName } from "../decoder/generator.ts";
@@ -21,6 +22,8 @@ export interface GenerationPlan {
   readonly echo: boolean;
   /** How many alternatives to report per token; `undefined` for no log-probs at all. */
   readonly logprobs: number | undefined;
+  /** Whether log-probs are the raw model's or those of the law that tokens were drawn from. */
+  readonly logprobsMode: LogprobsMode;
   readonly entropy: boolean;
   readonly returnTokenIds: boolean;
   readonly tokensAsIds: boolean;
@@ -56,6 +59,7 @@ export function planGeneration(
   if (body.stream !== true && body.stream_options !== null && body.stream_options !== undefined) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
+  const logprobsMode = planLogprobsMode(body, input);
   const maxTokens = planMaxTokens(input, model);
   const settings = planSampling(body, model, maxTokens, context.defaultSampler);
   const n = body.n ?? 1;
@@ -73,6 +77,7 @@ export function planGeneration(
       seed,
       choice: promptIndex * candidates + index,
       topCount: logprobs ?? 0,
+      logprobsMode,
       progress: body.stream_options?.include_progress ?? false,
     })),
   );
@@ -83,12 +88,27 @@ export function planGeneration(
     n,
     echo,
     logprobs,
+    logprobsMode,
     entropy: body.entropy ?? false,
     returnTokenIds: body.return_token_ids ?? false,
     tokensAsIds: body.return_tokens_as_token_ids ?? false,
     includeUsage: body.stream_options?.include_usage ?? false,
     modelName: body.model ?? model.id,
   };
+}
+
+function planLogprobsMode(body: GenerationFields, { logprobs, echo }: PlanInput): LogprobsMode {
+  const mode = body.logprobs_mode ?? "raw";
+  if (mode === "raw") return mode;
+  if (logprobs === undefined)
+    throw invalid("logprobs_mode", "logprobs_mode is only allowed together with logprobs.");
+  if (echo) {
+    throw invalid(
+      "logprobs_mode",
+      "logprobs_mode 'sampled' has no meaning for an echoed prompt, which was not sampled. Leave one of them out.",
+    );
+  }
+  return mode;
 }
 
 function planCandidates(body: GenerationFields, n: number, { prompts, bestOf }: PlanInput): number {

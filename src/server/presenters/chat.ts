@@ -3,7 +3,7 @@ import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { ChatChunk, ChatResponse } from "../schemas/chat.ts";
 import { entropies } from "./completion.ts";
-import { LogprobPresenter } from "./logprobs.ts";
+import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./parts.ts";
 import { progressOf } from "./presenter.ts";
@@ -11,13 +11,13 @@ import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/chat/completions. */
 export class ChatPresenter implements Presenter<ChatResponse> {
-  readonly #head: { readonly id: string; readonly created: number; readonly model: string };
+  readonly #head: Pick<ChatResponse, "id" | "created" | "model" | "logprobs_mode">;
   readonly #plan: GenerationPlan;
   readonly #tracker: AnswerTracker;
   readonly #logprobs: LogprobPresenter;
 
   constructor(plan: GenerationPlan, tokenizer: Tokenizer, { id, created }: AnswerHead) {
-    this.#head = { id: `chatcmpl-${id}`, created, model: plan.modelName };
+    this.#head = { id: `chatcmpl-${id}`, created, model: plan.modelName, ...statedMode(plan) };
     this.#plan = plan;
     this.#tracker = new AnswerTracker(plan, tokenizer);
     this.#logprobs = new LogprobPresenter(tokenizer, plan);

@@ -2,7 +2,7 @@ import type { Tokenizer } from "../../decoder/generator.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { CompletionChoice, CompletionResponse } from "../schemas/completions.ts";
-import { LogprobPresenter } from "./logprobs.ts";
+import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./parts.ts";
 import { progressOf } from "./presenter.ts";
@@ -16,7 +16,13 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
   readonly #logprobs: LogprobPresenter;
 
   constructor(plan: GenerationPlan, tokenizer: Tokenizer, { id, created }: AnswerHead) {
-    this.#head = { id: `cmpl-${id}`, object: "text_completion", created, model: plan.modelName };
+    this.#head = {
+      id: `cmpl-${id}`,
+      object: "text_completion",
+      created,
+      model: plan.modelName,
+      ...statedMode(plan),
+    };
     this.#plan = plan;
     this.#tracker = new AnswerTracker(plan, tokenizer);
     this.#logprobs = new LogprobPresenter(tokenizer, plan);

@@ -1,3 +1,4 @@
+import type { LogprobsMode } from "../../core/distribution.ts";
 import type { ScoredToken, TokenId, TopTokens } from "../../core/tokens.ts";
 import type { Tokenizer } from "../../decoder/generator.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
@@ -10,26 +11,39 @@ const lowestLogprob = -9999;
 
 const finite = (logprob: number): number => (Number.isFinite(logprob) ? logprob : lowestLogprob);
 
+/** What an answer with log-probs says of them. */
+export const statedMode = ({
+  logprobs,
+  logprobsMode,
+}: Pick<GenerationPlan, "logprobs" | "logprobsMode">): { logprobs_mode?: LogprobsMode } =>
+  logprobs === undefined ? {} : { logprobs_mode: logprobsMode };
+
 /** Shapes log-probs for the legacy completions API and for chat. The very same numbers stand in every list. */
 export class LogprobPresenter {
   readonly #tokenizer: Tokenizer;
   readonly #asIds: boolean;
   readonly #count: number;
+  readonly #key: "logprob" | "proposalLogprob";
 
   constructor(
     tokenizer: Tokenizer,
-    { tokensAsIds, logprobs }: Pick<GenerationPlan, "tokensAsIds" | "logprobs">,
+    {
+      tokensAsIds,
+      logprobs,
+      logprobsMode,
+    }: Pick<GenerationPlan, "tokensAsIds" | "logprobs" | "logprobsMode">,
   ) {
     this.#tokenizer = tokenizer;
     this.#asIds = tokensAsIds;
     this.#count = logprobs ?? 0;
+    this.#key = logprobsMode === "sampled" ? "proposalLogprob" : "logprob";
   }
 
   /** `top_logprobs` holds the token itself first, then the k likeliest: up to k + 1 entries. */
   legacy({ tokens, textSoFar }: Pick<ChoicePart, "tokens" | "textSoFar">): LegacyLogprobs {
     return {
       tokens: tokens.map(({ token }) => this.#name(token)),
-      token_logprobs: tokens.map(({ score }) => (score === undefined ? null : finite(score.logprob))),
+      token_logprobs: tokens.map(({ score }) => (score === undefined ? null : finite(score[this.#key]))),
       top_logprobs: tokens.map(({ score }) => (score === undefined ? null : this.#top(score))),
       text_offset: codePointOffsets(
         textSoFar,
@@ -41,7 +55,7 @@ export class LogprobPresenter {
   chat({ tokens }: Pick<ChoicePart, "tokens">): ChatLogprobs {
     return {
       content: tokens.map(({ score }) => ({
-        ...this.#entry(score!.token, score!.logprob),
+        ...this.#entry(score!.token, score![this.#key]),
         top_logprobs: likeliest(score!.top, this.#count).map(([id, logprob]) => this.#entry(id, logprob)),
       })),
     };
@@ -55,8 +69,8 @@ export class LogprobPresenter {
     return this.#asIds ? `token_id:${token}` : this.#tokenizer.textOf(token);
   }
 
-  #top({ token, logprob, top }: ScoredToken): Record<string, number> {
-    const entries: Record<string, number> = { [this.#name(token)]: finite(logprob) };
+  #top({ token, top, ...score }: ScoredToken): Record<string, number> {
+    const entries: Record<string, number> = { [this.#name(token)]: finite(score[this.#key]) };
     for (const [id, alternative] of likeliest(top, this.#count))
       entries[this.#name(id)] ??= finite(alternative);
     return entries;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { powerReport, usage } from "./completions.ts";
+import { powerReport, statedLogprobsMode, usage } from "./completions.ts";
 import { generationFields, refused } from "./fields.ts";
 
 const textPart = z.strictObject({
@@ -94,6 +94,7 @@ export const chatResponse = z
     object: z.literal("chat.completion"),
     created: z.number().int(),
     model: z.string(),
+    logprobs_mode: statedLogprobsMode,
     choices: z.array(
       z.object({
         ...common,
@@ -114,6 +115,7 @@ export interface ChatChunk {
   readonly object: "chat.completion.chunk";
   readonly created: number;
   readonly model: string;
+  readonly logprobs_mode?: ChatResponse["logprobs_mode"];
   readonly choices: readonly (Omit<ChatResponse["choices"][number], "message" | "finish_reason"> & {
     readonly delta: { readonly role?: "assistant"; readonly content?: string };
     readonly finish_reason: "stop" | "length" | null;

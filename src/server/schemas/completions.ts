@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { logprobsModes } from "../../core/distribution.ts";
 import { generationFields, refused, tokenId } from "./fields.ts";
 
 const prompt = z.union(
@@ -55,6 +56,11 @@ export const completionRequest = z
   .meta({ id: "CompletionRequest" });
 
 export type CompletionRequest = z.output<typeof completionRequest>;
+
+export const statedLogprobsMode = z
+  .enum(logprobsModes)
+  .optional()
+  .meta({ description: "Whose log-probs these are; present together with them." });
 
 const legacyLogprobs = z
   .object({
@@ -129,6 +135,7 @@ export const completionResponse = z
     object: z.literal("text_completion"),
     created: z.number().int().meta({ description: "Unix time, seconds." }),
     model: z.string(),
+    logprobs_mode: statedLogprobsMode,
     choices: z.array(completionChoice),
     usage: usage.optional(),
   })

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { logprobsModes } from "../../core/distribution.ts";
 import { samplerNames } from "../../decoder/generator.ts";
 
 /** Clients send explicit nulls for what they leave open; null means the default, as in OpenAI's API. */
@@ -197,6 +198,14 @@ export const generationFields = {
     })
     .nullish()
     .meta({ description: "Only together with stream.", examples: [{ include_usage: true }] }),
+  logprobs_mode: z
+    .enum(logprobsModes, { error: `logprobs_mode must be one of ${logprobsModes.join(", ")}` })
+    .nullish()
+    .meta({
+      description:
+        "With logprobs: `raw` reports the model's own log-probs, `sampled` those of the law that tokens were drawn from, with temperature, truncation, penalties and bias (for power: the proposal's). The answer says which. Default: raw.",
+      examples: ["raw"],
+    }),
   return_token_ids: z
     .boolean()
     .nullish()
