@@ -1,13 +1,13 @@
 import { Command } from "commander";
 import { benchDecode } from "./decode.ts";
-import { benchAccelerations, benchConcurrency } from "./power.ts";
+import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
 import { describeMachine } from "./report.ts";
 
 const program = new Command("bench")
   .description(
     "Measures what the engine and the sampler save, each as a ratio of two things timed in this run.",
   )
-  .argument("[parts...]", "decode, accelerations, concurrency; all of them when none is named")
+  .argument("[parts...]", "decode, accelerations, concurrency, determinism; all of them when none is named")
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
   .action(async (parts: string[], { threads }: { threads: number }) => {
     const wants = (part: string): boolean => parts.length === 0 || parts.includes(part);
@@ -15,6 +15,7 @@ const program = new Command("bench")
     if (wants("decode")) await benchDecode(threads);
     if (wants("accelerations")) await benchAccelerations(40);
     if (wants("concurrency")) await benchConcurrency(64);
+    if (wants("determinism")) await benchDeterminism(64);
   });
 
 await program.parseAsync();

@@ -81,18 +81,45 @@ const sum = (answers: readonly Answer[], key: "evaluated" | "emitted"): number =
 export async function benchConcurrency(requests: number): Promise<void> {
   const rows: string[][] = [];
   for (const [name, switches] of variants) {
-    const generator = await openGenerator({ ...switches, lanes: requests });
-    const prompts = [...testPrompts(requests).entries()];
-    await answer(generator, prompts[0]![1], 0);
-    const alone = await time(async () => {
-      for (const [seed, prompt] of prompts) await answer(generator, prompt, seed);
-    });
-    const together = await time(() =>
-      Promise.all(prompts.map(([seed, prompt]) => answer(generator, prompt, seed))),
-    );
-    await generator[Symbol.asyncDispose]();
+    const { alone, together } = await timeBoth(requests, { ...switches, lanes: requests });
     rows.push([name, alone.toFixed(2), together.toFixed(2), `${(alone / together).toFixed(1)}x`]);
   }
   console.log(`\n(c) ${requests} power requests, in sequence and at once\n`);
   printTable(["", "in sequence, s", "at once, s", "ratio"], rows);
+}
+
+/** What --deterministic costs. */
+export async function benchDeterminism(requests: number): Promise<void> {
+  const rows: string[][] = [];
+  for (const lanes of [1, 4, 16]) {
+    const free = await timeBoth(requests, { lanes });
+    const fixed = await timeBoth(requests, { lanes, deterministic: true });
+    rows.push([
+      String(lanes),
+      ...[free.alone, fixed.alone].map((seconds) => seconds.toFixed(2)),
+      `${(fixed.alone / free.alone).toFixed(1)}x`,
+      ...[free.together, fixed.together].map((seconds) => seconds.toFixed(2)),
+      `${(fixed.together / free.together).toFixed(1)}x`,
+    ]);
+  }
+  console.log(`\n(d) --deterministic, ${requests} power requests\n`);
+  const head = ["in sequence, s", "deterministic, s", "cost", "at once, s", "deterministic, s", "cost"];
+  printTable(["lanes", ...head], rows);
+}
+
+async function timeBoth(
+  requests: number,
+  changes: Partial<EngineSettings>,
+): Promise<{ alone: number; together: number }> {
+  const generator = await openGenerator(changes);
+  const prompts = [...testPrompts(requests).entries()];
+  await answer(generator, prompts[0]![1], 0);
+  const alone = await time(async () => {
+    for (const [seed, prompt] of prompts) await answer(generator, prompt, seed);
+  });
+  const together = await time(() =>
+    Promise.all(prompts.map(([seed, prompt]) => answer(generator, prompt, seed))),
+  );
+  await generator[Symbol.asyncDispose]();
+  return { alone, together };
 }

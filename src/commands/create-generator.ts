@@ -6,6 +6,7 @@ import type { ModelDescription } from "../decoder/model-folder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local-engine.ts";
 import { MemoEngine } from "../engine/memo.ts";
+import { checkRowAgreement } from "../engine/row-agreement.ts";
 import { openSharedCacheGraph } from "../engine/onnx/open-graph.ts";
 import { SharedCacheRunner } from "../engine/onnx/shared-cache-runner.ts";
 import type { EngineSettings } from "./serve-settings.ts";
@@ -21,7 +22,7 @@ export interface CreatedGenerator {
 /** Puts a generator together from a model folder: the one place that picks engine, runner and accelerations. */
 export async function createGenerator(settings: EngineSettings): Promise<CreatedGenerator> {
   const description = await readModelFolder(settings.model);
-  const { engine, notes } = createEngine(description, settings);
+  const { engine, notes } = await createEngine(description, settings);
   const generator = new LocalGenerator(description, engine, {
     earlyRejection: settings.earlyRejection,
     memoize: settings.memo ? (inner) => new MemoEngine(inner) : (inner) => inner,
@@ -29,11 +30,11 @@ export async function createGenerator(settings: EngineSettings): Promise<Created
   return { generator, notes };
 }
 
-function createEngine(
+async function createEngine(
   { graphPath, maxPositions }: ModelDescription,
   settings: EngineSettings,
-): { engine: Engine; notes: string[] } {
-  const { device, threads, lanes, prefillChunk } = settings;
+): Promise<{ engine: Engine; notes: string[] }> {
+  const { device, threads, lanes, prefillChunk, deterministic } = settings;
   const { session, graph, bytesPerToken } = openSharedCacheGraph(graphPath, { device, threads });
   try {
     const capacity = chooseContext(settings.context, maxPositions);
@@ -44,7 +45,9 @@ function createEngine(
       capacity,
       maxRowTokens: prefillChunk,
     });
-    const engine = new LocalEngine(runner, { prefillChunk, prefixStoreBytes: settings.prefixStoreMib * mib });
+    if (deterministic) await checkRowAgreement(runner);
+    const prefixStoreBytes = settings.prefixStoreMib * mib;
+    const engine = new LocalEngine(runner, { prefillChunk, prefixStoreBytes, deterministic });
     const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
     return {
       engine,

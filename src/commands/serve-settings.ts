@@ -25,6 +25,8 @@ export interface ServeSettings {
   readonly prefillChunk: number;
   /** Budget of the prefix store, MiB. */
   readonly prefixStoreMib: number;
+  /** One shape for every pass. */
+  readonly deterministic: boolean;
   readonly memo: boolean;
   readonly earlyRejection: boolean;
   readonly logLevel: string;
@@ -42,6 +44,7 @@ export type EngineSettings = Pick<
   | "context"
   | "prefillChunk"
   | "prefixStoreMib"
+  | "deterministic"
   | "memo"
   | "earlyRejection"
 >;
@@ -55,6 +58,7 @@ export const usualEngine: EngineSettings = {
   context: undefined,
   prefillChunk: 64,
   prefixStoreMib: 256,
+  deterministic: false,
   memo: true,
   earlyRejection: true,
 };

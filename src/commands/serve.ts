@@ -84,6 +84,12 @@ export function serveCommand(): Command {
         .argParser(integerFrom(0))
         .default(usualEngine.prefixStoreMib),
     )
+    .addOption(
+      option(
+        "--deterministic",
+        "the same completion for the same seed for certain: every pass runs all lanes, one token each",
+      ).default(usualEngine.deterministic),
+    )
     .addOption(option("--no-memo", "evaluate visited prefixes again; the chain is the same, only slower"))
     .addOption(
       option("--no-early-rejection", "complete hopeless proposals; the chain is the same, only slower"),
@@ -190,10 +196,22 @@ async function chooseChatTemplate(
   return new ChatTemplate(await readText("--chat-template", path), tokenizer.config);
 }
 
+/** The part of the settings that crosses to the worker; keys stay here. */
 function engineSettings(settings: ServeSettings): EngineSettings {
-  const { model, device, threads, lanes, context, prefillChunk, prefixStoreMib, memo, earlyRejection } =
-    settings;
-  return { model, device, threads, lanes, context, prefillChunk, prefixStoreMib, memo, earlyRejection };
+  const { model, device, threads, lanes, context, prefillChunk, prefixStoreMib } = settings;
+  const { deterministic, memo, earlyRejection } = settings;
+  return {
+    model,
+    device,
+    threads,
+    lanes,
+    context,
+    prefillChunk,
+    prefixStoreMib,
+    deterministic,
+    memo,
+    earlyRejection,
+  };
 }
 
 function greeting(url: string, { id, examplePrompt }: ModelInfo): string {

@@ -13,6 +13,11 @@ export interface SchedulerSettings {
   readonly prefillChunk: number;
   /** Budget of the prefix store, bytes; 0 turns it off. */
   readonly prefixStoreBytes: number;
+  /**
+   * Gives every pass the same shape: one token in each lane, prompts included. Kernels chosen by shape then round
+   * alike, so that logits depend on nothing but the prefix; a pass always costs a full one.
+   */
+  readonly deterministic?: boolean;
 }
 
 /**
@@ -155,14 +160,16 @@ export class Scheduler {
     const decoding: Sequence[] = [];
     for (const sequence of this.#pulls.keys()) {
       if (sequence.lane === undefined) continue;
-      if (sequence.tokens.length - sequence.cached === 1) decoding.push(sequence);
+      const isSingle =
+        this.#settings.deterministic === true || sequence.tokens.length - sequence.cached === 1;
+      if (isSingle) decoding.push(sequence);
       else prefill ??= sequence;
     }
     return { prefill, decoding };
   }
 
   async #pass(sequences: readonly Sequence[]): Promise<void> {
-    this.#compact(sequences);
+    if (this.#settings.deterministic !== true) this.#compact(sequences);
     const running = sequences.toSorted((a, b) => a.lane!.index - b.lane!.index);
     const batch = this.#batch(running);
     this.#inPass = true;
@@ -221,18 +228,25 @@ export class Scheduler {
    * same K/V is written again, and its logits are not looked at.
    */
   #batch(running: readonly Sequence[]): Batch {
+    const byLane = new Map(running.map((sequence) => [sequence.lane!.index, sequence]));
+    const isFixed = this.#settings.deterministic === true;
+    const first = isFixed ? 0 : running[0]!.lane!.index;
+    const last = isFixed ? this.#lanes.total - 1 : running.at(-1)!.lane!.index;
     const rows: BatchRow[] = [];
-    for (const sequence of running) {
-      const lane = sequence.lane!.index;
-      const next = rows.at(-1);
-      for (let idle = (next?.lane ?? lane - 1) + 1; idle < lane; idle++) rows.push(this.#idleRow(idle));
-      const end = Math.min(sequence.tokens.length, sequence.cached + this.#chunk(running.length));
-      rows.push({ lane, tokens: sequence.tokens.slice(sequence.cached, end), position: sequence.cached });
+    for (let lane = first; lane <= last; lane++) {
+      const sequence = byLane.get(lane);
+      rows.push(sequence === undefined ? this.#idleRow(lane) : this.#row(sequence, lane, running.length));
     }
     return rows;
   }
 
+  #row({ tokens, cached }: Sequence, lane: number, rows: number): BatchRow {
+    const end = Math.min(tokens.length, cached + this.#chunk(rows));
+    return { lane, tokens: tokens.slice(cached, end), position: cached };
+  }
+
   #chunk(rows: number): number {
+    if (this.#settings.deterministic === true) return 1;
     return rows === 1 ? Math.min(this.#settings.prefillChunk, this.#runner.maxRowTokens) : 1;
   }
 
