@@ -3,5 +3,5 @@ import { testEngine } from "./engine.contract.ts";
 
 testEngine("LocalEngine", createToyEngine);
 testEngine("LocalEngine with fixed passes", (settings) =>
-  createToyEngine({ ...settings, scheduler: { ...settings?.scheduler, deterministic: true } }),
+  createToyEngine({ ...settings, scheduler: { ...settings.scheduler, deterministic: true } }),
 );
