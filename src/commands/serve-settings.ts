@@ -12,6 +12,13 @@ export interface ServeSettings {
   readonly apiKeyFile: string | undefined;
   readonly maxCompletions: number;
   readonly maxTokensInFlight: number;
+  /** Of each key, or of each address where no keys are asked for. */
+  readonly completionsPerClient: number | undefined;
+  readonly requestsPerMinute: number | undefined;
+  /** Seconds; 0 for no limit. */
+  readonly requestTimeout: number;
+  readonly maxBodyMib: number;
+  readonly corsOrigin: readonly string[] | undefined;
   /** File of a Jinja template that replaces the model's own. */
   readonly chatTemplate: string | undefined;
   readonly device: Device;

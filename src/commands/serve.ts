@@ -56,6 +56,32 @@ export function serveCommand(): Command {
         .default(16_000_000),
     )
     .addOption(
+      option(
+        "--completions-per-client <n>",
+        "completions in flight of each key, or of each address without keys",
+      ).argParser(integerFrom(1)),
+    )
+    .addOption(
+      option(
+        "--requests-per-minute <n>",
+        "requests of each key, or of each address without keys; unlimited when left out",
+      ).argParser(integerFrom(1)),
+    )
+    .addOption(
+      option("--request-timeout <seconds>", "longest time a request may take; 0 for no limit")
+        .argParser(integerFrom(0, 2_000_000))
+        .default(600),
+    )
+    .addOption(
+      option("--max-body-mib <n>", "largest request body").argParser(integerFrom(1, 1024)).default(8),
+    )
+    .addOption(
+      option(
+        "--cors-origin <origin>",
+        "origin whose pages may call the API, or *; repeat for several; none by default",
+      ).argParser(collect),
+    )
+    .addOption(
       option("--chat-template <file>", "Jinja template for conversations, instead of the model's own"),
     )
     .addOption(option("--device <name>", "where the model runs").choices(devices).default(usualEngine.device))
@@ -146,7 +172,15 @@ async function serve(settings: ServeSettings): Promise<void> {
     defaultSampler: settings.sampler,
     logger,
     apiKeys,
-    limits: { maxCompletions: settings.maxCompletions, maxTokens: settings.maxTokensInFlight },
+    limits: {
+      maxCompletions: settings.maxCompletions,
+      maxTokens: settings.maxTokensInFlight,
+      maxCompletionsPerClient: settings.completionsPerClient,
+    },
+    requestsPerMinute: settings.requestsPerMinute,
+    requestTimeoutMs: settings.requestTimeout * 1000,
+    bodyLimit: settings.maxBodyMib * 1024 * 1024,
+    corsOrigins: settings.corsOrigin ?? [],
     freshSeed: () => randomInt(2 ** 47),
   });
   const closeGracefully = prepareGracefulClose(app);

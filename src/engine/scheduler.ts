@@ -290,5 +290,7 @@ export class Scheduler {
 function toEngineFailure(error: unknown): InferenceError {
   if (error instanceof InferenceError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  return new InferenceError("engine_failed", `The engine failed: ${reason}`, { cause: error });
+  return new InferenceError("engine_failed", `The engine failed: ${reason}. Try again in a moment.`, {
+    cause: error,
+  });
 }

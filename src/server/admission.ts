@@ -1,16 +1,25 @@
 import { InferenceError } from "../core/errors.ts";
-import type { GenerateRequest } from "../decoder/generator.ts";
 
 export interface AdmissionLimits {
   /** Completions in flight at once. */
   readonly maxCompletions: number;
   /** Tokens that they may come to: prompts and max_tokens together. */
   readonly maxTokens: number;
+  /** Completions in flight at once for each client; no limit of its own when left out. */
+  readonly maxCompletionsPerClient?: number | undefined;
+}
+
+/** What a request asks for. */
+export interface Demand {
+  readonly completions: number;
+  /** Prompts and max_tokens of all its completions together. */
+  readonly tokens: number;
 }
 
 /** Counts what is in flight, and turns away what would be too much, so that a queue cannot grow without end. */
 export class Admission {
   readonly #limits: AdmissionLimits;
+  readonly #clients = new Map<string, number>();
   #completions = 0;
   #tokens = 0;
 
@@ -18,44 +27,57 @@ export class Admission {
     this.#limits = limits;
   }
 
-  get inFlight(): { readonly completions: number; readonly tokens: number } {
+  get inFlight(): Demand {
     return { completions: this.#completions, tokens: this.#tokens };
   }
 
-  /** Refuses before any work is done, tokenising included, when there is no room at all. @throws InferenceError `overloaded` */
-  check(): void {
-    if (this.#completions >= this.#limits.maxCompletions) throw this.#overloaded();
+  /**
+   * Finds out whether there is room, without taking it: what a request is known to want at least is refused before
+   * any work is done, tokenising included. A request that no empty server could hold is refused for good.
+   * @throws InferenceError `overloaded` or `invalid_request`
+   */
+  check({ completions, tokens }: Demand, client: string): void {
+    const { maxCompletions, maxTokens, maxCompletionsPerClient = Infinity } = this.#limits;
+    const mostCompletions = Math.min(maxCompletions, maxCompletionsPerClient);
+    if (completions > mostCompletions || tokens > maxTokens) {
+      throw new InferenceError(
+        "invalid_request",
+        `The request asks for ${completions} completions and ${tokens} tokens; this server takes ${mostCompletions} and ${maxTokens} at once. Split it, or lower n or max_tokens.`,
+      );
+    }
+    const running = this.#clients.get(client) ?? 0;
+    if (running + completions > maxCompletionsPerClient) {
+      throw new InferenceError(
+        "overloaded",
+        `You have ${running} completions running and may have ${maxCompletionsPerClient}. Wait for one to end.`,
+      );
+    }
+    if (this.#completions + completions > maxCompletions || this.#tokens + tokens > maxTokens) {
+      throw new InferenceError(
+        "overloaded",
+        `The server is busy with ${this.#completions} completions. Try again in a moment.`,
+      );
+    }
   }
 
   /**
-   * Takes the requests in. A request that no empty server could hold is refused for good.
-   * @returns gives their room back
+   * Takes a request in.
+   * @returns gives its room back
    * @throws InferenceError `overloaded` or `invalid_request`
    */
-  admit(requests: readonly GenerateRequest[]): () => void {
-    const tokens = requests.reduce((sum, { prompt, maxTokens }) => sum + prompt.length + maxTokens, 0);
-    const { maxCompletions, maxTokens } = this.#limits;
-    if (requests.length > maxCompletions || tokens > maxTokens) {
-      throw new InferenceError(
-        "invalid_request",
-        `The request asks for ${requests.length} completions and ${tokens} tokens; this server takes ${maxCompletions} and ${maxTokens} at once. Split it, or lower n or max_tokens.`,
-      );
-    }
-    if (this.#completions + requests.length > maxCompletions || this.#tokens + tokens > maxTokens) {
-      throw this.#overloaded();
-    }
-    this.#completions += requests.length;
-    this.#tokens += tokens;
+  admit(demand: Demand, client: string): () => void {
+    this.check(demand, client);
+    this.#add(demand, client, 1);
     return () => {
-      this.#completions -= requests.length;
-      this.#tokens -= tokens;
+      this.#add(demand, client, -1);
     };
   }
 
-  #overloaded(): InferenceError {
-    return new InferenceError(
-      "overloaded",
-      `The server is busy with ${this.#completions} completions. Try again in a moment.`,
-    );
+  #add({ completions, tokens }: Demand, client: string, sign: 1 | -1): void {
+    this.#completions += sign * completions;
+    this.#tokens += sign * tokens;
+    const running = (this.#clients.get(client) ?? 0) + sign * completions;
+    if (running === 0) this.#clients.delete(client);
+    else this.#clients.set(client, running);
   }
 }

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { toErrorDescription } from "../core/errors.ts";
-import { clientSignal } from "./client-signal.ts";
-import { toErrorResponse } from "./errors.ts";
+import { InferenceError } from "../core/errors.ts";
+import { describeError, toErrorResponse } from "./errors.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 import type { Presenter } from "./presenters/presenter.ts";
+import { requestSignal } from "./request-signal.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { runPlan } from "./run-plan.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
@@ -11,7 +11,10 @@ import type { ChoiceEvent } from "./run-plan.ts";
 export interface AnswerOptions<Whole extends object> {
   readonly plan: GenerationPlan;
   readonly presenter: Presenter<Whole>;
-  readonly context: Pick<RouteContext, "generator" | "admission" | "metrics">;
+  readonly context: Pick<
+    RouteContext,
+    "generator" | "admission" | "identifyClient" | "metrics" | "requestTimeoutMs"
+  >;
   readonly stream: boolean;
 }
 
@@ -24,19 +27,32 @@ export async function answer<Whole extends object>(
   reply: FastifyReply,
   { plan, presenter, context, stream }: AnswerOptions<Whole>,
 ): Promise<Whole> {
-  const { generator, admission, metrics } = context;
-  const release = admission.admit(plan.requests);
+  const { generator, admission, identifyClient, metrics, requestTimeoutMs } = context;
+  const release = admission.admit(demandOf(plan), identifyClient(request));
+  const signal = requestSignal(request, reply, requestTimeoutMs);
   try {
-    const signal = clientSignal(request, reply);
     const promptTokens = plan.prompts.reduce((sum, { length }) => sum + length, 0);
     const events = metrics.observe(runPlan(plan, generator, signal), promptTokens);
     if (!stream) return await presenter.whole(events);
     await streamEvents(request, reply, { events, presenter, signal, includeUsage: plan.includeUsage });
     return sent(reply);
+  } catch (error) {
+    throw causeOf(error, signal);
   } finally {
     release();
   }
 }
+
+function demandOf({ requests }: GenerationPlan) {
+  return {
+    completions: requests.length,
+    tokens: requests.reduce((sum, { prompt, maxTokens }) => sum + prompt.length + maxTokens, 0),
+  };
+}
+
+/** The engine only knows that it was told to stop; the signal knows why. */
+const causeOf = (error: unknown, signal: AbortSignal): unknown =>
+  signal.reason instanceof InferenceError ? signal.reason : error;
 
 interface StreamOptions {
   readonly events: AsyncIterable<ChoiceEvent>;
@@ -50,6 +66,8 @@ async function streamEvents(
   reply: FastifyReply,
   { events, presenter, signal, includeUsage }: StreamOptions,
 ): Promise<void> {
+  // Proxies must neither keep nor rewrite what arrives piece by piece.
+  void reply.header("cache-control", "no-cache, no-transform");
   reply.sse.sendHeaders();
   try {
     for await (const event of events) {
@@ -58,9 +76,10 @@ async function streamEvents(
     }
     if (includeUsage) await reply.sse.send({ data: presenter.usageChunk() });
   } catch (error) {
-    if (signal.aborted) return;
+    const description = describeError(causeOf(error, signal));
+    if (description.code === "aborted") return;
     request.log.error({ err: error }, "a stream failed");
-    await reply.sse.send({ data: toErrorResponse(toErrorDescription(error)) });
+    await reply.sse.send({ data: toErrorResponse(description) });
   }
   await reply.sse.send("[DONE]");
   reply.sse.close();

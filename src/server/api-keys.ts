@@ -2,20 +2,21 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { InferenceError } from "../core/errors.ts";
 
-/** What anybody may see: whether the server is alive. */
-const openPaths = new Set(["/health"]);
+/** Tells clients apart, for limits of their own. */
+export type IdentifyClient = (request: FastifyRequest) => string;
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
 /**
- * Asks for one of the keys on every route but /health, as `Authorization: Bearer KEY`. Compares digests in
- * constant time, all of them. Without keys everybody may in.
+ * Asks for one of the keys, as `Authorization: Bearer KEY`, on every route whose `config.isOpen` is not set.
+ * Compares digests in constant time, all of them. Without keys everybody may in.
+ * @returns who sent a request: its key's digest, or its address when no keys are asked for
  */
-export function requireApiKeys(app: FastifyInstance, keys: readonly string[]): void {
-  if (keys.length === 0) return;
+export function requireApiKeys(app: FastifyInstance, keys: readonly string[]): IdentifyClient {
+  if (keys.length === 0) return ({ ip }) => ip;
   const digests = keys.map(digest);
   app.addHook("onRequest", (request, _reply, next) => {
-    if (openPaths.has(request.routeOptions.url ?? "") || isKnown(digests, request)) {
+    if (request.routeOptions.config.isOpen === true || isKnown(digests, request)) {
       next();
       return;
     }
@@ -26,6 +27,7 @@ export function requireApiKeys(app: FastifyInstance, keys: readonly string[]): v
       ),
     );
   });
+  return (request) => digest(apiKeyOf(request)).toString("base64");
 }
 
 function isKnown(digests: readonly Buffer[], request: FastifyRequest): boolean {
@@ -36,6 +38,13 @@ function isKnown(digests: readonly Buffer[], request: FastifyRequest): boolean {
 }
 
 /** The key that a request brings; empty without one. */
-export function apiKeyOf(request: FastifyRequest): string {
+function apiKeyOf(request: FastifyRequest): string {
   return /^Bearer\s+(.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Served without a key: it shows nothing but what everybody may know. */
+    isOpen?: boolean;
+  }
 }

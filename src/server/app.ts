@@ -1,3 +1,6 @@
+import fastifyCors from "@fastify/cors";
+import fastifyHelmet from "@fastify/helmet";
+import fastifyRateLimit from "@fastify/rate-limit";
 import fastifySse from "@fastify/sse";
 import type { SSEPluginOptions } from "@fastify/sse";
 import fastifySwagger from "@fastify/swagger";
@@ -9,14 +12,17 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from "fastify-type-provider-zod";
+import { InferenceError } from "../core/errors.ts";
 import type { Generator, SamplerName } from "../decoder/generator.ts";
 import { Admission } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { requireApiKeys } from "./api-keys.ts";
+import type { IdentifyClient } from "./api-keys.ts";
 import { Metrics } from "./metrics.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { handleErrors } from "./errors.ts";
 import { apiInfo } from "./openapi.ts";
+import { docsRoutes } from "./routes/docs.ts";
 import { completionRoutes } from "./routes/completions.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { modelRoutes } from "./routes/models.ts";
@@ -32,7 +38,13 @@ export interface AppOptions {
   readonly heartbeatIntervalMs?: number;
   /** Keys of which clients must send one; none lets everybody in. */
   readonly apiKeys?: readonly string[];
-  readonly limits?: AdmissionLimits;
+  readonly limits?: Partial<AdmissionLimits>;
+  /** Requests a minute from each client: each key, or each address where no keys are asked for. */
+  readonly requestsPerMinute?: number | undefined;
+  /** Longest time a request may take; 0 for no limit. */
+  readonly requestTimeoutMs?: number;
+  /** Origins whose pages may call the API; `*` for all, none by default. */
+  readonly corsOrigins?: readonly string[];
   /** Largest request body, bytes. */
   readonly bodyLimit?: number;
 }
@@ -43,6 +55,9 @@ const ssePlugin = fastifySse as unknown as FastifyPluginAsync<SSEPluginOptions>;
 const defaultBodyLimit = 8 * 1024 * 1024;
 
 const defaultLimits: AdmissionLimits = { maxCompletions: 4096, maxTokens: 16_000_000 };
+
+/** What the official clients give up after. */
+const defaultRequestTimeoutMs = 600_000;
 
 /** The HTTP application, ready to listen or to be injected into. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
@@ -65,14 +80,51 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   await app.register(ssePlugin, { heartbeatInterval: options.heartbeatIntervalMs ?? 10_000 });
 
-  requireApiKeys(app, options.apiKeys ?? []);
-  const admission = new Admission(options.limits ?? defaultLimits);
-  const metrics = new Metrics(options.generator, admission);
-  const context = { ...options, admission, metrics, startedAt: Math.floor(Date.now() / 1000) };
+  await setSecurityHeaders(app, options.corsOrigins ?? []);
+  const identifyClient = requireApiKeys(app, options.apiKeys ?? []);
+  if (options.requestsPerMinute !== undefined) {
+    await limitRate(app, options.requestsPerMinute, identifyClient);
+  }
+  const admission = new Admission({ ...defaultLimits, ...options.limits });
+  const context = {
+    generator: options.generator,
+    defaultSampler: options.defaultSampler,
+    freshSeed: options.freshSeed,
+    requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
+    admission,
+    identifyClient,
+    metrics: new Metrics(options.generator, admission),
+    startedAt: Math.floor(Date.now() / 1000),
+  };
   await app.register(completionRoutes(context));
   await app.register(modelRoutes(context));
   await app.register(tokenRoutes(context));
   await app.register(healthRoutes(context));
   await app.register(metricsRoutes(context));
+  await app.register(docsRoutes);
   return app;
+}
+
+async function setSecurityHeaders(app: FastifyInstance, corsOrigins: readonly string[]): Promise<void> {
+  await app.register(fastifyHelmet, {
+    // The server itself speaks plain HTTP, and pages on other names of this host would break.
+    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+    strictTransportSecurity: false,
+  });
+  if (corsOrigins.length === 0) return;
+  await app.register(fastifyCors, {
+    origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
+    exposedHeaders: ["x-request-id", "retry-after", "x-should-retry"],
+  });
+}
+
+async function limitRate(app: FastifyInstance, max: number, identifyClient: IdentifyClient): Promise<void> {
+  await app.register(fastifyRateLimit, {
+    max,
+    timeWindow: 60_000,
+    keyGenerator: identifyClient,
+    allowList: (request) => request.routeOptions.config.isOpen === true,
+    errorResponseBuilder: (_request, { after }) =>
+      new InferenceError("overloaded", `You may send ${max} requests a minute. Try again in ${after}.`),
+  });
 }

@@ -1,12 +1,12 @@
 import { InferenceError } from "../core/errors.ts";
 import type { ChatMessage } from "../decoder/generator.ts";
-import { invalid, planGeneration } from "./generation-plan.ts";
+import { encodePrompt, invalid, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { ChatRequest } from "./schemas/chat.ts";
 
 /** Plans POST /v1/chat/completions. @throws InferenceError naming the field at fault and what to do */
 export function planChat(body: ChatRequest, context: PlanContext): GenerationPlan {
-  const { chatTemplate, tokenizer, model } = context.generator;
+  const { chatTemplate, model } = context.generator;
   if (chatTemplate === undefined) {
     throw new InferenceError(
       "unsupported",
@@ -22,8 +22,7 @@ export function planChat(body: ChatRequest, context: PlanContext): GenerationPla
     variables: body.chat_template_kwargs ?? {},
   });
   // The template writes the special tokens itself.
-  const prompt = tokenizer.encode(text, { addSpecialTokens: false });
-  if (prompt.length === 0) throw invalid("messages", "The messages make an empty prompt.");
+  const prompt = encodePrompt(text, context.generator, { param: "messages", addSpecialTokens: false });
   const input = {
     prompts: [prompt],
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,

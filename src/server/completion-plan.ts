@@ -1,5 +1,5 @@
 import type { TokenIds } from "../core/tokens.ts";
-import { checkTokens, invalid, planGeneration } from "./generation-plan.ts";
+import { checkTokens, encodePrompt, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { CompletionRequest } from "./schemas/completions.ts";
 
@@ -16,15 +16,11 @@ export function planCompletion(body: CompletionRequest, context: PlanContext): G
 }
 
 function toPrompts(prompt: CompletionRequest["prompt"], generator: PlanContext["generator"]): TokenIds[] {
-  if (typeof prompt === "string") return [encodePrompt(prompt, generator)];
+  const encode = (text: string): TokenIds =>
+    encodePrompt(text, generator, { param: "prompt", addSpecialTokens: true });
+  if (typeof prompt === "string") return [encode(prompt)];
   const [first] = prompt;
-  if (typeof first === "string") return (prompt as string[]).map((text) => encodePrompt(text, generator));
+  if (typeof first === "string") return (prompt as string[]).map(encode);
   const lists = typeof first === "number" ? [prompt as number[]] : (prompt as number[][]);
   return lists.map((tokens) => checkTokens("prompt", tokens, generator.model));
-}
-
-function encodePrompt(text: string, { tokenizer }: PlanContext["generator"]): TokenIds {
-  const tokens = tokenizer.encode(text, { addSpecialTokens: true });
-  if (tokens.length === 0) throw invalid("prompt", "The prompt is empty. Send at least one character.");
-  return tokens;
 }

@@ -38,13 +38,15 @@ export function toErrorResponse({ code, message, param }: ErrorDescription): Err
 
 /** Answers every failure in OpenAI's error shape, without a stack trace. */
 export function handleErrors(app: FastifyInstance): void {
-  app.setErrorHandler((error: FastifyError, req, reply) => {
-    const description = describe(error);
+  app.setErrorHandler((error, req, reply) => {
+    const description = describeError(error);
     const { status, retry } = httpErrors[description.code];
-    const statusCode = description.code === "invalid_request" ? clientStatus(error) : status;
+    const statusCode =
+      description.code === "invalid_request" && isClientError(error) ? error.statusCode : status;
     if (statusCode >= 500) req.log.error({ err: error }, description.message);
     if (statusCode >= 400) void reply.header("x-should-retry", String(retry));
-    if (retry) void reply.header("retry-after", String(retryAfterSeconds));
+    // A limit that knows better when has said so already.
+    if (retry && !reply.hasHeader("retry-after")) void reply.header("retry-after", String(retryAfterSeconds));
     return reply.status(statusCode).send(toErrorResponse(description));
   });
   app.setNotFoundHandler((req, reply) =>
@@ -58,24 +60,26 @@ export function handleErrors(app: FastifyInstance): void {
 }
 
 /** Fastify's own refusals (unreadable JSON, body too large, wrong media type) keep their 4xx status. */
-function clientStatus(error: FastifyError): number {
-  const { statusCode } = error;
-  return statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? statusCode : 400;
-}
+const isClientError = (error: unknown): error is { statusCode: number } => {
+  const { statusCode } = error as Partial<FastifyError>;
+  return statusCode !== undefined && statusCode >= 400 && statusCode < 500;
+};
 
-function describe(error: FastifyError): ErrorDescription {
+/** What a client may know of anything thrown: what nobody foresaw stays in the log. */
+export function describeError(error: unknown): ErrorDescription {
   if (hasZodFastifySchemaValidationErrors(error)) return describeValidation(error.validation);
   if (error instanceof InferenceError) return toErrorDescription(error);
-  if (error.code === "FST_ERR_CTP_INVALID_JSON_BODY" || error.code === "FST_ERR_CTP_EMPTY_JSON_BODY") {
-    return { code: "invalid_request", message: `The body is not valid JSON: ${error.message}` };
+  const { code, message = "" } = error as Partial<FastifyError>;
+  if (code === "FST_ERR_CTP_INVALID_JSON_BODY" || code === "FST_ERR_CTP_EMPTY_JSON_BODY") {
+    return { code: "invalid_request", message: `The body is not valid JSON: ${message}` };
   }
-  if (error.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
+  if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
     return {
       code: "invalid_request",
       message: "The body must be JSON; send the header `content-type: application/json`.",
     };
   }
-  if (clientStatus(error) === error.statusCode) return { code: "invalid_request", message: error.message };
+  if (isClientError(error)) return { code: "invalid_request", message };
   return { code: "internal", message: "The server failed in an unforeseen way; its log says more." };
 }
 
@@ -100,10 +104,15 @@ function describeValidation(issues: readonly ValidationIssue[]): ErrorDescriptio
   }
   const param = path.join(".");
   const message = issue?.message ?? "is not valid";
+  const code = isRefusal(issue) ? "unsupported" : "invalid_request";
   if (param === "") return { code: "invalid_request", message: `The body is not as expected: ${message}` };
   return {
-    code: "invalid_request",
+    code,
     message: message.startsWith(path[0]!) ? `${message}.` : `${param}: ${message}.`,
     param,
   };
 }
+
+/** Whether a field was refused for what it asks, not for its form. */
+const isRefusal = (issue: ValidationIssue | undefined): boolean =>
+  (issue?.params.params as { code?: string } | undefined)?.code === "unsupported";

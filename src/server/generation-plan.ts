@@ -137,6 +137,32 @@ export function checkTokens(param: string, tokens: TokenIds, { vocabularySize }:
   throw invalid(param, `Token id ${wrong} is outside the vocabulary (0..${vocabularySize - 1}).`);
 }
 
+/** Longer than any token of a vocabulary, runs of spaces included; bytes. */
+const mostBytesPerToken = 128;
+
+/**
+ * Tokenises a prompt.
+ * @throws InferenceError `context_length_exceeded` for text that no tokens of the context could hold, which is not
+ *   worth tokenising; `invalid_request` for an empty one
+ */
+export function encodePrompt(
+  text: string,
+  { tokenizer, model }: PlanContext["generator"],
+  { param, addSpecialTokens }: { param: string; addSpecialTokens: boolean },
+): TokenIds {
+  if (text.length > model.maxLength * mostBytesPerToken) {
+    throw new InferenceError(
+      "context_length_exceeded",
+      `The model's context is ${model.maxLength} tokens; a prompt of ${text.length} characters does not fit. Shorten it.`,
+      { param },
+    );
+  }
+  const tokens = tokenizer.encode(text, { addSpecialTokens });
+  if (tokens.length === 0)
+    throw invalid(param, `${param}: the prompt is empty. Send at least one character.`);
+  return tokens;
+}
+
 function planMaxTokens({ prompts, maxTokens: asked, echo }: PlanInput, model: ModelInfo): number {
   const longest = Math.max(...prompts.map(({ length }) => length));
   const room = model.maxLength - longest;

@@ -9,4 +9,14 @@ export const apiInfo = {
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   servers: [{ url: "http://127.0.0.1:8000" }],
+  components: {
+    securitySchemes: {
+      apiKey: {
+        type: "http" as const,
+        scheme: "bearer",
+        description: "One of the server's API keys, where it was started with any.",
+      },
+    },
+  },
+  security: [{ apiKey: [] }, {}],
 };

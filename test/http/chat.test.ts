@@ -122,7 +122,7 @@ describe("POST /v1/chat/completions", () => {
       /text parts/,
     ],
     [{ messages: [{ role: "wizard", content: "1+1=" }] }, "messages.0.role", /system/],
-    [{ messages: [{ role: "user", content: "" }] }, "messages", /empty prompt/],
+    [{ messages: [{ role: "user", content: "" }] }, "messages", /prompt is empty/],
     [{ top_logprobs: 2 }, "top_logprobs", /logprobs: true/],
     [{ logprobs: 2 }, "logprobs", /boolean/],
     [{ sampler: "power", top_p: 0.5 }, "top_p", /sampler 'power'/],

@@ -59,23 +59,15 @@ describe("admission", () => {
 
   it("gives the room back", () => {
     const admission = new Admission({ maxCompletions: 2, maxTokens: 20 });
-    const request = {
-      prompt: [1, 2],
-      maxTokens: 5,
-      settings: { sampler: "greedy" },
-      stop: [],
-      seed: 0,
-      choice: 0,
-      topCount: 0,
-    } as const;
-    const release = admission.admit([request, request]);
+    const one = { completions: 1, tokens: 1 };
+    const release = admission.admit({ completions: 2, tokens: 14 }, "a");
     expect(() => {
-      admission.check();
+      admission.check(one, "b");
     }).toThrow(/busy/);
     expect(admission.inFlight).toEqual({ completions: 2, tokens: 14 });
     release();
     expect(admission.inFlight).toEqual({ completions: 0, tokens: 0 });
-    admission.check();
+    admission.check(one, "a");
   });
 });
 

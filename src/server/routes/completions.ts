@@ -1,5 +1,6 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { answer, answerHead } from "../answer.ts";
+import { leastDemand } from "../least-demand.ts";
 import { planChat } from "../chat-plan.ts";
 import { planCompletion } from "../completion-plan.ts";
 import { ChatPresenter } from "../presenters/chat.ts";
@@ -27,7 +28,7 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
         },
       },
       (request, reply) => {
-        context.admission.check();
+        context.admission.check(leastDemand(request.body), context.identifyClient(request));
         const plan = planCompletion(request.body, context);
         const presenter = new CompletionPresenter(plan, generator.tokenizer, answerHead(request));
         return answer(request, reply, {
@@ -53,7 +54,7 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
         },
       },
       (request, reply) => {
-        context.admission.check();
+        context.admission.check(leastDemand(request.body), context.identifyClient(request));
         const plan = planChat(request.body, context);
         const presenter = new ChatPresenter(plan, generator.tokenizer, answerHead(request));
         return answer(request, reply, {

@@ -1,3 +1,4 @@
+import type { IdentifyClient } from "../api-keys.ts";
 import type { Admission } from "../admission.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Generator, SamplerName } from "../../decoder/generator.ts";
@@ -10,6 +11,9 @@ export interface RouteContext {
   /** A seed for a request that brings none. */
   readonly freshSeed: () => number;
   readonly admission: Admission;
+  readonly identifyClient: IdentifyClient;
+  /** Longest time a request may take; 0 for no limit. */
+  readonly requestTimeoutMs: number;
   readonly metrics: Metrics;
   /** Unix time of the server's start, seconds. */
   readonly startedAt: number;

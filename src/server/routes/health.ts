@@ -11,6 +11,7 @@ export function healthRoutes({ generator }: RouteContext): FastifyPluginCallback
     app.get(
       "/health",
       {
+        config: { isOpen: true },
         schema: {
           summary: "Say whether the engine is alive",
           tags: ["operation"],

@@ -14,6 +14,7 @@ export function refused(what: string, neutral: readonly unknown[]) {
     .unknown()
     .refine((value) => value === null || value === undefined || texts.has(JSON.stringify(value)), {
       error: `${what} is not supported here; leave it out`,
+      params: { code: "unsupported" },
     })
     .optional()
     .meta({
