@@ -103,6 +103,8 @@ export interface PowerReport {
   /** Σ log p of the completion, nats. */
   readonly logprob: number;
   readonly steps: number;
+  /** Tokens drawn for draft and proposals, those answered from memory included. */
+  readonly drawnTokens: number;
   readonly outcomes: Readonly<Record<Outcome, number>>;
   readonly firstTokenChanges: number;
   readonly blocks: number;

@@ -64,7 +64,7 @@ export class LocalGenerator implements Generator {
       type: "finish",
       reason: last?.ends === true ? "stop" : "length",
       stop: text.stop ?? stopTokens.find((token) => token === last?.token) ?? null,
-      evaluatedTokens: engine.evaluatedTokens,
+      evaluatedTokens: engine.yieldedTokens,
       ...(power === undefined ? {} : { power }),
     };
   }

@@ -2,14 +2,14 @@ import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "../engine/engine.ts";
 
 /**
- * Counts the tokens that an engine evaluates for one request, discarded ones included, and ends extensions
- * without an error once a budget of them is spent. Borrows the engine.
+ * Counts the tokens that an engine yields for one request, and ends extensions without an error once a budget of
+ * them is spent. Borrows the engine.
  */
 export class MeteredEngine implements Engine {
   readonly info: EngineInfo;
   readonly #inner: Engine;
   readonly #budget: number;
-  #evaluatedTokens = 0;
+  #yieldedTokens = 0;
 
   constructor(inner: Engine, budget = Infinity) {
     this.#inner = inner;
@@ -17,17 +17,17 @@ export class MeteredEngine implements Engine {
     this.info = inner.info;
   }
 
-  get evaluatedTokens(): number {
-    return this.#evaluatedTokens;
+  get yieldedTokens(): number {
+    return this.#yieldedTokens;
   }
 
   async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<ScoredToken, void, undefined> {
-    const maxTokens = Math.min(request.maxTokens, this.#budget - this.#evaluatedTokens);
+    const maxTokens = Math.min(request.maxTokens, this.#budget - this.#yieldedTokens);
     if (maxTokens <= 0) return;
     for await (const token of this.#inner.extend({ ...request, maxTokens }, signal)) {
-      this.#evaluatedTokens++;
+      this.#yieldedTokens++;
       yield token;
-      if (this.#evaluatedTokens >= this.#budget) return;
+      if (this.#yieldedTokens >= this.#budget) return;
     }
   }
 

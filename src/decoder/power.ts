@@ -1,5 +1,6 @@
 import type { ScoredToken } from "../core/tokens.ts";
 import { uniform } from "../core/random.ts";
+import type { Engine } from "../engine/engine.ts";
 import { runChain } from "../mcmc/chain.ts";
 import type { ChainEvent, ChainResult, ChainSettings, StepAddress } from "../mcmc/chain.ts";
 import { logProbability } from "../mcmc/completion.ts";
@@ -7,11 +8,14 @@ import { acceptance } from "../mcmc/diagnostics.ts";
 import { horizons } from "../mcmc/schedule.ts";
 import { stepUniformCut } from "../mcmc/uniform-cut.ts";
 import type { DecodeContext, Decoder } from "./decoder.ts";
+import { MeteredEngine } from "./metered-engine.ts";
 import type { PowerReport, PowerSettings, Progress } from "./generator.ts";
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings> = async function* (context) {
-  const settings = chainSettings(context);
+  // Around the memo, so that it counts what the memo answers too.
+  const drawing = new MeteredEngine(context.accelerations.memoize(context.engine));
+  const settings = chainSettings(context, drawing);
   const chain = runChain(settings);
   let next = await chain.next();
   for (; next.done !== true; next = await chain.next()) {
@@ -20,18 +24,13 @@ export const decodePower: Decoder<PowerSettings> = async function* (context) {
   }
   // Until the last step any token may still change, so nothing is final before.
   for (const token of next.value.state) yield { type: "token", token };
-  return report(context.settings, next.value);
+  return report(context.settings, next.value, drawing.yieldedTokens);
 };
 
-function chainSettings({
-  request,
-  settings,
-  engine,
-  ends,
-  accelerations,
-  signal,
-}: DecodeContext<PowerSettings>): ChainSettings {
-  const walked = accelerations.memoize(engine);
+function chainSettings(
+  { request, settings, ends, accelerations, signal }: DecodeContext<PowerSettings>,
+  engine: Engine,
+): ChainSettings {
   const inverseTemperature = 1 / settings.proposalTemperature;
   const keyOf = ({ stage, step }: StepAddress) => ({
     seed: request.seed,
@@ -48,7 +47,7 @@ function chainSettings({
     earlyRejection: accelerations.earlyRejection,
     draws: (address) => ({ cut: uniform(keyOf(address), "cut"), accept: uniform(keyOf(address), "accept") }),
     extend: (kept, horizon, address) => {
-      const extension: AsyncIterable<ScoredToken> = walked.extend(
+      const extension: AsyncIterable<ScoredToken> = engine.extend(
         {
           prefix: [...request.prompt, ...kept.map(({ token }) => token)],
           maxTokens: horizon - kept.length,
@@ -85,12 +84,14 @@ function progressOf(
 function report(
   { alpha }: PowerSettings,
   { state, diagnostics, blocks, budgetExhausted }: ChainResult,
+  drawnTokens: number,
 ): PowerReport {
   const { steps, firstTokenChanges, ...outcomes } = diagnostics;
   return {
     alpha,
     logprob: logProbability(state),
     steps,
+    drawnTokens,
     outcomes,
     firstTokenChanges,
     blocks,

@@ -15,6 +15,8 @@ export class Metrics {
     "evaluated_tokens_total",
     "Model evaluations, discarded ones included.",
   );
+  readonly #memoQueries = this.#counter("memo_queries_total", "Tokens drawn by power sampling.");
+  readonly #memoHits = this.#counter("memo_hits_total", "Tokens among them that cost no evaluation.");
   readonly #success = this.#counter("request_success_total", "Completions finished.", ["finished_reason"]);
   readonly #proposals = this.#counter("proposals_total", "Steps of power sampling.", ["outcome"]);
   readonly #firstToken = this.#histogram(
@@ -77,6 +79,8 @@ export class Metrics {
       if (event.type === "finish") {
         this.#success.inc({ finished_reason: event.reason });
         this.#evaluated.inc(event.evaluatedTokens);
+        this.#memoQueries.inc(event.power?.drawnTokens ?? 0);
+        this.#memoHits.inc((event.power?.drawnTokens ?? event.evaluatedTokens) - event.evaluatedTokens);
         for (const [outcome, count] of Object.entries(event.power?.outcomes ?? {}))
           this.#proposals.inc({ outcome }, count);
       }

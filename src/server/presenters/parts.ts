@@ -177,6 +177,7 @@ function toPowerReport(report: PowerReport, evaluatedTokens: number): PowerRepor
     steps: report.steps,
     ...report.outcomes,
     first_token_changes: report.firstTokenChanges,
+    drawn_tokens: report.drawnTokens,
     evaluated_tokens: evaluatedTokens,
     blocks: report.blocks,
     budget_exhausted: report.budgetExhausted,

@@ -87,6 +87,9 @@ export const powerReport = z
       .number()
       .int()
       .meta({ description: "Steps after which the first token was another one: a sign of mixing." }),
+    drawn_tokens: z.number().int().meta({
+      description: "Tokens drawn for draft and proposals, those answered from the memo included.",
+    }),
     evaluated_tokens: z.number().int().meta({ description: "Model evaluations, discarded ones included." }),
     blocks: z.number().int(),
     budget_exhausted: z.boolean(),
