@@ -2,7 +2,9 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "build/", "coverage/", "models/", "*.config.js", ".dependency-cruiser.cjs"] },
+  {
+    ignores: ["dist/", "build/", "coverage/", "models/", ".venv/", "*.config.js", ".dependency-cruiser.cjs"],
+  },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

@@ -1,7 +1,7 @@
 import { Tokenizer } from "../../src/decoder/tokenizer.ts";
 
-/** A byte-level tokenizer whose token ids are the bytes themselves. */
-export function byteTokenizer(): Tokenizer {
+/** tokenizer.json of a byte-level tokenizer whose token ids are the bytes themselves. */
+export function byteTokenizerJson() {
   const printable = (byte: number): boolean =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
   let next = 256;
@@ -9,7 +9,7 @@ export function byteTokenizer(): Tokenizer {
     Array.from({ length: 256 }, (_, byte) => [String.fromCodePoint(printable(byte) ? byte : next++), byte]),
   );
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
-  const json = {
+  return {
     version: "1.0",
     added_tokens: [],
     normalizer: null,
@@ -18,5 +18,6 @@ export function byteTokenizer(): Tokenizer {
     decoder: byteLevel,
     model: { type: "BPE", vocab, merges: [], unk_token: null, byte_fallback: false },
   };
-  return new Tokenizer(json, {});
 }
+
+export const byteTokenizer = (): Tokenizer => new Tokenizer(byteTokenizerJson(), {});

@@ -8,7 +8,7 @@ import { createToyModel } from "./toy-model.ts";
 /** The embedded model's tokenizer and names over a toy engine, whose runner can be made slow or faulty. */
 export async function createToyGenerator(settings: ToySettings = {}): Promise<LocalGenerator> {
   const description = await readModelFolder(embeddedModel);
-  const vocabularySize = 23;
+  const vocabularySize = 18;
   const engine = createToyEngine({
     model: createToyModel({ vocabularySize, endBias: -20, ...settings.toy }),
     capacity: 128,

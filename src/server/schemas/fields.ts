@@ -119,6 +119,10 @@ export const generationFields = {
     .number()
     .min(0)
     .max(100)
+    .refine(
+      (value) => value === 0 || value >= 0.001,
+      "temperature must be 0, which is greedy, or at least 0.001",
+    )
     .nullish()
     .meta({
       description:
@@ -254,7 +258,7 @@ export const generationFields = {
     }),
   repetition_penalty: z
     .number()
-    .gt(0, "repetition_penalty must be above 0")
+    .min(0.01, "repetition_penalty must be at least 0.01")
     .max(100)
     .nullish()
     .meta({

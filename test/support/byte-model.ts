@@ -1,0 +1,28 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { byteTokenizerJson } from "./byte-tokenizer.ts";
+import { randomModel, tinyShape } from "./random-model.ts";
+
+/** Writes a model folder of random weights that takes any text: its tokens are bytes, and one end token. */
+export async function writeByteModel(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "metropolis-bytes-"));
+  const endToken = 256;
+  const write = (name: string, content: object): Promise<void> =>
+    writeFile(join(folder, name), JSON.stringify(content));
+  const maxPositions = 256;
+  const added = { id: endToken, content: "<eos>", special: true };
+  await writeFile(
+    join(folder, "model.onnx"),
+    randomModel({ ...tinyShape, vocabularySize: 257, maxPositions }),
+  );
+  await write("config.json", {
+    model_type: "llama",
+    eos_token_id: endToken,
+    vocab_size: 257,
+    max_position_embeddings: maxPositions,
+  });
+  await write("tokenizer.json", { ...byteTokenizerJson(), added_tokens: [added] });
+  await write("tokenizer_config.json", { eos_token: "<eos>" });
+  return folder;
+}
