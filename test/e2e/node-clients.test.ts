@@ -71,7 +71,7 @@ describe("the Vercel AI SDK", () => {
   it("completes, by power too, and streams", async () => {
     // This client puts "user:" and "assistant:" around a prompt, which the embedded model's vocabulary has not.
     await using bytes = await ServerProcess.start(["--model", await writeByteModel()]);
-    const { completionModel } = createOpenAICompatible({
+    const byteProvider = createOpenAICompatible({
       name: "metropolis",
       baseURL: `${bytes.url}/v1`,
       includeUsage: true,
@@ -79,7 +79,13 @@ describe("the Vercel AI SDK", () => {
     const [{ id }] = ((await (await fetch(`${bytes.url}/v1/models`)).json()) as { data: [{ id: string }] })
       .data;
     for (const name of [id, `${id}:power`]) {
-      const settings = { model: completionModel(name), prompt, seed: 1, maxRetries: 0, maxOutputTokens: 12 };
+      const settings = {
+        model: byteProvider.completionModel(name),
+        prompt,
+        seed: 1,
+        maxRetries: 0,
+        maxOutputTokens: 12,
+      };
       const whole = await generateText(settings);
       expect(whole.usage.outputTokens).toBe(12);
       const stream = streamText(settings);
