@@ -2,12 +2,16 @@ import { Command } from "commander";
 import { benchDecode } from "./decode.ts";
 import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
 import { describeMachine } from "./report.ts";
+import { benchStreams } from "./streams.ts";
 
 const program = new Command("bench")
   .description(
     "Measures what the engine and the sampler save, each as a ratio of two things timed in this run.",
   )
-  .argument("[parts...]", "decode, accelerations, concurrency, determinism; all of them when none is named")
+  .argument(
+    "[parts...]",
+    "decode, accelerations, concurrency, determinism, streams; all of them when none is named",
+  )
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
   .action(async (parts: string[], { threads }: { threads: number }) => {
     const wants = (part: string): boolean => parts.length === 0 || parts.includes(part);
@@ -16,6 +20,7 @@ const program = new Command("bench")
     if (wants("accelerations")) await benchAccelerations(40);
     if (wants("concurrency")) await benchConcurrency(64);
     if (wants("determinism")) await benchDeterminism(64);
+    if (wants("streams")) await benchStreams(100, 6);
   });
 
 await program.parseAsync();

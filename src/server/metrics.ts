@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { Generator } from "../decoder/generator.ts";
 import type { Admission } from "./admission.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
@@ -36,6 +36,8 @@ export class Metrics {
     const queries = gauge("prefix_cache_queries_total", "Prefix tokens looked up in the prefix store.");
     const bytes = gauge("prefix_store_bytes", "Bytes held by the prefix store.");
     const passes = gauge("forward_passes_total", "Forward passes of the model.");
+    // The process's own: memory, processor time, event-loop delay, garbage collection.
+    collectDefaultMetrics({ prefix, register: this.#registry });
     this.#read = async () => {
       running.set(admission.inFlight.completions);
       const health = await generator.health();
