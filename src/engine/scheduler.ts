@@ -109,10 +109,9 @@ export class Scheduler {
       if (this.#open.size === 0) this.#checkIntegrity();
     } catch (error) {
       this.#fail(toEngineFailure(error));
+      this.#retireClosed();
     } finally {
       this.#running = undefined;
-      // Pulled between the last look and now.
-      if (this.#pulls.size > 0 && this.#failure === undefined) this.#running = this.#run();
     }
   }
 
@@ -269,7 +268,10 @@ export class Scheduler {
   #releaseLane(sequence: Sequence): void {
     const lane = sequence.lane!;
     const { memory } = this.#runner;
-    this.#store.insert(lane.tokens, (from, to) => memory.read(lane.index, from, to));
+    // After a failure or a stop the memory may be gone, and nobody will ask for what was in it.
+    if (this.#failure === undefined) {
+      this.#store.insert(lane.tokens, (from, to) => memory.read(lane.index, from, to));
+    }
     this.#lanes.release(lane);
     sequence.lane = undefined;
     sequence.cached = 0;

@@ -143,6 +143,53 @@ export function testEngine(name: string, create: (settings: ToySettings) => Engi
       expect(await codeOf(collect(engine.extend(request(), never)))).toBe("engine_failed");
     });
 
+    it("frees a lane whose reader left in the very pass that fails", async () => {
+      let fail: (() => void) | undefined;
+      const pass = new Promise<void>((_, reject) => {
+        fail = () => {
+          reject(new Error("device lost"));
+        };
+      });
+      let begin: (() => void) | undefined;
+      const begun = new Promise<void>((resolve) => (begin = resolve));
+      await using engine = create({
+        model: rare,
+        onStep: () => {
+          begin?.();
+          return pass;
+        },
+      });
+      const controller = new AbortController();
+      const left = codeOf(collect(engine.extend(request(), controller.signal)));
+      const stayed = codeOf(collect(engine.extend(request(), never)));
+      await begun;
+      controller.abort();
+      expect(await left).toBe("aborted");
+      fail?.();
+      expect(await stayed).toBe("engine_failed");
+      await untilIdle(engine);
+      expect(engine.health()).toMatchObject({
+        status: "failed",
+        lanes: { leased: 0 },
+        sequences: { open: 0, waiting: 0 },
+      });
+    });
+
+    it("ends what still runs when disposed, and reads no K/V after that", async () => {
+      const engine = create({ model: rare, delayMs: 5 });
+      const idle = engine.extend(request({ prefix: [4, 4] }), never)[Symbol.asyncIterator]();
+      await idle.next();
+      const left = engine.extend(request({ prefix: [3, 3] }), never)[Symbol.asyncIterator]();
+      await left.next();
+      const running = codeOf(collect(engine.extend(request(), never)));
+      await sleep(8);
+      await engine[Symbol.asyncDispose]();
+      expect(await running).toBe("shutting_down");
+      expect(await codeOf(idle.next())).toBe("shutting_down");
+      await left.return?.();
+      expect(engine.health()).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
+    });
+
     it("refuses what cannot be run", async () => {
       await using engine = create({ model, capacity: 16 });
       expect(await codeOf(collect(engine.extend(request({ maxTokens: 14 }), never)))).toBe(

@@ -7,29 +7,34 @@ import type { ToyModel } from "./toy-model.ts";
 /** A position of a lane that holds nothing valid. */
 const garbage = 255;
 
-/** K/V memory whose K/V *is* the token, so a wrong copy gives wrong logits. */
+/** K/V memory whose K/V *is* the token, so a wrong copy gives wrong logits. Gone when its runner says so. */
 class ToyMemory implements KvMemory {
   readonly lanes: number;
   readonly capacity: number;
   readonly bytesPerToken = 1;
   readonly cells: Uint8Array[];
+  readonly #checkAccess: () => void;
 
-  constructor(lanes: number, capacity: number) {
+  constructor({ lanes = 4, capacity = 64 }: ToyRunnerOptions, checkAccess: () => void) {
     this.lanes = lanes;
     this.capacity = capacity;
     this.cells = Array.from({ length: lanes }, () => new Uint8Array(capacity).fill(garbage));
+    this.#checkAccess = checkAccess;
   }
 
   read(lane: number, from: number, to: number): KvSlice {
+    this.#checkAccess();
     return { length: to - from, bytes: this.cells[lane]!.slice(from, to) };
   }
 
   // eslint-disable-next-line max-params -- the interface's
   write(lane: number, at: number, slice: KvSlice, from: number, to: number): void {
+    this.#checkAccess();
     this.cells[lane]!.set(slice.bytes.subarray(from, to), at);
   }
 
   copyLane(source: number, target: number, length: number): void {
+    this.#checkAccess();
     this.cells[target]!.set(this.cells[source]!.subarray(0, length));
   }
 }
@@ -41,8 +46,8 @@ export interface ToyRunnerOptions {
   readonly delayMs?: number;
   /** Logits after such a prefix are NaN. */
   readonly isPoisoned?: (prefix: TokenIds) => boolean;
-  /** Called before each pass; may throw. */
-  readonly onStep?: (batch: Batch) => void;
+  /** Called, and waited for, in each pass; may throw. */
+  readonly onStep?: (batch: Batch) => void | Promise<void>;
 }
 
 /** Runs a toy model on lanes, and holds its caller to the contract of `ModelRunner`. */
@@ -53,6 +58,7 @@ export class ToyRunner implements ModelRunner {
   readonly #model: ToyModel;
   readonly #options: ToyRunnerOptions;
   #isRunning = false;
+  #hasFailed = false;
   #isClosed = false;
 
   constructor(model: ToyModel, options: ToyRunnerOptions = {}) {
@@ -60,18 +66,23 @@ export class ToyRunner implements ModelRunner {
     this.#options = options;
     this.vocabularySize = model.vocabularySize;
     this.maxRowTokens = options.maxRowTokens ?? 64;
-    this.memory = new ToyMemory(options.lanes ?? 4, options.capacity ?? 64);
+    this.memory = new ToyMemory(options, () => {
+      if (this.#isRunning) throw new Error("a running pass owns the memory");
+      if (this.#hasFailed || this.#isClosed) throw new Error("the memory is gone");
+    });
   }
 
   async step(batch: Batch): Promise<LogitsView> {
     if (this.#isRunning) throw new Error("overlapping steps");
     if (this.#isClosed) throw new Error("closed");
     this.#check(batch);
-    this.#options.onStep?.(batch);
     this.#isRunning = true;
     try {
+      await this.#options.onStep?.(batch);
       if (this.#options.delayMs !== undefined) await sleep(this.#options.delayMs);
-      else await Promise.resolve();
+    } catch (error) {
+      this.#hasFailed = true;
+      throw error;
     } finally {
       this.#isRunning = false;
     }
