@@ -177,15 +177,26 @@ export function drawTruncated(
   const kept = keptTokens(top, law);
   if (kept === undefined) return undefined;
   const target = u * kept.mass;
+  const last = lastPossible(top, kept.count);
   let cumulative = 0;
-  for (let rank = 0; rank < kept.count; rank++) {
+  for (let rank = 0; rank <= last; rank++) {
     const logprob = law.inverseTemperature * top.logprobs[rank]! - law.logNormalizer;
     cumulative += Math.exp(logprob);
-    if (target < cumulative || rank === kept.count - 1) {
+    if (target < cumulative || rank === last) {
       return { rank, proposalLogprob: logprob - Math.log(kept.mass), kept };
     }
   }
   return undefined;
+}
+
+/**
+ * The rank meant where rounding leaves a whole CDF a hair under `u`: the last of the first `count` tokens that can
+ * be drawn at all. Tokens of probability 0, which logits of −∞ forbid, stand behind it.
+ */
+export function lastPossible({ logprobs }: TopTokens, count: number): number {
+  let rank = count - 1;
+  while (rank > 0 && logprobs[rank] === -Infinity) rank--;
+  return rank;
 }
 
 function keptTokens(

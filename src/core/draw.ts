@@ -1,5 +1,13 @@
 import type { Distribution, Draw, LogprobsMode, Sampling } from "./distribution.ts";
-import { drawFromTop, drawTruncated, isTruncated, measure, sampledTop, topTokens } from "./distribution.ts";
+import {
+  drawFromTop,
+  drawTruncated,
+  isTruncated,
+  lastPossible,
+  measure,
+  sampledTop,
+  topTokens,
+} from "./distribution.ts";
 import { adjustLogits } from "./logit-adjustments.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "./tokens.ts";
 
@@ -73,8 +81,7 @@ function drawRank(
     const draw = truncated ? drawTruncated(top, law, u) : drawFromTop(top, law, u);
     if (draw !== undefined) return { top, draw };
     if (count === vocabularySize) {
-      // Rounding left the whole CDF a hair under u: the last token is the one meant.
-      const rank = vocabularySize - 1;
+      const rank = lastPossible(top, vocabularySize);
       const logprob = top.logprobs[rank]!;
       const proposalLogprob = law.inverseTemperature * logprob - law.logNormalizer;
       return { top, draw: { rank, proposalLogprob, kept: { count: vocabularySize, mass: 1 } } };

@@ -36,6 +36,9 @@ export class InferenceError extends Error {
   }
 }
 
+/** What ends work whose signal was aborted. */
+export const cancelled = (): InferenceError => new InferenceError("aborted", "The request was cancelled.");
+
 /** Turns anything thrown into data; what is not an `InferenceError` becomes `internal`. */
 export function toErrorDescription(error: unknown): ErrorDescription {
   if (error instanceof InferenceError) {

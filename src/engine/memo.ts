@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+import { cancelled } from "../core/errors.ts";
 import { drawFromTop, isTruncated, sampledTop } from "../core/distribution.ts";
 import { uniform } from "../core/random.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../core/tokens.ts";
@@ -5,6 +7,9 @@ import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "./engine.t
 
 /** Of each visited prefix, how many of the likeliest next tokens are remembered. */
 const memoWidth = 64;
+
+/** Longest time that remembered tokens alone may keep the thread. */
+const longestTurnMs = 5;
 
 /** What the model said after a visited prefix. */
 interface Visit {
@@ -31,6 +36,7 @@ export class MemoEngine implements Engine {
   readonly #inner: Engine;
   readonly #root = createNode();
   #inverseTemperature: number | undefined;
+  #lastTurn = performance.now();
 
   /** Borrows the inner engine: disposing the memo leaves it alone. */
   constructor(inner: Engine) {
@@ -46,6 +52,8 @@ export class MemoEngine implements Engine {
     while (tokens.length < end) {
       const remembered = recall(node, request, tokens.length);
       if (remembered !== undefined) {
+        if (performance.now() - this.#lastTurn > longestTurnMs) await this.#letOthersRun();
+        if (signal.aborted) throw cancelled();
         tokens.push(remembered.token);
         node = childOf(node, remembered.token);
         yield remembered;
@@ -85,6 +93,12 @@ export class MemoEngine implements Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // The inner engine is borrowed.
+  }
+
+  /** Remembered tokens need no I/O, so a chain of nothing else would keep the event loop, and any abort, waiting. */
+  async #letOthersRun(): Promise<void> {
+    await setImmediate();
+    this.#lastTurn = performance.now();
   }
 
   #checkLaw({ sampling }: ExtendRequest): void {

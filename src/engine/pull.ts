@@ -1,4 +1,4 @@
-import { InferenceError } from "../core/errors.ts";
+import { cancelled } from "../core/errors.ts";
 
 /** Somebody waiting for a sequence's next token; gives up when the signal does. */
 export class Pull {
@@ -16,7 +16,7 @@ export class Pull {
     this.#signal = signal;
     this.#onAbort = () => {
       onAbort();
-      this.reject(new InferenceError("aborted", "The request was cancelled."));
+      this.reject(cancelled());
     };
     signal.addEventListener("abort", this.#onAbort, { once: true });
   }

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { InferenceError } from "../core/errors.ts";
+import { InferenceError, cancelled } from "../core/errors.ts";
 import { LaneTable } from "../kvcache/lanes.ts";
 import type { Lane } from "../kvcache/lanes.ts";
 import { PrefixStore } from "../kvcache/prefix-store.ts";
@@ -54,7 +54,7 @@ export class Scheduler {
   /** Runs the sequence until it has what it wants next. Rejects with `aborted` as soon as the signal is. */
   advance(sequence: Sequence, signal: AbortSignal): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (signal.aborted) return Promise.reject(new InferenceError("aborted", "The request was cancelled."));
+    if (signal.aborted) return Promise.reject(cancelled());
     const pull = new Pull(signal, () => {
       this.#pulls.delete(sequence);
     });

@@ -92,6 +92,17 @@ export function testEngine(name: string, create: (settings: ToySettings) => Engi
       expect(await collect(engine.extend(request(), never))).toHaveLength(8);
     });
 
+    it("rejects with `aborted` between tokens, what it may remember notwithstanding", async () => {
+      await using engine = create({ model: rare });
+      expect(await collect(engine.extend(request(), never))).toHaveLength(8);
+      const controller = new AbortController();
+      const again = engine.extend(request(), controller.signal)[Symbol.asyncIterator]();
+      expect((await again.next()).done).toBe(false);
+      controller.abort();
+      expect(await codeOf(again.next())).toBe("aborted");
+      expect(await codeOf(collect(engine.extend(request(), controller.signal)))).toBe("aborted");
+    });
+
     it("finishes more sequences than lanes, those that nobody pulls notwithstanding", async () => {
       await using engine = create({ model: rare, lanes: 2 });
       const idle = Array.from({ length: 3 }, (_, index) =>

@@ -124,6 +124,28 @@ describe("drawToken", () => {
     ).toThrow(/not numbers/);
   });
 
+  it("never draws what cannot be drawn, wherever rounding leaves the CDF", () => {
+    const almostOne = 1 - 2 ** -53;
+    for (const sampling of [
+      { inverseTemperature: 1 },
+      { inverseTemperature: 4, topP: 0.999_999 },
+      { inverseTemperature: 1, minP: 1e-30 },
+    ]) {
+      for (let seed = 0; seed < 300; seed++) {
+        const logits = randomLogits(20, seed, 8);
+        logits.fill(-Infinity, 12);
+        const { token, proposalLogprob } = drawToken(logits, {
+          sampling,
+          u: almostOne,
+          topCount: 0,
+          sequence: [],
+        });
+        expect(token).toBeLessThan(12);
+        expect(Number.isFinite(proposalLogprob)).toBe(true);
+      }
+    }
+  });
+
   it("never reports a positive log Z at 1/τ ≥ 1", () => {
     for (let seed = 0; seed < 500; seed++) {
       const logits = randomLogits(2 + (seed % 40), seed, seed % 3 === 0 ? 60 : 1);

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { MemoEngine } from "../../../src/engine/memo.ts";
+import type { ExtendRequest } from "../../../src/engine/engine.ts";
+import { createToyEngine, never } from "../../support/toy-engine.ts";
+
+const request: ExtendRequest = {
+  prefix: [0, 1],
+  maxTokens: 32,
+  endTokens: new Set(),
+  sampling: { inverseTemperature: 1 },
+  draws: { seed: 1, choice: 0, stage: 0, step: 0 },
+  topCount: 0,
+};
+
+async function walk(memo: MemoEngine, signal: AbortSignal): Promise<number> {
+  let tokens = 0;
+  for await (const _ of memo.extend(request, signal)) tokens++;
+  return tokens;
+}
+
+describe("MemoEngine", () => {
+  it("lets the event loop turn while chains walk on remembered prefixes alone, so that an abort is heard", async () => {
+    await using engine = createToyEngine();
+    const memo = new MemoEngine(engine);
+    expect(await walk(memo, never)).toBe(32);
+    const { evaluatedTokens } = engine.health();
+    const controller = new AbortController();
+    setImmediate(() => {
+      controller.abort();
+    });
+    // Far more than fits into one turn of the event loop, and yet an end for a memo that does not listen.
+    const chain = async (): Promise<void> => {
+      for (let step = 0; step < 20_000; step++) await walk(memo, controller.signal);
+    };
+    const outcomes = await Promise.allSettled([chain(), chain()]);
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({ status: "rejected", reason: { code: "aborted" } });
+    expect(engine.health().evaluatedTokens).toBe(evaluatedTokens);
+  });
+});
