@@ -6,12 +6,7 @@ import type { SSEPluginOptions } from "@fastify/sse";
 import fastifySwagger from "@fastify/swagger";
 import Fastify from "fastify";
 import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from "fastify";
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-  serializerCompiler,
-  validatorCompiler,
-} from "fastify-type-provider-zod";
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { InferenceError } from "../core/errors.ts";
 import type { Generator, SamplerName } from "../decoder/generator.ts";
 import { Admission } from "./admission.ts";
@@ -21,7 +16,7 @@ import type { IdentifyClient } from "./api-keys.ts";
 import { Metrics } from "./metrics.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { handleErrors } from "./errors.ts";
-import { apiInfo } from "./openapi.ts";
+import { apiInfo, transformObject } from "./openapi.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { completionRoutes } from "./routes/completions.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -76,7 +71,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(fastifySwagger, {
     openapi: apiInfo,
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject,
   });
   await app.register(ssePlugin, { heartbeatInterval: options.heartbeatIntervalMs ?? 10_000 });
 

@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { apiInfo } from "../openapi.ts";
 import { errorResponse } from "../schemas/errors.ts";
-import { healthResponse } from "../schemas/health.ts";
+import { healthResponse, versionResponse } from "../schemas/health.ts";
 import type { RouteContext } from "./context.ts";
 
 /** GET /health: asks the engine itself. 503 when it failed, is being restarted, or does not answer. */
@@ -29,7 +29,7 @@ export function healthRoutes({ generator }: RouteContext): FastifyPluginCallback
         schema: {
           summary: "Name the server's version",
           tags: ["operation"],
-          response: { 200: z.object({ version: z.string() }) },
+          response: { 200: versionResponse },
         },
       },
       () => ({ version: apiInfo.info.version }),

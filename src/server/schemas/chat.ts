@@ -1,26 +1,29 @@
 import { z } from "zod";
-import { powerReport, statedLogprobsMode, usage } from "./completions.ts";
+import { answerFields, choiceFields, finishReason, usage } from "./completions.ts";
+import { described } from "./described.ts";
 import { generationFields, refused } from "./fields.ts";
 
 const textPart = z.strictObject({
-  type: z.literal("text", { error: "only text parts are supported" }),
-  text: z.string(),
+  type: described(z.literal("text", { error: "only text parts are supported" }), "The kind of part.", "text"),
+  text: described(z.string(), "Its text.", "7-2*3+4="),
 });
 
-const message = z.looseObject({
-  role: z.enum(["system", "developer", "user", "assistant", "tool"]).meta({ examples: ["user"] }),
+const requestMessage = z.looseObject({
+  role: z
+    .enum(["system", "developer", "user", "assistant", "tool"])
+    .meta({ description: "Who speaks.", examples: ["user"] }),
   content: z
     .union([z.string(), z.array(textPart)], { error: "content must be a string or a list of text parts" })
     .nullish()
     .meta({ description: "Text, or a list of text parts.", examples: ["7-2*3+4="] }),
-  name: z.string().nullish(),
+  name: described(z.string().nullish(), "The speaker's name, for templates that show it.", "Ada"),
   tool_calls: refused("tool calls", [[]]),
 });
 
 export const chatRequest = z
   .strictObject({
     messages: z
-      .array(message)
+      .array(requestMessage)
       .min(1)
       .meta({ description: "The conversation so far.", examples: [[{ role: "user", content: "7-2*3+4=" }]] }),
     ...generationFields,
@@ -68,40 +71,51 @@ export const chatRequest = z
 
 export type ChatRequest = z.output<typeof chatRequest>;
 
+const tokenFields = {
+  token: described(z.string(), "The token as text.", "2"),
+  logprob: described(z.number(), "Its log p, nats.", -0.02),
+  bytes: described(z.array(z.number().int()).nullable(), "Its UTF-8 bytes.", [50]),
+};
+
 const tokenLogprob = z.object({
-  token: z.string(),
-  logprob: z.number(),
-  bytes: z.array(z.number().int()).nullable(),
+  ...tokenFields,
+  top_logprobs: described(
+    z.array(z.object(tokenFields)),
+    "The likeliest tokens, as many as top_logprobs asked for.",
+    [],
+  ),
 });
 
 const chatLogprobs = z
-  .object({ content: z.array(tokenLogprob.extend({ top_logprobs: z.array(tokenLogprob) })) })
+  .object({ content: described(z.array(tokenLogprob), "One entry for each token.", []) })
   .meta({ id: "ChatLogprobs" });
 
-const common = {
-  index: z.number().int(),
-  logprobs: chatLogprobs.nullable(),
-  stop_reason: z.union([z.string(), z.number().int()]).nullable(),
-  token_ids: z.array(z.number().int()).optional(),
-  entropy: z.array(z.number()).optional(),
-  mean_entropy: z.number().optional(),
-  power: powerReport.optional(),
-};
+const message = z.object({
+  role: described(z.literal("assistant"), "Always the assistant.", "assistant"),
+  content: described(z.string(), "The answer.", "2*3=6;7-6=1;1+4=5;#5"),
+  refusal: described(z.null(), "Always null.", null),
+});
+
+const chatChoice = z.object({
+  ...choiceFields,
+  logprobs: chatLogprobs.nullable().meta({ description: "When asked for.", examples: [null] }),
+  message: described(message, "The answer as a message.", {
+    role: "assistant",
+    content: "#5",
+    refusal: null,
+  }),
+  finish_reason: described(
+    finishReason,
+    "`stop`: an end token or a stop string; `length`: max_tokens.",
+    "stop",
+  ),
+});
 
 export const chatResponse = z
   .object({
-    id: z.string(),
-    object: z.literal("chat.completion"),
-    created: z.number().int(),
-    model: z.string(),
-    logprobs_mode: statedLogprobsMode,
-    choices: z.array(
-      z.object({
-        ...common,
-        message: z.object({ role: z.literal("assistant"), content: z.string(), refusal: z.null() }),
-        finish_reason: z.enum(["stop", "length"]),
-      }),
-    ),
+    ...answerFields,
+    object: described(z.literal("chat.completion"), "The kind of object.", "chat.completion"),
+    choices: described(z.array(chatChoice), "`n` answers.", []),
     usage,
   })
   .meta({ id: "ChatResponse" });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { logprobsModes } from "../../core/distribution.ts";
+import { described } from "./described.ts";
 import { generationFields, refused, tokenId } from "./fields.ts";
 
 const prompt = z.union(
@@ -57,42 +58,53 @@ export const completionRequest = z
 
 export type CompletionRequest = z.output<typeof completionRequest>;
 
-export const statedLogprobsMode = z
-  .enum(logprobsModes)
-  .optional()
-  .meta({ description: "Whose log-probs these are; present together with them." });
+export const statedLogprobsMode = described(
+  z.enum(logprobsModes).optional(),
+  "Whose log-probs these are; present together with them.",
+  "raw",
+);
 
 const legacyLogprobs = z
   .object({
-    tokens: z.array(z.string()),
-    token_logprobs: z.array(z.number().nullable()),
-    top_logprobs: z.array(z.record(z.string(), z.number()).nullable()),
-    text_offset: z.array(z.number().int()),
+    tokens: described(z.array(z.string()), "The tokens as text, the echoed prompt's first.", ["2", "*"]),
+    token_logprobs: described(
+      z.array(z.number().nullable()),
+      "log p of each token, nats; null for the first of a prompt.",
+      [-0.02, -0.1],
+    ),
+    top_logprobs: described(
+      z.array(z.record(z.string(), z.number()).nullable()),
+      "The token itself and the likeliest beside it, up to k + 1 entries; null for the first of a prompt.",
+      [{ "2": -0.02 }, { "*": -0.1, "+": -2.4 }],
+    ),
+    text_offset: described(
+      z.array(z.number().int()),
+      "Where each token's text begins, in characters (Unicode code points).",
+      [0, 1],
+    ),
   })
   .meta({ id: "CompletionLogprobs" });
 
+const count = (description: string, example: number) => described(z.number().int(), description, example);
+
 export const powerReport = z
   .object({
-    alpha: z.number(),
-    logprob: z.number().meta({ description: "Σ log p of the completion under the model, nats." }),
-    steps: z.number().int(),
-    accepted: z.number().int(),
-    rejected: z.number().int(),
-    rejected_early: z
-      .number()
-      .int()
-      .meta({ description: "Dropped before they were complete; the chain is the same." }),
-    unchanged: z.number().int().meta({ description: "Proposals that were the current completion again." }),
-    first_token_changes: z
-      .number()
-      .int()
-      .meta({ description: "Steps after which the first token was another one: a sign of mixing." }),
-    drawn_tokens: z.number().int().meta({
-      description: "Tokens drawn for draft and proposals, those answered from the memo included.",
-    }),
-    evaluated_tokens: z.number().int().meta({ description: "Model evaluations, discarded ones included." }),
-    blocks: z.number().int(),
-    budget_exhausted: z.boolean(),
+    alpha: described(z.number(), "The exponent of the target.", 4),
+    logprob: described(z.number(), "Σ log p of the completion under the model, nats.", -0.7),
+    steps: count("Metropolis-Hastings steps: the outcomes below add up to it.", 160),
+    accepted: count("Proposals that became the current completion.", 3),
+    rejected: count("Proposals completed and turned down.", 4),
+    rejected_early: count("Dropped before they were complete; the chain is the same.", 2),
+    unchanged: count("Proposals that were the current completion again.", 151),
+    first_token_changes: count("Steps after which the first token was another one: a sign of mixing.", 1),
+    drawn_tokens: count("Tokens drawn for draft and proposals, those answered from the memo included.", 1500),
+    evaluated_tokens: count("Model evaluations, discarded ones included.", 40),
+    blocks: count("Blocks the chain went through.", 16),
+    budget_exhausted: described(
+      z.boolean(),
+      "Whether max_evaluated_tokens ended the chain before its last step.",
+      false,
+    ),
   })
   .meta({
     id: "PowerReport",
@@ -100,46 +112,60 @@ export const powerReport = z
       "How the chain went. The kernel leaves p^alpha invariant; finite steps give a warm-started chain.",
   });
 
-const finishReason = z.enum(["stop", "length"]);
+/** What choices of completions and of chats have in common. */
+export const choiceFields = {
+  index: count("Prompt by prompt: choice i belongs to prompt ⌊i/n⌋.", 0),
+  stop_reason: described(
+    z.union([z.string(), z.number().int()]).nullable(),
+    "The stop string or stop token that was met; null for the model's own end.",
+    ";",
+  ),
+  token_ids: described(z.array(tokenId).optional(), "The generated tokens, when asked for.", [2, 12]),
+  entropy: described(
+    z.array(z.number()).optional(),
+    "Of the raw next-token distribution at each generated token, nats.",
+    [0.4, 0.1],
+  ),
+  mean_entropy: described(z.number().optional(), "Mean of `entropy` over the generated tokens, nats.", 0.25),
+  power: powerReport.optional().meta({ examples: [{ alpha: 4, logprob: -0.7, steps: 160 }] }),
+};
+
+export const finishReason = z.enum(["stop", "length"]);
+const finishDescription = "`stop`: an end token or a stop string; `length`: max_tokens.";
 
 const completionChoice = z.object({
-  index: z.number().int(),
-  text: z.string(),
-  logprobs: legacyLogprobs.nullable(),
-  finish_reason: finishReason.nullable(),
-  stop_reason: z
-    .union([z.string(), z.number().int()])
-    .nullable()
-    .meta({ description: "The stop string or stop token that was met; null for the model's own end." }),
-  token_ids: z.array(tokenId).optional(),
-  prompt_token_ids: z.array(tokenId).optional(),
-  entropy: z
-    .array(z.number())
-    .optional()
-    .meta({ description: "Of the raw next-token distribution at each generated token, nats." }),
-  mean_entropy: z
-    .number()
-    .optional()
-    .meta({ description: "Mean of `entropy` over the generated tokens, nats." }),
-  power: powerReport.optional(),
+  ...choiceFields,
+  text: described(z.string(), "The completion; with echo, the prompt before it.", "2*3=6;7-6=1;1+4=5;#5"),
+  logprobs: legacyLogprobs.nullable().meta({ description: "When asked for.", examples: [null] }),
+  finish_reason: described(finishReason.nullable(), `${finishDescription} Null in mid-stream.`, "stop"),
+  prompt_token_ids: described(z.array(tokenId).optional(), "The prompt's tokens, when asked for.", [7, 11]),
 });
 
 export const usage = z
   .object({
-    prompt_tokens: z.number().int(),
-    completion_tokens: z.number().int(),
-    total_tokens: z.number().int(),
+    prompt_tokens: count("Tokens of all prompts.", 8),
+    completion_tokens: count("Tokens of all completions, the end token included.", 21),
+    total_tokens: count("Both together.", 29),
   })
-  .meta({ id: "Usage" });
+  .meta({
+    id: "Usage",
+    description: "What OpenAI counts. The cost of power is in `power`.",
+    examples: [{ prompt_tokens: 8, completion_tokens: 21, total_tokens: 29 }],
+  });
+
+/** What answers of both endpoints begin with. */
+export const answerFields = {
+  id: described(z.string(), "The request's id, which the header x-request-id has too.", "cmpl-req-1"),
+  created: described(z.number().int(), "Unix time, seconds.", 1_764_000_000),
+  model: described(z.string(), "The model's name as the request wrote it.", "abacus"),
+  logprobs_mode: statedLogprobsMode,
+};
 
 export const completionResponse = z
   .object({
-    id: z.string(),
-    object: z.literal("text_completion"),
-    created: z.number().int().meta({ description: "Unix time, seconds." }),
-    model: z.string(),
-    logprobs_mode: statedLogprobsMode,
-    choices: z.array(completionChoice),
+    ...answerFields,
+    object: described(z.literal("text_completion"), "The kind of object.", "text_completion"),
+    choices: described(z.array(completionChoice), "`n` completions of each prompt.", []),
     usage: usage.optional(),
   })
   .meta({ id: "CompletionResponse" });

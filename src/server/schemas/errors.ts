@@ -1,12 +1,21 @@
 import { z } from "zod";
+import { errorCodes } from "../../core/errors.ts";
+import { described } from "./described.ts";
+
+const error = z.object({
+  message: described(z.string(), "What is wrong and what to do about it.", "temperature must be at least 0."),
+  type: described(z.string(), "OpenAI's class of error.", "invalid_request_error", "rate_limit_error"),
+  param: described(z.string().nullable(), "The field at fault.", "temperature"),
+  code: described(z.string().nullable(), `One of ${errorCodes.join(", ")}.`, "invalid_request"),
+});
 
 export const errorResponse = z
   .object({
-    error: z.object({
-      message: z.string().meta({ description: "What is wrong and what to do about it." }),
-      type: z.string(),
-      param: z.string().nullable().meta({ description: "The field at fault." }),
-      code: z.string().nullable(),
+    error: described(error, "What went wrong.", {
+      message: "temperature must be at least 0.",
+      type: "invalid_request_error",
+      param: "temperature",
+      code: "invalid_request",
     }),
   })
   .meta({ id: "ErrorResponse" });

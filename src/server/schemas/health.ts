@@ -1,18 +1,37 @@
 import { z } from "zod";
+import { described } from "./described.ts";
+
+const count = (description: string, example: number) => described(z.number().int(), description, example);
 
 export const healthResponse = z
   .object({
-    status: z.enum(["ok", "failed"]),
-    reason: z.string().optional(),
-    lanes: z.object({ total: z.number().int(), leased: z.number().int() }),
-    sequences: z.object({ open: z.number().int(), waiting: z.number().int() }),
-    prefixStore: z.object({
-      bytes: z.number().int(),
-      maxBytes: z.number().int(),
-      hitTokens: z.number().int(),
-      queryTokens: z.number().int(),
-    }),
-    evaluatedTokens: z.number().int(),
-    passes: z.number().int(),
+    status: described(z.enum(["ok", "failed"]), "Whether the engine answers requests.", "ok"),
+    reason: described(z.string().optional(), "Why it failed.", "The engine is shutting down."),
+    lanes: described(
+      z.object({ total: count("Lanes there are.", 16), leased: count("Lanes in use.", 3) }),
+      "Rows of the live cache, one for each sequence that runs.",
+      { total: 16, leased: 3 },
+    ),
+    sequences: described(
+      z.object({ open: count("Sequences open.", 3), waiting: count("Those that wait for a lane.", 0) }),
+      "Token sequences being extended or scored.",
+      { open: 3, waiting: 0 },
+    ),
+    prefixStore: described(
+      z.object({
+        bytes: count("Bytes held.", 1_048_576),
+        maxBytes: count("Its budget, bytes.", 268_435_456),
+        hitTokens: count("Prefix tokens found in it since the start.", 900),
+        queryTokens: count("Prefix tokens looked for since the start.", 1000),
+      }),
+      "K/V of prefixes of finished sequences.",
+      { bytes: 1_048_576, maxBytes: 268_435_456, hitTokens: 900, queryTokens: 1000 },
+    ),
+    evaluatedTokens: count("Tokens run through the model since the start.", 12_000),
+    passes: count("Forward passes run since the start.", 4000),
   })
   .meta({ id: "HealthResponse" });
+
+export const versionResponse = z
+  .object({ version: described(z.string(), "The server's version.", "0.1.0") })
+  .meta({ id: "VersionResponse" });

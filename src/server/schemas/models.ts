@@ -1,19 +1,27 @@
 import { z } from "zod";
+import { described } from "./described.ts";
 
-export const modelEntry = z
-  .object({
-    id: z.string(),
-    object: z.literal("model"),
-    created: z.number().int(),
-    owned_by: z.string(),
-    root: z.string().meta({ description: "The model without a sampler suffix." }),
-    parent: z.string().nullable(),
-    max_model_len: z.number().int().meta({ description: "Prompt and completion together, tokens." }),
-    eos_token_ids: z.array(z.number().int()),
-    example_prompt: z.string().nullable(),
-  })
-  .meta({ id: "Model" });
+const entry = z.object({
+  id: described(
+    z.string(),
+    "What `model` takes: the model, or the model with a sampler's suffix.",
+    "abacus:power",
+  ),
+  object: described(z.literal("model"), "The kind of object.", "model"),
+  created: described(z.number().int(), "When the server started. Unix time, seconds.", 1_764_000_000),
+  owned_by: described(z.string(), "Who serves it.", "metropolis"),
+  root: described(z.string(), "The model without a sampler suffix.", "abacus"),
+  parent: described(z.string().nullable(), "The model that a suffixed name stands for.", "abacus"),
+  max_model_len: described(z.number().int(), "Prompt and completion together, tokens.", 256),
+  eos_token_ids: described(z.array(z.number().int()), "Tokens that end a completion.", [16]),
+  example_prompt: described(z.string().nullable(), "A prompt that shows the model at work.", "7-2*3+4="),
+});
+
+export const modelEntry = entry.meta({ id: "Model" });
 
 export const modelList = z
-  .object({ object: z.literal("list"), data: z.array(modelEntry) })
+  .object({
+    object: described(z.literal("list"), "The kind of object.", "list"),
+    data: z.array(modelEntry).meta({ description: "One entry for each name.", examples: [[]] }),
+  })
   .meta({ id: "ModelList" });

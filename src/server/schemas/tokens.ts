@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { described } from "./described.ts";
 import { tokenId } from "./fields.ts";
 
 export const tokenizeRequest = z
@@ -28,10 +29,15 @@ export const tokenizeRequest = z
 
 export const tokenizeResponse = z
   .object({
-    count: z.number().int(),
-    max_model_len: z.number().int(),
-    tokens: z.array(tokenId),
-    token_strs: z.array(z.string()).nullable(),
+    count: described(z.number().int(), "Number of tokens.", 4),
+    max_model_len: described(z.number().int(), "The model's context, tokens.", 256),
+    tokens: described(z.array(tokenId), "Token ids.", [7, 11, 2, 13]),
+    token_strs: described(z.array(z.string()).nullable(), "The tokens as strings, when asked for.", [
+      "7",
+      "-",
+      "2",
+      "=",
+    ]),
   })
   .meta({ id: "TokenizeResponse" });
 
@@ -47,7 +53,7 @@ export const detokenizeRequest = z
 
 export const detokenizeResponse = z
   .object({
-    prompt: z.string(),
-    content: z.string().meta({ description: "The same under llama.cpp's name." }),
+    prompt: described(z.string(), "The text.", "7-2="),
+    content: described(z.string(), "The same under llama.cpp's name.", "7-2="),
   })
   .meta({ id: "DetokenizeResponse" });
