@@ -12,6 +12,7 @@ export const docsRoutes: FastifyPluginAsync = async (app) => {
     staticCSP: true,
     transformStaticCSP: (policy) => policy.replace(/upgrade-insecure-requests;?/, ""),
     transformSpecification: (specification) => ({ ...specification, servers: [{ url: "/" }] }),
+    theme: { title: "Metropolis API" },
     uiConfig: { validatorUrl: null, displayRequestDuration: true },
   });
 };
