@@ -5,4 +5,4 @@ export const described = <Schema extends z.ZodType>(
   schema: Schema,
   description: string,
   ...examples: unknown[]
-): Schema => schema.meta({ description, examples } as never) as Schema;
+): Schema => schema.meta({ description, examples } as never);
