@@ -26,7 +26,7 @@ export const apiInfo = {
 /** Writes out the named schemas, only those that something refers to: the library lists each for input and output. */
 export const transformObject: typeof jsonSchemaTransformObject = (input) => {
   const document = jsonSchemaTransformObject(input);
-  const schemas = "components" in document ? document.components?.schemas : undefined;
+  const schemas = "components" in document ? document.components.schemas : undefined;
   if (schemas === undefined) return document;
   const isUsed = (name: string): boolean =>
     JSON.stringify(document).includes(`"#/components/schemas/${name}"`);
