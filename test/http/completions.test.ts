@@ -4,7 +4,8 @@ import { createTestApp, parseEvents } from "../support/embedded.ts";
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
 beforeAll(async () => {
-  server = await createTestApp();
+  // So that answers can be compared to the last bit.
+  server = await createTestApp({ engine: { deterministic: true } });
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
