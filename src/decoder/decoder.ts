@@ -1,7 +1,8 @@
 import type { Engine } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Ends } from "./ends.ts";
-import type { GenerateRequest, PowerReport, Progress } from "./generator.ts";
+import type { ChainTrace, GenerateRequest, PowerReport, Progress } from "./generator.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a decoder works with. */
 export interface DecodeContext<Settings> {
@@ -9,6 +10,7 @@ export interface DecodeContext<Settings> {
   readonly settings: Settings;
   readonly engine: Engine;
   readonly ends: Ends;
+  readonly tokenizer: Tokenizer;
   readonly accelerations: Accelerations;
   readonly signal: AbortSignal;
 }
@@ -22,7 +24,8 @@ export interface Accelerations {
 
 export type DecodeEvent =
   | { readonly type: "token"; readonly token: CompletionToken }
-  | { readonly type: "progress"; readonly progress: Progress };
+  | { readonly type: "progress"; readonly progress: Progress }
+  | { readonly type: "trace"; readonly trace: ChainTrace };
 
 /** Yields tokens once they are final, and meanwhile how it gets on; returns what there is to say about how they came to be. */
 export type Decoder<Settings> = (

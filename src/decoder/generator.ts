@@ -78,6 +78,8 @@ export interface GenerateRequest {
   readonly logprobsMode?: LogprobsMode;
   /** Whether to report how a chain gets on. */
   readonly progress?: boolean;
+  /** Whether to report what a chain does, step by step. */
+  readonly trace?: boolean;
 }
 
 /** How far a chain has come. */
@@ -98,6 +100,64 @@ export interface GeneratedToken extends ScoredToken {
   readonly offset: number;
 }
 
+/** A token of a text that may still change. */
+export interface TracedToken {
+  readonly token: TokenId;
+  /** Where its text begins in the completion's, code points. */
+  readonly offset: number;
+  /** log p, nats. */
+  readonly logprob: number;
+  /** Of the raw next-token distribution, nats. */
+  readonly entropy: number;
+}
+
+interface StepNumber {
+  /** Counted from 1. */
+  readonly block: number;
+  /** Counted from 1; 0 is the draft that brings the block to its horizon. */
+  readonly step: number;
+}
+
+/** What a chain does. Characters are code points of the completion's text. */
+export type ChainTrace =
+  | {
+      readonly type: "block";
+      readonly block: number;
+      readonly blocks: number;
+      /** Most tokens a completion may have in this block. */
+      readonly horizon: number;
+      /** Steps that follow in it. */
+      readonly steps: number;
+    }
+  | (StepNumber & {
+      readonly type: "proposal";
+      /** Tokens kept; the proposed ones follow them. */
+      readonly cut: number;
+      readonly fromChar: number;
+      readonly text: string;
+      readonly tokens: readonly TracedToken[];
+      /** log r; of an early rejection the upper bound that decided it. */
+      readonly logRatio: number;
+    })
+  | (StepNumber & {
+      readonly type: "decision";
+      readonly outcome: Outcome;
+      /** min(1, r): how likely the proposal was to be accepted; an upper bound when it was rejected early. */
+      readonly probability: number;
+      /** Σ log p of the state after the step, nats. */
+      readonly logprob: number;
+    })
+  | (StepNumber & {
+      readonly type: "revision";
+      /** The text and the tokens before these stand as they are; the rest is replaced. */
+      readonly fromChar: number;
+      readonly fromToken: number;
+      readonly text: string;
+      readonly tokens: readonly TracedToken[];
+      /** Σ log p of the new state, nats. */
+      readonly logprob: number;
+    });
+
 export interface PowerReport {
   readonly alpha: number;
   /** Σ log p of the completion, nats. */
@@ -115,6 +175,7 @@ export type GenerateEvent =
   /** Tokens that are final, and the text they release; text that may be the start of a stop string is held back. */
   | { readonly type: "text"; readonly tokens: readonly GeneratedToken[]; readonly text: string }
   | { readonly type: "progress"; readonly progress: Progress }
+  | { readonly type: "trace"; readonly trace: ChainTrace }
   | {
       readonly type: "finish";
       readonly reason: "stop" | "length";

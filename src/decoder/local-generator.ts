@@ -34,21 +34,22 @@ export class LocalGenerator implements Generator {
     signal: AbortSignal,
   ): AsyncGenerator<GenerateEvent, void, undefined> {
     const { settings } = request;
+    const { tokenizer } = this;
     const engine = new MeteredEngine(
       this.#engine,
       settings.sampler === "power" ? settings.maxEvaluatedTokens : undefined,
     );
     const stopTokens = request.stopTokens ?? [];
     const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
-    const ends = new Ends(new Set(endTokens), request.stop, this.tokenizer);
-    const text = new TextStream(this.tokenizer, request.stop);
-    const decoding = decode({ request, engine, ends, accelerations: this.#accelerations, signal });
+    const ends = new Ends(new Set(endTokens), request.stop, tokenizer);
+    const text = new TextStream(tokenizer, request.stop);
+    const decoding = decode({ request, engine, ends, tokenizer, accelerations: this.#accelerations, signal });
 
     let last: CompletionToken | undefined;
     let next = await decoding.next();
     try {
       for (; next.done !== true; next = await decoding.next()) {
-        if (next.value.type === "progress") {
+        if (next.value.type !== "token") {
           yield next.value;
           continue;
         }

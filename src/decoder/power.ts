@@ -7,6 +7,7 @@ import { logProbability } from "../mcmc/completion.ts";
 import { acceptance } from "../mcmc/diagnostics.ts";
 import { horizons } from "../mcmc/schedule.ts";
 import { stepUniformCut } from "../mcmc/uniform-cut.ts";
+import { ChainTracer } from "./chain-tracer.ts";
 import type { DecodeContext, Decoder } from "./decoder.ts";
 import { MeteredEngine } from "./metered-engine.ts";
 import type { PowerReport, PowerSettings, Progress } from "./generator.ts";
@@ -16,11 +17,14 @@ export const decodePower: Decoder<PowerSettings> = async function* (context) {
   // Around the memo, so that it counts what the memo answers too.
   const drawing = new MeteredEngine(context.accelerations.memoize(context.engine));
   const settings = chainSettings(context, drawing);
+  const { request, tokenizer } = context;
+  const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
+  const tracer = request.trace === true ? new ChainTracer(tokenizer, request.stop, length) : undefined;
   const chain = runChain(settings);
   let next = await chain.next();
   for (; next.done !== true; next = await chain.next()) {
-    if (context.request.progress === true)
-      yield { type: "progress", progress: progressOf(next.value, settings) };
+    for (const trace of tracer?.follow(next.value) ?? []) yield { type: "trace", trace };
+    if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
   }
   // Until the last step any token may still change, so nothing is final before.
   for (const token of next.value.state) yield { type: "token", token };

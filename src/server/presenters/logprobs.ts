@@ -1,4 +1,5 @@
 import type { LogprobsMode } from "../../core/distribution.ts";
+import { toCodePoints } from "../../core/code-points.ts";
 import type { ScoredToken, TokenId, TopTokens } from "../../core/tokens.ts";
 import type { Tokenizer } from "../../decoder/generator.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
@@ -45,7 +46,7 @@ export class LogprobPresenter {
       tokens: tokens.map(({ token }) => this.#name(token)),
       token_logprobs: tokens.map(({ score }) => (score === undefined ? null : finite(score[this.#key]))),
       top_logprobs: tokens.map(({ score }) => (score === undefined ? null : this.#top(score))),
-      text_offset: codePointOffsets(
+      text_offset: toCodePoints(
         textSoFar,
         tokens.map(({ offset }) => offset),
       ),
@@ -80,17 +81,4 @@ export class LogprobPresenter {
 function likeliest(top: TopTokens | undefined, count: number): [TokenId, number][] {
   if (top === undefined) return [];
   return Array.from(top.ids.subarray(0, count), (id, rank) => [id, top.logprobs[rank]!]);
-}
-
-/** Clients count characters as code points, JavaScript as UTF-16 units. Offsets must ascend. */
-function codePointOffsets(text: string, offsets: readonly number[]): number[] {
-  let units = 0;
-  let points = 0;
-  return offsets.map((offset) => {
-    while (units < offset && units < text.length) {
-      units += text.codePointAt(units)! > 0xffff ? 2 : 1;
-      points++;
-    }
-    return points;
-  });
 }

@@ -81,6 +81,7 @@ class ChoiceTracker {
         });
       }
       case "progress":
+      case "trace":
         return undefined;
       case "finish": {
         const { reason, stop, power, evaluatedTokens } = event;

@@ -1,0 +1,120 @@
+import { countCodePoints, toCodePoints, toUnits } from "../core/code-points.ts";
+import type { ScoredToken } from "../core/tokens.ts";
+import type { ChainEvent } from "../mcmc/chain.ts";
+import { logProbability } from "../mcmc/completion.ts";
+import type { Completion } from "../mcmc/completion.ts";
+import type { ChainTrace, TracedToken } from "./generator.ts";
+import { TextStream } from "./text-stream.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+interface PlacedText {
+  readonly text: string;
+  readonly tokens: readonly TracedToken[];
+}
+
+/** Blocks that a chain may come to, and steps in each. */
+export interface ChainLength {
+  readonly blocks: number;
+  readonly steps: number;
+}
+
+/** Tells what a chain does, and how the text of its state changes, for those who watch. */
+export class ChainTracer {
+  readonly #tokenizer: Tokenizer;
+  readonly #stops: readonly string[];
+  readonly #chain: ChainLength;
+  #shown: PlacedText = { text: "", tokens: [] };
+
+  constructor(tokenizer: Tokenizer, stops: readonly string[], chain: ChainLength) {
+    this.#tokenizer = tokenizer;
+    this.#stops = stops;
+    this.#chain = chain;
+  }
+
+  *follow(event: ChainEvent): Generator<ChainTrace, void, undefined> {
+    if (event.type === "block") {
+      const { stage, horizon, state } = event;
+      yield { type: "block", block: stage + 1, horizon, ...this.#chain };
+      yield* this.#revise(state, { block: stage + 1, step: 0 });
+      return;
+    }
+    const { info, previous, state } = event;
+    const at = { block: event.address.stage + 1, step: event.address.step };
+    const { outcome, cut, suffix, logRatio } = info;
+    const proposed = this.#place([...previous.slice(0, cut), ...suffix]);
+    const tokens = proposed.tokens.slice(cut);
+    const fromChar = tokens[0]!.offset;
+    yield {
+      type: "proposal",
+      ...at,
+      cut,
+      fromChar,
+      text: proposed.text.slice(toUnits(proposed.text, fromChar)),
+      tokens,
+      logRatio,
+    };
+    const probability = Math.min(1, Math.exp(logRatio));
+    yield { type: "decision", ...at, outcome, probability, logprob: logProbability(state) };
+    if (outcome === "accepted") yield* this.#revise(state, at);
+  }
+
+  /** Reports from where on the text is another one than last shown, if it is. */
+  *#revise(
+    state: Completion,
+    at: { readonly block: number; readonly step: number },
+  ): Generator<ChainTrace, void, undefined> {
+    const before = this.#shown;
+    const now = this.#place(state);
+    this.#shown = now;
+    const fromToken = commonLength(
+      before.tokens,
+      now.tokens,
+      (a, b) => a.token === b.token && a.offset === b.offset,
+    );
+    const same = commonLength(Array.from(before.text), Array.from(now.text), (a, b) => a === b);
+    const isSame =
+      fromToken === before.tokens.length && fromToken === now.tokens.length && before.text === now.text;
+    if (isSame) return;
+    yield {
+      type: "revision",
+      ...at,
+      fromChar: same,
+      fromToken,
+      text: now.text.slice(toUnits(now.text, same)),
+      tokens: now.tokens.slice(fromToken),
+      logprob: logProbability(state),
+    };
+  }
+
+  /** The text that a completion would be released as if it were final. */
+  #place(completion: readonly ScoredToken[]): PlacedText {
+    const stream = new TextStream(this.#tokenizer, this.#stops);
+    const parts = [...completion.map((token) => stream.push(token)), stream.flush()];
+    const text = parts.map((part) => part.text).join("");
+    const tokens = parts.flatMap((part) => part.tokens);
+    const offsets = toCodePoints(
+      text,
+      tokens.map(({ offset }) => offset),
+    );
+    return {
+      text,
+      tokens: tokens.map(({ token, logprob, entropy }, index) => ({
+        token,
+        offset: offsets[index]!,
+        logprob,
+        entropy,
+      })),
+    };
+  }
+}
+
+function commonLength<Value>(
+  left: readonly Value[],
+  right: readonly Value[],
+  isSame: (left: Value, right: Value) => boolean,
+): number {
+  const shorter = Math.min(left.length, right.length);
+  let length = 0;
+  while (length < shorter && isSame(left[length]!, right[length]!)) length++;
+  return length;
+}
