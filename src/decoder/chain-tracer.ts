@@ -1,4 +1,4 @@
-import { countCodePoints, toCodePoints, toUnits } from "../core/code-points.ts";
+import { toCodePoints, toUnits } from "../core/code-points.ts";
 import type { ScoredToken } from "../core/tokens.ts";
 import type { ChainEvent } from "../mcmc/chain.ts";
 import { logProbability } from "../mcmc/completion.ts";

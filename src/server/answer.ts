@@ -1,11 +1,10 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { InferenceError } from "../core/errors.ts";
 import { describeError, toErrorResponse } from "./errors.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 import type { Presenter } from "./presenters/presenter.ts";
 import { requestSignal } from "./request-signal.ts";
 import type { RouteContext } from "./routes/context.ts";
-import { runPlan } from "./run-plan.ts";
+import { causeOf, runAdmitted } from "./run-admitted.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
 export interface AnswerOptions<Whole extends object> {
@@ -27,32 +26,14 @@ export async function answer<Whole extends object>(
   reply: FastifyReply,
   { plan, presenter, context, stream }: AnswerOptions<Whole>,
 ): Promise<Whole> {
-  const { generator, admission, identifyClient, metrics, requestTimeoutMs } = context;
-  const release = admission.admit(demandOf(plan), identifyClient(request));
-  const signal = requestSignal(request, reply, requestTimeoutMs);
-  try {
-    const promptTokens = plan.prompts.reduce((sum, { length }) => sum + length, 0);
-    const events = metrics.observe(runPlan(plan, generator, signal), promptTokens);
-    if (!stream) return await presenter.whole(events);
+  const signal = requestSignal(request, reply, context.requestTimeoutMs);
+  const client = context.identifyClient(request);
+  return runAdmitted(plan, context, { client, signal }, async (events) => {
+    if (!stream) return presenter.whole(events);
     await streamEvents(request, reply, { events, presenter, signal, includeUsage: plan.includeUsage });
     return sent(reply);
-  } catch (error) {
-    throw causeOf(error, signal);
-  } finally {
-    release();
-  }
+  });
 }
-
-function demandOf({ requests }: GenerationPlan) {
-  return {
-    completions: requests.length,
-    tokens: requests.reduce((sum, { prompt, maxTokens }) => sum + prompt.length + maxTokens, 0),
-  };
-}
-
-/** The engine only knows that it was told to stop; the signal knows why. */
-const causeOf = (error: unknown, signal: AbortSignal): unknown =>
-  signal.reason instanceof InferenceError ? signal.reason : error;
 
 interface StreamOptions {
   readonly events: AsyncIterable<ChoiceEvent>;

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { InferenceError } from "../core/errors.ts";
+import { keyProtocolPrefix } from "./watch/messages.ts";
 
 /** Tells clients apart, for limits of their own. */
 export type IdentifyClient = (request: FastifyRequest) => string;
@@ -37,9 +38,13 @@ function isKnown(digests: readonly Buffer[], request: FastifyRequest): boolean {
   return isKnown;
 }
 
-/** The key that a request brings; empty without one. */
-function apiKeyOf(request: FastifyRequest): string {
-  return /^Bearer\s+(.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
+/** The key that a request brings, in its header or, for a browser's WebSocket, as a subprotocol; empty without one. */
+function apiKeyOf({ headers }: FastifyRequest): string {
+  const bearer = /^Bearer\s+(.+)$/i.exec(headers.authorization ?? "")?.[1];
+  if (bearer !== undefined) return bearer;
+  const protocols = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+  const encoded = protocols.find((name) => name.startsWith(keyProtocolPrefix));
+  return Buffer.from(encoded?.slice(keyProtocolPrefix.length) ?? "", "base64url").toString();
 }
 
 declare module "fastify" {

@@ -4,8 +4,9 @@ import fastifyRateLimit from "@fastify/rate-limit";
 import fastifySse from "@fastify/sse";
 import type { SSEPluginOptions } from "@fastify/sse";
 import fastifySwagger from "@fastify/swagger";
+import fastifyWebsocket from "@fastify/websocket";
 import Fastify from "fastify";
-import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from "fastify";
+import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { InferenceError } from "../core/errors.ts";
 import type { Generator, SamplerName } from "../decoder/generator.ts";
@@ -22,6 +23,9 @@ import { completionRoutes } from "./routes/completions.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { watchRoutes } from "./routes/watch.ts";
+import { watchProtocol } from "./watch/messages.ts";
+import { WatchSockets } from "./watch/watch-sockets.ts";
 
 export interface AppOptions {
   /** Borrowed: closing the app leaves it alone. */
@@ -29,7 +33,7 @@ export interface AppOptions {
   readonly defaultSampler: SamplerName;
   readonly logger: FastifyBaseLogger | false;
   readonly freshSeed: () => number;
-  /** Interval of the comments that keep a silent stream alive. */
+  /** Interval of the comments that keep a silent stream alive, and of the pings that tell whether a socket is. */
   readonly heartbeatIntervalMs?: number;
   /** Keys of which clients must send one; none lets everybody in. */
   readonly apiKeys?: readonly string[];
@@ -40,7 +44,7 @@ export interface AppOptions {
   readonly requestTimeoutMs?: number;
   /** Origins whose pages may call the API; `*` for all, none by default. */
   readonly corsOrigins?: readonly string[];
-  /** Largest request body, bytes. */
+  /** Largest request body, and largest message on a socket, bytes. */
   readonly bodyLimit?: number;
 }
 
@@ -56,9 +60,10 @@ const defaultRequestTimeoutMs = 600_000;
 
 /** The HTTP application, ready to listen or to be injected into. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { bodyLimit = defaultBodyLimit, heartbeatIntervalMs = 10_000 } = options;
   const app = Fastify({
     ...(options.logger === false ? {} : { loggerInstance: options.logger }),
-    bodyLimit: options.bodyLimit ?? defaultBodyLimit,
+    bodyLimit,
     requestIdHeader: "x-request-id",
   });
   app.setValidatorCompiler(validatorCompiler);
@@ -73,13 +78,30 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     transform: jsonSchemaTransform,
     transformObject,
   });
-  await app.register(ssePlugin, { heartbeatInterval: options.heartbeatIntervalMs ?? 10_000 });
+  await app.register(ssePlugin, { heartbeatInterval: heartbeatIntervalMs });
+  const sockets = new WatchSockets();
+  await app.register(fastifyWebsocket, {
+    options: {
+      maxPayload: bodyLimit,
+      // Never the one that carries the key.
+      handleProtocols: (offered) => (offered.has(watchProtocol) ? watchProtocol : false),
+    },
+    errorHandler: (error, socket, request) => {
+      // A message too large or no WebSocket frame: the close code says so, and the connection ends.
+      request.log.info({ err: error }, "a socket failed");
+      if (socket.readyState === socket.OPEN) socket.terminate();
+    },
+    // Fastify gives this hook ten seconds, running requests more; it waits for their sockets itself.
+    preClose: (done) => {
+      void sockets.close();
+      done();
+    },
+  });
+  app.addHook("onClose", () => sockets.close());
 
   await setSecurityHeaders(app, options.corsOrigins ?? []);
   const identifyClient = requireApiKeys(app, options.apiKeys ?? []);
-  if (options.requestsPerMinute !== undefined) {
-    await limitRate(app, options.requestsPerMinute, identifyClient);
-  }
+  const countRequest = await limitRate(app, options.requestsPerMinute, identifyClient);
   const admission = new Admission({ ...defaultLimits, ...options.limits });
   const context = {
     generator: options.generator,
@@ -88,10 +110,18 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     admission,
     identifyClient,
+    countRequest,
     metrics: new Metrics(options.generator, admission),
     startedAt: Math.floor(Date.now() / 1000),
   };
   await app.register(completionRoutes(context));
+  await app.register(
+    watchRoutes(context, {
+      sockets,
+      pingIntervalMs: heartbeatIntervalMs,
+      corsOrigins: options.corsOrigins ?? [],
+    }),
+  );
   await app.register(modelRoutes(context));
   await app.register(tokenRoutes(context));
   await app.register(healthRoutes(context));
@@ -113,13 +143,29 @@ async function setSecurityHeaders(app: FastifyInstance, corsOrigins: readonly st
   });
 }
 
-async function limitRate(app: FastifyInstance, max: number, identifyClient: IdentifyClient): Promise<void> {
+/** @returns counts what did not come as a request of its own, and throws when it is one too many */
+async function limitRate(
+  app: FastifyInstance,
+  max: number | undefined,
+  identifyClient: IdentifyClient,
+): Promise<(request: FastifyRequest) => Promise<void>> {
+  if (max === undefined) return () => Promise.resolve();
+  const tooMany = (after: string): InferenceError =>
+    new InferenceError("overloaded", `You may send ${max} requests a minute. Try again in ${after}.`);
   await app.register(fastifyRateLimit, {
     max,
     timeWindow: 60_000,
     keyGenerator: identifyClient,
     allowList: (request) => request.routeOptions.config.isOpen === true,
-    errorResponseBuilder: (_request, { after }) =>
-      new InferenceError("overloaded", `You may send ${max} requests a minute. Try again in ${after}.`),
+    errorResponseBuilder: (_request, { after }) => tooMany(after),
   });
+  const count = app.createRateLimit();
+  // One after the other: counts made at once would be told each other's.
+  let last: Promise<unknown> = Promise.resolve();
+  return async (request) => {
+    const turn = last.then(() => count(request));
+    last = turn;
+    const limit = await turn;
+    if (!limit.isAllowed && limit.isExceeded) throw tooMany(`${limit.ttlInSeconds} seconds`);
+  };
 }

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
+import type { z } from "zod";
 import { InferenceError, toErrorDescription } from "../core/errors.ts";
 import type { ErrorCode, ErrorDescription } from "../core/errors.ts";
 import type { ErrorResponse } from "./schemas/errors.ts";
@@ -81,6 +82,18 @@ export function describeError(error: unknown): ErrorDescription {
   }
   if (isClientError(error)) return { code: "invalid_request", message };
   return { code: "internal", message: "The server failed in an unforeseen way; its log says more." };
+}
+
+/** What a client is told of a body that does not fit its schema. */
+export function describeIssues(issues: readonly z.core.$ZodIssue[]): ErrorDescription {
+  return describeValidation(
+    issues.map(({ code, path, message, ...params }) => ({
+      keyword: code,
+      instancePath: `/${path.join("/")}`,
+      message,
+      params,
+    })),
+  );
 }
 
 interface ValidationIssue {

@@ -1,32 +1,50 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { InferenceError } from "../core/errors.ts";
 
-/**
- * Aborts as soon as the client is gone or the time is up, streamed answer or not. Its reason is an InferenceError
- * that says which: `aborted` or `deadline_exceeded`.
- * @param timeoutMs 0 for no limit
- */
+/** How long a request may run: until it is cancelled, or its time is up. The signal's reason says which. */
+export class RequestLifetime implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #deadline: NodeJS.Timeout | undefined;
+
+  /** @param timeoutMs 0 for no limit */
+  constructor(timeoutMs: number) {
+    if (timeoutMs === 0) return;
+    this.#deadline = setTimeout(() => {
+      this.#controller.abort(
+        new InferenceError(
+          "deadline_exceeded",
+          `The request took longer than this server allows (${timeoutMs / 1000} s). Ask for fewer tokens, steps or completions at once.`,
+        ),
+      );
+    }, timeoutMs);
+  }
+
+  /** Its reason is an InferenceError: `aborted` or `deadline_exceeded`. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** @param reason what whoever is still listening is told */
+  cancel(reason: string): void {
+    this.#controller.abort(new InferenceError("aborted", reason));
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#deadline);
+  }
+}
+
+/** Aborts as soon as the client is gone or the time is up, streamed answer or not. */
 export function requestSignal(request: FastifyRequest, reply: FastifyReply, timeoutMs: number): AbortSignal {
-  const controller = new AbortController();
-  const deadline =
-    timeoutMs === 0
-      ? undefined
-      : setTimeout(() => {
-          controller.abort(
-            new InferenceError(
-              "deadline_exceeded",
-              `The request took longer than this server allows (${timeoutMs / 1000} s). Ask for fewer tokens, steps or completions at once.`,
-            ),
-          );
-        }, timeoutMs);
+  const lifetime = new RequestLifetime(timeoutMs);
   const leave = (): void => {
     request.log.info("the client went away");
-    controller.abort(new InferenceError("aborted", "The client went away."));
+    lifetime.cancel("The client went away.");
   };
   reply.raw.once("close", () => {
-    clearTimeout(deadline);
+    lifetime[Symbol.dispose]();
     if (!reply.raw.writableFinished) leave();
   });
   if (request.raw.destroyed && !request.raw.complete) leave();
-  return controller.signal;
+  return lifetime.signal;
 }

@@ -10,7 +10,7 @@ import type { ChoicePart } from "./parts.ts";
 /** JSON has no −∞; this is what vLLM writes for it. */
 const lowestLogprob = -9999;
 
-const finite = (logprob: number): number => (Number.isFinite(logprob) ? logprob : lowestLogprob);
+export const finite = (logprob: number): number => (Number.isFinite(logprob) ? logprob : lowestLogprob);
 
 /** What an answer with log-probs says of them. */
 export const statedMode = ({

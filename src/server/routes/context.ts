@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import type { IdentifyClient } from "../api-keys.ts";
 import type { Admission } from "../admission.ts";
 import type { Metrics } from "../metrics.ts";
@@ -12,6 +13,8 @@ export interface RouteContext {
   readonly freshSeed: () => number;
   readonly admission: Admission;
   readonly identifyClient: IdentifyClient;
+  /** Counts a request that came otherwise than over HTTP towards its client's rate. @throws InferenceError `overloaded` */
+  readonly countRequest: (request: FastifyRequest) => Promise<void>;
   /** Longest time a request may take; 0 for no limit. */
   readonly requestTimeoutMs: number;
   readonly metrics: Metrics;

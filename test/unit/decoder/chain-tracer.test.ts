@@ -53,13 +53,13 @@ const finalText = (state: Completion, stops: readonly string[]): string => {
 
 /** What a reader has who knows nothing but the revisions. */
 function replay(traces: readonly ChainTrace[]): { text: string; tokens: readonly TracedToken[] } {
-  let text: string[] = [];
+  let text: readonly string[] = [];
   let tokens: readonly TracedToken[] = [];
   for (const trace of traces) {
     if (trace.type !== "revision") continue;
     expect(trace.fromChar).toBeLessThanOrEqual(text.length);
     expect(trace.fromToken).toBeLessThanOrEqual(tokens.length);
-    text = [...text.slice(0, trace.fromChar), ...trace.text];
+    text = text.slice(0, trace.fromChar).concat(Array.from(trace.text));
     tokens = [...tokens.slice(0, trace.fromToken), ...trace.tokens];
   }
   return { text: text.join(""), tokens };
@@ -118,7 +118,7 @@ describe("ChainTracer", () => {
     (outcome) => {
       const tracer = tracerOf();
       const state = completionOf(bytesOf("abc"));
-      void [...tracer.follow(block(state))];
+      expect([...tracer.follow(block(state))]).toHaveLength(2);
       const traces = [...tracer.follow(step(state, 2, completionOf(bytesOf("x")), outcome))];
       expect(traces.map(({ type }) => type)).toEqual(["proposal", "decision"]);
       expect(traces[0]).toMatchObject({ cut: 2, fromChar: 2, text: "x" });

@@ -1,0 +1,38 @@
+import { InferenceError } from "../core/errors.ts";
+import type { Demand } from "./admission.ts";
+import type { GenerationPlan } from "./generation-plan.ts";
+import type { RouteContext } from "./routes/context.ts";
+import { runPlan } from "./run-plan.ts";
+import type { ChoiceEvent } from "./run-plan.ts";
+
+/**
+ * Admits a plan and runs it for as long as `use` reads its events: what every way of answering shares.
+ * @throws InferenceError when there is no room for it, or why the signal stopped it
+ */
+export async function runAdmitted<Result>(
+  plan: GenerationPlan,
+  { generator, admission, metrics }: Pick<RouteContext, "generator" | "admission" | "metrics">,
+  { client, signal }: { readonly client: string; readonly signal: AbortSignal },
+  use: (events: AsyncIterable<ChoiceEvent>) => Promise<Result>,
+): Promise<Result> {
+  const release = admission.admit(demandOf(plan), client);
+  try {
+    const promptTokens = plan.prompts.reduce((sum, { length }) => sum + length, 0);
+    return await use(metrics.observe(runPlan(plan, generator, signal), promptTokens));
+  } catch (error) {
+    throw causeOf(error, signal);
+  } finally {
+    release();
+  }
+}
+
+function demandOf({ requests }: GenerationPlan): Demand {
+  return {
+    completions: requests.length,
+    tokens: requests.reduce((sum, { prompt, maxTokens }) => sum + prompt.length + maxTokens, 0),
+  };
+}
+
+/** The engine only knows that it was told to stop; the signal knows why. */
+export const causeOf = (error: unknown, signal: AbortSignal): unknown =>
+  signal.reason instanceof InferenceError ? signal.reason : error;

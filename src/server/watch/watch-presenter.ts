@@ -1,0 +1,127 @@
+import { countCodePoints, toCodePoints } from "../../core/code-points.ts";
+import type { ChainTrace, Tokenizer, TracedToken } from "../../decoder/generator.ts";
+import type { GenerationPlan } from "../generation-plan.ts";
+import { finite } from "../presenters/logprobs.ts";
+import { AnswerTracker } from "../presenters/parts.ts";
+import type { ChoicePart } from "../presenters/parts.ts";
+import type { ChoiceEvent } from "../run-plan.ts";
+import type { WatchEvent, WatchedToken } from "./messages.ts";
+
+/** Shapes what happens to a request's choices as the events of a WebSocket. */
+export class WatchPresenter {
+  readonly #id: string;
+  readonly #plan: GenerationPlan;
+  readonly #tracker: AnswerTracker;
+  /** Echoed prompt of each choice; what its chain reports stands behind. */
+  readonly #echoes: { readonly chars: number; readonly tokens: number }[] = [];
+
+  constructor(id: string, plan: GenerationPlan, tokenizer: Tokenizer) {
+    this.#id = id;
+    this.#plan = plan;
+    this.#tracker = new AnswerTracker(plan, tokenizer);
+  }
+
+  accepted(): WatchEvent {
+    const { requests, prompts, modelName } = this.#plan;
+    const { settings, seed, maxTokens } = requests[0]!;
+    return {
+      type: "accepted",
+      id: this.#id,
+      model: modelName,
+      sampler: settings.sampler,
+      seed,
+      choices: requests.length,
+      prompt_tokens: prompts.reduce((sum, { length }) => sum + length, 0),
+      max_tokens: maxTokens,
+    };
+  }
+
+  *follow(event: ChoiceEvent): Generator<WatchEvent, void, undefined> {
+    const choice = { id: this.#id, index: event.index };
+    if (event.type === "progress") {
+      yield { type: "progress", ...choice, ...event.progress };
+      return;
+    }
+    if (event.type === "trace") {
+      yield this.#trace(event.index, event.trace);
+      return;
+    }
+    const part = this.#tracker.follow(event);
+    if (part === undefined || (part.text === "" && part.tokens.length === 0)) return;
+    const { text } = part;
+    const tokens = placeTokens(part);
+    if (event.type === "prompt") {
+      this.#echoes[event.index] = { chars: countCodePoints(text), tokens: tokens.length };
+      if (this.#plan.requests[event.index]!.trace === true) yield this.#promptRevision(event.index, part);
+    }
+    yield { type: "token", ...choice, text, tokens };
+  }
+
+  /** A chain's choice begins with its echoed prompt, so that its revisions alone rebuild its text. */
+  #promptRevision(index: number, part: ChoicePart): WatchEvent {
+    return {
+      type: "revision",
+      id: this.#id,
+      index,
+      block: 0,
+      step: 0,
+      from_char: 0,
+      from_token: 0,
+      text: part.text,
+      tokens: placeTokens(part),
+      logprob: 0,
+    };
+  }
+
+  #trace(index: number, trace: ChainTrace): WatchEvent {
+    const choice = { id: this.#id, index };
+    const echo = this.#echoes[index] ?? { chars: 0, tokens: 0 };
+    const tokensOf = (tokens: readonly TracedToken[]): WatchedToken[] =>
+      tokens.map(({ token, offset, logprob, entropy }) => ({
+        id: token,
+        from_char: echo.chars + offset,
+        logprob: finite(logprob),
+        entropy,
+      }));
+    switch (trace.type) {
+      case "block":
+        return { ...choice, ...trace };
+      case "decision":
+        return { ...choice, ...trace, logprob: finite(trace.logprob) };
+      case "proposal": {
+        const { fromChar, logRatio, tokens, ...rest } = trace;
+        return {
+          ...choice,
+          ...rest,
+          from_char: echo.chars + fromChar,
+          tokens: tokensOf(tokens),
+          log_ratio: finite(logRatio),
+        };
+      }
+      case "revision": {
+        const { fromChar, fromToken, tokens, logprob, ...rest } = trace;
+        return {
+          ...choice,
+          ...rest,
+          from_char: echo.chars + fromChar,
+          from_token: echo.tokens + fromToken,
+          tokens: tokensOf(tokens),
+          logprob: finite(logprob),
+        };
+      }
+    }
+  }
+}
+
+function placeTokens({ tokens, textSoFar }: ChoicePart): WatchedToken[] {
+  const offsets = toCodePoints(
+    textSoFar,
+    tokens.map(({ offset }) => offset),
+  );
+  return tokens.map(({ token, score }, index) => ({
+    id: token,
+    from_char: offsets[index]!,
+    logprob: score === undefined ? null : finite(score.logprob),
+    entropy: score?.entropy ?? null,
+  }));
+}

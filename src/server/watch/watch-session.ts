@@ -1,0 +1,203 @@
+import type { FastifyRequest } from "fastify";
+import type { WebSocket } from "@fastify/websocket";
+import type { RawData } from "ws";
+import { InferenceError } from "../../core/errors.ts";
+import { planCompletion } from "../completion-plan.ts";
+import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
+import type { GenerationPlan } from "../generation-plan.ts";
+import { leastDemand } from "../least-demand.ts";
+import { CompletionPresenter } from "../presenters/completion.ts";
+import type { RouteContext } from "../routes/context.ts";
+import { RequestLifetime } from "../request-signal.ts";
+import { runAdmitted } from "../run-admitted.ts";
+import type { ChoiceEvent } from "../run-plan.ts";
+import { cancelMessage, completeMessage, eventNames, requestId } from "./messages.ts";
+import type { CancelMessage, CompleteMessage, EventName, WatchEvent } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
+import { WatchPresenter } from "./watch-presenter.ts";
+
+export interface SessionOptions {
+  readonly context: RouteContext;
+  /** What opened the socket: says who the client is. */
+  readonly request: FastifyRequest;
+  readonly pingIntervalMs: number;
+}
+
+/** Pings that may go unanswered, with nothing read meanwhile, before a peer counts as gone. */
+const patience = 3;
+
+/** Going away, in WebSocket's table of close codes. */
+const goingAway = 1001;
+
+/** One client's socket: runs the requests that arrive on it, until it closes. */
+export class WatchSession {
+  /** Resolves once the socket is closed and all that ran for it has stopped. */
+  readonly closed: Promise<void>;
+  readonly #socket: WebSocket;
+  readonly #options: SessionOptions;
+  readonly #outbox: Outbox;
+  readonly #running = new Map<string, { readonly lifetime: RequestLifetime; work: Promise<void> }>();
+  #requests = 0;
+  #silentPings = 0;
+  #isClosing = false;
+
+  constructor(socket: WebSocket, options: SessionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    const isAlive = (): void => {
+      this.#silentPings = 0;
+    };
+    this.#outbox = new Outbox(socket, isAlive);
+    const pings = setInterval(() => {
+      this.#ping();
+    }, options.pingIntervalMs);
+    socket.on("pong", isAlive);
+    socket.on("message", (data, isBinary) => {
+      isAlive();
+      this.#take(data, isBinary);
+    });
+    this.closed = new Promise((resolve) => {
+      socket.once("close", () => {
+        clearInterval(pings);
+        const running = [...this.#running.values()];
+        if (running.length > 0) options.request.log.info("the client went away");
+        for (const { lifetime } of running) lifetime.cancel("The client went away.");
+        void Promise.all(running.map(({ work }) => work)).then(() => {
+          resolve();
+        });
+      });
+    });
+  }
+
+  /** Refuses further requests, lets those that run finish, then closes. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#closeIfIdle();
+    await this.closed;
+  }
+
+  #closeIfIdle(): void {
+    if (this.#isClosing && this.#running.size === 0) {
+      this.#socket.close(goingAway, "The server is shutting down.");
+    }
+  }
+
+  #ping(): void {
+    if (this.#silentPings++ >= patience) this.#socket.terminate();
+    else this.#socket.ping();
+  }
+
+  #take(data: RawData, isBinary: boolean): void {
+    let id: string | null = null;
+    try {
+      const json = parseJson(data, isBinary);
+      id = requestId.safeParse(json.id).data ?? null;
+      const message = parseMessage(json);
+      if (message.type === "cancel")
+        this.#running.get(message.id)?.lifetime.cancel("The request was cancelled.");
+      else this.#start(message);
+    } catch (error) {
+      // An error with the id of a running request would end that one.
+      this.#fail(id !== null && this.#running.has(id) ? null : id, error);
+    }
+  }
+
+  #start(message: CompleteMessage): void {
+    const { id, type: _type, events, ...body } = message;
+    if (this.#running.has(id)) {
+      throw new InferenceError(
+        "invalid_request",
+        `id: a request with the id '${id}' is running on this socket. Choose another.`,
+        { param: "id" },
+      );
+    }
+    if (this.#isClosing) throw new InferenceError("shutting_down", "The server is shutting down.");
+    const { context, request } = this.#options;
+    context.admission.check(leastDemand(body), context.identifyClient(request));
+    const wanted = new Set<EventName>(events ?? eventNames);
+    const plan = watched(planCompletion(body, context), wanted);
+    const lifetime = new RequestLifetime(context.requestTimeoutMs);
+    const entry = { lifetime, work: Promise.resolve() };
+    this.#running.set(id, entry);
+    entry.work = this.#run(id, plan, { wanted, lifetime });
+  }
+
+  async #run(
+    id: string,
+    plan: GenerationPlan,
+    { wanted, lifetime }: { wanted: ReadonlySet<EventName>; lifetime: RequestLifetime },
+  ): Promise<void> {
+    const { context, request } = this.#options;
+    const { tokenizer } = context.generator;
+    const head = { id: `${request.id}-${this.#requests++}`, created: Math.floor(Date.now() / 1000) };
+    const answer = new CompletionPresenter(plan, tokenizer, head);
+    const watch = new WatchPresenter(id, plan, tokenizer);
+    const push = (event: WatchEvent): void => {
+      if (wanted.has(event.type)) this.#outbox.push(id, event);
+    };
+    const shown = async function* (events: AsyncIterable<ChoiceEvent>): AsyncGenerator<ChoiceEvent> {
+      push(watch.accepted());
+      for await (const event of events) {
+        for (const shape of watch.follow(event)) push(shape);
+        yield event;
+      }
+    };
+    try {
+      await context.countRequest(request);
+      const client = context.identifyClient(request);
+      const { signal } = lifetime;
+      const response = await runAdmitted(plan, context, { client, signal }, (events) =>
+        answer.whole(shown(events)),
+      );
+      this.#running.delete(id);
+      this.#outbox.end({ type: "done", id, response });
+    } catch (error) {
+      this.#running.delete(id);
+      this.#fail(id, error);
+    }
+    lifetime[Symbol.dispose]();
+    this.#closeIfIdle();
+  }
+
+  #fail(id: string | null, error: unknown): void {
+    const description = describeError(error);
+    if (description.code === "internal")
+      this.#options.request.log.error({ err: error }, "a watched request failed");
+    this.#outbox.end({ type: "error", id, error: toErrorResponse(description).error });
+  }
+}
+
+/** The plan with its chains telling what somebody wants to see, and no more. */
+function watched(plan: GenerationPlan, wanted: ReadonlySet<EventName>): GenerationPlan {
+  const traces = ["block", "proposal", "decision", "revision"] as const;
+  const trace = traces.some((name) => wanted.has(name));
+  const progress = wanted.has("progress");
+  return { ...plan, requests: plan.requests.map((request) => ({ ...request, trace, progress })) };
+}
+
+function parseJson(data: RawData, isBinary: boolean): Record<string, unknown> {
+  if (isBinary) throw invalid("Messages must be text: JSON, not binary frames.");
+  let json: unknown;
+  try {
+    json = JSON.parse((data as Buffer).toString());
+  } catch (error) {
+    throw invalid(`The message is not valid JSON: ${(error as Error).message}`);
+  }
+  if (typeof json === "object" && json !== null && !Array.isArray(json))
+    return json as Record<string, unknown>;
+  throw invalid('The message must be a JSON object, such as {"id": "1", "prompt": "7-2*3+4="}.');
+}
+
+function parseMessage(json: Record<string, unknown>): CompleteMessage | CancelMessage {
+  const { type = "complete" } = json;
+  if (type !== "complete" && type !== "cancel") {
+    throw invalid(`type must be 'complete' or 'cancel', not ${JSON.stringify(type)}.`, "type");
+  }
+  const { error, data } = type === "cancel" ? cancelMessage.safeParse(json) : completeMessage.safeParse(json);
+  if (error === undefined) return data;
+  const { code, message, param } = describeIssues(error.issues);
+  throw new InferenceError(code, message, param === undefined ? {} : { param });
+}
+
+const invalid = (message: string, param?: string): InferenceError =>
+  new InferenceError("invalid_request", message, param === undefined ? {} : { param });
