@@ -62,6 +62,12 @@ module.exports = {
       from: { path: "^lab/" },
       to: { path: "^src/", pathNot: "^src/(core|engine|kvcache|decoder|commands)/" },
     },
+    {
+      name: "web-knows-the-client-alone",
+      severity: "error",
+      from: { path: "^web/" },
+      to: { path: "^(src|lab|bench|test|scripts)/", pathNot: "^src/client/client.ts$" },
+    },
     ...roomRules,
   ],
   options: {

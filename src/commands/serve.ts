@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import closeWithGrace from "close-with-grace";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { pino } from "pino";
@@ -181,6 +182,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     requestTimeoutMs: settings.requestTimeout * 1000,
     bodyLimit: settings.maxBodyMib * 1024 * 1024,
     corsOrigins: settings.corsOrigin ?? [],
+    playgroundFolder: fileURLToPath(new URL("../web/", import.meta.url)),
     freshSeed: () => randomInt(2 ** 47),
   });
   const closeGracefully = prepareGracefulClose(app);
@@ -257,6 +259,7 @@ function greeting(url: string, { id, examplePrompt }: ModelInfo): string {
   });
   return [
     `serving ${id} on ${url}`,
+    `playground: ${url}/`,
     "try:",
     `  curl ${url}/v1/completions -H 'content-type: application/json' -d '${body}'`,
   ].join("\n");

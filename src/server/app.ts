@@ -22,6 +22,7 @@ import { docsRoutes } from "./routes/docs.ts";
 import { completionRoutes } from "./routes/completions.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { modelRoutes } from "./routes/models.ts";
+import { playgroundRoutes } from "./routes/playground.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { watchRoutes } from "./routes/watch.ts";
 import { watchProtocol } from "./watch/messages.ts";
@@ -44,6 +45,8 @@ export interface AppOptions {
   readonly requestTimeoutMs?: number;
   /** Origins whose pages may call the API; `*` for all, none by default. */
   readonly corsOrigins?: readonly string[];
+  /** Where the built playground is; none is served when left out. */
+  readonly playgroundFolder?: string;
   /** Largest request body, and largest message on a socket, bytes. */
   readonly bodyLimit?: number;
 }
@@ -127,6 +130,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(healthRoutes(context));
   await app.register(metricsRoutes(context));
   await app.register(docsRoutes);
+  if (options.playgroundFolder !== undefined) await app.register(playgroundRoutes(options.playgroundFolder));
   return app;
 }
 

@@ -1,0 +1,212 @@
+import { readFile, readdir } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+import axe from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasBrowser, launchBrowser } from "../support/browser.ts";
+import { ServerProcess } from "../support/server-process.ts";
+
+let server: ServerProcess;
+let browser: Browser;
+beforeAll(async () => {
+  if (!hasBrowser) return;
+  server = await ServerProcess.start();
+  browser = await launchBrowser();
+});
+afterAll(async () => {
+  if (!hasBrowser) return;
+  await browser.close();
+  await server[Symbol.asyncDispose]();
+});
+
+/** A page of its own whose console must stay silent, and that may ask nobody but the server. */
+async function open(url = server.url, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", ({ message }) => complaints.push(message));
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== new URL(url).origin) complaints.push(`asked ${request.url()}`);
+  });
+  await page.goto(`${url}/`);
+  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
+}
+
+const isReady = (page: Page) => page.waitForSelector('#status[data-state="ready"]');
+const isIdle = (page: Page) => page.waitForSelector('body[aria-busy="false"]');
+const answer = (page: Page): Promise<string> => page.locator("#answer").innerText();
+
+/** A chain that changes often enough to be seen changing. */
+async function runSlowChain(page: Page): Promise<void> {
+  await page.fill("#proposal_temperature", "1");
+  await page.fill("#seed", "3");
+  await page.selectOption("#pace", "16");
+  await page.click("#run");
+}
+
+describe.skipIf(!hasBrowser)("the playground", { timeout: 60_000 }, () => {
+  it("shows an answer being rewritten, and ends with the one that POST gives", async () => {
+    await using opened = await open();
+    const { page, complaints } = opened;
+    await isReady(page);
+    expect(await page.inputValue("#prompt")).toBe("7-2*3+4=");
+    await runSlowChain(page);
+    const seen = new Set<string>();
+    while ((await page.evaluate("document.body.ariaBusy")) === "true" && seen.size < 4) {
+      seen.add(await answer(page));
+      await page.waitForTimeout(50);
+    }
+    expect(seen.size).toBeGreaterThanOrEqual(4);
+    await page.selectOption("#pace", "0");
+    await isIdle(page);
+    const reply = await server.post("/v1/completions", {
+      prompt: "7-2*3+4=",
+      sampler: "power",
+      proposal_temperature: 1,
+      seed: 3,
+    });
+    const { choices } = (await reply.json()) as { choices: [{ text: string; power: { steps: number } }] };
+    expect(await page.locator("#answer .token").allInnerTexts()).toHaveLength(choices[0].text.length + 1);
+    expect((await answer(page)).replace("∎", "")).toBe(choices[0].text);
+    expect(await page.locator("#figure-steps").innerText()).toBe(String(choices[0].power.steps));
+    expect(await page.locator("#chart-logprob").getAttribute("aria-label")).toContain("after 160 steps");
+    expect(complaints).toEqual([]);
+  });
+
+  it("tells a token's numbers under the pointer and to arrow keys", async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await isReady(page);
+    await page.selectOption("#pace", "0");
+    await page.keyboard.press("Control+Enter");
+    await page.waitForSelector("#answer .token.end");
+    await page.hover("#answer .token:nth-child(2)");
+    expect(await page.locator("#tooltip").innerText()).toMatch(/entropy\s+\d\.\d{3} nats/);
+    await page.mouse.move(0, 0);
+    await page.locator("#tooltip").waitFor({ state: "hidden" });
+    await page.focus("#answer");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    expect(await page.locator("#answer .active").innerText()).toBe((await answer(page))[1]);
+  });
+
+  it("compares the four samplers, and counts the answers of n chains", async () => {
+    await using opened = await open();
+    const { page, complaints } = opened;
+    await isReady(page);
+    await page.focus("#tab-watch");
+    await page.keyboard.press("ArrowRight");
+    await page.click("#run");
+    await isIdle(page);
+    expect(await page.locator(".card h2").allInnerTexts()).toEqual([
+      "Greedy",
+      "Low temperature",
+      "Standard",
+      "Power",
+    ]);
+    const logprobs = await page.locator(".card dd:first-of-type").allInnerTexts();
+    expect(logprobs.filter((text) => /^−?\d/.test(text)).length).toBeGreaterThanOrEqual(4);
+    await page.click("#tab-histogram");
+    await page.fill("#chains", "12");
+    await page.click("#run");
+    await isIdle(page);
+    const counts = await page.locator("#bars .count").allInnerTexts();
+    expect(counts.reduce((sum, count) => sum + Number(count), 0)).toBe(12);
+    expect(complaints).toEqual([]);
+  });
+
+  it("cancels, and the chain on the server stops", async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await isReady(page);
+    await page.fill("#mcmc_steps", "10000");
+    await runSlowChain(page);
+    await page.waitForSelector("#answer .token");
+    await page.keyboard.press("Escape");
+    await isIdle(page);
+    expect(await page.isDisabled("#cancel")).toBe(true);
+    const running = async (): Promise<string | undefined> =>
+      /num_requests_running (\d+)/.exec(await (await fetch(`${server.url}/metrics`)).text())?.[1];
+    await expect.poll(running).toBe("0");
+  });
+
+  it("says what is wrong with a field", async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await isReady(page);
+    await page.fill("#max_tokens", "100000");
+    await page.click("#run");
+    await page.locator("#problem").waitFor();
+    expect(await page.locator("#problem").innerText()).toContain("context is 256 tokens");
+    expect(await page.evaluate("document.activeElement.id")).toBe("max_tokens");
+  });
+
+  it("finds the server again after it was restarted", async () => {
+    const first = await ServerProcess.start();
+    const { port } = new URL(first.url);
+    await using opened = await open(first.url);
+    const { page } = opened;
+    await isReady(page);
+    await page.fill("#mcmc_steps", "10000");
+    await runSlowChain(page);
+    await page.waitForSelector("#answer .token");
+    first.signal("SIGKILL");
+    await first.exit();
+    await page.locator("#problem").waitFor();
+    expect(await page.locator("#problem").innerText()).toMatch(/Run again once it is back/);
+    await page.waitForSelector('#status[data-state="unreachable"]');
+    await using second = await ServerProcess.start(["--port", port]);
+    expect(second.url).toBe(first.url);
+    await isReady(page);
+    await page.fill("#mcmc_steps", "2");
+    await page.selectOption("#pace", "0");
+    await page.click("#run");
+    await page.waitForSelector("#answer .token.end");
+    expect(await page.locator("#problem").isHidden()).toBe(true);
+  });
+
+  it("asks for a key where the server wants one", async () => {
+    await using locked = await ServerProcess.start(["--api-key", "secret-ü"]);
+    await using opened = await open(locked.url);
+    const { page } = opened;
+    await page.locator("#api-key").waitFor();
+    await page.fill("#api-key", "secret-ü");
+    await page.keyboard.press("Tab");
+    await isReady(page);
+    await page.selectOption("#pace", "0");
+    await page.click("#run");
+    await page.waitForSelector("#answer .token.end");
+  });
+
+  it.each([
+    { name: "light", options: { colorScheme: "light" } },
+    { name: "dark", options: { colorScheme: "dark" } },
+    { name: "a phone", options: { colorScheme: "light", viewport: { width: 390, height: 844 } } },
+  ] as const)("is accessible and fits: $name", async ({ options }) => {
+    await using opened = await open(server.url, { ...options, reducedMotion: "reduce" });
+    const { page } = opened;
+    await isReady(page);
+    await page.selectOption("#pace", "0");
+    for (const view of ["watch", "compare", "histogram"]) {
+      await page.click(`#tab-${view}`);
+      await page.click("#run");
+      await isIdle(page);
+      await page.evaluate(axe.source);
+      const violations = await page.evaluate(
+        "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
+      );
+      expect(violations, view).toEqual([]);
+      expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+    }
+  });
+
+  it("weighs at most 150 kB compressed", async () => {
+    const folder = new URL("../../dist/web/", import.meta.url);
+    let bytes = 0;
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) bytes += gzipSync(await readFile(`${entry.parentPath}/${entry.name}`)).length;
+    }
+    expect(bytes).toBeGreaterThan(10_000);
+    expect(bytes).toBeLessThan(150_000);
+  });
+});

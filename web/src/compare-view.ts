@@ -1,0 +1,67 @@
+import type { CompletionResponse } from "../../src/client/client.ts";
+import type { Connection } from "./connection.ts";
+import { byId, element, format } from "./dom.ts";
+import type { Sampler, SettingsForm } from "./settings-form.ts";
+import { TokenText } from "./token-text.ts";
+
+const samplers: readonly (readonly [Sampler, string])[] = [
+  ["greedy", "Greedy"],
+  ["low_temperature", "Low temperature"],
+  ["standard", "Standard"],
+  ["power", "Power"],
+];
+
+/** The four samplers side by side on one prompt and seed. */
+export class CompareView {
+  async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
+    const cards = samplers.map(([sampler, name]) => new Card(sampler, name));
+    byId("cards").replaceChildren(...cards.map(({ root }) => root));
+    // One after the other, so that each time is its own.
+    for (const card of cards) {
+      const request = { ...form.request(card.sampler), logprobs: 0, entropy: true };
+      const start = performance.now();
+      const response = await connection.client.complete(request, { signal });
+      card.show(response, performance.now() - start);
+    }
+  }
+}
+
+class Card {
+  readonly sampler: Sampler;
+  readonly root: HTMLElement;
+  readonly #answer: HTMLElement;
+  readonly #figures = element("dl", "figures");
+
+  constructor(sampler: Sampler, name: string) {
+    this.sampler = sampler;
+    this.#answer = element("div", "answer", "…");
+    this.#answer.tabIndex = 0;
+    this.#answer.role = "group";
+    this.#answer.ariaLabel = `Answer by ${name}; arrow keys move over its tokens`;
+    this.root = element("article", "card", element("h2", "", name), this.#answer, this.#figures);
+  }
+
+  show({ choices, usage }: CompletionResponse, milliseconds: number): void {
+    const { text, logprobs, entropy, power } = choices[0]!;
+    const characters = Array.from(text);
+    const { tokens, token_logprobs, text_offset } = logprobs!;
+    new TokenText(this.#answer).show(
+      tokens.map((_, index) => ({
+        text: characters.slice(text_offset[index], text_offset[index + 1] ?? characters.length).join(""),
+        logprob: token_logprobs[index] ?? null,
+        entropy: entropy?.[index] ?? null,
+      })),
+    );
+    const logprob = token_logprobs.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+    const figures = [
+      ["log p", format(logprob)],
+      ["Evaluated tokens", String(power?.evaluated_tokens ?? usage?.completion_tokens ?? "–")],
+      ["Time", `${format(milliseconds, 0)} ms`],
+    ];
+    this.#figures.replaceChildren(
+      ...figures.map(([name, value]) =>
+        element("div", "", element("dt", "", name!), element("dd", "", value!)),
+      ),
+    );
+  }
+}

@@ -1,0 +1,142 @@
+import { noText, revise } from "../../src/client/client.ts";
+import type { EventOf, RevisedText, WatchEvent, WatchedToken } from "../../src/client/client.ts";
+import { ChainCharts } from "./chain-charts.ts";
+import type { Connection } from "./connection.ts";
+import { byId, element, format } from "./dom.ts";
+import type { SettingsForm } from "./settings-form.ts";
+import { TokenText } from "./token-text.ts";
+import type { ShownToken } from "./token-text.ts";
+
+/** One answer as it comes to be: a chain's revisions, or tokens one after the other. */
+export class WatchView {
+  readonly #answer = new TokenText(byId("answer"));
+  readonly #charts = new ChainCharts();
+  #state: RevisedText = noText;
+  /** A chain's text is rebuilt from its revisions; its committed tokens would say it twice. */
+  #isChain = false;
+
+  async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
+    const request = form.request();
+    this.#clear(request.sampler === "power");
+    // Iterating slowly is what slows it down: events wait in the client, and beyond a bound it skips to the latest.
+    for await (const event of connection.client.watch(request, { signal })) {
+      this.#apply(event);
+      await pause(event, signal);
+    }
+  }
+
+  #clear(isChain: boolean): void {
+    this.#isChain = isChain;
+    this.#state = noText;
+    this.#answer.show([]);
+    this.#charts.clear();
+    byId("proposal").replaceChildren();
+    for (const name of ["logprob", "block", "steps", "acceptance", "evaluated"]) figure(name, "–");
+  }
+
+  #apply(event: WatchEvent): void {
+    switch (event.type) {
+      case "block":
+        figure("block", `${event.block} of ${event.blocks}`);
+        return;
+      case "proposal":
+        showProposal(this.#state, event);
+        return;
+      case "decision":
+        this.#decide(event);
+        return;
+      case "revision":
+        this.#revise(event);
+        return;
+      case "token":
+        if (!this.#isChain) this.#append(event);
+        return;
+      case "done":
+        this.#finish(event);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #revise(event: EventOf<"revision">): void {
+    this.#state = revise(this.#state, event);
+    this.#answer.show(shownTokens(this.#state).slice(event.from_token), {
+      kept: event.from_token,
+      isRevision: true,
+    });
+    figure("logprob", format(event.logprob));
+  }
+
+  #append({ text, tokens }: EventOf<"token">): void {
+    const kept = this.#state.tokens.length;
+    this.#state = { text: this.#state.text + text, tokens: [...this.#state.tokens, ...tokens] };
+    // Text may come later than its token, when it could have been the start of a stop string.
+    this.#answer.show(shownTokens(this.#state).slice(Math.max(0, kept - 1)), { kept: Math.max(0, kept - 1) });
+    figure("logprob", format(sum(this.#state.tokens)));
+  }
+
+  #decide({ outcome, logprob, probability }: EventOf<"decision">): void {
+    const isAccepted = outcome === "accepted" || outcome === "unchanged";
+    this.#charts.add({ logprob, isAccepted, isChange: outcome !== "unchanged" });
+    figure("steps", String(this.#charts.steps));
+    figure("acceptance", `${format(100 * this.#charts.acceptance, 0)} %`);
+    const badge = element("b", outcome, outcome.replace("_", " "));
+    byId("proposal").append(" ", badge, ` with probability ${format(probability)}`);
+  }
+
+  #finish({ response: { choices, usage } }: EventOf<"done">): void {
+    const power = choices[0]?.power;
+    figure("evaluated", String(power?.evaluated_tokens ?? usage?.completion_tokens ?? "–"));
+    if (power !== undefined) figure("logprob", format(power.logprob));
+    byId("proposal").replaceChildren(
+      power?.budget_exhausted === true ? "The budget was spent before the last step." : "",
+    );
+  }
+}
+
+/** Steps a second that the reader wants to see; 0 for all as they come. */
+const paceOf = (): number => Number(byId<HTMLSelectElement>("pace").value);
+
+/** Steps that changed nothing pass faster. */
+const unchangedShare = 0.2;
+
+async function pause(event: WatchEvent, signal: AbortSignal): Promise<void> {
+  const pace = paceOf();
+  if (event.type !== "decision" || pace === 0 || signal.aborted) return;
+  const seconds = (event.outcome === "unchanged" ? unchangedShare : 1) / pace;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(finish, seconds * 1000);
+    function finish(): void {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", finish);
+      resolve();
+    }
+    signal.addEventListener("abort", finish);
+  });
+}
+
+function showProposal({ text }: RevisedText, { from_char, text: proposed, step }: EventOf<"proposal">): void {
+  const kept = Array.from(text).slice(0, from_char).join("");
+  byId("proposal").replaceChildren(
+    `step ${step}: `,
+    element("span", "kept", kept.slice(-24)),
+    element("mark", "", proposed === "" ? "∎" : proposed),
+  );
+}
+
+/** Each token with the text from where it begins to where the next one does. */
+function shownTokens({ text, tokens }: RevisedText): ShownToken[] {
+  const characters = Array.from(text);
+  return tokens.map(({ from_char, logprob, entropy }, index) => {
+    const end = tokens[index + 1]?.from_char ?? characters.length;
+    return { text: characters.slice(from_char, end).join(""), logprob, entropy };
+  });
+}
+
+const sum = (tokens: readonly WatchedToken[]): number =>
+  tokens.reduce((total, { logprob }) => total + (logprob ?? 0), 0);
+
+function figure(name: string, value: string): void {
+  byId(`figure-${name}`).textContent = value;
+}
