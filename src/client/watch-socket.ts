@@ -17,13 +17,12 @@ type SocketConstructor = new (url: string, protocols: string[]) => Socket;
 const open = 1;
 const messageTooBig = 1009;
 
-/** One socket for all requests that are watched at once. It opens with the first and closes with the last. */
+/** Opens one connection for all requests that are watched at once, with the first, and closes it with the last. */
 export class WatchSocket {
   readonly #url: string;
   readonly #protocols: string[];
   readonly #explain: () => Promise<ClientError>;
-  readonly #inboxes = new Map<string, Inbox>();
-  #socket: Promise<Socket> | undefined;
+  #connection: Connection | undefined;
   #nextId = 0;
 
   /** @param explain finds out why a socket would not open, which browsers do not say */
@@ -50,52 +49,96 @@ export class WatchSocket {
     };
     if (signal?.aborted === true) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
-    this.#inboxes.set(id, inbox);
+    const connection = this.#connect();
+    connection.inboxes.set(id, inbox);
     let isOver = false;
     try {
-      const socket = await this.#connect();
-      socket.send(JSON.stringify({ ...message, id }));
+      await connection.opened;
+      connection.send({ ...message, id });
       for await (const event of inbox) {
         isOver = event.type === "done" || event.type === "error";
         if (event.type === "error") {
-          throw new ClientError(event.error.code ?? "internal", event.error.message, {
-            param: event.error.param,
-          });
+          const { code, message, param } = event.error;
+          throw new ClientError(code ?? "internal", message, { param });
         }
         yield event;
         if (isOver) return;
       }
     } finally {
       signal?.removeEventListener("abort", onAbort);
-      this.#inboxes.delete(id);
-      await this.#leave(id, isOver);
+      connection.inboxes.delete(id);
+      if (!isOver) connection.send({ type: "cancel", id });
+      if (connection.inboxes.size === 0) this.#drop(connection);
     }
   }
 
-  #connect(): Promise<Socket> {
-    this.#socket ??= this.#open();
-    return this.#socket;
+  #connect(): Connection {
+    if (this.#connection !== undefined) return this.#connection;
+    const connection: Connection = new Connection(this.#url, this.#protocols, {
+      explain: this.#explain,
+      onLost: () => {
+        this.#drop(connection);
+      },
+    });
+    this.#connection = connection;
+    return connection;
   }
 
-  async #open(): Promise<Socket> {
+  #drop(connection: Connection): void {
+    if (this.#connection === connection) this.#connection = undefined;
+    connection.close();
+  }
+}
+
+/** One socket, and the inboxes of what is watched over it. */
+class Connection {
+  readonly inboxes = new Map<string, Inbox>();
+  /** Rejects with a ClientError when the socket does not open. */
+  readonly opened: Promise<void>;
+  readonly #onLost: () => void;
+  #socket: Socket | undefined;
+  #isClosed = false;
+
+  constructor(
+    url: string,
+    protocols: string[],
+    { explain, onLost }: { explain: () => Promise<ClientError>; onLost: () => void },
+  ) {
+    this.#onLost = onLost;
+    this.opened = this.#open(url, protocols, explain);
+    // Whoever waits for it hears of it; nobody may.
+    this.opened.catch(onLost);
+  }
+
+  /** Does nothing on a socket that is not open. */
+  send(message: object): void {
+    if (this.#socket?.readyState === open) this.#socket.send(JSON.stringify(message));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#socket?.close(1000);
+  }
+
+  async #open(url: string, protocols: string[], explain: () => Promise<ClientError>): Promise<void> {
     const Socket = await socketConstructor();
-    const socket = new Socket(this.#url, this.#protocols);
+    const socket = new Socket(url, protocols);
+    this.#socket = socket;
     socket.addEventListener("message", ({ data }) => {
       this.#take(data);
     });
     socket.addEventListener("close", ({ code }) => {
       this.#lose(closeError(code));
     });
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       socket.addEventListener("open", () => {
-        resolve(socket);
+        resolve();
       });
       socket.addEventListener("error", () => {
-        if (socket.readyState === open) return;
-        this.#socket = undefined;
-        void this.#explain().then(reject, reject);
+        if (socket.readyState !== open) void explain().then(reject, reject);
       });
     });
+    if (this.#isClosed) socket.close(1000);
   }
 
   #take(data: unknown): void {
@@ -105,23 +148,13 @@ export class WatchSocket {
       return;
     }
     const event = parsed.data;
-    if (event.id !== null) this.#inboxes.get(event.id)?.push(event);
+    if (event.id !== null) this.inboxes.get(event.id)?.push(event);
     else if (event.type === "error") this.#lose(new ClientError("protocol", event.error.message));
   }
 
   #lose(error: ClientError): void {
-    this.#socket = undefined;
-    for (const inbox of this.#inboxes.values()) inbox.fail(error);
-  }
-
-  async #leave(id: string, isOver: boolean): Promise<void> {
-    const opening = this.#socket;
-    const socket = await opening?.catch(() => undefined);
-    if (socket?.readyState !== open) return;
-    if (!isOver) socket.send(JSON.stringify({ type: "cancel", id }));
-    if (this.#inboxes.size > 0 || this.#socket !== opening) return;
-    this.#socket = undefined;
-    socket.close(1000);
+    for (const inbox of this.inboxes.values()) inbox.fail(error);
+    this.#onLost();
   }
 }
 
