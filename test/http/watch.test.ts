@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
@@ -295,5 +296,43 @@ describe("whoever may not", () => {
     expect(await limited.end("2")).toMatchObject({ type: "done" });
     expect(await limited.end("3")).toMatchObject({ error: { code: "overloaded" } });
     limited.socket.terminate();
+  });
+});
+
+describe("a peer that is there no more", () => {
+  const endless = { id: "a", prompt, sampler: "power", mcmc_steps: 10_000, proposal_temperature: 1 };
+  /** Waits until the server has let every socket go; then nothing may be in flight. */
+  const untilGone = async ({ app }: TestApp): Promise<void> => {
+    while (app.websocketServer.clients.size > 0) await sleep(20);
+    await sleep(100);
+    const { body } = await app.inject({ url: "/metrics" });
+    expect(body).toMatch(/^metropolis:num_requests_running 0$/m);
+    expect(body).toMatch(/^metropolis:lanes_leased 0$/m);
+  };
+
+  it("is let go with all that ran for it: dropped, or reading no more", async () => {
+    await using own = await createTestApp({ heartbeatIntervalMs: 40 });
+    const dropped = await connect(own);
+    dropped.send(endless);
+    await dropped.until((event): event is EventOf<"decision"> => event.type === "decision");
+    dropped.socket.terminate();
+    await untilGone(own);
+
+    const stuck = await connect(own);
+    stuck.send({ ...endless, n: 4 });
+    await stuck.until((event): event is EventOf<"decision"> => event.type === "decision");
+    stuck.socket.pause();
+    await untilGone(own);
+    expect(stuck.of("done", "a")).toEqual([]);
+    stuck.socket.terminate();
+  });
+
+  it("is kept while it answers pings, however quiet", async () => {
+    await using own = await createTestApp({ heartbeatIntervalMs: 20 });
+    const quiet = await connect(own);
+    await sleep(300);
+    quiet.send({ id: "a", prompt, max_tokens: 1 });
+    expect(await quiet.end("a")).toMatchObject({ type: "done" });
+    quiet.socket.terminate();
   });
 });
