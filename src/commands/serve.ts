@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import closeWithGrace from "close-with-grace";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command } from "commander";
 import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
 import { ChatTemplate } from "../decoder/chat-template.ts";
@@ -13,6 +13,7 @@ import type { ModelDescription } from "../decoder/model-folder.ts";
 import { WorkerGenerator } from "../decoder/worker-generator.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
+import { collect, integerFrom, option } from "./options.ts";
 import { devices, usualEngine } from "./serve-settings.ts";
 import type { EngineSettings, ServeSettings } from "./serve-settings.ts";
 
@@ -128,26 +129,6 @@ export function serveCommand(): Command {
     )
     .addHelpText("after", examples)
     .action(serve);
-}
-
-function option(flags: string, description: string): Option {
-  const name = /--(?:no-)?([a-z-]+)/.exec(flags)![1]!;
-  return new Option(flags, description).env(`METROPOLIS_${name.replaceAll("-", "_").toUpperCase()}`);
-}
-
-/** Gathers a repeatable option; the environment gives several separated by commas. */
-const collect = (value: string, previous: readonly string[] = []): string[] => [
-  ...previous,
-  ...value.split(","),
-];
-
-function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= low && value <= high) return value;
-    const range = high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`;
-    throw new InvalidArgumentError(`It must be a whole number ${range}.`);
-  };
 }
 
 /** How long running requests may take to finish after SIGTERM. */

@@ -1,0 +1,191 @@
+import { styleText } from "node:util";
+import { noText, revise } from "../client/client.ts";
+import type { EventOf, RevisedText, WatchEvent, WatchedToken } from "../client/client.ts";
+
+export interface TerminalViewOptions {
+  readonly prompt: string;
+  readonly columns: number;
+  readonly colors: boolean;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+/** How revised text looks, by how many steps ago it was revised; older text is plain. */
+const fading: readonly Style[] = [
+  ["bold", "black", "bgYellow"],
+  ["bold", "yellow"],
+  ["bold", "yellow"],
+  "yellow",
+  "yellow",
+  "yellow",
+];
+
+const outcomeStyles: Readonly<Record<EventOf<"decision">["outcome"], Style>> = {
+  accepted: "green",
+  unchanged: "dim",
+  rejected: "red",
+  rejected_early: "red",
+};
+
+const bars = Array.from("▁▂▃▄▅▆▇█");
+
+interface Piece {
+  readonly text: string;
+  readonly style: Style | undefined;
+}
+
+/** The state of a watched answer, drawn as lines of a terminal. */
+export class TerminalView {
+  readonly #options: TerminalViewOptions;
+  #shown: RevisedText = noText;
+  /** Step at which each token of the text came to be. */
+  #births: number[] = [];
+  #steps = 0;
+  #accepted = 0;
+  #logprobs: number[] = [];
+  #block: EventOf<"block"> | undefined;
+  #proposal: EventOf<"proposal"> | undefined;
+  #decision: EventOf<"decision"> | undefined;
+
+  constructor(options: TerminalViewOptions) {
+    this.#options = options;
+  }
+
+  /** @returns whether there is something new to look at */
+  take(event: WatchEvent): boolean {
+    switch (event.type) {
+      case "block":
+        this.#block = event;
+        return false;
+      case "proposal":
+        this.#proposal = event;
+        return false;
+      case "decision":
+        this.#steps++;
+        if (event.outcome === "accepted") this.#accepted++;
+        this.#decision = event;
+        this.#logprobs.push(event.logprob);
+        return event.outcome !== "accepted";
+      case "revision":
+        this.#shown = revise(this.#shown, event);
+        this.#births = [...this.#births.slice(0, event.from_token), ...event.tokens.map(() => this.#steps)];
+        return true;
+      case "token":
+        return this.#append(event);
+      default:
+        return false;
+    }
+  }
+
+  lines(): string[] {
+    const { prompt, columns } = this.#options;
+    const pieces: Piece[] = [{ text: prompt, style: "dim" }, ...this.#pieces()];
+    const answer = wrap(pieces, columns).map((line) => line.map((piece) => this.#style(piece)).join(""));
+    if (this.#block === undefined) return answer;
+    return [...answer, "", ...this.#status(), this.#trace()];
+  }
+
+  /** Standard samplers revise nothing; their text only grows. A chain's commits what is shown already. */
+  #append({ text, tokens }: EventOf<"token">): boolean {
+    if (this.#block !== undefined) return false;
+    this.#shown = { text: this.#shown.text + text, tokens: [...this.#shown.tokens, ...tokens] };
+    this.#steps++;
+    this.#births.push(...tokens.map(() => this.#steps));
+    return true;
+  }
+
+  #pieces(): Piece[] {
+    const points = Array.from(this.#shown.text);
+    const { tokens } = this.#shown;
+    return tokens.map(({ from_char }: WatchedToken, index) => ({
+      text: points.slice(from_char, tokens[index + 1]?.from_char).join(""),
+      style: fading[this.#steps - this.#births[index]!],
+    }));
+  }
+
+  #status(): string[] {
+    const { block, blocks, steps } = this.#block!;
+    const decision = this.#decision;
+    const logprob = this.#logprobs.at(-1);
+    const where = `block ${block}/${blocks}  step ${decision?.block === block ? decision.step : 0}/${steps}`;
+    const what = `log p ${logprob?.toFixed(2) ?? "–"}  accepted ${this.#accepted} of ${this.#steps}`;
+    const status = truncate(`${where}  ${what}`, this.#options.columns);
+    if (decision === undefined || this.#proposal === undefined) return [status, ""];
+    const outcome = decision.outcome.replace("_", " ");
+    const odds = `p ${decision.probability.toFixed(2)}`;
+    const proposed = truncate(
+      `+${this.#proposal.cut} ${printable(this.#proposal.text, "␤")}`,
+      this.#options.columns - outcome.length - odds.length - 4,
+    );
+    return [
+      status,
+      `${this.#style({ text: outcome, style: outcomeStyles[decision.outcome] })}  ${odds}  ${this.#style({ text: proposed, style: "dim" })}`,
+    ];
+  }
+
+  /** log p of the last steps, as a row of bars. */
+  #trace(): string {
+    const recent = this.#logprobs.slice(-this.#options.columns);
+    const low = Math.min(...recent);
+    const range = Math.max(...recent) - low;
+    const text = recent
+      .map((logprob) => bars[range === 0 ? 0 : Math.floor(((logprob - low) / range) * (bars.length - 1))])
+      .join("");
+    return this.#style({ text, style: "cyan" });
+  }
+
+  #style({ text, style }: Piece): string {
+    return style === undefined || !this.#options.colors || text === "" ? text : styleText(style, text);
+  }
+}
+
+/** Text that says nothing to a terminal but itself. */
+export function printable(text: string, newline = "\n"): string {
+  return text
+    .replaceAll("\r\n", "\n")
+    .replaceAll("\n", newline)
+    .replaceAll("\t", "    ")
+    .replace(/(?!\n)\p{Cc}/gu, (control) => String.fromCodePoint(0x2400 + (control.codePointAt(0)! % 0x80)));
+}
+
+const wide = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}]/u;
+
+/** Columns that a character takes. */
+const widthOf = (character: string): number => (/\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1);
+
+function truncate(text: string, columns: number): string {
+  let width = 0;
+  let kept = "";
+  for (const character of text) {
+    width += widthOf(character);
+    if (width > columns) return kept;
+    kept += character;
+  }
+  return kept;
+}
+
+/** Breaks pieces into lines of at most so many columns. */
+function wrap(pieces: readonly Piece[], columns: number): Piece[][] {
+  const lines: Piece[][] = [[]];
+  let width = 0;
+  for (const { text, style } of pieces) {
+    let part = "";
+    const endPart = (): void => {
+      if (part !== "") lines.at(-1)!.push({ text: part, style });
+      part = "";
+    };
+    for (const character of printable(text)) {
+      const isTooWide = width + widthOf(character) > columns;
+      if (character === "\n" || isTooWide) {
+        endPart();
+        lines.push([]);
+        width = 0;
+      }
+      if (character === "\n") continue;
+      part += character;
+      width += widthOf(character);
+    }
+    endPart();
+  }
+  return lines;
+}

@@ -1,0 +1,185 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { clearScreenDown, moveCursor } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Command, Option } from "commander";
+import { MetropolisClient } from "../client/client.ts";
+import type { CompleteRequest, EventOf } from "../client/client.ts";
+import { samplerNames } from "../decoder/generator.ts";
+import type { SamplerName } from "../decoder/generator.ts";
+import { buildApp } from "../server/app.ts";
+import { createGenerator } from "./create-generator.ts";
+import { integerFrom, numberFrom, option } from "./options.ts";
+import { usualEngine } from "./serve-settings.ts";
+import { TerminalView, printable } from "./terminal-view.ts";
+
+interface WatchSettings {
+  readonly url: string | undefined;
+  readonly apiKey: string | undefined;
+  readonly model: string;
+  readonly sampler: SamplerName;
+  readonly alpha?: number;
+  readonly steps?: number;
+  readonly block?: number;
+  readonly proposalTemperature?: number;
+  readonly maxTokens?: number;
+  readonly seed?: number;
+  readonly pace: number;
+}
+
+const examples = `
+Examples:
+  metropolis watch "7-2*3+4="                                    the embedded model, in this process
+  metropolis watch "7-2*3+4=" --proposal-temperature 1 --seed 3  bolder proposals
+  metropolis watch "7-2*3+4=" --url http://127.0.0.1:8000        a server that is running`;
+
+/** `metropolis watch` */
+export function watchCommand(): Command {
+  const number = (flags: string, description: string, parse: (text: string) => number): Option =>
+    new Option(flags, description).argParser(parse);
+  return new Command("watch")
+    .description("Watch an answer come to be: power sampling rewrites it until its last step.")
+    .argument("<prompt>", "text to continue")
+    .addOption(option("--url <address>", "server to ask; without one the model runs in this process"))
+    .addOption(option("--api-key <key>", "key that the server wants"))
+    .addOption(
+      option("--model <folder>", "model to run where no server is asked").default(
+        usualEngine.model,
+        "the embedded abacus",
+      ),
+    )
+    .addOption(new Option("--sampler <name>", "how to sample").choices(samplerNames).default("power"))
+    .addOption(
+      number("--alpha <n>", "exponent of the target; the model's when left out", numberFrom(1, 1000)),
+    )
+    .addOption(number("--steps <n>", "steps per block; the model's when left out", integerFrom(0, 10_000)))
+    .addOption(number("--block <tokens>", "tokens per block; the model's when left out", integerFrom(1)))
+    .addOption(
+      number(
+        "--proposal-temperature <t>",
+        "of proposed suffixes; 1/alpha when left out",
+        numberFrom(0.001, 100),
+      ),
+    )
+    .addOption(number("--max-tokens <n>", "most tokens; the model's when left out", integerFrom(1)))
+    .addOption(number("--seed <n>", "repeats a run; a fresh one when left out", integerFrom(0)))
+    .addOption(
+      number("--pace <n>", "steps shown in a second; 0 as fast as they come", integerFrom(0, 1000)).default(
+        30,
+      ),
+    )
+    .addHelpText("after", examples)
+    .action(watch);
+}
+
+async function watch(prompt: string, settings: WatchSettings): Promise<void> {
+  await using server = await reach(settings);
+  const { client } = server;
+  const body = requestOf(prompt, settings);
+  const isLive = process.stdout.isTTY;
+  const done = await (isLive ? watchLive(client, body, settings) : watchInLines(client, body));
+  console.log(summary(done, body.seed));
+}
+
+interface Reached extends AsyncDisposable {
+  readonly client: MetropolisClient;
+}
+
+/** The server that was named, or one of our own that only this process can use. */
+async function reach({ url, apiKey, model }: WatchSettings): Promise<Reached> {
+  if (url !== undefined) {
+    return {
+      client: new MetropolisClient({ baseUrl: url, apiKey }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
+  const { generator } = await createGenerator({ ...usualEngine, model });
+  const ownKey = randomBytes(16).toString("hex");
+  const app = await buildApp({
+    generator,
+    defaultSampler: "power",
+    logger: false,
+    apiKeys: [ownKey],
+    freshSeed: () => randomInt(2 ** 47),
+  });
+  const baseUrl = await app.listen({ host: "127.0.0.1", port: 0 });
+  return {
+    client: new MetropolisClient({ baseUrl, apiKey: ownKey }),
+    [Symbol.asyncDispose]: async () => {
+      await app.close();
+      await generator[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function requestOf(
+  prompt: string,
+  { sampler, alpha, steps, block, proposalTemperature, maxTokens, seed }: WatchSettings,
+): CompleteRequest & { readonly prompt: string; readonly seed: number } {
+  return {
+    prompt,
+    sampler,
+    alpha,
+    mcmc_steps: steps,
+    block_size: block,
+    proposal_temperature: proposalTemperature,
+    max_tokens: maxTokens,
+    seed: seed ?? randomInt(2 ** 31),
+  };
+}
+
+/** Redraws a few lines in place, at a pace that eyes can follow. */
+async function watchLive(
+  client: MetropolisClient,
+  body: CompleteRequest & { readonly prompt: string },
+  { pace }: WatchSettings,
+): Promise<EventOf<"done">> {
+  const out = process.stdout;
+  const view = new TerminalView({ prompt: body.prompt, columns: out.columns - 1, colors: out.hasColors() });
+  let drawn = 0;
+  const draw = (): void => {
+    if (drawn > 1) moveCursor(out, 0, 1 - drawn);
+    if (drawn > 0) out.write("\r");
+    clearScreenDown(out);
+    // What has left the screen cannot be drawn again.
+    const lines = view.lines().slice(1 - out.rows);
+    out.write(lines.join("\n"));
+    drawn = lines.length;
+  };
+  try {
+    for await (const event of client.watch(body)) {
+      if (event.type === "done") return event;
+      if (!view.take(event)) continue;
+      draw();
+      if (pace > 0) await sleep(1000 / pace);
+    }
+  } finally {
+    if (drawn > 0) out.write("\n\n");
+  }
+  throw new Error("a watch ends with done");
+}
+
+/** One line for each revision, where the output is a file or a pipe. */
+async function watchInLines(client: MetropolisClient, body: CompleteRequest): Promise<EventOf<"done">> {
+  const view = new TerminalView({ prompt: "", columns: Infinity, colors: false });
+  for await (const event of client.watch(body)) {
+    if (event.type === "done") return event;
+    view.take(event);
+    if (event.type !== "revision") continue;
+    const [text] = view.lines();
+    console.log(`block ${event.block} step ${event.step}  log p ${event.logprob.toFixed(2)}  ${text}`);
+  }
+  throw new Error("a watch ends with done");
+}
+
+function summary({ response }: EventOf<"done">, seed: number): string {
+  const { text, power } = response.choices[0]!;
+  const answer = printable(text);
+  if (power === undefined) return `${answer}\n\nseed ${seed}`;
+  const { steps, accepted, unchanged, rejected, rejected_early, evaluated_tokens, logprob } = power;
+  return [
+    answer,
+    "",
+    `log p ${logprob.toFixed(2)}, ${evaluated_tokens} tokens evaluated, seed ${seed}`,
+    `${steps} steps: ${accepted} accepted, ${unchanged} unchanged, ${rejected + rejected_early} rejected (${rejected_early} early)`,
+  ].join("\n");
+}

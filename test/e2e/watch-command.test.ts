@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { ServerProcess, runCommand } from "../support/server-process.ts";
+
+const prompt = "7-2*3+4=";
+const bold = ["--seed", "3", "--proposal-temperature", "1"];
+
+describe("metropolis watch", () => {
+  it("runs the embedded model in its own process and tells each revision in a line", async () => {
+    const { code, output } = await runCommand(["watch", prompt, ...bold]);
+    expect(code).toBe(0);
+    const lines = output.trim().split("\n");
+    const revisions = lines.filter((line) => line.startsWith("block "));
+    expect(revisions.length).toBeGreaterThan(3);
+    expect(revisions[0]).toMatch(/^block 1 step 0 {2}log p -\d+\.\d\d {2}\S/);
+    const [answer] = lines.slice(revisions.length);
+    expect(revisions.at(-1)!.endsWith(answer!)).toBe(true);
+    expect(output).toMatch(/\d+ tokens evaluated, seed 3/);
+  });
+
+  it("asks a server, with its key, and answers as it does", async () => {
+    await using server = await ServerProcess.start(["--api-key", "secret"]);
+    const asked = await runCommand(["watch", prompt, ...bold, "--url", server.url, "--api-key", "secret"]);
+    const own = await runCommand(["watch", prompt, ...bold]);
+    expect(asked.output).toBe(own.output);
+    const stranger = await runCommand(["watch", prompt, "--url", server.url]);
+    expect(stranger.code).toBe(1);
+    expect(stranger.output).toMatch(/^error: This server wants an API key/);
+  });
+
+  it("takes every sampler, and says what is wrong in a line", async () => {
+    const greedy = await runCommand(["watch", prompt, "--sampler", "greedy", "--seed", "7"]);
+    expect(greedy).toMatchObject({ code: 0, output: expect.stringMatching(/^#\d+\n\nseed 7\n$/) as unknown });
+    const failures: [string[], RegExp][] = [
+      [["watch", "7 apples="], /^error: The model's vocabulary has no ' '/],
+      [["watch", prompt, "--alpha", "0"], /--alpha.*from 1 to 1000/s],
+      [["watch", prompt, "--sampler", "greedy", "--alpha", "2"], /^error: alpha has no meaning/],
+      [["watch", prompt, "--url", "http://127.0.0.1:9"], /^error: No answer from http:\/\/127\.0\.0\.1:9/],
+      [["watch"], /missing required argument 'prompt'/],
+    ];
+    for (const [args, message] of failures) {
+      const { code, output } = await runCommand(args);
+      expect(output).toMatch(message);
+      expect(output).not.toMatch(/\n\s+at /);
+      expect(code).toBeGreaterThan(0);
+    }
+  });
+});

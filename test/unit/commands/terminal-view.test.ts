@@ -1,0 +1,104 @@
+import { stripVTControlCharacters } from "node:util";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { WatchEvent } from "../../../src/client/client.ts";
+import { TerminalView, printable } from "../../../src/commands/terminal-view.ts";
+
+const choice = { id: "a", index: 0 };
+const token = (from_char: number) => ({ id: 1, from_char, logprob: -1, entropy: 0 });
+const tokensOf = (text: string, from: number) => Array.from(text, (_, index) => token(from + index));
+
+const block = (number: number): WatchEvent => ({
+  type: "block",
+  ...choice,
+  block: number,
+  blocks: 4,
+  horizon: 3,
+  steps: 10,
+});
+const revision = (from: number, text: string, step = 0): WatchEvent => ({
+  type: "revision",
+  ...choice,
+  block: 1,
+  step,
+  from_char: from,
+  from_token: from,
+  text,
+  tokens: tokensOf(text, from),
+  logprob: -2,
+});
+function* step(number: number, text: string, outcome: "accepted" | "rejected"): Generator<WatchEvent> {
+  const at = { ...choice, block: 1, step: number };
+  yield { type: "proposal", ...at, cut: 1, from_char: 1, text, tokens: tokensOf(text, 1), log_ratio: -1 };
+  yield { type: "decision", ...at, outcome, probability: 0.25, logprob: -number };
+  if (outcome === "accepted") yield revision(1, text, number);
+}
+
+const create = (columns = 60, colors = false): TerminalView =>
+  new TerminalView({ prompt: "1+1=", columns, colors });
+
+describe("TerminalView", () => {
+  it("shows the prompt, the answer as last revised, the step, the proposal, and log p as bars", () => {
+    const view = create();
+    expect(view.take(block(1))).toBe(false);
+    expect(view.take(revision(0, "abc"))).toBe(true);
+    const frames = [...step(1, "xy", "rejected"), ...step(2, "z", "accepted")].filter((event) =>
+      view.take(event),
+    );
+    // A step is one frame: the decision that rejects, or the revision that accepts.
+    expect(frames.map(({ type }) => type)).toEqual(["decision", "revision"]);
+    expect(view.lines()).toEqual([
+      "1+1=az",
+      "",
+      "block 1/4  step 2/10  log p -2.00  accepted 1 of 2",
+      "accepted  p 0.25  +1 z",
+      "█▁",
+    ]);
+  });
+
+  it("marks what was just revised, and lets the mark fade", () => {
+    const view = create(60, true);
+    view.take(block(1));
+    view.take(revision(0, "abc"));
+    const fresh = view.lines()[0]!;
+    expect(stripVTControlCharacters(fresh)).toBe("1+1=abc");
+    expect(fresh).toContain("\u001b[43m");
+    for (let number = 1; number <= 6; number++)
+      for (const event of step(number, "q", "rejected")) view.take(event);
+    const old = view.lines()[0]!;
+    expect(old).not.toContain("\u001b[43m");
+    expect(old.endsWith("abc")).toBe(true);
+  });
+
+  it("grows the text of a standard sampler, and has no chain to tell of", () => {
+    const view = create();
+    for (const [index, text] of ["a", "b"].entries())
+      expect(view.take({ type: "token", ...choice, text, tokens: [token(index)] })).toBe(true);
+    expect(view.lines()).toEqual(["1+1=ab"]);
+  });
+
+  it("keeps every line within its columns, wide characters counted twice, and loses nothing", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom("a", "漢", "é", "\n", "👩", "\u001b[2J"), maxLength: 60 }),
+        fc.integer({ min: 30, max: 60 }),
+        (text, columns) => {
+          const view = create(columns);
+          view.take({ type: "token", ...choice, text, tokens: [token(0)] });
+          const lines = view.lines();
+          for (const line of lines) {
+            const width = Array.from(line, (character) => (/[漢👩]/u.test(character) ? 2 : 1)).length;
+            expect(width).toBeLessThanOrEqual(columns);
+            expect(line).not.toContain("\u001b");
+          }
+          expect(lines.join("")).toBe(`1+1=${printable(text)}`.replaceAll("\n", ""));
+        },
+      ),
+      { seed: 4 },
+    );
+  });
+
+  it("lets no text command the terminal", () => {
+    expect(printable("a\u001b[31mb\r\nc\td\u0007\u009b")).toBe("a␛[31mb\nc    d␇␛");
+  });
+});
