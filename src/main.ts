@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import { ClientError } from "./client/client.ts";
+import { evalCommand } from "./commands/eval.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { InferenceError } from "./core/errors.ts";
@@ -8,7 +9,8 @@ import { InferenceError } from "./core/errors.ts";
 const program = new Command("metropolis")
   .description("Inference by power sampling: whole answers from p(x)^alpha, over OpenAI's API.")
   .addCommand(serveCommand())
-  .addCommand(watchCommand());
+  .addCommand(watchCommand())
+  .addCommand(evalCommand());
 
 try {
   await program.parseAsync();

@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { clearScreenDown, moveCursor } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
@@ -6,9 +6,8 @@ import { MetropolisClient } from "../client/client.ts";
 import type { CompleteRequest, EventOf } from "../client/client.ts";
 import { samplerNames } from "../decoder/generator.ts";
 import type { SamplerName } from "../decoder/generator.ts";
-import { buildApp } from "../server/app.ts";
-import { createGenerator } from "./create-generator.ts";
 import { integerFrom, numberFrom, option } from "./options.ts";
+import { reachServer } from "./own-server.ts";
 import { usualEngine } from "./serve-settings.ts";
 import { TerminalView, printable } from "./terminal-view.ts";
 
@@ -72,43 +71,12 @@ export function watchCommand(): Command {
 }
 
 async function watch(prompt: string, settings: WatchSettings): Promise<void> {
-  await using server = await reach(settings);
-  const { client } = server;
+  await using server = await reachServer(settings);
+  const client = new MetropolisClient({ baseUrl: server.url, apiKey: server.apiKey });
   const body = requestOf(prompt, settings);
   const isLive = process.stdout.isTTY;
   const done = await (isLive ? watchLive(client, body, settings) : watchInLines(client, body));
   console.log(summary(done, body.seed));
-}
-
-interface Reached extends AsyncDisposable {
-  readonly client: MetropolisClient;
-}
-
-/** The server that was named, or one of our own that only this process can use. */
-async function reach({ url, apiKey, model }: WatchSettings): Promise<Reached> {
-  if (url !== undefined) {
-    return {
-      client: new MetropolisClient({ baseUrl: url, apiKey }),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    };
-  }
-  const { generator } = await createGenerator({ ...usualEngine, model });
-  const ownKey = randomBytes(16).toString("hex");
-  const app = await buildApp({
-    generator,
-    defaultSampler: "power",
-    logger: false,
-    apiKeys: [ownKey],
-    freshSeed: () => randomInt(2 ** 47),
-  });
-  const baseUrl = await app.listen({ host: "127.0.0.1", port: 0 });
-  return {
-    client: new MetropolisClient({ baseUrl, apiKey: ownKey }),
-    [Symbol.asyncDispose]: async () => {
-      await app.close();
-      await generator[Symbol.asyncDispose]();
-    },
-  };
 }
 
 function requestOf(

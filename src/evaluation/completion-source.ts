@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { InferenceError } from "../core/errors.ts";
+import type { DataItem } from "./data-set.ts";
+
+const choice = z.object({
+  text: z.string().optional(),
+  message: z.object({ content: z.string().nullable() }).optional(),
+  finish_reason: z.string().nullish(),
+  logprobs: z
+    .object({
+      token_logprobs: z.array(z.number().nullable()).optional(),
+      content: z.array(z.object({ logprob: z.number() })).nullish(),
+    })
+    .nullish(),
+  entropy: z.array(z.number()).optional(),
+  power: z
+    .object({
+      steps: z.number(),
+      accepted: z.number(),
+      unchanged: z.number(),
+      first_token_changes: z.number(),
+      evaluated_tokens: z.number(),
+    })
+    .optional(),
+});
+
+const answer = z.object({
+  choices: z.array(choice).min(1),
+  usage: z.object({ completion_tokens: z.number() }).nullish(),
+});
+
+const failure = z.object({ error: z.object({ message: z.string() }) });
+
+/** A completion with what the model says of it. */
+export interface SampledText {
+  readonly text: string;
+  readonly finish: string | null;
+  /** log p of each token, nats; empty where the server reports none. */
+  readonly logprobs: readonly number[];
+  /** Of the raw next-token distribution at each token, nats; empty where the server reports none. */
+  readonly entropies: readonly number[];
+  readonly power: z.output<typeof choice>["power"];
+}
+
+export interface SourceOptions {
+  /** Address of the server, without /v1. */
+  readonly url: string;
+  readonly apiKey: string | undefined;
+  readonly model: string | undefined;
+  /** Whether the server is another one, which knows OpenAI's fields alone. */
+  readonly isPlain: boolean;
+}
+
+/** Times that an overloaded or unreachable server is asked again. */
+const retries = 5;
+
+/** Completions from a server that speaks OpenAI's API. */
+export class CompletionSource {
+  readonly #options: SourceOptions;
+
+  constructor(options: SourceOptions) {
+    this.#options = options;
+  }
+
+  /** @throws InferenceError with what the server said */
+  async sample(
+    { prompt, messages }: Pick<DataItem, "prompt" | "messages">,
+    fields: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<{ readonly samples: readonly SampledText[]; readonly tokens: number }> {
+    const { model, isPlain } = this.#options;
+    const isChat = prompt === undefined;
+    const body = {
+      ...(model === undefined ? {} : { model }),
+      ...(isChat ? { messages, logprobs: true } : { prompt, logprobs: 0 }),
+      ...(isPlain ? {} : { entropy: true }),
+      ...fields,
+    };
+    const json = await this.#post(isChat ? "/v1/chat/completions" : "/v1/completions", body, signal);
+    const parsed = answer.safeParse(json);
+    if (!parsed.success) {
+      throw new InferenceError(
+        "invalid_request",
+        `The server's answer has not OpenAI's shape: ${z.prettifyError(parsed.error)}`,
+      );
+    }
+    const samples = parsed.data.choices.map((one) => ({
+      text: one.text ?? one.message?.content ?? "",
+      finish: one.finish_reason ?? null,
+      logprobs: (
+        one.logprobs?.token_logprobs ??
+        one.logprobs?.content?.map(({ logprob }) => logprob) ??
+        []
+      ).filter((logprob) => logprob !== null),
+      entropies: one.entropy ?? [],
+      power: one.power,
+    }));
+    return { samples, tokens: parsed.data.usage?.completion_tokens ?? NaN };
+  }
+
+  async #post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    const { url, apiKey } = this.#options;
+    for (let attempt = 0; ; attempt++) {
+      let reply: Response;
+      try {
+        reply = await fetch(url.replace(/\/+$/, "") + path, {
+          method: "POST",
+          headers: {
+            "content-type": "application/json",
+            ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+          },
+          body: JSON.stringify(body),
+          signal,
+        });
+      } catch (cause) {
+        signal.throwIfAborted();
+        if (attempt < retries) {
+          await sleep(1000 * 2 ** attempt, undefined, { signal });
+          continue;
+        }
+        throw new InferenceError("engine_failed", `${url} does not answer. Is the server running?`, {
+          cause,
+        });
+      }
+      if (reply.ok) return reply.json();
+      if ((reply.status === 429 || reply.status === 503) && attempt < retries) {
+        const seconds = Number(reply.headers.get("retry-after") ?? NaN);
+        await sleep(1000 * (Number.isFinite(seconds) ? seconds : 2 ** attempt), undefined, { signal });
+        continue;
+      }
+      const said = failure.safeParse(await reply.json().catch(() => undefined));
+      const message = said.success ? said.data.error.message : `status ${reply.status}`;
+      throw new InferenceError("invalid_request", `The server refused: ${message}`);
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import type { DataItem, GraderSettings } from "../data-set.ts";
+import { passesCommand } from "./command.ts";
+import { isSameMathematics, lastBoxed } from "./mathematics.ts";
+
+export interface Grade {
+  readonly isCorrect: boolean;
+  /** What was taken for the answer, to count different ones; the whole text where nothing was found. */
+  readonly answer: string;
+}
+
+/** Finds an answer in a text, and says whether it is the reference. */
+interface Reading {
+  readonly read: (text: string) => string | undefined;
+  readonly isSame: (answer: string, reference: string) => boolean;
+}
+
+const number = /-?(?:\d[\d,]*)?\.?\d+/g;
+const lastNumber = (text: string): string | undefined =>
+  [...text.matchAll(number)].at(-1)?.[0].replaceAll(",", "");
+const isSameNumber = (answer: string, reference: string): boolean =>
+  Number(answer) === Number(reference.replaceAll(",", "").trim());
+
+const statedChoice = /(?:answer|choice|option)\W{0,12}(?:is|:)?\W{0,6}\b([A-J])\b/gi;
+const aloneChoice = /(?:^|[\s(*[])([A-J])(?=[\s).\]:*,]|$)/g;
+const lastChoice = (text: string): string | undefined =>
+  ([...text.matchAll(statedChoice)].at(-1) ?? [...text.matchAll(aloneChoice)].at(-1))?.[1]?.toUpperCase();
+
+const isSameText = (answer: string, reference: string): boolean => answer === reference.trim();
+
+/** Graders that read an answer out of the text. */
+const readings: Readonly<Record<Exclude<GraderSettings["type"], "regex" | "command">, Reading>> = {
+  exact: { read: (text) => text.trim(), isSame: isSameText },
+  last_number: { read: lastNumber, isSame: isSameNumber },
+  boxed: { read: lastBoxed, isSame: isSameMathematics },
+  choice: { read: lastChoice, isSame: (answer, reference) => answer === reference.trim().toUpperCase() },
+  // What follows the last # is the number that a solution arrives at.
+  abacus: { read: (text) => /#(-?\d+)$/.exec(text.trim())?.[1], isSame: isSameText },
+};
+
+/** Judges a completion by the item's own grader. @throws InferenceError when a command cannot be run */
+export async function grade(text: string, { answer: reference, grader }: DataItem): Promise<Grade> {
+  const whole = text.trim();
+  switch (grader.type) {
+    case "regex":
+      return { answer: whole, isCorrect: new RegExp(grader.pattern ?? reference, "su").test(text) };
+    case "command":
+      return { answer: whole, isCorrect: await passesCommand(grader.command, { text, answer: reference }) };
+    default: {
+      const { read, isSame } = readings[grader.type];
+      const answer = read(text);
+      return { answer: answer ?? whole, isCorrect: answer !== undefined && isSame(answer, reference) };
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { open, readFile, truncate } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { z } from "zod";
+import { InferenceError } from "../core/errors.ts";
+
+const sample = z.object({
+  text: z.string(),
+  answer: z.string(),
+  isCorrect: z.boolean(),
+  tokens: z.number().int(),
+  /** Σ log p, nats; null where the server reports none. */
+  logprob: z.number().nullable(),
+  /** Mean entropy over the tokens, nats; null where the server reports none. */
+  meanEntropy: z.number().nullable(),
+  finish: z.string().nullable(),
+  evaluatedTokens: z.number(),
+  steps: z.number().optional(),
+  accepted: z.number().optional(),
+  firstTokenChanges: z.number().optional(),
+});
+
+const result = z.object({
+  configuration: z.string(),
+  id: z.string(),
+  seed: z.number().int(),
+  seconds: z.number(),
+  samples: z.array(sample).min(1),
+});
+
+const header = z.object({ evaluation: z.record(z.string(), z.unknown()) });
+
+export type Sample = z.output<typeof sample>;
+/** All samples of one item by one configuration. */
+export type Result = z.output<typeof result>;
+
+/**
+ * The results of an evaluation, appended line by line as they come: whatever ends a run, what was finished stays,
+ * and the next run goes on from there. The first line says what is being evaluated.
+ */
+export class ResultFile implements AsyncDisposable {
+  readonly results: Result[];
+  readonly #file: FileHandle;
+
+  private constructor(file: FileHandle, results: Result[]) {
+    this.#file = file;
+    this.results = results;
+  }
+
+  /**
+   * Opens or starts the file. A line that a killed run left unfinished is cut off.
+   * @param evaluation what is evaluated: a file of another evaluation is refused
+   */
+  static async open(path: string, evaluation: Readonly<Record<string, unknown>>): Promise<ResultFile> {
+    const text = await readFile(path, "utf8").catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+      throw new InferenceError("invalid_request", `${path} cannot be read.`, { cause: error });
+    });
+    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+    if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
+    const [first, ...lines] = whole.split("\n").filter((line) => line !== "");
+    if (first !== undefined) checkHeader(path, first, evaluation);
+    const results = lines.map((line, index) => parseLine(line, `${path}, line ${index + 2}`));
+    const file = await open(path, "a");
+    if (first === undefined) await file.appendFile(`${JSON.stringify({ evaluation })}\n`);
+    return new ResultFile(file, results);
+  }
+
+  /** On disk once this resolves. */
+  async append(next: Result): Promise<void> {
+    this.results.push(next);
+    await this.#file.appendFile(`${JSON.stringify(next)}\n`);
+    await this.#file.datasync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+function checkHeader(path: string, line: string, evaluation: Readonly<Record<string, unknown>>): void {
+  const stored = header.parse(JSON.parse(line)).evaluation;
+  const differing = Object.keys({ ...stored, ...evaluation }).filter(
+    (name) => JSON.stringify(stored[name]) !== JSON.stringify(evaluation[name]),
+  );
+  if (differing.length === 0) return;
+  throw new InferenceError(
+    "invalid_request",
+    `${path} holds another evaluation: ${differing.join(", ")} differ. Choose another --out, or the same settings to go on.`,
+  );
+}
+
+function parseLine(line: string, at: string): Result {
+  const parsed = result.safeParse(JSON.parse(line));
+  if (parsed.success) return parsed.data;
+  throw new InferenceError("invalid_request", `${at} is no result: ${z.prettifyError(parsed.error)}`);
+}

@@ -1,0 +1,74 @@
+import { uniform } from "../core/random.ts";
+
+/** Arithmetic mean; NaN of nothing. */
+export function mean(values: readonly number[]): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
+}
+
+/**
+ * The probability that at least one of k answers is right, estimated without bias from c right ones of n:
+ * 1 − C(n−c, k) / C(n, k) = 1 − Π_{i=n−c+1..n} (1 − k/i). Chen et al. 2021, arXiv 2107.03374, section 2.1.
+ * @param k at most n
+ */
+export function passAtK(n: number, c: number, k: number): number {
+  if (!(k >= 1 && k <= n && c >= 0 && c <= n)) throw new Error(`pass@${k} needs 1 ≤ k ≤ n and 0 ≤ c ≤ n`);
+  if (n - c < k) return 1;
+  let allWrong = 1;
+  for (let i = n - c + 1; i <= n; i++) allWrong *= 1 - k / i;
+  return 1 - allWrong;
+}
+
+/** Shannon entropy of the distribution that a list of answers is, nats. */
+export function answerEntropy(answers: readonly string[]): number {
+  const counts = new Map<string, number>();
+  for (const answer of answers) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  let entropy = 0;
+  for (const count of counts.values()) entropy -= (count / answers.length) * Math.log(count / answers.length);
+  return entropy;
+}
+
+export interface Estimate {
+  readonly value: number;
+  /** Ends of the interval. */
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface BootstrapSettings {
+  readonly resamples?: number;
+  /** Share of resamples between the ends. */
+  readonly level?: number;
+  readonly seed?: number;
+}
+
+/**
+ * A statistic of a list with its percentile interval under resampling of the list's members (Efron 1979).
+ * The same seed resamples the same members, so that intervals of paired lists are paired too.
+ */
+export function bootstrap<Member>(
+  members: readonly Member[],
+  statistic: (members: readonly Member[]) => number,
+  { resamples = 2000, level = 0.95, seed = 0 }: BootstrapSettings = {},
+): Estimate {
+  const value = statistic(members);
+  if (members.length < 2) return { value, low: NaN, high: NaN };
+  const values = Array.from({ length: resamples }, (_, step) => {
+    const draw = (_: unknown, index: number): Member => {
+      const u = uniform({ seed, choice: 0, stage: 0, step }, "token", index);
+      return members[Math.floor(u * members.length)]!;
+    };
+    return statistic(Array.from(members, draw));
+  }).filter((sample) => !Number.isNaN(sample));
+  values.sort((a, b) => a - b);
+  return { value, low: quantile(values, (1 - level) / 2), high: quantile(values, (1 + level) / 2) };
+}
+
+/** Linear between order statistics. @param sorted ascending */
+export function quantile(sorted: readonly number[], share: number): number {
+  const place = share * (sorted.length - 1);
+  const below = Math.floor(place);
+  const rest = place - below;
+  return sorted[below]! + (rest === 0 ? 0 : rest * (sorted[below + 1]! - sorted[below]!));
+}

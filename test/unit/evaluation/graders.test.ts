@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest";
+import { parseDataSet } from "../../../src/evaluation/data-set.ts";
+import type { DataItem } from "../../../src/evaluation/data-set.ts";
+import { grade } from "../../../src/evaluation/graders/graders.ts";
+import { isSameMathematics, lastBoxed } from "../../../src/evaluation/graders/mathematics.ts";
+
+const itemOf = (grader: unknown, answer: string | number, allowCommands = false): DataItem =>
+  parseDataSet(JSON.stringify({ id: 1, prompt: "?", answer, grader }), {
+    grader: "exact",
+    allowCommands,
+    name: "data",
+  })[0]!;
+
+describe("graders", () => {
+  it.each([
+    ["exact", "Paris", " Paris\n", true],
+    ["exact", "Paris", "paris", false],
+    ["last_number", 1234, "first 7, then 1,234.", true],
+    ["last_number", "-0.5", "it is -.5", true],
+    ["last_number", 3, "3 or 4", false],
+    ["last_number", 3, "none", false],
+    ["boxed", "\\frac{1}{2}", "So \\boxed{0.5}", true],
+    ["boxed", "2", "\\boxed{1} no, \\boxed{2}", true],
+    ["boxed", "2", "2", false],
+    ["choice", "B", "The answer is (B).", true],
+    ["choice", "b", "A is wrong. Answer: **B**", true],
+    ["choice", "C", "(C) because A fits worse", false],
+    ["choice", "D", "D", true],
+    ["abacus", 5, "2*3=6;7-6=1;1+4=5;#5", true],
+    ["abacus", 5, "#15", false],
+    ["regex", "^ab+$", "abbb", true],
+    ["regex", "^ab+$", "a", false],
+  ] as const)("%s: %s from %j is %s", async (grader, answer, text, isCorrect) => {
+    expect((await grade(text, itemOf(grader, answer))).isCorrect).toBe(isCorrect);
+  });
+
+  it("run a command, with the completion on its input and the reference beside it", async () => {
+    const script = 'read line; test "$line" = "$METROPOLIS_ANSWER"';
+    const item = itemOf({ type: "command", command: ["sh", "-c", script] }, "42", true);
+    expect((await grade("42\n", item)).isCorrect).toBe(true);
+    expect((await grade("41\n", item)).isCorrect).toBe(false);
+    const missing = itemOf({ type: "command", command: ["/no/such/program"] }, "42", true);
+    await expect(grade("42", missing)).rejects.toThrow(/cannot be run/);
+  });
+
+  it("count a wrong answer as what it is", async () => {
+    expect(await grade("so #7", itemOf("abacus", 5))).toEqual({ answer: "7", isCorrect: false });
+    expect(await grade("no idea", itemOf("abacus", 5))).toEqual({ answer: "no idea", isCorrect: false });
+  });
+});
+
+describe("mathematics", () => {
+  it("finds the last box, braces balanced", () => {
+    expect(lastBoxed("\\boxed{a} \\boxed{\\frac{1}{\\{2\\}}}")).toBe("\\frac{1}{\\{2\\}}");
+    expect(lastBoxed("\\boxed{never closed")).toBeUndefined();
+    expect(lastBoxed("none")).toBeUndefined();
+  });
+
+  it.each([
+    ["\\frac{3}{4}", "\\dfrac34"],
+    ["\\frac{3}{4}", "3/4"],
+    ["-\\frac{1}{2}", "-0.5"],
+    ["1,000", "1000"],
+    ["x=5", "5"],
+    ["\\left(1, 2\\right)", "(1,2)"],
+    ["90^\\circ", "90"],
+    ["\\$5.00", "5"],
+    ["50\\%", "50"],
+    ["\\text{even}", "even"],
+    ["\\sqrt3", "\\sqrt{3}"],
+    [".25", "1/4"],
+    ["2\\cdot 3", "2*3"],
+    ["10.", "10"],
+  ])("%s is %s", (left, right) => {
+    expect(isSameMathematics(left, right)).toBe(true);
+  });
+
+  it.each([
+    ["\\frac{3}{4}", "\\frac{4}{3}"],
+    ["(1,2)", "(2,1)"],
+    ["1,200", "1"],
+    ["x+1", "x-1"],
+    ["\\sqrt{3}", "3"],
+    ["-1", "1"],
+  ])("%s is not %s", (left, right) => {
+    expect(isSameMathematics(left, right)).toBe(false);
+  });
+});
+
+describe("data sets", () => {
+  const options = { grader: "last_number", allowCommands: false, name: "x.jsonl" } as const;
+
+  it("say line and fault", () => {
+    const line = '{"id":"a","prompt":"p","answer":1}';
+    expect(parseDataSet(`${line}\n\n`, options)).toMatchObject([
+      { id: "a", grader: { type: "last_number" } },
+    ]);
+    for (const [text, message] of [
+      ["", /holds no items/],
+      [`${line}\nnonsense`, /line 2: not valid JSON/],
+      [`${line}\n${line}`, /line 2: id 'a' was used before/],
+      ['{"id":"a","answer":1}', /line 1: .*either prompt or messages/],
+      ['{"id":"a","prompt":"p","answer":1,"hint":2}', /line 1: .*hint/],
+      ['{"id":"a","prompt":"p","answer":1,"grader":"mood"}', /line 1/],
+      ['{"id":"a","prompt":"p","answer":1,"grader":{"type":"regex","pattern":"("}}', /line 1/],
+      ['{"id":"a","prompt":"p","answer":1,"grader":{"type":"command","command":["rm"]}}', /--allow-commands/],
+    ] as const) {
+      expect(() => parseDataSet(text, options), text).toThrow(message);
+    }
+  });
+});
