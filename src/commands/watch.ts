@@ -27,9 +27,9 @@ interface WatchSettings {
 
 const examples = `
 Examples:
-  metropolis watch "7-2*3+4="                                    the embedded model, in this process
-  metropolis watch "7-2*3+4=" --proposal-temperature 1 --seed 3  bolder proposals
-  metropolis watch "7-2*3+4=" --url http://127.0.0.1:8000        a server that is running`;
+  metropolis watch "7-2*3+4=" --seed 42                    the embedded model, in this process
+  metropolis watch "7-2*3+4=" --proposal-temperature 1     bolder proposals
+  metropolis watch "7-2*3+4=" --url http://127.0.0.1:8000  a server that is running`;
 
 /** `metropolis watch` */
 export function watchCommand(): Command {
@@ -71,6 +71,11 @@ export function watchCommand(): Command {
 }
 
 async function watch(prompt: string, settings: WatchSettings): Promise<void> {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // A pipe that closed early, as into `head`, has seen enough.
+    if (error.code === "EPIPE") process.exit();
+    throw error;
+  });
   await using server = await reachServer(settings);
   const client = new MetropolisClient({ baseUrl: server.url, apiKey: server.apiKey });
   const body = requestOf(prompt, settings);

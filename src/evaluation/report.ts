@@ -155,7 +155,7 @@ function passMarks(summaries: readonly Summary[]): Plot.Markish[] {
   return [
     Plot.areaY(rows, { ...series, y1: "low", y2: "high", fill: "configuration", fillOpacity: 0.12 }),
     Plot.lineY(rows, { ...series, y: "value", stroke: "configuration" }),
-    Plot.dot(rows, { x: "k", y: "value", fill: "configuration" }),
+    Plot.dot(rows, { ...series, y: "value", fill: "configuration" }),
   ];
 }
 
@@ -168,7 +168,7 @@ function histogram(
     summary[key].map((value) => ({ configuration: summary.configuration, value })),
   );
   if (rows.length === 0) return "";
-  const inputs = { x: "value", fy: "configuration", fill: "#b3411a", thresholds: 40 };
+  const inputs = { x: "value", z: null, fy: "configuration", fill: "#b3411a", thresholds: 40 };
   const bars = Plot.rectY(rows, Plot.binX({ y: "proportion-facet" }, inputs));
   return chart(title, [bars, Plot.ruleY([0])], {
     x: { label: null },
@@ -189,13 +189,14 @@ function sweep(summaries: readonly Summary[], configurations: readonly Configura
       return accuracy === undefined ? [] : [{ alpha, steps: fields.mcmc_steps as number, ...accuracy }];
     });
   if (rows.length < 2) return "";
+  const series = { x: "steps", z: "alpha" };
   const marks = [
     Plot.ruleX(
       rows.filter(({ low }) => !Number.isNaN(low)),
-      { x: "steps", y1: "low", y2: "high", stroke: "alpha" },
+      { ...series, y1: "low", y2: "high", stroke: "alpha" },
     ),
-    Plot.lineY(rows, { x: "steps", y: "value", stroke: "alpha" }),
-    Plot.dot(rows, { x: "steps", y: "value", fill: "alpha" }),
+    Plot.lineY(rows, { ...series, y: "value", stroke: "alpha" }),
+    Plot.dot(rows, { ...series, y: "value", fill: "alpha" }),
   ];
   return chart("Power: accuracy by steps per block and alpha", marks, {
     x: { label: "steps per block" },

@@ -20,13 +20,11 @@ export class ChainCharts {
   readonly #share: number[] = [];
   #acceptedCount = 0;
   #isStale = false;
-  readonly #logprobChart = createChart(byId("chart-logprob"), [
-    { label: "log p", stroke: () => colorOf("--accent"), width: 2 },
-  ]);
+  readonly #logprobChart = createChart(byId("chart-logprob"), [{ label: "log p", ...line("--accent") }]);
   readonly #acceptanceChart = createChart(
     byId("chart-acceptance"),
     [
-      { label: "share accepted", stroke: () => colorOf("--muted"), width: 2 },
+      { label: "share accepted", ...line("--muted") },
       { label: "accepted", ...dots("--good") },
       { label: "rejected", ...dots("--bad") },
     ],
@@ -97,6 +95,13 @@ export class ChainCharts {
     );
   }
 }
+
+const line = (color: string): uPlot.Series => ({
+  stroke: () => colorOf(color),
+  width: 2,
+  // However few steps there are: the dots of the other series mean something.
+  points: { show: false },
+});
 
 const dots = (color: string): uPlot.Series => ({
   stroke: () => colorOf(color),

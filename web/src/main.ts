@@ -30,6 +30,7 @@ async function run(): Promise<void> {
   byId("problem").hidden = true;
   byId<HTMLButtonElement>("cancel").disabled = false;
   document.body.ariaBusy = "true";
+  showStage();
   try {
     await views[tabs.selected].run(connection, form, own.signal);
   } catch (error) {
@@ -41,12 +42,19 @@ async function run(): Promise<void> {
   document.body.ariaBusy = "false";
 }
 
+/** On a phone the results stand below the form, out of sight. */
+function showStage(): void {
+  const { top } = byId("stage").getBoundingClientRect();
+  if (top > window.innerHeight / 2) byId("stage").scrollIntoView();
+}
+
 function showProblem(error: unknown): void {
   const problem = byId("problem");
   const message = error instanceof Error ? error.message : String(error);
   const isLost = error instanceof ClientError && ["connection_lost", "unreachable"].includes(error.code);
   problem.textContent = isLost ? `${message} Run again once it is back.` : message;
   problem.hidden = false;
+  problem.scrollIntoView({ block: "nearest" });
   if (error instanceof ClientError && error.param !== undefined)
     document.getElementById(error.param)?.focus();
 }

@@ -82,7 +82,8 @@ export class WatchView {
     figure("steps", String(this.#charts.steps));
     figure("acceptance", `${format(100 * this.#charts.acceptance, 0)} %`);
     const badge = element("b", outcome, outcome.replace("_", " "));
-    byId("proposal").append(" ", badge, ` with probability ${format(probability)}`);
+    const bound = outcome === "rejected_early" ? "at most " : "";
+    byId("proposal").append(" ", badge, `, acceptance probability ${bound}${format(probability)}`);
   }
 
   #finish({ response: { choices, usage } }: EventOf<"done">): void {
