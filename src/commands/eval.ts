@@ -10,7 +10,6 @@ import { CompletionSource } from "../evaluation/completion-source.ts";
 import { configurations, plainFields } from "../evaluation/configurations.ts";
 import { readDataSet } from "../evaluation/data-set.ts";
 import type { GraderSettings } from "../evaluation/data-set.ts";
-import { writeReport } from "../evaluation/report.ts";
 import { ResultFile } from "../evaluation/result-file.ts";
 import { runEvaluation } from "../evaluation/run.ts";
 import { summarize } from "../evaluation/summary.ts";
@@ -153,6 +152,8 @@ async function evaluate(settings: EvalSettings): Promise<void> {
   const wanted = new Set(compared.map(({ name }) => name));
   const summaries = summarize(file.results.filter(({ configuration }) => wanted.has(configuration)));
   await writeFile(join(out, "report.json"), `${JSON.stringify({ evaluation, summaries }, null, 2)}\n`);
+  // The chart library is slow to load, and only this needs it.
+  const { writeReport } = await import("../evaluation/report.ts");
   await writeReport(join(out, "report.html"), { title: basename(data), summaries, configurations: compared });
   for (const summary of summaries) console.log(row(summary));
   console.log(`\nreport: ${join(out, "report.html")}`);
