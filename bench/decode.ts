@@ -1,7 +1,6 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { LocalEngine } from "../src/engine/local-engine.ts";
-import { openSharedCacheGraph } from "../src/engine/onnx/open-graph.ts";
-import { SharedCacheRunner } from "../src/engine/onnx/shared-cache-runner.ts";
+import { createRunner, openGraph } from "../src/engine/onnx/open-graph.ts";
 import { smallShape, writeRandomModel } from "./random-model.ts";
 import { median, printTable, time } from "./report.ts";
 
@@ -41,8 +40,7 @@ const prompt = (row: number): number[] =>
 
 async function engineRate(path: string, { batch, tokens, threads }: Load): Promise<number> {
   const options = { device: "cpu" as const, threads };
-  const { session, graph } = openSharedCacheGraph(path, options);
-  const runner = new SharedCacheRunner(session, graph, {
+  const runner = await createRunner(openGraph(path, options), {
     ...options,
     lanes: batch,
     capacity,

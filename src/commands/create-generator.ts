@@ -7,8 +7,7 @@ import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local-engine.ts";
 import { MemoEngine } from "../engine/memo.ts";
 import { checkRowAgreement } from "../engine/row-agreement.ts";
-import { openSharedCacheGraph } from "../engine/onnx/open-graph.ts";
-import { SharedCacheRunner } from "../engine/onnx/shared-cache-runner.ts";
+import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { EngineSettings } from "./serve-settings.ts";
 
 const mib = 1024 * 1024;
@@ -35,26 +34,32 @@ async function createEngine(
   settings: EngineSettings,
 ): Promise<{ engine: Engine; notes: string[] }> {
   const { device, threads, lanes, prefillChunk, deterministic } = settings;
-  const { session, graph, bytesPerToken } = openSharedCacheGraph(graphPath, { device, threads });
-  try {
+  const opened = openGraph(graphPath, { device, threads });
+  const runner = await closeOnError(opened.session, () => {
     const capacity = chooseContext(settings.context, maxPositions);
-    checkMemory({ lanes, capacity, bytesPerToken });
-    const runner = new SharedCacheRunner(session, graph, {
-      device,
-      lanes,
-      capacity,
-      maxRowTokens: prefillChunk,
-    });
+    checkMemory({ lanes, capacity, bytesPerToken: opened.bytesPerToken });
+    return createRunner(opened, { device, lanes, capacity, maxRowTokens: prefillChunk });
+  });
+  return closeOnError(runner, async () => {
     if (deterministic) await checkRowAgreement(runner);
     const prefixStoreBytes = settings.prefixStoreMib * mib;
     const engine = new LocalEngine(runner, { prefillChunk, prefixStoreBytes, deterministic });
+    const { capacity, bytesPerToken } = runner.memory;
     const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
+    const rows = opened.form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";
     return {
       engine,
-      notes: [`cache: ${lanes} lanes x ${capacity} tokens = ${cacheMib} MiB, allocated once`],
+      notes: [`cache: ${lanes} lanes x ${capacity} tokens = ${cacheMib} MiB, allocated once${rows}`],
     };
+  });
+}
+
+async function closeOnError<T>(owned: Disposable | AsyncDisposable, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
-    session[Symbol.dispose]();
+    if (Symbol.dispose in owned) owned[Symbol.dispose]();
+    else await owned[Symbol.asyncDispose]();
     throw error;
   }
 }

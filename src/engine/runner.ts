@@ -8,6 +8,8 @@ export interface BatchRow {
   readonly tokens: TokenIds;
   /** Number of tokens of the lane that are valid before the pass. */
   readonly position: number;
+  /** Only fills a gap between rows: its token is the lane's last, run again in place, and its logits are not read. */
+  readonly isIdle?: boolean;
 }
 
 /**

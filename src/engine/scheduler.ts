@@ -252,7 +252,7 @@ export class Scheduler {
   #idleRow(index: number): BatchRow {
     const { tokens } = this.#lanes.at(index);
     const position = Math.max(0, tokens.length - 1);
-    return { lane: index, tokens: [tokens[position] ?? 0], position };
+    return { lane: index, tokens: [tokens[position] ?? 0], position, isIdle: true };
   }
 
   #retireClosed(): void {

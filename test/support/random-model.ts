@@ -1,3 +1,4 @@
+import { InferenceSession, Tensor } from "onnxruntime-node";
 import { uniform } from "../../src/core/random.ts";
 import { exportOnnx } from "../../lab/export-onnx.ts";
 import type { DecoderShape } from "../../lab/export-onnx.ts";
@@ -28,4 +29,31 @@ export function randomModel(shape: DecoderShape, seed = 0): Uint8Array {
       (_, index) => scale * (uniform({ seed, choice: 0, stage, step: 0 }, "token", index) - 0.5),
     );
   });
+}
+
+/** Logits after every token, by onnxruntime-node's own API, without any cache. */
+export async function stockLogits(
+  path: string,
+  { kvHeads, headDim, layers }: DecoderShape,
+  ids: readonly number[],
+): Promise<Float32Array> {
+  const session = await InferenceSession.create(path, { intraOpNumThreads: 1 });
+  const feeds: Record<string, Tensor> = {
+    input_ids: new Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]),
+    attention_mask: new Tensor("int64", new BigInt64Array(ids.length).fill(1n), [1, ids.length]),
+  };
+  for (let layer = 0; layer < layers; layer++) {
+    for (const side of ["key", "value"]) {
+      feeds[`past_key_values.${layer}.${side}`] = new Tensor("float32", new Float32Array(0), [
+        1,
+        kvHeads,
+        0,
+        headDim,
+      ]);
+    }
+  }
+  const { logits } = await session.run(feeds);
+  const data = (logits!.data as Float32Array).slice();
+  await session.release();
+  return data;
 }

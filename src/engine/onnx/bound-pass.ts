@@ -1,17 +1,16 @@
-import type { KvMemory } from "../../kvcache/kv-memory.ts";
 import type { Batch } from "../runner.ts";
+import type { Logits } from "./logits.ts";
 import { byteLength, HostTensor } from "./ort/tensor.ts";
 import type { Session } from "./ort/session.ts";
-import type { SharedCacheGraph } from "./shared-cache-graph.ts";
+import type { DecoderGraph } from "./decoder-graph.ts";
 
 /** What passes of one runner share: the graph and the memory it works on. */
 export interface PassContext {
   readonly session: Session;
-  readonly graph: SharedCacheGraph;
+  readonly graph: DecoderGraph;
   /** [lanes, kvHeads, capacity, headDim] each, in the order of the graph's planes. */
   readonly cache: readonly HostTensor[];
-  /** Room for the logits of the largest pass; every pass writes from its start. */
-  readonly logits: HostTensor;
+  readonly logits: Logits;
   readonly capacity: number;
 }
 
@@ -40,31 +39,12 @@ export function shapeOf(batch: Batch, capacity: number): PassShape {
   };
 }
 
-/**
- * Refuses a batch that the runner's contract excludes.
- *
- * The native side writes K/V where these numbers say, so a wrong one would corrupt memory and not throw.
- */
-export function checkBatch(batch: Batch, memory: Pick<KvMemory, "lanes" | "capacity">): void {
-  const first = batch[0];
-  if (first === undefined) throw new Error("the batch is empty");
-  for (const [row, { lane, tokens, position }] of batch.entries()) {
-    if (lane !== first.lane + row) throw new Error("the rows of a batch stand on consecutive lanes");
-    if (lane < 0 || lane >= memory.lanes) throw new Error(`lane ${lane} is not one of ${memory.lanes}`);
-    if (tokens.length < 1) throw new Error(`the row of lane ${lane} has no tokens`);
-    if (tokens.length > 1 && batch.length > 1) throw new Error("only a single row takes several tokens");
-    if (position < 0 || position + tokens.length > memory.capacity) {
-      throw new Error(`lane ${lane} holds ${memory.capacity} tokens, not ${position + tokens.length}`);
-    }
-  }
-}
-
 /** The tensors of a pass, bound; only the contents of the small inputs change from pass to pass. */
 export class BoundPass implements Disposable {
   /** How long the last run took, ms; infinite before the first. */
   durationMs = Infinity;
   readonly binding;
-  readonly #graph: SharedCacheGraph;
+  readonly #graph: DecoderGraph;
   readonly #ids: HostTensor;
   readonly #mask: HostTensor;
   readonly #positions: HostTensor | undefined;
@@ -74,13 +54,13 @@ export class BoundPass implements Disposable {
 
   constructor({ session, graph, cache, logits, capacity }: PassContext, shape: PassShape) {
     const { firstLane, rows, rowTokens, maskWidth } = shape;
-    const { kvHeads, headDim, cacheType, vocabularySize, takesPositions } = graph;
+    const { kvHeads, headDim, cacheType, takesPositions } = graph;
     const laneBytes = byteLength(cacheType, [kvHeads, capacity, headDim]);
     this.#graph = graph;
     this.#ids = HostTensor.zeros("int64", [rows, rowTokens]);
     this.#mask = HostTensor.zeros("int64", [rows, maskWidth]);
     this.#positions = takesPositions ? HostTensor.zeros("int64", [rows, rowTokens]) : undefined;
-    this.#logits = HostTensor.over(logits, 0, [rows, rowTokens, vocabularySize]);
+    this.#logits = logits.tensor(0, rows, rowTokens);
     this.#planes = cache.map((plane) =>
       HostTensor.over(plane, firstLane * laneBytes, [rows, kvHeads, capacity, headDim]),
     );

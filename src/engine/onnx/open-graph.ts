@@ -1,45 +1,88 @@
 import { existsSync } from "node:fs";
 import { InferenceError } from "../../core/errors.ts";
-import { BoundPass, shapeOf } from "./bound-pass.ts";
-import { byteLength, HostTensor } from "./ort/tensor.ts";
+import type { ModelRunner } from "../runner.ts";
+import { ConcatCacheRunner } from "./concat-cache-runner.ts";
+import { readDecoderGraph } from "./decoder-graph.ts";
+import type { DecoderGraph } from "./decoder-graph.ts";
+import { readGraphFile } from "./graph-file.ts";
+import { byteLength } from "./ort/tensor.ts";
 import { Session } from "./ort/session.ts";
 import type { SessionOptions } from "./ort/session.ts";
-import { readSharedCacheGraph } from "./shared-cache-graph.ts";
-import type { SharedCacheGraph } from "./shared-cache-graph.ts";
-
-/** A graph file that was opened and found fit for the shared cache; decides what a lane costs. */
-export interface OpenedGraph {
-  readonly session: Session;
-  readonly graph: SharedCacheGraph;
-  readonly bytesPerToken: number;
-}
+import { SharedCacheRunner } from "./shared-cache-runner.ts";
 
 /**
- * Opens a graph and runs one token through it. The caller owns the session.
+ * How a graph keeps its cache. `shared`: GroupQueryAttention appends in place, rows run as a batch. `concat`: the
+ * present is a new tensor, rows run one by one.
+ */
+export type GraphForm = "shared" | "concat";
+
+/** A graph file that was opened and can be run; decides what a lane costs. */
+export interface OpenedGraph {
+  readonly session: Session;
+  readonly graph: DecoderGraph;
+  readonly form: GraphForm;
+  readonly bytesPerToken: number;
+  readonly path: string;
+}
+
+/** The form follows from the operators: names and shapes are the same in both. */
+export const formOf = (operators: ReadonlyMap<string, number>): GraphForm =>
+  operators.has("GroupQueryAttention") ? "shared" : "concat";
+
+/**
+ * Opens a graph. The caller owns the session, until a runner takes it over.
  * @throws InferenceError `engine_failed` naming the file, or `unsupported` for another kind of graph
  */
-export function openSharedCacheGraph(path: string, options: SessionOptions): OpenedGraph {
-  if (!existsSync(path)) {
-    throw new InferenceError(
-      "engine_failed",
-      `${path} does not exist. A model folder holds its graph as model.onnx.`,
-    );
-  }
-  const session = openSession(path, options);
+export function openGraph(path: string, options: SessionOptions): OpenedGraph {
+  if (!existsSync(path)) throw new InferenceError("engine_failed", `${path} does not exist.`);
+  const { session, form } = openSession(path, options);
   try {
-    const graph = readSharedCacheGraph(session);
+    const graph = readDecoderGraph(session);
     const { planes, kvHeads, headDim, cacheType } = graph;
-    probe(path, session, graph);
-    return { session, graph, bytesPerToken: planes.length * byteLength(cacheType, [kvHeads, headDim]) };
+    const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
+    return { session, graph, form, bytesPerToken, path };
   } catch (error) {
     session[Symbol.dispose]();
     throw error;
   }
 }
 
-function openSession(path: string, options: SessionOptions): Session {
+export interface RunnerOptions extends Pick<SessionOptions, "device"> {
+  readonly lanes: number;
+  /** Tokens per lane. */
+  readonly capacity: number;
+  /** The longest row of a pass, tokens. */
+  readonly maxRowTokens: number;
+}
+
+/**
+ * The runner for a graph's form, after a first and a second token went through it: a graph that cannot do this is found
+ * out before anybody asks it. Takes the session over.
+ * @throws InferenceError `unsupported` with what ONNX Runtime says
+ */
+export async function createRunner(opened: OpenedGraph, options: RunnerOptions): Promise<ModelRunner> {
+  const { session, graph, form, path } = opened;
+  const runner =
+    form === "shared"
+      ? new SharedCacheRunner(session, graph, options)
+      : new ConcatCacheRunner(session, graph, options);
   try {
-    return new Session(path, options);
+    for (const position of [0, 1]) await runner.step([{ lane: 0, tokens: [0], position }]);
+    return runner;
+  } catch (error) {
+    await runner[Symbol.asyncDispose]();
+    throw new InferenceError(
+      "unsupported",
+      `${path} does not run as a decoder with a ${form} cache: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
+
+function openSession(path: string, options: SessionOptions): { session: Session; form: GraphForm } {
+  try {
+    const { operators } = readGraphFile(path);
+    return { session: new Session(path, options), form: formOf(operators) };
   } catch (error) {
     const reason = (error as Error).message;
     throw new InferenceError(
@@ -47,31 +90,5 @@ function openSession(path: string, options: SessionOptions): Session {
       `${path} cannot be loaded on device '${options.device}': ${reason}`,
       { cause: error },
     );
-  }
-}
-
-/**
- * One token over a small cache. Graphs that append to the cache by Concat have the same names and shapes as
- * those that share it; only the run tells, because their present is longer than their past.
- */
-function probe(path: string, session: Session, graph: SharedCacheGraph): void {
-  const { planes, kvHeads, headDim, cacheType, vocabularySize } = graph;
-  const capacity = 8;
-  const cache = planes.map(() => HostTensor.zeros(cacheType, [1, kvHeads, capacity, headDim]));
-  const logits = HostTensor.zeros("float32", [1, vocabularySize]);
-  const batch = [{ lane: 0, tokens: [0], position: 0 }];
-  try {
-    using pass = new BoundPass({ session, graph, cache, logits, capacity }, shapeOf(batch, capacity));
-    pass.fill(batch);
-    pass.bind();
-    session.runSync(pass.binding);
-  } catch (error) {
-    throw new InferenceError(
-      "unsupported",
-      `${path} does not run over a shared cache, as graphs with GroupQueryAttention from onnxruntime-genai's model builder do. ONNX Runtime says: ${(error as Error).message}`,
-      { cause: error },
-    );
-  } finally {
-    for (const tensor of [...cache, logits]) tensor[Symbol.dispose]();
   }
 }

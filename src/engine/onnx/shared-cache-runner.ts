@@ -2,12 +2,14 @@ import { InferenceError } from "../../core/errors.ts";
 import { HostKvMemory } from "../../kvcache/host-kv-memory.ts";
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
 import type { Batch, LogitsView, ModelRunner } from "../runner.ts";
-import { BoundPass, checkBatch, shapeOf } from "./bound-pass.ts";
+import { BoundPass, shapeOf } from "./bound-pass.ts";
 import type { PassContext } from "./bound-pass.ts";
+import { checkBatch } from "./check-batch.ts";
+import type { DecoderGraph } from "./decoder-graph.ts";
+import { Logits } from "./logits.ts";
 import { elementTypes } from "./ort/element-type.ts";
 import type { Device, Session } from "./ort/session.ts";
 import { HostTensor } from "./ort/tensor.ts";
-import type { SharedCacheGraph } from "./shared-cache-graph.ts";
 
 export interface SharedCacheRunnerOptions {
   readonly device: Device;
@@ -45,11 +47,11 @@ export class SharedCacheRunner implements ModelRunner {
   #isClosed = false;
 
   /** Takes the session over: closing the runner closes it. */
-  constructor(session: Session, graph: SharedCacheGraph, options: SharedCacheRunnerOptions) {
-    const { planes, kvHeads, headDim, cacheType, vocabularySize } = graph;
+  constructor(session: Session, graph: DecoderGraph, options: SharedCacheRunnerOptions) {
+    const { planes, kvHeads, headDim, cacheType, logitsType, vocabularySize } = graph;
     const { device, lanes, capacity, maxRowTokens } = options;
     const cache = planes.map(() => HostTensor.zeros(cacheType, [lanes, kvHeads, capacity, headDim]));
-    const logits = HostTensor.zeros("float32", [Math.max(lanes, maxRowTokens), vocabularySize]);
+    const logits = new Logits(logitsType, Math.max(lanes, maxRowTokens), vocabularySize);
     this.#context = { session, graph, cache, logits, capacity };
     this.#device = device;
     this.vocabularySize = vocabularySize;
@@ -66,20 +68,15 @@ export class SharedCacheRunner implements ModelRunner {
   async step(batch: Batch): Promise<LogitsView> {
     if (this.#running !== undefined) throw new Error("a pass is running already");
     if (this.#isClosed) throw new InferenceError("engine_failed", "The model is closed.");
-    checkBatch(batch, this.memory);
-    const rowTokens = batch[0]!.tokens.length;
-    if (rowTokens > this.maxRowTokens) throw new Error(`a row takes at most ${this.maxRowTokens} tokens`);
+    const { lanes, capacity } = this.memory;
+    checkBatch(batch, { lanes, capacity, maxRowTokens: this.maxRowTokens });
     this.#running = this.#run(batch);
     try {
       await this.#running;
     } finally {
       this.#running = undefined;
     }
-    return viewLogits(this.#context.logits.asFloat32(), {
-      rows: batch.length,
-      rowTokens,
-      size: this.vocabularySize,
-    });
+    return this.#context.logits.view(batch.length, batch[0]!.tokens.length);
   }
 
   /** Waits for the pass in flight: the native side still works on the memory that goes with the runner. */
@@ -128,19 +125,4 @@ export class SharedCacheRunner implements ModelRunner {
     this.#passes.delete(key);
     pass[Symbol.dispose]();
   }
-}
-
-function viewLogits(
-  logits: Float32Array,
-  { rows, rowTokens, size }: { rows: number; rowTokens: number; size: number },
-): LogitsView {
-  return {
-    row: (row, index = rowTokens - 1) => {
-      if (row < 0 || row >= rows || index < 0 || index >= rowTokens) {
-        throw new RangeError(`the pass has no logits for token ${index} of row ${row}`);
-      }
-      const start = (row * rowTokens + index) * size;
-      return logits.subarray(start, start + size);
-    },
-  };
 }

@@ -11,8 +11,7 @@ import type { Weights } from "../../../lab/model.ts";
 import { Stream } from "../../../lab/stream.ts";
 import { train, usualTraining } from "../../../lab/train.ts";
 import { abacusShape } from "../../../lab/abacus-model.ts";
-import { openSharedCacheGraph } from "../../../src/engine/onnx/open-graph.ts";
-import { SharedCacheRunner } from "../../../src/engine/onnx/shared-cache-runner.ts";
+import { createRunner, openGraph } from "../../../src/engine/onnx/open-graph.ts";
 import { referenceLogits, referenceLoss } from "./reference-model.ts";
 
 const shape: DecoderShape = {
@@ -80,8 +79,7 @@ describe("the trainer", () => {
       exportOnnx(shape, (name) => values.get(name)!),
     );
     const cpu = { device: "cpu", threads: 1 } as const;
-    const { session, graph } = openSharedCacheGraph(path, cpu);
-    await using runner = new SharedCacheRunner(session, graph, {
+    await using runner = await createRunner(openGraph(path, cpu), {
       ...cpu,
       lanes: 2,
       capacity: 32,

@@ -53,8 +53,17 @@ export class HostTensor implements Disposable {
     return new HostTensor(owner.type, shape, bytes);
   }
 
+  /** A tensor over the first bytes of a buffer, which it keeps alive. */
+  static of(type: ElementType, shape: readonly number[], bytes: Uint8Array): HostTensor {
+    return new HostTensor(type, shape, bytes.subarray(0, byteLength(type, shape)));
+  }
+
   asFloat32(): Float32Array {
     return new Float32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength / 4);
+  }
+
+  asUint16(): Uint16Array {
+    return new Uint16Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength / 2);
   }
 
   asBigInt64(): BigInt64Array {

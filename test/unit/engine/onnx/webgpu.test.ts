@@ -2,9 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openSharedCacheGraph } from "../../../../src/engine/onnx/open-graph.ts";
+import { createRunner, openGraph } from "../../../../src/engine/onnx/open-graph.ts";
 import type { Device } from "../../../../src/engine/onnx/ort/session.ts";
-import { SharedCacheRunner } from "../../../../src/engine/onnx/shared-cache-runner.ts";
 import { randomModel, tinyShape } from "../../../support/random-model.ts";
 
 let folder: string;
@@ -16,8 +15,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 async function logitsOn(device: Device): Promise<Float32Array[]> {
   const options = { device, threads: 1, lanes: 4, capacity: 96, maxRowTokens: 32 };
-  const { session, graph } = openSharedCacheGraph(join(folder, "model.onnx"), options);
-  await using runner = new SharedCacheRunner(session, graph, options);
+  await using runner = await createRunner(openGraph(join(folder, "model.onnx"), options), options);
   const logits: Float32Array[] = [];
   for (const lane of [1, 2]) {
     const view = await runner.step([{ lane, tokens: [1, 2, 3, 4, 5 + lane], position: 0 }]);
