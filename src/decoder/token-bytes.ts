@@ -3,6 +3,7 @@ import type { TokenId } from "../core/tokens.ts";
 /** The parts of tokenizer.json that say how tokens become text. */
 export interface TokenizerJson {
   readonly decoder?: DecoderJson | null;
+  readonly pre_tokenizer?: unknown;
   readonly added_tokens?: readonly {
     readonly id: number;
     readonly content: string;

@@ -15,6 +15,27 @@ const { Tokenizer: HuggingFaceTokenizer } = huggingFace as unknown as {
   Tokenizer: new (json: object, config: object) => LibraryTokenizer;
 };
 
+interface PreTokenizerJson {
+  readonly type: string;
+  readonly pretokenizers?: readonly PreTokenizerJson[];
+  readonly individual_digits?: boolean;
+}
+
+/**
+ * A Digits step spelled out as a regular expression. The package takes only 0-9 for digits; the original takes every
+ * numeric character of Unicode.
+ */
+function withUnicodeDigits(step: PreTokenizerJson | null | undefined): PreTokenizerJson | null | undefined {
+  if (step?.pretokenizers !== undefined)
+    return {
+      ...step,
+      pretokenizers: step.pretokenizers.map((inner) => withUnicodeDigits(inner)!),
+    };
+  if (step?.type !== "Digits") return step;
+  const pattern = { Regex: step.individual_digits === true ? "\\p{N}" : "\\p{N}+" };
+  return { type: "Split", pattern, behavior: "Isolated", invert: false } as PreTokenizerJson;
+}
+
 /** Text to tokens and back, for one model. */
 export class Tokenizer {
   /** tokenizer_config.json as it stands. */
@@ -28,7 +49,13 @@ export class Tokenizer {
 
   constructor(json: TokenizerJson, config: Readonly<Record<string, unknown>>) {
     this.config = config;
-    this.#tokenizer = new HuggingFaceTokenizer(json, config);
+    this.#tokenizer = new HuggingFaceTokenizer(
+      {
+        ...json,
+        pre_tokenizer: withUnicodeDigits(json.pre_tokenizer as PreTokenizerJson | null | undefined),
+      },
+      config,
+    );
     this.#bytes = new TokenBytes(json, (id) => this.#tokenizer.id_to_token(id));
     this.#dropsUnknown = !hasFallback(json);
     this.#dropsLeadingSpace = JSON.stringify(json.decoder ?? null).includes('"Strip"');
