@@ -5,6 +5,7 @@ const rooms = {
   kvcache: ["core"],
   engine: ["core", "kvcache"],
   decoder: ["core", "mcmc"],
+  hub: ["core"],
   server: ["core"],
   evaluation: ["core"],
   client: [],

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { ClientError } from "./client/client.ts";
 import { evalCommand } from "./commands/eval.ts";
+import { modelsCommand } from "./commands/models.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { watchCommand } from "./commands/watch.ts";
 import { InferenceError } from "./core/errors.ts";
@@ -10,7 +11,8 @@ const program = new Command("metropolis")
   .description("Inference by power sampling: whole answers from p(x)^alpha, over OpenAI's API.")
   .addCommand(serveCommand())
   .addCommand(watchCommand())
-  .addCommand(evalCommand());
+  .addCommand(evalCommand())
+  .addCommand(modelsCommand());
 
 try {
   await program.parseAsync();

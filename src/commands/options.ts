@@ -1,6 +1,8 @@
 import { InvalidArgumentError, Option } from "commander";
+import { dtypes } from "../hub/graph-choice.ts";
+import { devices, usualEngine } from "./serve-settings.ts";
 
-/** An option that the environment can give too: --log-level as METROPOLIS_LOG_LEVEL. */
+/** An option that is also read from the environment: --log-level from METROPOLIS_LOG_LEVEL, and so on. */
 export function option(flags: string, description: string): Option {
   const name = /--(?:no-)?([a-z-]+)/.exec(flags)![1]!;
   return new Option(flags, description).env(`METROPOLIS_${name.replaceAll("-", "_").toUpperCase()}`);
@@ -28,3 +30,28 @@ export function numberFrom(low: number, high: number): (text: string) => number 
     throw new InvalidArgumentError(`It must be a number from ${low} to ${high}.`);
   };
 }
+
+/** What several commands ask of a model and the engine under it. */
+export const modelOptions = {
+  model: () =>
+    option("--model <folder|id>", "folder with a model's files, or a Hugging Face id").default(
+      usualEngine.model,
+      "the embedded abacus",
+    ),
+  dtype: () =>
+    option("--dtype <format>", "format of the weights, where a model comes in several").choices(dtypes),
+  device: () =>
+    option("--device <name>", "where the model runs").choices(devices).default(usualEngine.device),
+  threads: () =>
+    option("--threads <n>", "native threads of one forward pass")
+      .argParser(integerFrom(1))
+      .default(usualEngine.threads),
+  lanes: () =>
+    option("--lanes <n>", "sequences in the live cache at once")
+      .argParser(integerFrom(1))
+      .default(usualEngine.lanes),
+  context: () =>
+    option("--context <tokens>", "tokens per lane; the model's own context when left out").argParser(
+      integerFrom(2),
+    ),
+} as const;

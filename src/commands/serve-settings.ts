@@ -1,3 +1,4 @@
+import type { Dtype } from "../hub/graph-choice.ts";
 import { embeddedModel } from "./embedded-model.ts";
 import type { SamplerName } from "../decoder/generator.ts";
 
@@ -5,8 +6,9 @@ import type { SamplerName } from "../decoder/generator.ts";
 export interface ServeSettings {
   readonly host: string;
   readonly port: number;
-  /** Folder of the model. */
+  /** Folder of the model, or its id on the hub. */
   readonly model: string;
+  readonly dtype: Dtype | undefined;
   readonly sampler: SamplerName;
   readonly apiKey: readonly string[] | undefined;
   readonly apiKeyFile: string | undefined;
@@ -45,6 +47,7 @@ export type Device = (typeof devices)[number];
 export type EngineSettings = Pick<
   ServeSettings,
   | "model"
+  | "dtype"
   | "device"
   | "threads"
   | "lanes"
@@ -59,6 +62,7 @@ export type EngineSettings = Pick<
 /** What `serve` uses when it is told nothing else. */
 export const usualEngine: EngineSettings = {
   model: embeddedModel,
+  dtype: undefined,
   device: "cpu",
   threads: 1,
   lanes: 16,

@@ -13,8 +13,9 @@ import type { ModelDescription } from "../decoder/model-folder.ts";
 import { WorkerGenerator } from "../decoder/worker-generator.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
-import { collect, integerFrom, option } from "./options.ts";
-import { devices, usualEngine } from "./serve-settings.ts";
+import { collect, integerFrom, modelOptions, option } from "./options.ts";
+import { provideModel } from "./provide-model.ts";
+import { usualEngine } from "./serve-settings.ts";
 import type { EngineSettings, ServeSettings } from "./serve-settings.ts";
 
 const examples = `
@@ -22,6 +23,8 @@ Examples:
   metropolis serve                                  the embedded model on http://127.0.0.1:8000
   metropolis serve --sampler power                  power sampling for every request that names no sampler
   metropolis serve --model ./my-model --lanes 32    a model folder, 32 sequences at once
+  metropolis serve --model onnx-community/Qwen2.5-0.5B-Instruct --dtype q4
+                                                    a model of the hub, pulled if it is not in the cache
 Each option is also read from the environment: --log-level from METROPOLIS_LOG_LEVEL, and so on.`;
 
 /** `metropolis serve` */
@@ -34,12 +37,8 @@ export function serveCommand(): Command {
         .argParser(integerFrom(0, 65_535))
         .default(8000),
     )
-    .addOption(
-      option("--model <folder>", "folder with model.onnx, config.json and tokenizer.json").default(
-        usualEngine.model,
-        "the embedded abacus",
-      ),
-    )
+    .addOption(modelOptions.model())
+    .addOption(modelOptions.dtype())
     .addOption(
       option("--sampler <name>", "sampler of requests that name none")
         .choices(samplerNames)
@@ -86,22 +85,10 @@ export function serveCommand(): Command {
     .addOption(
       option("--chat-template <file>", "Jinja template for conversations, instead of the model's own"),
     )
-    .addOption(option("--device <name>", "where the model runs").choices(devices).default(usualEngine.device))
-    .addOption(
-      option("--threads <n>", "native threads of one forward pass")
-        .argParser(integerFrom(1))
-        .default(usualEngine.threads),
-    )
-    .addOption(
-      option("--lanes <n>", "sequences in the live cache at once")
-        .argParser(integerFrom(1))
-        .default(usualEngine.lanes),
-    )
-    .addOption(
-      option("--context <tokens>", "tokens per lane; the model's own context when left out").argParser(
-        integerFrom(2),
-      ),
-    )
+    .addOption(modelOptions.device())
+    .addOption(modelOptions.threads())
+    .addOption(modelOptions.lanes())
+    .addOption(modelOptions.context())
     .addOption(
       option("--prefill-chunk <tokens>", "most prompt tokens run between two decode passes")
         .argParser(integerFrom(1))
@@ -138,7 +125,8 @@ async function serve(settings: ServeSettings): Promise<void> {
   const logger = pino({ level: settings.logLevel });
   // Whatever may be wrong with the settings is found before a worker is started.
   const apiKeys = await readApiKeys(settings);
-  const description = await readModelFolder(settings.model);
+  const { folder, id } = await provideModel(settings);
+  const description = await readModelFolder(folder, id);
   const chatTemplate = await chooseChatTemplate(settings, description);
   const generator = await WorkerGenerator.start({
     entry: new URL("./worker.js", import.meta.url),
@@ -215,10 +203,11 @@ async function chooseChatTemplate(
 
 /** The part of the settings that crosses to the worker; keys stay here. */
 function engineSettings(settings: ServeSettings): EngineSettings {
-  const { model, device, threads, lanes, context, prefillChunk, prefixStoreMib } = settings;
+  const { model, dtype, device, threads, lanes, context, prefillChunk, prefixStoreMib } = settings;
   const { deterministic, memo, earlyRejection } = settings;
   return {
     model,
+    dtype,
     device,
     threads,
     lanes,

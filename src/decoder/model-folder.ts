@@ -2,8 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
-import { readChatTemplate } from "./chat-template.ts";
-import type { ChatTemplate } from "./chat-template.ts";
+import { ChatTemplate, readChatTemplate } from "./chat-template.ts";
 import type { ModelInfo } from "./generator.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
 import { Tokenizer } from "./tokenizer.ts";
@@ -15,8 +14,6 @@ export interface ModelDescription {
   readonly maxPositions: number | undefined;
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | undefined;
-  /** Path of the ONNX graph. */
-  readonly graphPath: string;
 }
 
 const tokenIds = z.union([z.number().int(), z.array(z.number().int())]);
@@ -43,11 +40,12 @@ const generationConfigSchema = z.looseObject({
 const tokenizerSchema = z.looseObject({ model: z.looseObject({}) }) as unknown as z.ZodType<TokenizerJson>;
 
 /**
- * Reads a model folder: config.json, generation_config.json (optional), tokenizer.json, tokenizer_config.json
- * (optional), and model.onnx or onnx/model.onnx.
+ * Reads a model folder beside its graph: config.json, generation_config.json (optional), tokenizer.json,
+ * tokenizer_config.json and chat_template.jinja (optional).
+ * @param id the model's name; the folder's when left out
  * @throws InferenceError naming the file and what is wrong with it
  */
-export async function readModelFolder(folder: string): Promise<ModelDescription> {
+export async function readModelFolder(folder: string, id?: string): Promise<ModelDescription> {
   const root = resolve(folder);
   const config = await readJson(root, "config.json", configSchema);
   const generation = await readOptionalJson(root, "generation_config.json", generationConfigSchema);
@@ -56,7 +54,7 @@ export async function readModelFolder(folder: string): Promise<ModelDescription>
   const metropolis = generation.metropolis;
   return {
     model: {
-      id: basename(root),
+      id: id ?? basename(root),
       endTokenIds: toList(generation.eos_token_id ?? config.eos_token_id),
       defaults: {
         maxTokens: generation.max_new_tokens ?? undefined,
@@ -68,8 +66,7 @@ export async function readModelFolder(folder: string): Promise<ModelDescription>
     },
     maxPositions: config.max_position_embeddings,
     tokenizer: openTokenizer(root, tokenizerJson, tokenizerConfig),
-    chatTemplate: readChatTemplate(tokenizerConfig),
-    graphPath: join(root, "model.onnx"),
+    chatTemplate: await openChatTemplate(root, tokenizerConfig),
   };
 }
 
@@ -85,6 +82,20 @@ function openTokenizer(
     return new Tokenizer(json, config);
   } catch (error) {
     throw unusable(join(root, "tokenizer.json"), "holds a tokenizer that cannot be read", error);
+  }
+}
+
+/** Newer exports keep the template in a file of its own, which then counts. */
+async function openChatTemplate(
+  root: string,
+  config: Readonly<Record<string, unknown>>,
+): Promise<ChatTemplate | undefined> {
+  const path = join(root, "chat_template.jinja");
+  try {
+    return new ChatTemplate(await readFile(path, "utf8"), config);
+  } catch (error) {
+    if (isMissing(error)) return readChatTemplate(config);
+    throw unusable(path, "holds a template that cannot be read", error);
   }
 }
 

@@ -1,8 +1,12 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { elementTypeOf } from "./ort/element-type.ts";
+import type { GraphValue } from "./ort/session.ts";
 
 /** What an ONNX file says of itself; read without its weights, which may be gigabytes. */
 export interface GraphFile {
+  readonly inputs: readonly GraphValue[];
+  readonly outputs: readonly GraphValue[];
   /** How often each operator occurs in the graph. */
   readonly operators: ReadonlyMap<string, number>;
   /** Bits per weight of block-quantized matrices. */
@@ -20,7 +24,12 @@ export interface GraphFile {
 /** Field numbers of onnx.proto3. */
 const field = {
   model: { graph: 7 },
-  graph: { node: 1, initializer: 5 },
+  graph: { node: 1, initializer: 5, input: 11, output: 12 },
+  value: { name: 1, type: 2 },
+  type: { tensor: 1 },
+  tensorType: { element: 1, shape: 2 },
+  shape: { dimension: 1 },
+  dimension: { size: 1 },
   node: { operator: 4, attribute: 5 },
   attribute: { name: 1, integer: 3 },
   tensor: { dimensions: 1, type: 2, external: 13 },
@@ -44,6 +53,8 @@ const blockQuantized: ReadonlySet<string> = new Set(["MatMulNBits", "GatherBlock
 
 /** @throws Error when the file is missing or no ONNX file */
 export function readGraphFile(path: string): GraphFile {
+  const inputs: GraphValue[] = [];
+  const outputs: GraphValue[] = [];
   const operators = new Map<string, number>();
   const weightBits = new Set<number>();
   const weightBytes = new Map<string, number>();
@@ -65,13 +76,14 @@ export function readGraphFile(path: string): GraphFile {
           const { type, bytes, dataFile } = readTensor(file, item);
           weightBytes.set(type, (weightBytes.get(type) ?? 0) + bytes);
           if (dataFile !== undefined) dataFiles.add(dataFile);
-        }
+        } else if (item.number === field.graph.input) inputs.push(readValue(file, item));
+        else if (item.number === field.graph.output) outputs.push(readValue(file, item));
       }
     }
     if (operators.size === 0) throw new Error(`${path} holds no ONNX graph`);
     const besides = [...dataFiles].map((name) => sizeOf(join(dirname(path), name)));
     const bytes = besides.reduce((sum, size) => sum + size, file.size);
-    return { operators, weightBits, weightBytes, windows, dataFiles, bytes };
+    return { inputs, outputs, operators, weightBits, weightBytes, windows, dataFiles, bytes };
   } finally {
     file[Symbol.dispose]();
   }
@@ -96,6 +108,35 @@ function readNode(file: FileWindow, node: Field): { operator: string; attributes
     if (integer !== undefined) attributes.set(name, integer);
   }
   return { operator, attributes };
+}
+
+function readValue(file: FileWindow, value: Field): GraphValue {
+  let name = "";
+  let type: GraphValue["type"];
+  const shape: number[] = [];
+  const visit = (at: Field, number: number, then: (part: Field) => void): void => {
+    for (const part of file.fields(at.start, at.end)) if (part.number === number) then(part);
+  };
+  visit(value, field.value.name, (part) => {
+    name = file.text(part);
+  });
+  visit(value, field.value.type, (valueType) => {
+    visit(valueType, field.type.tensor, (tensor) => {
+      visit(tensor, field.tensorType.element, ({ value: code }) => {
+        type = elementTypeOf(Number(code));
+      });
+      visit(tensor, field.tensorType.shape, (dimensions) => {
+        visit(dimensions, field.shape.dimension, (dimension) => {
+          let size = -1;
+          visit(dimension, field.dimension.size, ({ value: given }) => {
+            size = Number(given);
+          });
+          shape.push(size);
+        });
+      });
+    });
+  });
+  return { name, type, shape };
 }
 
 function readTensor(

@@ -19,32 +19,35 @@ interface Expected {
   readonly renderedIds: number[];
 }
 
-describe.each(["llama3", "qwen2", "smollm2", "llama2", "llama2-new", "gemma"])("a tokenizer of %s", (name) => {
-  const config = read(name, "tokenizer_config.json") as Record<string, unknown>;
-  const tokenizer = new Tokenizer(read(name, "tokenizer.json") as TokenizerJson, config);
-  const expected = read(name, "expected.json") as Expected;
+describe.each(["llama3", "qwen2", "smollm2", "llama2", "llama2-new", "gemma"])(
+  "a tokenizer of %s",
+  (name) => {
+    const config = read(name, "tokenizer_config.json") as Record<string, unknown>;
+    const tokenizer = new Tokenizer(read(name, "tokenizer.json") as TokenizerJson, config);
+    const expected = read(name, "expected.json") as Expected;
 
-  it.each(expected.texts)("has the Rust library's ids: $text", ({ text, ids, withSpecial }) => {
-    expect(tokenizer.encode(text, { addSpecialTokens: false })).toEqual(ids);
-    expect(tokenizer.encode(text, { addSpecialTokens: true })).toEqual(withSpecial);
-  });
+    it.each(expected.texts)("has the Rust library's ids: $text", ({ text, ids, withSpecial }) => {
+      expect(tokenizer.encode(text, { addSpecialTokens: false })).toEqual(ids);
+      expect(tokenizer.encode(text, { addSpecialTokens: true })).toEqual(withSpecial);
+    });
 
-  it.each(expected.texts)("has the Rust library's text, also token by token: $text", ({ ids, decoded }) => {
-    expect(tokenizer.decode(ids)).toBe(decoded);
-    const stream = tokenizer.stream();
-    let text = "";
-    for (const id of ids) {
-      text += stream.push(id);
-      // What was shown stays.
-      expect(decoded.startsWith(text)).toBe(true);
-    }
-    expect(text + stream.flush()).toBe(decoded);
-  });
+    it.each(expected.texts)("has the Rust library's text, also token by token: $text", ({ ids, decoded }) => {
+      expect(tokenizer.decode(ids)).toBe(decoded);
+      const stream = tokenizer.stream();
+      let text = "";
+      for (const id of ids) {
+        text += stream.push(id);
+        // What was shown stays.
+        expect(decoded.startsWith(text)).toBe(true);
+      }
+      expect(text + stream.flush()).toBe(decoded);
+    });
 
-  it("renders conversations as transformers does, and tokenizes them the same", () => {
-    const template = new ChatTemplate(config.chat_template as string, config);
-    const rendered = template.render(expected.conversation, { addGenerationPrompt: true });
-    expect(rendered).toBe(expected.rendered);
-    expect(tokenizer.encode(rendered, { addSpecialTokens: false })).toEqual(expected.renderedIds);
-  });
-});
+    it("renders conversations as transformers does, and tokenizes them the same", () => {
+      const template = new ChatTemplate(config.chat_template as string, config);
+      const rendered = template.render(expected.conversation, { addGenerationPrompt: true });
+      expect(rendered).toBe(expected.rendered);
+      expect(tokenizer.encode(rendered, { addSpecialTokens: false })).toEqual(expected.renderedIds);
+    });
+  },
+);

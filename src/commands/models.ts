@@ -1,0 +1,140 @@
+import { basename, relative } from "node:path";
+import { Argument, Command } from "commander";
+import { InferenceError } from "../core/errors.ts";
+import { readModelFolder } from "../decoder/model-folder.ts";
+import { readDecoderGraph } from "../engine/onnx/decoder-graph.ts";
+import { readGraphFile } from "../engine/onnx/graph-file.ts";
+import type { GraphFile } from "../engine/onnx/graph-file.ts";
+import { formOf } from "../engine/onnx/open-graph.ts";
+import { byteLength } from "../engine/onnx/ort/tensor.ts";
+import { dtypesAmong } from "../hub/graph-choice.ts";
+import { filesBelow, HubCache, isModelId } from "../hub/hub-cache.ts";
+import { locateModel } from "./locate-model.ts";
+import { chooseContext, fitCache, mib } from "./memory.ts";
+import { modelOptions, option } from "./options.ts";
+import { pull } from "./provide-model.ts";
+import type { EngineSettings } from "./serve-settings.ts";
+import { usualEngine } from "./serve-settings.ts";
+
+/** `metropolis models` */
+export function modelsCommand(): Command {
+  return new Command("models")
+    .description("Models of the Hugging Face hub and on this machine.")
+    .addCommand(
+      new Command("pull")
+        .description(
+          "Bring a model into the Hugging Face cache. Goes on where an earlier pull stopped; HF_TOKEN opens gated models.",
+        )
+        .argument("<id>", "such as onnx-community/Qwen2.5-0.5B-Instruct")
+        .addOption(modelOptions.dtype())
+        .addOption(option("--revision <name>", "branch, tag or commit").default("main"))
+        .action(pullAction),
+    )
+    .addCommand(
+      new Command("list").description("List the models in the Hugging Face cache.").action(listAction),
+    )
+    .addCommand(
+      new Command("inspect")
+        .description("Say what a model is and what it needs, without loading it.")
+        .addArgument(
+          new Argument("[model]", "folder, or id of a model in the cache").default(
+            usualEngine.model,
+            "the embedded abacus",
+          ),
+        )
+        .addOption(modelOptions.dtype())
+        .addOption(modelOptions.lanes())
+        .addOption(modelOptions.context())
+        .action(inspectAction),
+    );
+}
+
+async function pullAction(id: string, { dtype, revision }: PullSettings): Promise<void> {
+  if (!isModelId(id)) {
+    throw new InferenceError("invalid_request", `${id} is no model id; one reads ORGANISATION/NAME.`);
+  }
+  console.log(await pull(id, dtype, revision));
+}
+
+interface PullSettings extends Pick<EngineSettings, "dtype"> {
+  readonly revision: string;
+}
+
+async function listAction(): Promise<void> {
+  const cache = new HubCache(process.env);
+  let count = 0;
+  for (const { id, commit, folder } of await cache.snapshots()) {
+    const formats = dtypesAmong(await filesBelow(folder));
+    if (formats.length === 0) continue;
+    console.log(`${id.padEnd(48)} ${formats.join(",").padEnd(16)} ${commit.slice(0, 8)}`);
+    count++;
+  }
+  if (count === 0) console.log(`no models in ${cache.root}; bring one with: metropolis models pull ID`);
+}
+
+type InspectSettings = Pick<EngineSettings, "dtype" | "lanes" | "context">;
+
+async function inspectAction(model: string, { dtype, lanes, context }: InspectSettings): Promise<void> {
+  const { id, folder, graphPath } = await locateModel({ model, dtype });
+  const { maxPositions, model: info, chatTemplate } = await readModelFolder(folder, id);
+  const file = readGraph(graphPath);
+  const graph = readDecoderGraph(file);
+  const { planes, kvHeads, headDim, cacheType, vocabularySize } = graph;
+  const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
+  const capacity = chooseContext(context, maxPositions);
+  const fit = fitCache({ lanes, capacity, bytesPerToken });
+  const rows: [string, string][] = [
+    ["model", info.id],
+    ["graph", `${relative(folder, graphPath)}, ${mebibytes(file.bytes)} with its weights`],
+    [
+      "form",
+      formOf(file.operators) === "shared"
+        ? "shared cache (GroupQueryAttention): rows run as a batch"
+        : "cache by Concat: rows run one by one",
+    ],
+    ["weights", describeWeights(file)],
+    ["attention", describeWindows(file)],
+    [
+      "cache",
+      `${planes.length / 2} layers x ${kvHeads} heads x ${headDim}, ${cacheType}: ${bytesPerToken} bytes a token`,
+    ],
+    ["vocabulary", String(vocabularySize)],
+    ["context", maxPositions === undefined ? "config.json does not say" : `${maxPositions} tokens`],
+    ["ends at", info.endTokenIds.join(", ")],
+    ["chat", chatTemplate === undefined ? "no template" : "has a template"],
+    [
+      "memory",
+      `${mebibytes(file.bytes)} + ${mebibytes(fit.neededBytes)} for ${lanes} lanes x ${capacity} tokens; ${fit.fits ? "fits" : `too much: ${fit.advice}`}`,
+    ],
+  ];
+  for (const [name, value] of rows) console.log(`${name.padEnd(12)}${value}`);
+}
+
+/** @throws InferenceError when the file cannot be read */
+function readGraph(path: string): GraphFile {
+  try {
+    return readGraphFile(path);
+  } catch (error) {
+    throw new InferenceError("engine_failed", `${basename(path)}: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / mib).toFixed(1)} MiB`;
+
+/** Bits of quantized matrices, then the element types that hold most of the bytes. */
+function describeWeights({ weightBits, weightBytes, operators }: GraphFile): string {
+  const bits = [...weightBits].sort((a, b) => a - b).map((count) => `${count}-bit blocks`);
+  if (operators.has("MatMulInteger") || operators.has("DynamicQuantizeMatMul"))
+    bits.push("8-bit, activations too");
+  const total = [...weightBytes.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const types = [...weightBytes]
+    .filter(([, bytes]) => bytes > total / 20)
+    .sort(([, a], [, b]) => b - a)
+    .map(([type]) => type);
+  return [...bits, ...types].join(", ");
+}
+
+const describeWindows = ({ windows }: GraphFile): string =>
+  windows.size === 0 ? "full" : `sliding windows of ${[...windows].join(", ")} tokens; the cache keeps all`;
