@@ -26,7 +26,7 @@ export function dtypesAmong(paths: readonly string[]): Dtype[] {
 
 /**
  * The graph to run among a model's files: model.onnx or onnx/model.onnx, with the format's suffix.
- * @param wanted the format; the preferred one there is when left out. A folder's only model.onnx serves any wish
+ * @param wanted the format; the preferred one there is when left out
  * @throws InferenceError `model_not_found` naming what there is
  */
 export function chooseGraph(paths: readonly string[], wanted: Dtype | undefined, model: string): string {

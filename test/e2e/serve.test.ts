@@ -118,9 +118,12 @@ describe("what cannot start says why, in a line, and exits with an error", () =>
   });
 
   it("a missing folder, a missing file, a corrupt file", async () => {
-    await expectFailure(["--model", join(folder, "absent")], /absent\/config\.json .*no such file/);
+    await expectFailure(
+      ["--model", join(folder, "absent")],
+      /absent is not a folder \(no such file\).*Hugging Face id/,
+    );
     const noGraph = await broken("no-graph", (model) => rm(join(model, "model.onnx")));
-    await expectFailure(["--model", noGraph], /model\.onnx does not exist/);
+    await expectFailure(["--model", noGraph], /no-graph has no model\.onnx .*no ONNX file/);
     const cut = await broken("cut", (model) => truncate(join(model, "model.onnx"), 10_000));
     await expectFailure(["--model", cut], /model\.onnx cannot be loaded/);
     const garbled = await broken("garbled", (model) => writeFile(join(model, "tokenizer.json"), "{"));

@@ -1,0 +1,99 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { filesBelow } from "../../src/hub/hub-cache.ts";
+import { layOutModel } from "../support/exported-model.ts";
+import { FakeHub } from "../support/fake-hub.ts";
+import { ServerProcess, runCommand } from "../support/server-process.ts";
+
+const id = "tiny/llama-ONNX";
+
+let scratch: string;
+let model: string;
+let hub: FakeHub;
+let env: Record<string, string>;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "metropolis-models-"));
+  model = join(scratch, "model");
+  layOutModel("optimum-llama-fp32", model);
+  const builder = join(scratch, "builder");
+  layOutModel("builder-llama-fp16", builder);
+  const files: Record<string, Buffer> = {};
+  for (const path of await filesBelow(model)) {
+    const graph = path === "model.onnx" ? "onnx/model.onnx" : path;
+    files[graph] = await readFile(join(model, path));
+  }
+  files["onnx/model_fp16.onnx"] = await readFile(join(builder, "model.onnx"));
+  files["onnx/model.onnx.data"] = await readFile(join(builder, "model.onnx.data"));
+  hub = await FakeHub.start(id, files);
+  hub.token = "hf_secret";
+  env = { HF_ENDPOINT: hub.url, HF_HOME: join(scratch, "home"), HF_TOKEN: "hf_secret" };
+});
+afterAll(async () => {
+  await hub[Symbol.asyncDispose]();
+  await rm(scratch, { recursive: true });
+});
+
+async function answer(server: ServerProcess): Promise<{ model: string; text: string; power: object }> {
+  const reply = await server.post("/v1/completions", {
+    prompt: "The quick brown fox",
+    sampler: "power",
+    max_tokens: 6,
+    ignore_eos: true,
+    seed: 3,
+  });
+  const body = (await reply.json()) as { model: string; choices: { text: string; power: object }[] };
+  return { model: body.model, ...body.choices[0]! };
+}
+
+describe("metropolis models", () => {
+  it("pulls, lists, inspects and serves a model by its id, and does so offline once it is there", async () => {
+    expect(await runCommand(["models", "list"], env)).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/no models in .*models pull/) as unknown,
+    });
+    const pulled = await runCommand(["models", "pull", id, "--dtype", "fp16"], env);
+    expect(pulled.output).toMatch(/onnx\/model\.onnx\.data: 0\.2 MiB/);
+    expect(pulled).toMatchObject({ code: 0 });
+
+    hub.isDown = true;
+    const again = await runCommand(["models", "pull", id, "--dtype", "fp16"], env);
+    expect(again.output).toMatch(/cannot be asked.*in the cache is used/s);
+    expect(again.code).toBe(0);
+    expect((await runCommand(["models", "list"], env)).output).toMatch(/tiny\/llama-ONNX +fp16 +aaaaaaaa/);
+    const inspected = await runCommand(["models", "inspect", id, "--lanes", "4"], env);
+    expect(inspected.output).toMatch(/shared cache.*float16.*2 layers x 2 heads x 16.*4 lanes x 256/s);
+    await using server = await ServerProcess.start(["--model", id, "--dtype", "fp16"], env);
+    expect(await answer(server)).toMatchObject({ model: id });
+    const described = await fetch(`${server.url}/v1/models/${encodeURIComponent(id)}`);
+    expect(await described.json()).toMatchObject({ id, max_model_len: 256 });
+    hub.isDown = false;
+  });
+
+  it("serves a model that it pulls first, and the same from a folder", async () => {
+    await using server = await ServerProcess.start(["--model", id, "--dtype", "fp32"], env);
+    expect(server.output).toMatch(/onnx\/model\.onnx: 0\.4 MiB/);
+    expect(server.output).toMatch(/rows run one by one/);
+    await using local = await ServerProcess.start(["--model", model], env);
+    const [pulled, fromFolder] = [await answer(server), await answer(local)];
+    expect(pulled.text).toBe(fromFolder.text);
+    expect(pulled.power).toEqual(fromFolder.power);
+    expect([pulled.model, fromFolder.model]).toEqual([id, "model"]);
+  });
+
+  it.each([
+    [["models", "pull", "not-an-id"], {}, /ORGANISATION\/NAME/],
+    [["models", "pull", id], { HF_TOKEN: "" }, /gives no access.*HF_TOKEN/],
+    [["models", "pull", "tiny/absent"], {}, /no model tiny\/absent/],
+    [["models", "inspect", "tiny/absent"], {}, /models pull tiny\/absent/],
+    [["models", "inspect", "/nowhere"], {}, /\/nowhere is not a folder/],
+    [["models", "inspect", id, "--dtype", "q8"], {}, /no q8 graph: it has/],
+    [["serve", "--port", "0", "--model", "tiny/absent"], { HF_HUB_OFFLINE: "1" }, /models pull tiny\/absent/],
+  ])("says what to do: %j", async (args, changes, message) => {
+    const { code, output } = await runCommand(args, { ...env, ...changes });
+    expect(output).toMatch(message);
+    expect(code).toBe(1);
+    expect(output).not.toMatch(/\n\s+at /);
+  });
+});
