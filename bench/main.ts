@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { benchDecode } from "./decode.ts";
 import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
+import { benchRealModel } from "./real-model.ts";
 import { describeMachine } from "./report.ts";
 import { benchStreams } from "./streams.ts";
 
@@ -12,10 +13,12 @@ const program = new Command("bench")
     "[parts...]",
     "decode, accelerations, concurrency, determinism, streams; all of them when none is named",
   )
+  .option("--model <folder>", "measure this model instead")
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
-  .action(async (parts: string[], { threads }: { threads: number }) => {
+  .action(async (parts: string[], { model, threads }: { model?: string; threads: number }) => {
     const wants = (part: string): boolean => parts.length === 0 || parts.includes(part);
     console.log(describeMachine());
+    if (model !== undefined) return benchRealModel(model, threads);
     if (wants("decode")) await benchDecode(threads);
     if (wants("accelerations")) await benchAccelerations(40);
     if (wants("concurrency")) await benchConcurrency(64);

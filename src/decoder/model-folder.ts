@@ -23,6 +23,15 @@ const configSchema = z.looseObject({
   eos_token_id: tokenIds.nullish(),
 });
 
+const genaiConfigSchema = z.looseObject({
+  model: z
+    .looseObject({
+      context_length: z.number().int().positive(),
+      eos_token_id: tokenIds,
+    })
+    .optional(),
+});
+
 const generationConfigSchema = z.looseObject({
   eos_token_id: tokenIds.nullish(),
   max_new_tokens: z.number().int().positive().nullish(),
@@ -40,14 +49,14 @@ const generationConfigSchema = z.looseObject({
 const tokenizerSchema = z.looseObject({ model: z.looseObject({}) }) as unknown as z.ZodType<TokenizerJson>;
 
 /**
- * Reads a model folder beside its graph: config.json, generation_config.json (optional), tokenizer.json,
+ * Reads a model folder beside its graph: config.json or genai_config.json, generation_config.json (optional), tokenizer.json,
  * tokenizer_config.json and chat_template.jinja (optional).
  * @param id the model's name; the folder's when left out
  * @throws InferenceError naming the file and what is wrong with it
  */
 export async function readModelFolder(folder: string, id?: string): Promise<ModelDescription> {
   const root = resolve(folder);
-  const config = await readJson(root, "config.json", configSchema);
+  const config = await readConfig(root);
   const generation = await readOptionalJson(root, "generation_config.json", generationConfigSchema);
   const tokenizerConfig = await readOptionalJson(root, "tokenizer_config.json", z.looseObject({}));
   const tokenizerJson = await readJson(root, "tokenizer.json", tokenizerSchema);
@@ -82,6 +91,17 @@ function openTokenizer(
     return new Tokenizer(json, config);
   } catch (error) {
     throw unusable(join(root, "tokenizer.json"), "holds a tokenizer that cannot be read", error);
+  }
+}
+
+/** config.json, or what onnxruntime-genai's builder writes in its place. */
+async function readConfig(root: string): Promise<z.output<typeof configSchema>> {
+  try {
+    return await readJson(root, "config.json", configSchema);
+  } catch (error) {
+    const { model } = await readOptionalJson(root, "genai_config.json", genaiConfigSchema);
+    if (model === undefined) throw error;
+    return { max_position_embeddings: model.context_length, eos_token_id: model.eos_token_id };
   }
 }
 

@@ -4,6 +4,7 @@ import type { ModelRunner } from "../runner.ts";
 import { ConcatCacheRunner } from "./concat-cache-runner.ts";
 import { readDecoderGraph } from "./decoder-graph.ts";
 import type { DecoderGraph } from "./decoder-graph.ts";
+import { adviseOnDevice } from "./device-failure.ts";
 import { readGraphFile } from "./graph-file.ts";
 import { byteLength } from "./ort/tensor.ts";
 import { Session } from "./ort/session.ts";
@@ -71,9 +72,11 @@ export async function createRunner(opened: OpenedGraph, options: RunnerOptions):
     return runner;
   } catch (error) {
     await runner[Symbol.asyncDispose]();
+    const reason = (error as Error).message;
     throw new InferenceError(
       "unsupported",
-      `${path} does not run as a decoder with a ${form} cache: ${(error as Error).message}`,
+      adviseOnDevice(options.device, reason) ??
+        `${path} does not run as a decoder with a ${form} cache: ${reason}`,
       { cause: error },
     );
   }
@@ -85,9 +88,10 @@ function openSession(path: string, options: SessionOptions): { session: Session;
     return { session: new Session(path, options), form: formOf(operators) };
   } catch (error) {
     const reason = (error as Error).message;
+    const advice = adviseOnDevice(options.device, reason) ?? reason;
     throw new InferenceError(
       "engine_failed",
-      `${path} cannot be loaded on device '${options.device}': ${reason}`,
+      `${path} cannot be loaded on device '${options.device}': ${advice}.`,
       { cause: error },
     );
   }

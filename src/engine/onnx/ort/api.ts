@@ -46,6 +46,8 @@ const prototypes = {
   ReleaseValue: [96, "void (void *value)"],
   ReleaseTypeInfo: [98, "void (void *info)"],
   ReleaseSessionOptions: [100, "void (void *options)"],
+  GetAvailableProviders: [125, "void *(_Out_ void **names, _Out_ int *count)"],
+  ReleaseAvailableProviders: [126, "void *(void *names, int count)"],
   AddSessionConfigEntry: [130, "void *(void *options, const char *key, const char *value)"],
   RunWithBinding: [133, "void *(void *session, void *options, void *binding)"],
   CreateIoBinding: [134, "void *(void *session, _Out_ void **binding)"],
@@ -71,19 +73,35 @@ const apiVersion = 22;
 export type OrtApi = Readonly<Record<FunctionName, NativeFunction>>;
 
 // The library is held as long as its functions: koffi unloads a library whose handle is collected.
-let loaded: { readonly library: LibraryHandle; readonly api: OrtApi } | undefined;
+let loaded: { readonly library: LibraryHandle; readonly api: OrtApi; readonly version: string } | undefined;
 
 /** ONNX Runtime's C API; loaded at the first call. */
 export function ort(): OrtApi {
-  if (loaded === undefined) {
-    const library = loadLibrary();
-    loaded = { library, api: readApi(library) };
-  }
-  return loaded.api;
+  return load().api;
 }
 
-function readApi(library: LibraryHandle): OrtApi {
-  const base = library.func("void *OrtGetApiBase()")() as Pointer;
+/** The library's own version, such as 1.30.0. */
+export function runtimeVersion(): string {
+  return load().version;
+}
+
+function load(): NonNullable<typeof loaded> {
+  if (loaded === undefined) {
+    const library = loadLibrary();
+    const base = library.func("void *OrtGetApiBase()")() as Pointer;
+    loaded = { library, api: readApi(base), version: readVersion(base) };
+  }
+  return loaded;
+}
+
+/** OrtApiBase is { GetApi, GetVersionString }. */
+function readVersion(base: Pointer): string {
+  const address = koffi.decode(base, koffi.sizeof("void *"), "void *") as Pointer;
+  const getVersion = koffi.decode(address, koffi.proto("const char *()")) as () => string;
+  return getVersion();
+}
+
+function readApi(base: Pointer): OrtApi {
   const getApi = koffi.decode(
     koffi.decode(base, 0, "void *") as Pointer,
     koffi.proto("void *(uint32_t version)"),

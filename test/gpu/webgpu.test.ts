@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import type { GenerateRequest, SamplerSettings } from "../../src/decoder/generator.ts";
+import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
+import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
+import { createEmbedded } from "../support/embedded.ts";
+import { graphOf, referenceOf } from "../support/exported-model.ts";
+import type { ExportedModel } from "../support/exported-model.ts";
+import { never } from "../support/toy-engine.ts";
+
+const samplers: readonly SamplerSettings[] = [
+  { sampler: "greedy" },
+  { sampler: "standard", temperature: 1 },
+  { sampler: "low_temperature", alpha: 4 },
+  {
+    sampler: "power",
+    alpha: 4,
+    mcmcSteps: 4,
+    blockSize: 6,
+    proposalTemperature: 0.25,
+    schedule: "full",
+  },
+];
+
+async function complete(generator: LocalGenerator, settings: SamplerSettings, seed: number): Promise<string> {
+  const request: GenerateRequest = {
+    prompt: generator.tokenizer.encode("7-2*3+4=", { addSpecialTokens: true }),
+    settings,
+    maxTokens: 24,
+    stop: [],
+    seed,
+    choice: 0,
+    topCount: 0,
+  };
+  let text = "";
+  for await (const event of generator.generate(request, never)) if (event.type === "text") text += event.text;
+  return text;
+}
+
+const completeAll = (generator: LocalGenerator): Promise<string[]> =>
+  Promise.all(samplers.flatMap((settings) => [1, 2, 3].map((seed) => complete(generator, settings, seed))));
+
+// A software Vulkan device will do; .ci/run provides one. It compiles shaders for every shape, which takes long.
+describe.skipIf(process.env.VK_ICD_FILENAMES === undefined)("WebGPU", { timeout: 240_000 }, () => {
+  it("draws the tokens that the CPU draws, by every sampler", async () => {
+    await using cpu = await createEmbedded({ lanes: 4 });
+    await using gpu = await createEmbedded({ lanes: 4, device: "webgpu" });
+    expect(await completeAll(gpu)).toEqual(await completeAll(cpu));
+  });
+
+  it.each<[ExportedModel, number]>([
+    ["builder-llama-fp32", 5e-3],
+    ["builder-qwen2-int4", 0.3],
+    ["optimum-llama-fp32", 5e-3],
+  ])("runs %s to its exporter's logits", async (name, tolerance) => {
+    const options = { device: "webgpu", threads: 1, lanes: 3, capacity: 96, maxRowTokens: 32 } as const;
+    await using runner = await createRunner(openGraph(graphOf(name), options), options);
+    const { ids, logitsAfter } = referenceOf(name);
+    const expectLogits = (actual: Float32Array, index: number): void => {
+      const expected = logitsAfter(index);
+      expect(Math.max(...expected.map((value, id) => Math.abs(value - actual[id]!)))).toBeLessThan(tolerance);
+    };
+    for (const lane of [0, 1, 2]) await runner.step([{ lane, tokens: ids.slice(0, 5), position: 0 }]);
+    for (let position = 5; position < 9; position++) {
+      const rows = [1, 2].map((lane) => ({ lane, tokens: [ids[position]!], position }));
+      const logits = await runner.step(rows);
+      for (const row of [0, 1]) expectLogits(logits.row(row), position);
+    }
+    const chunk = await runner.step([{ lane: 2, tokens: ids.slice(9), position: 9 }]);
+    expectLogits(chunk.row(0), ids.length - 1);
+  });
+});
