@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import { ClientError } from "./client/client.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -12,7 +13,8 @@ const program = new Command("metropolis")
   .addCommand(serveCommand())
   .addCommand(watchCommand())
   .addCommand(evalCommand())
-  .addCommand(modelsCommand());
+  .addCommand(modelsCommand())
+  .addCommand(doctorCommand());
 
 try {
   await program.parseAsync();

@@ -1,0 +1,157 @@
+import { execFile } from "node:child_process";
+import { freemem, totalmem } from "node:os";
+import { promisify } from "node:util";
+import { Command } from "commander";
+import { InferenceError } from "../core/errors.ts";
+import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
+import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
+import { runtimeVersion } from "../engine/onnx/ort/api.ts";
+import { builtInProviders } from "../engine/onnx/ort/runtime.ts";
+import type { ModelRunner } from "../engine/runner.ts";
+import { locateModel } from "./locate-model.ts";
+import { mib } from "./memory.ts";
+import { modelOptions } from "./model-options.ts";
+import { devices } from "./serve-settings.ts";
+import type { Device, EngineSettings } from "./serve-settings.ts";
+
+type DoctorSettings = Pick<EngineSettings, "model" | "dtype" | "threads"> & {
+  readonly device: Device | undefined;
+};
+
+/** `metropolis doctor` */
+export function doctorCommand(): Command {
+  return new Command("doctor")
+    .description(
+      "Check the runtime, and that each device computes what the CPU does. Fails when the device named cannot be used.",
+    )
+    .addOption(modelOptions.model())
+    .addOption(modelOptions.dtype())
+    .addOption(modelOptions.device().default(undefined, "all of them"))
+    .addOption(modelOptions.threads())
+    .action(doctor);
+}
+
+async function doctor(settings: DoctorSettings): Promise<void> {
+  const { graphPath } = await locateModel(settings);
+  say("node", `${process.version} on ${process.platform}-${process.arch}`);
+  say("runtime", `ONNX Runtime ${runtimeVersion()}, built with ${builtInProviders().join(", ")}`);
+  say("memory", `${gibibytes(freemem())} free of ${gibibytes(totalmem())}`);
+  say("bandwidth", `${measureBandwidth().toFixed(1)} GB/s copying on one core`);
+  say("gpu", await describeGpu());
+  say("model", graphPath);
+
+  const reference = await tryDevice(graphPath, "cpu", settings.threads);
+  report("cpu", reference, undefined);
+  if (reference instanceof InferenceError) throw reference;
+  for (const device of settings.device === undefined ? devices : [settings.device]) {
+    if (device === "cpu") continue;
+    const outcome = await tryDevice(graphPath, device, settings.threads);
+    report(device, outcome, reference);
+    if (settings.device === undefined) continue;
+    if (outcome instanceof InferenceError) throw outcome;
+    if (!agrees(outcome, reference)) {
+      throw new InferenceError("engine_failed", `Device '${device}' computes other logits than the CPU.`);
+    }
+  }
+}
+
+const say = (name: string, value: string): void => {
+  console.log(`${name.padEnd(11)}${value}`);
+};
+
+const gibibytes = (bytes: number): string => `${(bytes / mib / 1024).toFixed(1)} GiB`;
+
+/** Bytes read and written per second, by copying a buffer larger than the caches; the best of three. */
+function measureBandwidth(): number {
+  const source = new Uint8Array(256 * mib).fill(1);
+  const target = new Uint8Array(source.length);
+  const rates = [1, 2, 3].map(() => {
+    const start = performance.now();
+    target.set(source);
+    return (2 * source.length) / (performance.now() - start) / 1e6;
+  });
+  return Math.max(...rates);
+}
+
+/** What NVIDIA's own tool says; other makes have no common one. */
+async function describeGpu(): Promise<string> {
+  const query = ["--query-gpu=name,memory.free,memory.total,driver_version", "--format=csv,noheader"];
+  try {
+    const { stdout } = await promisify(execFile)("nvidia-smi", query, { timeout: 10_000 });
+    return stdout.trim().replaceAll("\n", "; ");
+  } catch {
+    return "nvidia-smi finds none";
+  }
+}
+
+type Logits = Pick<Trial, "logits">;
+
+interface Trial {
+  readonly logits: Float32Array;
+  /** Loading the graph and preparing the first pass. */
+  readonly startMs: number;
+  /** Median pass of one token. */
+  readonly stepMs: number;
+}
+
+const promptLength = 5;
+const steps = 5;
+
+/** A short prompt and a few steps over two lanes. */
+async function tryDevice(path: string, device: Device, threads: number): Promise<Trial | InferenceError> {
+  const started = performance.now();
+  let opened: OpenedGraph | undefined;
+  try {
+    opened = openGraph(path, { device, threads });
+    const options = { device, lanes: 2, capacity: 32, maxRowTokens: promptLength };
+    await using runner: ModelRunner = await createRunner(opened, options);
+    const token = (position: number): number => (position * 7 + 1) % runner.vocabularySize;
+    const tokens = Array.from({ length: promptLength }, (_, position) => token(position));
+    for (const lane of [0, 1]) await runner.step([{ lane, tokens, position: 0 }]);
+    const startMs = performance.now() - started;
+    const times: number[] = [];
+    let logits = new Float32Array();
+    for (let position = promptLength; position < promptLength + steps; position++) {
+      const start = performance.now();
+      const pass = await runner.step([0, 1].map((lane) => ({ lane, tokens: [token(position)], position })));
+      logits = Float32Array.from(pass.row(1));
+      times.push(performance.now() - start);
+    }
+    return { logits, startMs, stepMs: times.sort((a, b) => a - b)[times.length >> 1]! };
+  } catch (error) {
+    opened?.session[Symbol.dispose]();
+    if (error instanceof InferenceError) return error;
+    throw error;
+  }
+}
+
+function report(device: Device, outcome: Trial | InferenceError, reference: Trial | undefined): void {
+  if (outcome instanceof InferenceError) {
+    say(device, `cannot be used. ${outcome.message}`);
+    return;
+  }
+  const { startMs, stepMs, logits } = outcome;
+  const parity =
+    reference === undefined
+      ? logits.every(Number.isFinite)
+        ? ""
+        : ", but its logits are not numbers"
+      : `, ${agrees(outcome, reference) ? "agrees with" : "DIFFERS from"} the cpu (logits by ${difference(outcome, reference).toExponential(1)})`;
+  say(
+    device,
+    `works: ready in ${startMs.toFixed(0)} ms, ${stepMs.toFixed(2)} ms a step of two rows${parity}`,
+  );
+}
+
+const difference = (trial: Logits, reference: Logits): number =>
+  trial.logits.reduce((most, logit, id) => Math.max(most, Math.abs(logit - reference.logits[id]!)), 0);
+
+/** Share of the logits' range by which devices may differ: half precision and quantized activations round. */
+const tolerance = 0.05;
+
+/** Whether two devices computed the same, as far as rounding goes. */
+export function agrees(trial: Logits, reference: Logits): boolean {
+  const range = reference.logits.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
+  // A logit that is not a number makes the difference NaN, which is not less.
+  return trial.logits.every(Number.isFinite) && difference(trial, reference) < tolerance * range;
+}

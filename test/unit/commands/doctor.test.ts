@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { agrees } from "../../../src/commands/doctor.ts";
+import { adviseOnDevice } from "../../../src/engine/onnx/device-failure.ts";
+
+const logits = (...values: number[]) => ({ logits: Float32Array.from(values) });
+
+describe("agrees", () => {
+  it.each([
+    [logits(1, -8, 3), true],
+    [logits(1.1, -8.1, 3.2), true],
+    [logits(1, -8, 3.5), false],
+    [logits(1, NaN, 3), false],
+    [logits(1, -Infinity, 3), false],
+  ])("takes %j for 1, -8, 3: %s", (trial, expected) => {
+    expect(agrees(trial, logits(1, -8, 3))).toBe(expected);
+  });
+});
+
+describe("adviseOnDevice", () => {
+  it.each([
+    [
+      "cuda",
+      "OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library",
+      /not installed.*Run/,
+    ],
+    ["cuda", "CUDA failure 100: no CUDA-capable device is detected", /no CUDA device/],
+    ["cuda", "CUDA error: out of memory", /too little memory.*--lanes.*--context/],
+    ["webgpu", "Failed to get a WebGPU adapter: No supported adapters", /Vulkan, Metal/],
+    ["cpu", "std::bad_alloc", /too little memory/],
+    ["cpu", "Protobuf parsing failed", undefined],
+  ] as const)("knows what to do on %s about: %s", (device, reason, expected) => {
+    const advice = adviseOnDevice(device, reason);
+    if (expected === undefined) expect(advice).toBeUndefined();
+    else expect(advice).toMatch(expected);
+  });
+});
