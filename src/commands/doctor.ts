@@ -10,7 +10,7 @@ import { builtInProviders } from "../engine/onnx/ort/runtime.ts";
 import type { ModelRunner } from "../engine/runner.ts";
 import { locateModel } from "./locate-model.ts";
 import { mib } from "./memory.ts";
-import { modelOptions } from "./model-options.ts";
+import { modelOptions } from "./options.ts";
 import { devices } from "./serve-settings.ts";
 import type { Device, EngineSettings } from "./serve-settings.ts";
 
