@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import { cancelled } from "../core/errors.ts";
 import { drawFromTop, isTruncated, sampledTop } from "../core/distribution.ts";
+import { cancelled } from "../core/errors.ts";
 import { uniform } from "../core/random.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "./engine.ts";
@@ -8,8 +8,24 @@ import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "./engine.t
 /** Of each visited prefix, how many of the likeliest next tokens are remembered. */
 const memoWidth = 64;
 
-/** Longest time that remembered tokens alone may keep the thread. */
-const longestTurnMs = 5;
+/**
+ * How long walks may keep the event loop from turning, ms: short for whoever cancels, long for nearly every walk,
+ * so that those that set out together still meet in one pass.
+ */
+const maxWalkMs = 50;
+
+/** Tokens walked between two looks at the clock: a look costs a tenth of a token. */
+const tokensPerLook = 64;
+
+let turn: Promise<void> | undefined;
+
+/** The next turn of the event loop. All walks share it: each on a turn of its own would have them add up. */
+function nextTurn(): Promise<void> {
+  turn ??= setImmediate().then(() => {
+    turn = undefined;
+  });
+  return turn;
+}
 
 /** What the model said after a visited prefix. */
 interface Visit {
@@ -36,7 +52,9 @@ export class MemoEngine implements Engine {
   readonly #inner: Engine;
   readonly #root = createNode();
   #inverseTemperature: number | undefined;
-  #lastTurn = performance.now();
+  /** When the event loop turned last, as far as the memo knows. */
+  #turnedAt = performance.now();
+  #walkedTokens = 0;
 
   /** Borrows the inner engine: disposing the memo leaves it alone. */
   constructor(inner: Engine) {
@@ -50,10 +68,10 @@ export class MemoEngine implements Engine {
     const end = tokens.length + request.maxTokens;
     let node = this.#nodeAt(tokens);
     while (tokens.length < end) {
+      if (++this.#walkedTokens % tokensPerLook === 0) await this.#pause();
+      if (signal.aborted) throw cancelled();
       const remembered = recall(node, request, tokens.length);
       if (remembered !== undefined) {
-        if (performance.now() - this.#lastTurn > longestTurnMs) await this.#letOthersRun();
-        if (signal.aborted) throw cancelled();
         tokens.push(remembered.token);
         node = childOf(node, remembered.token);
         yield remembered;
@@ -70,6 +88,7 @@ export class MemoEngine implements Engine {
         logprobsMode: "raw",
       };
       for await (const drawn of this.#inner.extend(beyond, signal)) {
+        this.#turnedAt = performance.now();
         node.visit ??= { top: drawn.top!, logNormalizer: drawn.logNormalizer, entropy: drawn.entropy };
         tokens.push(drawn.token);
         node = childOf(node, drawn.token);
@@ -95,10 +114,11 @@ export class MemoEngine implements Engine {
     // The inner engine is borrowed.
   }
 
-  /** Remembered tokens need no I/O, so a chain of nothing else would keep the event loop, and any abort, waiting. */
-  async #letOthersRun(): Promise<void> {
-    await setImmediate();
-    this.#lastTurn = performance.now();
+  /** Messages and timers, an abort among them, are heard only when the event loop turns. */
+  async #pause(): Promise<void> {
+    if (performance.now() - this.#turnedAt <= maxWalkMs) return;
+    await nextTurn();
+    this.#turnedAt = performance.now();
   }
 
   #checkLaw({ sampling }: ExtendRequest): void {
