@@ -54,7 +54,6 @@ export class MemoEngine implements Engine {
   #inverseTemperature: number | undefined;
   /** When the event loop turned last, as far as the memo knows. */
   #turnedAt = performance.now();
-  #walkedTokens = 0;
 
   /** Borrows the inner engine: disposing the memo leaves it alone. */
   constructor(inner: Engine) {
@@ -67,8 +66,9 @@ export class MemoEngine implements Engine {
     const tokens = [...request.prefix];
     const end = tokens.length + request.maxTokens;
     let node = this.#nodeAt(tokens);
+    let walkedTokens = 0;
     while (tokens.length < end) {
-      if (++this.#walkedTokens % tokensPerLook === 0) await this.#pause();
+      if (walkedTokens++ % tokensPerLook === 0) await this.#pause();
       if (signal.aborted) throw cancelled();
       const remembered = recall(node, request, tokens.length);
       if (remembered !== undefined) {
