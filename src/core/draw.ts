@@ -8,6 +8,7 @@ import {
   sampledTop,
   topTokens,
 } from "./distribution.ts";
+import { InferenceError } from "./errors.ts";
 import { adjustLogits } from "./logit-adjustments.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "./tokens.ts";
 
@@ -28,7 +29,8 @@ export interface DrawRequest {
 
 /**
  * Draws the token that `u` selects from a row of logits and scores it under the raw model.
- * @throws InferenceError `numerical_error` when the logits are not numbers
+ * @throws InferenceError `numerical_error` when the logits are not numbers, `invalid_request` when the adjustments
+ *   leave nothing to draw
  */
 export function drawToken(
   logits: Float32Array,
@@ -39,7 +41,7 @@ export function drawToken(
   const drawnFrom =
     adjustments === undefined
       ? raw
-      : measure(adjustLogits(logits, adjustments, sequence), inverseTemperature);
+      : measureAdjusted(adjustLogits(logits, adjustments, sequence), inverseTemperature);
   const { top, draw } = drawRank(drawnFrom, sampling, u, topCount);
   const report = (): TopTokens => {
     if (logprobsMode === "raw") return drawnFrom === raw ? firstOf(top, topCount) : topTokens(raw, topCount);
@@ -52,6 +54,16 @@ export function drawToken(
   };
   const scored = scoredToken(raw, top.ids[draw.rank]!, draw.proposalLogprob);
   return topCount === 0 ? scored : { ...scored, top: report() };
+}
+
+/** The raw logits were numbers, so what leaves none of these is that every token is forbidden. */
+function measureAdjusted(adjusted: Float32Array, inverseTemperature: number): Distribution {
+  if (adjusted.some((logit) => logit !== -Infinity)) return measure(adjusted, inverseTemperature);
+  throw new InferenceError(
+    "invalid_request",
+    "min_tokens forbids every token that the model could draw: its end tokens and stop_token_ids. Leave min_tokens out, or name fewer stop_token_ids.",
+    { param: "min_tokens" },
+  );
 }
 
 /** Scores a given token under the raw model, as echo and perplexity need. */

@@ -115,6 +115,7 @@ describe("POST /v1/chat/completions", () => {
     [{ sampler: "power", logit_bias: { 3: 1 } }, "logit_bias", /sampler 'power'/],
     [{ logit_bias: { 99: 1 } }, "logit_bias", /vocabulary/],
     [{ min_tokens: 3, stop: "x" }, "min_tokens", /stop/],
+    [{ min_tokens: 3, stop_token_ids: [...Array(18).keys()] }, "min_tokens", /stop_token_ids/],
     [{ messages: [] }, "messages", />=1/],
     [
       { messages: [{ role: "user", content: [{ type: "image_url", image_url: {} }] }] },

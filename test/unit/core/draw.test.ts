@@ -146,6 +146,23 @@ describe("drawToken", () => {
     }
   });
 
+  it("draws what is left when tokens are forbidden, and blames the request when nothing is", () => {
+    const draw = (forbidden: number[]) =>
+      drawToken(Float32Array.from([5, 1, 0]), {
+        sampling: {
+          inverseTemperature: 1,
+          adjustments: { forbidden: { tokens: forbidden, until: 1 }, promptLength: 1 },
+        },
+        u: 1 - 2 ** -53,
+        topCount: 0,
+        sequence: [0],
+      });
+    expect(draw([0, 2]).token).toBe(1);
+    expect(() => draw([0, 1, 2])).toThrow(
+      expect.objectContaining({ code: "invalid_request", param: "min_tokens" }) as Error,
+    );
+  });
+
   it("never reports a positive log Z at 1/τ ≥ 1", () => {
     for (let seed = 0; seed < 500; seed++) {
       const logits = randomLogits(2 + (seed % 40), seed, seed % 3 === 0 ? 60 : 1);
