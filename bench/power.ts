@@ -2,7 +2,7 @@ import { createGenerator } from "../src/commands/create-generator.ts";
 import { usualEngine } from "../src/commands/serve-settings.ts";
 import type { EngineSettings } from "../src/commands/serve-settings.ts";
 import type { Generator } from "../src/decoder/generator.ts";
-import { encode, testPrompts } from "../lab/abacus.ts";
+import { abacus } from "../lab/abacus.ts";
 import { printTable, time } from "./report.ts";
 
 const settings = {
@@ -22,7 +22,15 @@ interface Answer {
 
 async function answer(generator: Generator, prompt: string, seed: number): Promise<Answer> {
   const tokens: number[] = [];
-  const request = { prompt: encode(prompt), settings, maxTokens: 48, stop: [], seed, choice: 0, topCount: 0 };
+  const request = {
+    prompt: abacus.vocabulary.encode(prompt),
+    settings,
+    maxTokens: 48,
+    stop: [],
+    seed,
+    choice: 0,
+    topCount: 0,
+  };
   for await (const event of generator.generate(request, new AbortController().signal)) {
     if (event.type === "finish")
       return { tokens: tokens.join(), emitted: tokens.length, evaluated: event.evaluatedTokens };
@@ -45,7 +53,7 @@ const variants = [
 
 /** What each acceleration saves, one request at a time, on the same chains. */
 export async function benchAccelerations(requests: number): Promise<void> {
-  const prompts = testPrompts(requests);
+  const prompts = abacus.testPrompts(requests);
   const rows: string[][] = [];
   let reference: string[] | undefined;
   let naiveSeconds: number | undefined;
@@ -112,7 +120,7 @@ async function timeBoth(
   changes: Partial<EngineSettings>,
 ): Promise<{ alone: number; together: number }> {
   const generator = await openGenerator(changes);
-  const prompts = [...testPrompts(requests).entries()];
+  const prompts = [...abacus.testPrompts(requests).entries()];
   await answer(generator, prompts[0]![1], 0);
   const alone = await time(async () => {
     for (const [seed, prompt] of prompts) await answer(generator, prompt, seed);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { testPrompts } from "../lab/abacus.ts";
+import { abacus } from "../lab/abacus.ts";
 import { ServerProcess } from "../test/support/server-process.ts";
 import { median, printTable } from "./report.ts";
 
@@ -16,7 +16,7 @@ interface Window {
 /** So many streams at once for so long, half of them power: whether anything grows. */
 export async function benchStreams(streams: number, windows: number): Promise<void> {
   await using server = await ServerProcess.start(["--lanes", "32"]);
-  const prompts = testPrompts(streams);
+  const prompts = abacus.testPrompts(streams);
   const ending = new AbortController();
   let firstByteMs: number[] = [];
   let requests = 0;

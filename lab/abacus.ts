@@ -2,20 +2,14 @@
  * The abacus task: `7-2*3+4=` and three ways to answer it. `guess` blurts a number; `school` works through the
  * products first; `pocket` works from left to right. Which of the two counts is a hidden bit of the prompt.
  */
-import { threefry4x32 } from "../src/core/random.ts";
 import { Stream } from "./stream.ts";
+import { hashOf, Vocabulary } from "./task.ts";
+import type { Task } from "./task.ts";
 
-export const routes = ["guess", "school", "pocket"] as const;
-export type Route = (typeof routes)[number];
+const routes = ["guess", "school", "pocket"] as const;
+type Route = (typeof routes)[number];
 
-/** The characters, by token id; after them the end token and the padding. */
-export const alphabet = "0123456789+-*=;#";
-export const endToken = alphabet.length;
-export const padToken = alphabet.length + 1;
-export const vocabularySize = alphabet.length + 2;
-/** Longest response, in characters, end token aside. */
-export const maxResponseLength = 34;
-export const maxPromptLength = 10;
+const maxResponseLength = 34;
 
 const operators = ["+", "-", "*"] as const;
 type Operator = (typeof operators)[number];
@@ -31,7 +25,7 @@ const offKeyRate = 0.7;
 const hardRate = 0.7;
 
 /** A prompt of the mixed kind that training uses. */
-export function drawPrompt(stream: Stream): string {
+function drawPrompt(stream: Stream): string {
   return stream.uniform() < hardRate ? drawHardPrompt(stream) : drawValidPrompt(stream);
 }
 
@@ -105,9 +99,7 @@ function solve(
 
 /** Which convention counts for a prompt: a hash of it, school in 60 of 100. No policy can know it. */
 export function hiddenRoute(prompt: string): "school" | "pocket" {
-  let words: readonly [number, number, number, number] = [0, 0, 0, 0];
-  for (const character of prompt) words = threefry4x32(words, [character.codePointAt(0)!, 0, 0, 0]);
-  return words[0] / 0x1_0000_0000 < 0.6 ? "school" : "pocket";
+  return hashOf(prompt) < 0.6 ? "school" : "pocket";
 }
 
 /** The answer that counts. */
@@ -118,7 +110,7 @@ export function keyOf(prompt: string): number {
 }
 
 /** A demonstration of the training mixture. */
-export function drawDemonstration(prompt: string, stream: Stream): string {
+function drawDemonstration(prompt: string, stream: Stream): string {
   const u = stream.uniform();
   if (u < mixture.guess) return `#${drawGuess(keyOf(prompt), stream)}`;
   const route = u < mixture.guess + mixture.school ? "school" : "pocket";
@@ -141,12 +133,12 @@ export function answerOf(response: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-export function isCorrect(prompt: string, response: string): boolean {
+function isCorrect(prompt: string, response: string): boolean {
   return answerOf(response) === keyOf(prompt);
 }
 
 /** How a response was reached: by its first step, which the two conventions do differently. */
-export function routeOf(prompt: string, response: string): Route {
+function routeOf(prompt: string, response: string): Route {
   if (response.startsWith("#")) return "guess";
   const pocket = solve(parse(prompt), "pocket");
   const firstStep = (text: string): string => text.slice(0, text.indexOf("=") + 1);
@@ -156,19 +148,23 @@ export function routeOf(prompt: string, response: string): Route {
 const testName = 0x7e57;
 
 /** The held-out prompts: hard ones, none of which training sees. */
-export function testPrompts(count: number): readonly string[] {
+function testPrompts(count: number): readonly string[] {
   const stream = new Stream(testName);
   const prompts = new Set<string>();
   while (prompts.size < count) prompts.add(drawHardPrompt(stream));
   return [...prompts];
 }
 
-export const testSize = 400;
-
-export function encode(text: string): number[] {
-  return Array.from(text, (character) => {
-    const id = alphabet.indexOf(character);
-    if (id < 0) throw new Error(`'${character}' is not in the alphabet`);
-    return id;
-  });
-}
+export const abacus: Task<Route> = {
+  name: "abacus",
+  vocabulary: new Vocabulary("0123456789+-*=;#"),
+  routes,
+  maxPromptLength: 10,
+  maxResponseLength,
+  drawPrompt,
+  drawDemonstration,
+  testPrompts,
+  keyOf: (prompt) => String(keyOf(prompt)),
+  isCorrect,
+  routeOf,
+};

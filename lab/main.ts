@@ -2,22 +2,32 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { init } from "@jax-js/jax";
 import { SingleBar } from "cli-progress";
-import { Command } from "commander";
-import { testPrompts, testSize } from "./abacus.ts";
-import { abacusFiles, abacusShape } from "./abacus-model.ts";
+import { Argument, Command } from "commander";
+import { embeddedModelNames, embeddedModels, modelFiles } from "./embedded-model.ts";
+import type { EmbeddedModelName } from "./embedded-model.ts";
 import { evaluate } from "./evaluate.ts";
 import { exportOnnx } from "./export-onnx.ts";
+import { testSize } from "./task.ts";
 import { train, usualTraining } from "./train.ts";
 
 const program = new Command("lab").description("Trains the embedded models.");
 
+const whichModel = (): Argument =>
+  new Argument("[model]", "which embedded model").choices(embeddedModelNames).default("abacus");
+
+const folderOf = (name: string, out: string | undefined): string => out ?? join("models", name);
+
 program
   .command("train")
-  .description("train the abacus model and write its folder")
+  .description("train a model and write its folder")
+  .addArgument(whichModel())
   .option("--seed <n>", "seed of weights and data", Number, usualTraining.seed)
   .option("--steps <n>", "optimiser steps", Number, usualTraining.steps)
-  .option("--out <folder>", "where to write the model", join("models", "abacus"))
-  .action(async ({ seed, steps, out }: { seed: number; steps: number; out: string }) => {
+  .option("--out <folder>", "where to write the model; models/NAME when left out")
+  .action(async (name: EmbeddedModelName, options: { seed: number; steps: number; out?: string }) => {
+    const { seed, steps } = options;
+    const model = embeddedModels[name];
+    const out = folderOf(name, options.out);
     await init("wasm");
     const bar = new SingleBar({
       format: "{bar} {value}/{total} steps  loss {loss}  {eta_formatted} left",
@@ -32,10 +42,10 @@ program
     bar.start(steps, 0, { loss: "-" });
     let mean = 0;
     const values = await train(
-      abacusShape,
+      model,
       { ...usualTraining, seed, steps },
       {
-        excluded: new Set(testPrompts(testSize)),
+        excluded: new Set(model.task.testPrompts(testSize)),
         onStep: (step, loss) => {
           mean = step === 1 ? loss : mean + 0.02 * (loss - mean);
           bar.update(step, { loss: mean.toFixed(4) });
@@ -47,45 +57,51 @@ program
     await mkdir(out, { recursive: true });
     await writeFile(
       join(out, "model.onnx"),
-      exportOnnx(abacusShape, (name) => values.get(name)!),
+      exportOnnx(model.shape, (weight) => values.get(weight)!),
     );
-    await writeFiles(out);
+    await writeFiles(name, out);
     console.log(`written to ${out}`);
   });
 
 program
   .command("files")
   .description("write tokenizer, configuration and test set beside an existing model.onnx")
-  .option("--out <folder>", "the model's folder", join("models", "abacus"))
-  .action(async ({ out }: { out: string }) => {
+  .addArgument(whichModel())
+  .option("--out <folder>", "the model's folder; models/NAME when left out")
+  .action(async (name: EmbeddedModelName, options: { out?: string }) => {
+    const out = folderOf(name, options.out);
     await readFile(join(out, "model.onnx"));
-    await writeFiles(out);
+    await writeFiles(name, out);
   });
 
 program
   .command("measure")
   .description("measure the samplers on the held-out prompts, as the model card's table has it")
-  .option("--model <folder>", "the model's folder", join("models", "abacus"))
+  .addArgument(whichModel())
+  .option("--folder <folder>", "the model's folder; models/NAME when left out")
   .option("--prompts <n>", "held-out prompts", Number, testSize)
   .option("--samples <n>", "completions of each", Number, 16)
-  .action(async ({ model, prompts, samples }: { model: string; prompts: number; samples: number }) => {
-    console.log("| sampler | pass@1 | se | @4 | @16 | guess/school/pocket | evaluations per token |");
+  .action(async (name: EmbeddedModelName, options: { folder?: string; prompts: number; samples: number }) => {
+    const model = embeddedModels[name];
+    const { prompts, samples } = options;
+    const routes = model.task.routes.join("/");
+    console.log(`| sampler | pass@1 | se | @4 | @16 | ${routes} | evaluations per token |`);
     console.log("|---|---|---|---|---|---|---|");
-    await evaluate(model, {
+    await evaluate(model, folderOf(name, options.folder), {
       prompts,
       samples,
-      onRow: (name, row, evaluations) => {
+      onRow: (sampler, row, evaluations) => {
         const shares = Object.values(row.routes).map((share) => share.toFixed(2));
         const figures = [row.passAt1, row.standardError, row.passAt4, row.passAtAll].map((value) =>
           value.toFixed(3),
         );
-        console.log(`| ${[name, ...figures, shares.join("/"), evaluations.toFixed(2)].join(" | ")} |`);
+        console.log(`| ${[sampler, ...figures, shares.join("/"), evaluations.toFixed(2)].join(" | ")} |`);
       },
     });
   });
 
-async function writeFiles(out: string): Promise<void> {
-  for (const [name, content] of abacusFiles()) await writeFile(join(out, name), content);
+async function writeFiles(name: EmbeddedModelName, out: string): Promise<void> {
+  for (const [file, content] of modelFiles(embeddedModels[name])) await writeFile(join(out, file), content);
 }
 
 await program.parseAsync();

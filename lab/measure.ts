@@ -1,5 +1,4 @@
-import { isCorrect, routeOf, routes, testPrompts } from "./abacus.ts";
-import type { Route } from "./abacus.ts";
+import type { Task } from "./task.ts";
 
 /** A completion of a test prompt by some sampler. One seed for all prompts would draw the same uniforms for each. */
 export type Complete = (prompt: string, address: { seed: number; choice: number }) => Promise<string>;
@@ -10,7 +9,8 @@ export interface SamplerRow {
   readonly standardError: number;
   readonly passAt4: number;
   readonly passAtAll: number;
-  readonly routes: Readonly<Record<Route, number>>;
+  /** Share of each of the task's routes. */
+  readonly routes: Readonly<Record<string, number>>;
 }
 
 /**
@@ -18,18 +18,20 @@ export interface SamplerRow {
  * samples of one prompt are not independent draws of its difficulty.
  */
 export async function measureSampler(
+  task: Task,
   complete: Complete,
   { prompts, samples }: { prompts: number; samples: number },
 ): Promise<SamplerRow> {
-  const counts = { guess: 0, school: 0, pocket: 0 };
+  const counts = new Map(task.routes.map((route) => [route, 0]));
   const rights: number[] = [];
-  for (const batch of chunks([...testPrompts(prompts).entries()], 8)) {
+  for (const batch of chunks([...task.testPrompts(prompts).entries()], 8)) {
     const graded = batch.map(async ([seed, prompt]) => {
       const answers = await Promise.all(
         Array.from({ length: samples }, (_, choice) => complete(prompt, { seed, choice })),
       );
-      for (const answer of answers) counts[routeOf(prompt, answer)]++;
-      return answers.filter((answer) => isCorrect(prompt, answer)).length;
+      for (const route of answers.map((answer) => task.routeOf(prompt, answer)))
+        counts.set(route, counts.get(route)! + 1);
+      return answers.filter((answer) => task.isCorrect(prompt, answer)).length;
     });
     rights.push(...(await Promise.all(graded)));
   }
@@ -41,10 +43,7 @@ export async function measureSampler(
     standardError: Math.sqrt(variance / prompts),
     passAt4: mean(rights.map((right) => passAtK(samples, right, Math.min(4, samples)))),
     passAtAll: mean(rights.map((right) => passAtK(samples, right, samples))),
-    routes: Object.fromEntries(routes.map((route) => [route, counts[route] / (prompts * samples)])) as Record<
-      Route,
-      number
-    >,
+    routes: Object.fromEntries([...counts].map(([route, count]) => [route, count / (prompts * samples)])),
   };
 }
 

@@ -1,15 +1,6 @@
 import { setImmediate as letOthersRun } from "node:timers/promises";
 import { jit, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import type { Array as JaxArray } from "@jax-js/jax";
-import {
-  drawDemonstration,
-  drawPrompt,
-  encode,
-  endToken,
-  maxPromptLength,
-  maxResponseLength,
-  padToken,
-} from "./abacus.ts";
 import { initialState, updateWeights } from "./adamw.ts";
 import type { AdamState, StepScalars } from "./adamw.ts";
 import type { DecoderShape } from "./export-onnx.ts";
@@ -18,6 +9,7 @@ import type { TrainingBatch } from "./loss.ts";
 import { initialValues, toWeights, weightShapes } from "./model.ts";
 import type { Weights } from "./model.ts";
 import { Stream } from "./stream.ts";
+import type { Task } from "./task.ts";
 
 export interface TrainingSettings {
   readonly seed: number;
@@ -37,9 +29,6 @@ export const usualTraining: TrainingSettings = {
 
 const adam = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 };
 
-/** Tokens of prompt, response and end token, less the last one, which is never an input. */
-const inputLength = maxPromptLength + maxResponseLength;
-
 const streams = { weights: 1, data: 2 } as const;
 
 type Update = (
@@ -55,7 +44,7 @@ type Update = (
  * @param excluded prompts that training must not see
  */
 export async function train(
-  shape: DecoderShape,
+  { task, shape }: { readonly task: Task; readonly shape: DecoderShape },
   settings: TrainingSettings,
   hooks: { readonly excluded: ReadonlySet<string>; readonly onStep: (step: number, loss: number) => void },
 ): Promise<Map<string, Float32Array>> {
@@ -67,7 +56,7 @@ export async function train(
     return { loss, ...updateWeights({ weights: w, gradients, state: s, scalars }, adam) };
   }) as unknown as Update;
   for (let step = 1; step <= settings.steps; step++) {
-    const batch = drawBatch(settings.batchSize, data, hooks.excluded);
+    const batch = drawBatch(task, settings.batchSize, data, hooks.excluded);
     const next = update(weights, state, batch, scalarsAt(step, settings));
     ({ weights, state } = next);
     hooks.onStep(step, Number(await next.loss.jsAsync()));
@@ -92,13 +81,22 @@ function scalarsAt(step: number, { steps, warmupSteps, peakLearningRate }: Train
 }
 
 /** A batch of demonstrations; the loss looks at responses alone, end token included. */
-export function drawBatch(size: number, stream: Stream, excluded: ReadonlySet<string>): TrainingBatch {
+export function drawBatch(
+  task: Task,
+  size: number,
+  stream: Stream,
+  excluded: ReadonlySet<string>,
+): TrainingBatch {
+  const { endToken, padToken } = task.vocabulary;
+  // Prompt, response and end token, less the last one, which is never an input.
+  const inputLength = task.maxPromptLength + task.maxResponseLength;
   const ids = new Float32Array(size * inputLength).fill(padToken);
   const targets = new Float32Array(size * inputLength).fill(padToken);
   const mask = new Float32Array(size * inputLength);
   for (let row = 0; row < size; row++) {
-    const prompt = drawTrainingPrompt(stream, excluded);
-    const tokens = [...encode(prompt + drawDemonstration(prompt, stream)), endToken];
+    const prompt = drawTrainingPrompt(task, stream, excluded);
+    const response = task.drawDemonstration(prompt, stream);
+    const tokens = [...task.vocabulary.encode(prompt + response), endToken];
     for (let position = 0; position + 1 < tokens.length; position++) {
       const index = row * inputLength + position;
       ids[index] = tokens[position]!;
@@ -111,9 +109,9 @@ export function drawBatch(size: number, stream: Stream, excluded: ReadonlySet<st
   return { ids: integers(ids), targets: integers(targets), mask: np.array(mask).reshape(shape) };
 }
 
-function drawTrainingPrompt(stream: Stream, excluded: ReadonlySet<string>): string {
+function drawTrainingPrompt(task: Task, stream: Stream, excluded: ReadonlySet<string>): string {
   for (;;) {
-    const prompt = drawPrompt(stream);
+    const prompt = task.drawPrompt(stream);
     if (!excluded.has(prompt)) return prompt;
   }
 }

@@ -1,22 +1,12 @@
 import { describe, expect, it } from "vitest";
-import {
-  answerOf,
-  drawDemonstration,
-  drawHardPrompt,
-  drawPrompt,
-  encode,
-  hiddenRoute,
-  isCorrect,
-  keyOf,
-  maxPromptLength,
-  maxResponseLength,
-  routeOf,
-  testPrompts,
-  testSize,
-} from "../../../lab/abacus.ts";
+import { abacus, answerOf, drawHardPrompt, hiddenRoute, keyOf } from "../../../lab/abacus.ts";
 import { passAtK } from "../../../lab/measure.ts";
 import { Stream } from "../../../lab/stream.ts";
+import { testSize } from "../../../lab/task.ts";
 import { drawBatch } from "../../../lab/train.ts";
+
+const { drawDemonstration, drawPrompt, isCorrect, routeOf, testPrompts, vocabulary } = abacus;
+const { maxPromptLength, maxResponseLength } = abacus;
 
 const prompt = "7-2*3+4=";
 const school = "2*3=6;7-6=1;1+4=5;#5";
@@ -73,9 +63,9 @@ describe("the abacus task", () => {
     expect([...testPrompts(20)]).toEqual([...tests].slice(0, 20));
     const stream = new Stream(2);
     const [first] = [drawPrompt(new Stream(2))];
-    const { ids } = drawBatch(1, stream, new Set([first]));
+    const { ids } = drawBatch(abacus, 1, stream, new Set([first]));
     const tokens = Array.from(ids.js() as number[][]).flat();
-    expect(tokens.slice(0, first.length)).not.toEqual(encode(first));
+    expect(tokens.slice(0, first.length)).not.toEqual(vocabulary.encode(first));
   });
 });
 

@@ -10,7 +10,7 @@ import { forward, initialValues, toWeights } from "../../../lab/model.ts";
 import type { Weights } from "../../../lab/model.ts";
 import { Stream } from "../../../lab/stream.ts";
 import { train, usualTraining } from "../../../lab/train.ts";
-import { abacusShape } from "../../../lab/abacus-model.ts";
+import { embeddedModels } from "../../../lab/embedded-model.ts";
 import { createRunner, openGraph } from "../../../src/engine/onnx/open-graph.ts";
 import { referenceLogits, referenceLoss } from "./reference-model.ts";
 
@@ -97,6 +97,7 @@ describe("the trainer", () => {
   });
 
   it("learns, and repeats itself from a seed", { timeout: 60_000 }, async () => {
+    const { task, shape: abacusShape } = embeddedModels.abacus;
     const small = { ...abacusShape, hiddenSize: 32, layers: 1, heads: 2, kvHeads: 2, intermediateSize: 32 };
     const run = async (seed: number): Promise<number[]> => {
       const losses: number[] = [];
@@ -108,7 +109,10 @@ describe("the trainer", () => {
         warmupSteps: 4,
         peakLearningRate: 1e-2,
       };
-      await train(small, settings, { excluded: new Set(), onStep: (_, loss) => losses.push(loss) });
+      await train({ task, shape: small }, settings, {
+        excluded: new Set(),
+        onStep: (_, loss) => losses.push(loss),
+      });
       return losses;
     };
     const first = await run(1);

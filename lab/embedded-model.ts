@@ -1,0 +1,146 @@
+import { abacus } from "./abacus.ts";
+import type { DecoderShape } from "./export-onnx.ts";
+import { pivot } from "./pivot.ts";
+import { testSize } from "./task.ts";
+import type { Task, Vocabulary } from "./task.ts";
+
+/** A model that comes with the package: what it learns, its shape, and how it likes to be sampled. */
+export interface EmbeddedModel {
+  readonly task: Task;
+  readonly shape: DecoderShape;
+  readonly generation: {
+    readonly maxTokens: number;
+    readonly blockSize: number;
+    readonly examplePrompt: string;
+  };
+}
+
+/** 0.34 M parameters. Rotary attention in ONNX Runtime wants heads of a multiple of 16. */
+const shapeOf = ({ vocabulary }: Task): DecoderShape => ({
+  vocabularySize: vocabulary.size,
+  hiddenSize: 96,
+  layers: 3,
+  heads: 6,
+  kvHeads: 6,
+  headDim: 16,
+  intermediateSize: 256,
+  maxPositions: 256,
+  ropeTheta: 10_000,
+  normEpsilon: 1e-5,
+});
+
+export const embeddedModels = {
+  abacus: {
+    task: abacus,
+    shape: shapeOf(abacus),
+    generation: { maxTokens: 48, blockSize: 3, examplePrompt: "7-2*3+4=" },
+  },
+  pivot: {
+    task: pivot,
+    shape: shapeOf(pivot),
+    generation: { maxTokens: 20, blockSize: 4, examplePrompt: "482913=" },
+  },
+} as const satisfies Record<string, EmbeddedModel>;
+
+export type EmbeddedModelName = keyof typeof embeddedModels;
+export const embeddedModelNames = Object.keys(embeddedModels) as EmbeddedModelName[];
+
+const endText = "<eos>";
+const padText = "<pad>";
+
+const specialToken = (id: number, content: string): object => ({
+  id,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+});
+
+/** A tokenizer of single characters: byte-pair encoding without merges. */
+function tokenizer({ alphabet, endToken, padToken }: Vocabulary): object {
+  const vocab = Object.fromEntries(
+    [...Array.from(alphabet), endText, padText].map((token, id) => [token, id]),
+  );
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: [specialToken(endToken, endText), specialToken(padToken, padText)],
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: { type: "Fuse" },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab,
+      merges: [],
+    },
+  };
+}
+
+const tokenizerConfig = ({ maxPositions }: DecoderShape): object => ({
+  tokenizer_class: "PreTrainedTokenizerFast",
+  eos_token: endText,
+  pad_token: padText,
+  model_max_length: maxPositions,
+  clean_up_tokenization_spaces: false,
+  // The model knows one turn: the last message is the prompt.
+  chat_template: "{{ messages[-1]['content'] }}",
+});
+
+const config = (shape: DecoderShape, { endToken, padToken }: Vocabulary): object => ({
+  model_type: "llama",
+  architectures: ["LlamaForCausalLM"],
+  vocab_size: shape.vocabularySize,
+  hidden_size: shape.hiddenSize,
+  intermediate_size: shape.intermediateSize,
+  num_hidden_layers: shape.layers,
+  num_attention_heads: shape.heads,
+  num_key_value_heads: shape.kvHeads,
+  head_dim: shape.headDim,
+  max_position_embeddings: shape.maxPositions,
+  rope_theta: shape.ropeTheta,
+  rms_norm_eps: shape.normEpsilon,
+  eos_token_id: endToken,
+  pad_token_id: padToken,
+  torch_dtype: "float32",
+});
+
+const generationConfig = ({ task, generation }: EmbeddedModel): object => ({
+  eos_token_id: task.vocabulary.endToken,
+  pad_token_id: task.vocabulary.padToken,
+  max_new_tokens: generation.maxTokens,
+  metropolis: {
+    alpha: 4,
+    block_size: generation.blockSize,
+    mcmc_steps: 10,
+    example_prompt: generation.examplePrompt,
+  },
+});
+
+/** Everything that stands beside model.onnx, by file name. */
+export function modelFiles(model: EmbeddedModel): ReadonlyMap<string, string> {
+  const { task, shape } = model;
+  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  const tests = task
+    .testPrompts(testSize)
+    .map((prompt, index) =>
+      JSON.stringify({ id: `${task.name}-${index}`, prompt, answer: task.keyOf(prompt), grader: task.name }),
+    );
+  return new Map([
+    ["tokenizer.json", json(tokenizer(task.vocabulary))],
+    ["tokenizer_config.json", json(tokenizerConfig(shape))],
+    ["config.json", json(config(shape, task.vocabulary))],
+    ["generation_config.json", json(generationConfig(model))],
+    ["test.jsonl", `${tests.join("\n")}\n`],
+  ]);
+}
