@@ -3,11 +3,11 @@
  * at all cannot shift a later draw.
  *
  * The generator is Threefry-4x32-20 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3",
- * SC 2011). Key = (seed low, seed high, choice, purpose), counter = (stage, step, position, 0).
+ * SC 2011). Key = (seed low, seed high, choice, purpose), counter = (stage, step, position, branch).
  */
 
 /** What a uniform decides; part of its address, so no two decisions share one. */
-export const purposes = { token: 0, cut: 1, accept: 2 } as const;
+export const purposes = { token: 0, cut: 1, accept: 2, select: 3, swap: 4, resample: 5 } as const;
 export type Purpose = keyof typeof purposes;
 
 /** Addresses the draws of one step of one chain. Plain data, so that it can cross to a remote engine. */
@@ -20,6 +20,8 @@ export interface DrawKey {
   readonly stage: number;
   /** 0 while the block is drafted, then 1, 2, … for the steps of the kernel. */
   readonly step: number;
+  /** Tells apart what one step draws side by side: tries, replicas, particles. 0 when left out. */
+  readonly branch?: number;
 }
 
 const rotations = [
@@ -75,7 +77,10 @@ export function threefry4x32(key: Words, counter: Words): Words {
 export function uniform(key: DrawKey, purpose: Purpose, position = 0): number {
   const low = key.seed >>> 0;
   const high = Math.floor(key.seed / 0x1_0000_0000) >>> 0;
-  const [a, b] = threefry4x32([low, high, key.choice, purposes[purpose]], [key.stage, key.step, position, 0]);
+  const [a, b] = threefry4x32(
+    [low, high, key.choice, purposes[purpose]],
+    [key.stage, key.step, position, key.branch ?? 0],
+  );
   // 52 bits and a half keep both ends out, so log(u) is always finite.
   return ((a >>> 6) * 0x400_0000 + (b >>> 6) + 0.5) / 0x10_0000_0000_0000;
 }

@@ -55,7 +55,8 @@ export class ChainTracer {
     };
     const probability = Math.min(1, Math.exp(logRatio));
     yield { type: "decision", ...at, outcome, probability, logprob: logProbability(state) };
-    if (outcome === "accepted") yield* this.#revise(state, at);
+    // An accepted proposal, or a swap with a hotter replica whatever became of the proposal.
+    if (state !== previous) yield* this.#revise(state, at);
   }
 
   /** Reports from where on the text is another one than last shown, if it is. */

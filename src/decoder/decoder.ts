@@ -1,7 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Ends } from "./ends.ts";
-import type { ChainTrace, GenerateRequest, PowerReport, Progress } from "./generator.ts";
+import type { ChainTrace, GenerateRequest, Progress, SamplerReport } from "./generator.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a decoder works with. */
@@ -30,4 +30,4 @@ export type DecodeEvent =
 /** Yields tokens once they are final, and meanwhile how it gets on; returns what there is to say about how they came to be. */
 export type Decoder<Settings> = (
   context: DecodeContext<Settings>,
-) => AsyncGenerator<DecodeEvent, PowerReport | undefined, undefined>;
+) => AsyncGenerator<DecodeEvent, SamplerReport, undefined>;

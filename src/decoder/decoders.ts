@@ -1,5 +1,5 @@
 import type { DecodeContext, DecodeEvent, Decoder } from "./decoder.ts";
-import type { PowerReport, SamplerName, SamplerSettings } from "./generator.ts";
+import type { SamplerName, SamplerReport, SamplerSettings } from "./generator.ts";
 import { decodePower } from "./power.ts";
 import { decodeGreedy, decodeLowTemperature, decodeStandard } from "./token-by-token.ts";
 
@@ -16,7 +16,7 @@ const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name>> } = 
 /** Runs the decoder that the request's settings name. */
 export function decode(
   context: Omit<DecodeContext<never>, "settings">,
-): AsyncGenerator<DecodeEvent, PowerReport | undefined, undefined> {
+): AsyncGenerator<DecodeEvent, SamplerReport, undefined> {
   const { settings } = context.request;
   const decoder = decoders[settings.sampler] as Decoder<SamplerSettings>;
   return decoder({ ...context, settings });

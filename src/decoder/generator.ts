@@ -4,6 +4,7 @@ import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth } from "../engine/engine.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { Schedule } from "../mcmc/schedule.ts";
+import type { Swaps } from "../mcmc/tempering.ts";
 import type { ChatMessage, ChatTemplate } from "./chat-template.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -41,15 +42,32 @@ export interface StandardSettings {
   readonly minTokens?: number;
 }
 
-export interface PowerSettings {
-  readonly sampler: "power";
-  readonly alpha: number;
+/** How long a chain over completions runs. */
+export interface ChainSchedule {
   readonly mcmcSteps: number;
   readonly blockSize: number;
   readonly proposalTemperature: number;
   readonly schedule: Schedule;
-  /** Budget of model evaluations; the chain stops with its current state when it is spent. */
+  /** Budget of model evaluations; the sampler stops with its current state when it is spent. */
   readonly maxEvaluatedTokens?: number;
+}
+
+export const cutNames = ["uniform", "entropy"] as const;
+export type CutName = (typeof cutNames)[number];
+
+export const kernelNames = ["single_try", "multiple_try", "tempering"] as const;
+export type KernelSettings =
+  | { readonly name: "single_try" }
+  | { readonly name: "multiple_try"; readonly tries: number }
+  | { readonly name: "tempering"; readonly replicas: number };
+
+export interface PowerSettings extends ChainSchedule {
+  readonly sampler: "power";
+  readonly alpha: number;
+  /** Where suffixes are cut off; "uniform" when left out. */
+  readonly cut?: CutName;
+  /** "single_try" when left out. */
+  readonly kernel?: KernelSettings;
 }
 
 export type SamplerSettings =
@@ -158,8 +176,8 @@ export type ChainTrace =
       readonly logprob: number;
     });
 
-export interface PowerReport {
-  readonly alpha: number;
+/** How a chain over completions went. */
+export interface ChainReport {
   /** Σ log p of the completion, nats. */
   readonly logprob: number;
   readonly steps: number;
@@ -171,20 +189,34 @@ export interface PowerReport {
   readonly budgetExhausted: boolean;
 }
 
+export interface PowerReport extends ChainReport {
+  readonly alpha: number;
+  /** Of tempering. */
+  readonly swaps?: Swaps;
+  /** Of the raw model's law of the first token, nats. */
+  readonly firstTokenEntropy: number;
+  /** Σ log p after each step of the last block, nats. */
+  readonly logprobTrace: readonly number[];
+}
+
+/** What a sampler has to say about how its completion came to be. */
+export interface SamplerReport {
+  readonly power?: PowerReport;
+}
+
 export type GenerateEvent =
   /** Tokens that are final, and the text they release; text that may be the start of a stop string is held back. */
   | { readonly type: "text"; readonly tokens: readonly GeneratedToken[]; readonly text: string }
   | { readonly type: "progress"; readonly progress: Progress }
   | { readonly type: "trace"; readonly trace: ChainTrace }
-  | {
+  | (SamplerReport & {
       readonly type: "finish";
       readonly reason: "stop" | "length";
       /** The stop string or stop token that ended it; null for the model's own end token. */
       readonly stop: string | TokenId | null;
       /** Model evaluations paid for, discarded ones included. */
       readonly evaluatedTokens: number;
-      readonly power?: PowerReport;
-    };
+    });
 
 /** What the server sees of a model: in production a worker thread, in tests the same thing in-process. */
 export interface Generator extends AsyncDisposable {

@@ -37,7 +37,7 @@ export class LocalGenerator implements Generator {
     const { tokenizer } = this;
     const engine = new MeteredEngine(
       this.#engine,
-      settings.sampler === "power" ? settings.maxEvaluatedTokens : undefined,
+      "maxEvaluatedTokens" in settings ? settings.maxEvaluatedTokens : undefined,
     );
     const stopTokens = request.stopTokens ?? [];
     const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
@@ -57,16 +57,15 @@ export class LocalGenerator implements Generator {
         yield endsHere ? merge(text.push(token), text.flush()) : text.push(token);
       }
     } finally {
-      await decoding.return(undefined);
+      await decoding.return({});
     }
     if (last?.ends !== true) yield text.flush();
-    const power = next.value;
     yield {
       type: "finish",
       reason: last?.ends === true ? "stop" : "length",
       stop: text.stop ?? stopTokens.find((token) => token === last?.token) ?? null,
       evaluatedTokens: engine.yieldedTokens,
-      ...(power === undefined ? {} : { power }),
+      ...next.value,
     };
   }
 

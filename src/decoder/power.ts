@@ -1,104 +1,45 @@
-import type { ScoredToken } from "../core/tokens.ts";
-import { uniform } from "../core/random.ts";
-import type { Engine } from "../engine/engine.ts";
-import { runChain } from "../mcmc/chain.ts";
-import type { ChainEvent, ChainResult, ChainSettings, StepAddress } from "../mcmc/chain.ts";
-import { logProbability } from "../mcmc/completion.ts";
-import { acceptance } from "../mcmc/diagnostics.ts";
-import { horizons } from "../mcmc/schedule.ts";
-import { stepUniformCut } from "../mcmc/uniform-cut.ts";
-import { ChainTracer } from "./chain-tracer.ts";
-import type { DecodeContext, Decoder } from "./decoder.ts";
-import { MeteredEngine } from "./metered-engine.ts";
-import type { PowerReport, PowerSettings, Progress } from "./generator.ts";
+import { uniformCut } from "../mcmc/cut.ts";
+import { entropyCut } from "../mcmc/entropy-cut.ts";
+import type { CutWeight } from "../mcmc/cut.ts";
+import { multipleTry } from "../mcmc/multiple-try.ts";
+import { singleTry } from "../mcmc/single-try.ts";
+import { ladder } from "../mcmc/tempering.ts";
+import { decodeChain } from "./decode-chain.ts";
+import type { ChainLaw } from "./decode-chain.ts";
+import type { Decoder } from "./decoder.ts";
+import type { CutName, PowerSettings } from "./generator.ts";
+
+/** Every cut there is. A new one is a file and a line here. */
+const cuts: Readonly<Record<CutName, CutWeight>> = { uniform: uniformCut, entropy: entropyCut };
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings> = async function* (context) {
-  // Around the memo, so that it counts what the memo answers too.
-  const drawing = new MeteredEngine(context.accelerations.memoize(context.engine));
-  const settings = chainSettings(context, drawing);
-  const { request, tokenizer } = context;
-  const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
-  const tracer = request.trace === true ? new ChainTracer(tokenizer, request.stop, length) : undefined;
-  const chain = runChain(settings);
-  let next = await chain.next();
-  for (; next.done !== true; next = await chain.next()) {
-    for (const trace of tracer?.follow(next.value) ?? []) yield { type: "trace", trace };
-    if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
-  }
-  // Until the last step any token may still change, so nothing is final before.
-  for (const token of next.value.state) yield { type: "token", token };
-  return report(context.settings, next.value, drawing.yieldedTokens);
-};
-
-function chainSettings(
-  { request, settings, ends, accelerations, signal }: DecodeContext<PowerSettings>,
-  engine: Engine,
-): ChainSettings {
-  const inverseTemperature = 1 / settings.proposalTemperature;
-  const keyOf = ({ stage, step }: StepAddress) => ({
-    seed: request.seed,
-    choice: request.choice,
-    stage,
-    step,
-  });
+  const { settings } = context;
+  const { result, report } = yield* decodeChain(context, lawOf(settings));
+  const { swaps } = result.diagnostics;
   return {
-    target: { alpha: settings.alpha, inverseTemperature },
-    kernel: stepUniformCut,
-    horizons: horizons(request.maxTokens, settings.blockSize),
-    stepsPerBlock: settings.mcmcSteps,
-    schedule: settings.schedule,
-    earlyRejection: accelerations.earlyRejection,
-    draws: (address) => ({ cut: uniform(keyOf(address), "cut"), accept: uniform(keyOf(address), "accept") }),
-    extend: (kept, horizon, address) => {
-      const extension: AsyncIterable<ScoredToken> = engine.extend(
-        {
-          prefix: [...request.prompt, ...kept.map(({ token }) => token)],
-          maxTokens: horizon - kept.length,
-          endTokens: ends.tokens,
-          sampling: { inverseTemperature },
-          draws: keyOf(address),
-          topCount: request.topCount,
-          logprobsMode: request.logprobsMode,
-        },
-        signal,
-      );
-      return ends.mark(kept, extension);
+    power: {
+      ...report,
+      alpha: settings.alpha,
+      ...(settings.kernel?.name === "tempering" ? { swaps } : {}),
+      // Entropy of the law of first tokens: whether there was a first token to change to.
+      firstTokenEntropy: result.state[0]?.entropy ?? 0,
+      logprobTrace: result.logprobTrace,
     },
   };
-}
+};
 
-function progressOf(
-  event: ChainEvent,
-  { horizons: { length: blocks }, stepsPerBlock }: ChainSettings,
-): Progress {
-  if (event.type === "block") {
-    return {
-      block: event.stage + 1,
-      blocks,
-      step: 0,
-      steps: stepsPerBlock,
-      acceptance: acceptance(event.diagnostics),
-    };
+/** The kernel and its targets; a new kernel is a file and a case here. */
+function lawOf({ alpha, proposalTemperature, cut = "uniform", kernel }: PowerSettings): ChainLaw {
+  const target = { alpha, inverseTemperature: 1 / proposalTemperature };
+  const weigh = cuts[cut];
+  switch (kernel?.name) {
+    case "multiple_try":
+      return { targets: [target], kernel: multipleTry(weigh, kernel.tries) };
+    case "tempering":
+      return { targets: ladder(target, kernel.replicas), kernel: singleTry(weigh) };
+    case "single_try":
+    case undefined:
+      return { targets: [target], kernel: singleTry(weigh) };
   }
-  const { stage, step } = event.address;
-  return { block: stage + 1, blocks, step, steps: stepsPerBlock, acceptance: acceptance(event.diagnostics) };
-}
-
-function report(
-  { alpha }: PowerSettings,
-  { state, diagnostics, blocks, budgetExhausted }: ChainResult,
-  drawnTokens: number,
-): PowerReport {
-  const { steps, firstTokenChanges, ...outcomes } = diagnostics;
-  return {
-    alpha,
-    logprob: logProbability(state),
-    steps,
-    drawnTokens,
-    outcomes,
-    firstTokenChanges,
-    blocks,
-    budgetExhausted,
-  };
 }

@@ -22,7 +22,7 @@ function tokenByToken<Settings extends SamplerSettings>(
       signal,
     );
     for await (const token of ends.mark([], extension)) yield { type: "token", token };
-    return undefined;
+    return {};
   };
 }
 

@@ -1,10 +1,11 @@
-import { hasEnded } from "./completion.ts";
+import { hasEnded, isComplete, logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { noSteps, tally } from "./diagnostics.ts";
 import type { ChainDiagnostics } from "./diagnostics.ts";
 import type { Kernel, StepDraws, StepInfo } from "./kernel.ts";
 import type { Schedule } from "./schedule.ts";
 import type { PowerTarget } from "./target.ts";
+import { stepReplicas } from "./tempering.ts";
 
 /** Names a step; step 0 is the draft that brings a block to its horizon. */
 export interface StepAddress {
@@ -12,14 +13,20 @@ export interface StepAddress {
   readonly step: number;
 }
 
+/** Names what draws tokens within a step: one of its attempts, in one of the replicas. */
+export interface DrawAddress extends StepAddress {
+  readonly branch: number;
+}
+
 export interface ChainSettings {
-  readonly target: PowerTarget;
+  /** The chain's own target, and those of the hotter replicas it swaps with, coldest first. */
+  readonly targets: readonly PowerTarget[];
   readonly kernel: Kernel;
   readonly horizons: readonly number[];
   readonly stepsPerBlock: number;
   readonly schedule: Schedule;
   readonly earlyRejection: boolean;
-  readonly draws: (address: StepAddress) => StepDraws;
+  readonly draws: (address: StepAddress, replica: number) => StepDraws;
   /**
    * Draws tokens of q after `kept`, until an absorbing token or `horizon`. A stream that ends before that says
    * that the budget is spent.
@@ -27,7 +34,7 @@ export interface ChainSettings {
   readonly extend: (
     kept: Completion,
     horizon: number,
-    address: StepAddress,
+    address: DrawAddress,
   ) => AsyncIterable<CompletionToken>;
 }
 
@@ -44,6 +51,7 @@ export type ChainEvent =
       readonly address: StepAddress;
       readonly info: StepInfo;
       readonly previous: Completion;
+      /** After the step, and after a swap with a hotter replica where there was one. */
       readonly state: Completion;
       readonly diagnostics: ChainDiagnostics;
     };
@@ -51,6 +59,8 @@ export type ChainEvent =
 export interface ChainResult {
   readonly state: Completion;
   readonly diagnostics: ChainDiagnostics;
+  /** Σ log p after each step of the last stage begun, nats. Earlier stages have other horizons, and so other laws. */
+  readonly logprobTrace: readonly number[];
   /** Stages begun. */
   readonly blocks: number;
   readonly budgetExhausted: boolean;
@@ -58,51 +68,65 @@ export interface ChainResult {
 
 /**
  * Runs a warm-started chain: each stage extends the completion to its horizon, then takes its steps there. The
- * steps of the last stage leave p^α over completions of `max_tokens` invariant.
+ * steps of the last stage leave p^α over completions of `max_tokens` invariant. Hotter replicas go through the same
+ * stages beside it.
  */
 export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEvent, ChainResult, undefined> {
-  const { target, horizons, kernel, earlyRejection } = settings;
-  let state: Completion = [];
+  const { targets, horizons, kernel, earlyRejection } = settings;
+  let states: readonly Completion[] = targets.map(() => []);
   let diagnostics = noSteps;
+  let logprobTrace: number[] = [];
+  const replicas = targets.length;
   for (const [stage, horizon] of horizons.entries()) {
     const finish = (budgetExhausted: boolean): ChainResult => ({
-      state,
+      state: states[0]!,
       diagnostics,
+      logprobTrace,
       blocks: stage + 1,
       budgetExhausted,
     });
-    state = await draft(settings, state, horizon, stage);
-    yield { type: "block", stage, horizon, state, diagnostics };
-    if (state.length < horizon && !hasEnded(state)) return finish(true);
+    states = await Promise.all(
+      states.map((state, replica) => draft(settings, state, horizon, { stage, step: 0, branch: replica })),
+    );
+    logprobTrace = [];
+    yield { type: "block", stage, horizon, state: states[0]!, diagnostics };
+    if (!states.every((state) => isComplete(state, horizon))) return finish(true);
 
     for (let step = 1; step <= settings.stepsPerBlock; step++) {
       const address = { stage, step };
-      const previous = state;
-      const result = await kernel(state, {
-        target,
+      const before = states;
+      const result = await stepReplicas(before, {
+        targets,
+        kernel,
         horizon,
-        draws: settings.draws(address),
-        propose: (cut) => settings.extend(previous.slice(0, cut), horizon, address),
+        draws: (replica) => settings.draws(address, replica),
+        propose: (replica, cut, attempt) =>
+          settings.extend(before[replica]!.slice(0, cut), horizon, {
+            ...address,
+            branch: attempt * replicas + replica,
+          }),
         earlyRejection,
       });
-      if (result.info === undefined) return finish(true);
-      state = result.state;
-      diagnostics = tally(diagnostics, result.info, state[0]!.token !== previous[0]!.token);
+      if (result === undefined) return finish(true);
+      states = result.states;
+      const [previous, state] = [before[0]!, states[0]!];
+      diagnostics = tally(diagnostics, { ...result, previous, state });
+      logprobTrace.push(logProbability(state));
       yield { type: "step", address, info: result.info, previous, state, diagnostics };
     }
-    if (settings.schedule === "until_finished" && hasEnded(state)) return finish(false);
+    if (settings.schedule === "until_finished" && hasEnded(states[0]!)) return finish(false);
   }
-  return { state, diagnostics, blocks: horizons.length, budgetExhausted: false };
+  return { state: states[0]!, diagnostics, logprobTrace, blocks: horizons.length, budgetExhausted: false };
 }
 
 async function draft(
   settings: ChainSettings,
   state: Completion,
   horizon: number,
-  stage: number,
+  address: DrawAddress,
 ): Promise<Completion> {
-  if (hasEnded(state) || state.length >= horizon) return state;
+  if (isComplete(state, horizon)) return state;
   const drafted = [...state];
-  for await (const token of settings.extend(state, horizon, { stage, step: 0 })) drafted.push(token);
+  for await (const token of settings.extend(state, horizon, address)) drafted.push(token);
   return drafted;
 }

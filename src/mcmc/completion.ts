@@ -12,6 +12,16 @@ export function hasEnded(completion: Completion): boolean {
   return completion.at(-1)?.ends ?? false;
 }
 
+/** Whether nothing more may follow. */
+export function isComplete(completion: Completion, horizon: number): boolean {
+  return hasEnded(completion) || completion.length >= horizon;
+}
+
+/** Whether two completions are the same tokens. */
+export function isSame(a: Completion, b: Completion): boolean {
+  return a.length === b.length && a.every(({ token }, index) => token === b[index]!.token);
+}
+
 /** Σ log p of a completion, nats. */
 export function logProbability(completion: Completion): number {
   let sum = 0;

@@ -1,10 +1,14 @@
+import type { Completion } from "./completion.ts";
 import type { Outcome, StepInfo } from "./kernel.ts";
+import type { Swaps } from "./tempering.ts";
 
 /** Tally of a chain's steps. */
 export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
   readonly steps: number;
   /** Steps after which the first token was another one: mixing that an acceptance rate does not show. */
   readonly firstTokenChanges: number;
+  /** With hotter replicas. */
+  readonly swaps: Swaps;
 }
 
 export const noSteps: ChainDiagnostics = {
@@ -14,18 +18,29 @@ export const noSteps: ChainDiagnostics = {
   rejected_early: 0,
   unchanged: 0,
   firstTokenChanges: 0,
+  swaps: { proposed: 0, accepted: 0 },
 };
 
 export function tally(
   diagnostics: ChainDiagnostics,
-  info: StepInfo,
-  changedFirstToken: boolean,
+  step: {
+    readonly info: StepInfo;
+    readonly swaps: Swaps;
+    readonly previous: Completion;
+    readonly state: Completion;
+  },
 ): ChainDiagnostics {
+  const { info, swaps, previous, state } = step;
+  const changedFirstToken = state[0]!.token !== previous[0]!.token;
   return {
     ...diagnostics,
     steps: diagnostics.steps + 1,
     [info.outcome]: diagnostics[info.outcome] + 1,
     firstTokenChanges: diagnostics.firstTokenChanges + (changedFirstToken ? 1 : 0),
+    swaps: {
+      proposed: diagnostics.swaps.proposed + swaps.proposed,
+      accepted: diagnostics.swaps.accepted + swaps.accepted,
+    },
   };
 }
 

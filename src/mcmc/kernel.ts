@@ -8,13 +8,17 @@ export type Outcome = (typeof outcomes)[number];
 export interface StepDraws {
   readonly cut: number;
   readonly accept: number;
+  /** Chooses among several proposals; kernels with one leave it alone. */
+  readonly select: number;
+  /** Decides whether a replica swaps its completion with the next hotter one. */
+  readonly swap: number;
 }
 
 /**
  * Draws a suffix after the first `cut` tokens of the state, token by token, until it ends or reaches the
- * horizon. Running dry before that means that the budget is spent.
+ * horizon. Running dry before that means that the budget is spent. Another attempt draws by other uniforms.
  */
-export type ProposeSuffix = (cut: number) => AsyncIterable<CompletionToken>;
+export type ProposeSuffix = (cut: number, attempt?: number) => AsyncIterable<CompletionToken>;
 
 /** What happened in a step: diagnostics, and the proposal also when it was rejected. */
 export interface StepInfo {

@@ -1,5 +1,6 @@
 import { InferenceError } from "../core/errors.ts";
 import type {
+  KernelSettings,
   ModelInfo,
   PowerSettings,
   SamplerName,
@@ -19,6 +20,10 @@ export type SamplingBody = Pick<
   | "block_size"
   | "proposal_temperature"
   | "schedule"
+  | "kernel"
+  | "cut"
+  | "tries"
+  | "replicas"
   | "max_evaluated_tokens"
   | "temperature"
   | "top_p"
@@ -39,6 +44,10 @@ const fieldSamplers: Partial<Record<keyof SamplingBody, readonly SamplerName[]>>
   block_size: ["power"],
   proposal_temperature: ["power"],
   schedule: ["power"],
+  kernel: ["power"],
+  cut: ["power"],
+  tries: ["power"],
+  replicas: ["power"],
   max_evaluated_tokens: ["power"],
   temperature: ["standard"],
   top_p: ["standard"],
@@ -176,15 +185,43 @@ function powerSettings(
   body: SamplingBody,
   { alpha, model, maxTokens }: { alpha: number; model: ModelInfo; maxTokens: number },
 ): PowerSettings {
+  const kernel = planKernel(body);
+  // Sharp proposals would keep the hot replicas where they are; tempering's own default lets them roam.
+  const usualTemperature = kernel.name === "tempering" ? 1 : 1 / alpha;
   return {
     sampler: "power",
     alpha,
     mcmcSteps: body.mcmc_steps ?? model.defaults.mcmcSteps,
     blockSize: body.block_size ?? model.defaults.blockSize ?? Math.max(1, Math.ceil(maxTokens / 16)),
-    proposalTemperature: body.proposal_temperature ?? 1 / alpha,
+    proposalTemperature: body.proposal_temperature ?? usualTemperature,
     schedule: body.schedule ?? "full",
+    cut: body.cut ?? "uniform",
+    kernel,
     ...(body.max_evaluated_tokens === null || body.max_evaluated_tokens === undefined
       ? {}
       : { maxEvaluatedTokens: body.max_evaluated_tokens }),
   };
+}
+
+/** Which kernel each field means something to. */
+const fieldKernels = { tries: "multiple_try", replicas: "tempering" } as const;
+
+function planKernel(body: SamplingBody): KernelSettings {
+  const name = body.kernel ?? "single_try";
+  for (const [field, kernel] of Object.entries(fieldKernels) as [keyof typeof fieldKernels, string][]) {
+    if (body[field] === null || body[field] === undefined || kernel === name) continue;
+    throw new InferenceError(
+      "invalid_request",
+      `${field} has no meaning for kernel '${name}'. Leave it out, or use kernel '${kernel}'.`,
+      { param: field },
+    );
+  }
+  switch (name) {
+    case "single_try":
+      return { name };
+    case "multiple_try":
+      return { name, tries: body.tries ?? 4 };
+    case "tempering":
+      return { name, replicas: body.replicas ?? 3 };
+  }
 }

@@ -6,7 +6,10 @@ import type { ChainResult } from "../../src/mcmc/chain.ts";
 import type { Completion, CompletionToken } from "../../src/mcmc/completion.ts";
 import { horizons } from "../../src/mcmc/schedule.ts";
 import type { Schedule } from "../../src/mcmc/schedule.ts";
-import { stepUniformCut } from "../../src/mcmc/uniform-cut.ts";
+import { uniformCut } from "../../src/mcmc/cut.ts";
+import type { Kernel } from "../../src/mcmc/kernel.ts";
+import { singleTry } from "../../src/mcmc/single-try.ts";
+import { ladder } from "../../src/mcmc/tempering.ts";
 import { never } from "./toy-engine.ts";
 
 export interface ChainRun {
@@ -20,32 +23,44 @@ export interface ChainRun {
   readonly seed: number;
   readonly schedule?: Schedule;
   readonly earlyRejection?: boolean;
+  /** A single try after a uniform cut when left out. */
+  readonly kernel?: Kernel;
+  /** Of the ladder of exponents; 1, the chain alone, when left out. */
+  readonly replicas?: number;
   /** Sees every state, drafts included. */
   readonly onState?: (state: Completion) => void;
 }
 
 /** Runs a power chain on an engine, as the decoder does but without text. */
 export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainResult> {
-  const key = (stage: number, step: number) => ({ seed: run.seed, choice: 0, stage, step });
+  const key = (stage: number, step: number, branch: number) => ({
+    seed: run.seed,
+    choice: 0,
+    stage,
+    step,
+    branch,
+  });
   const chain = runChain({
-    target: { alpha: run.alpha, inverseTemperature: run.inverseTemperature },
-    kernel: stepUniformCut,
+    targets: ladder({ alpha: run.alpha, inverseTemperature: run.inverseTemperature }, run.replicas ?? 1),
+    kernel: run.kernel ?? singleTry(uniformCut),
     horizons: horizons(run.maxTokens, run.blockSize),
     stepsPerBlock: run.steps,
     schedule: run.schedule ?? "full",
     earlyRejection: run.earlyRejection ?? true,
-    draws: ({ stage, step }) => ({
-      cut: uniform(key(stage, step), "cut"),
-      accept: uniform(key(stage, step), "accept"),
+    draws: ({ stage, step }, replica) => ({
+      cut: uniform(key(stage, step, replica), "cut"),
+      accept: uniform(key(stage, step, replica), "accept"),
+      select: uniform(key(stage, step, replica), "select"),
+      swap: uniform(key(stage, step, replica), "swap"),
     }),
-    extend: async function* (kept, horizon, { stage, step }): AsyncGenerator<CompletionToken> {
+    extend: async function* (kept, horizon, { stage, step, branch }): AsyncGenerator<CompletionToken> {
       const extension = engine.extend(
         {
           prefix: [...run.prompt, ...kept.map(({ token }) => token)],
           maxTokens: horizon - kept.length,
           endTokens: new Set([run.endToken]),
           sampling: { inverseTemperature: run.inverseTemperature },
-          draws: key(stage, step),
+          draws: key(stage, step, branch),
           topCount: 0,
         },
         never,

@@ -180,6 +180,9 @@ function toPowerReport(report: PowerReport, evaluatedTokens: number): PowerRepor
     first_token_changes: report.firstTokenChanges,
     drawn_tokens: report.drawnTokens,
     evaluated_tokens: evaluatedTokens,
+    ...(report.swaps === undefined
+      ? {}
+      : { swaps_proposed: report.swaps.proposed, swaps_accepted: report.swaps.accepted }),
     blocks: report.blocks,
     budget_exhausted: report.budgetExhausted,
   };

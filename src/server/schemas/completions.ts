@@ -99,6 +99,11 @@ export const powerReport = z
     first_token_changes: count("Steps after which the first token was another one: a sign of mixing.", 1),
     drawn_tokens: count("Tokens drawn for draft and proposals, those answered from the memo included.", 1500),
     evaluated_tokens: count("Model evaluations, discarded ones included.", 40),
+    swaps_proposed: count(
+      "kernel tempering: swaps of completions between neighbouring replicas.",
+      320,
+    ).optional(),
+    swaps_accepted: count("kernel tempering: those that happened.", 40).optional(),
     blocks: count("Blocks the chain went through.", 16),
     budget_exhausted: described(
       z.boolean(),

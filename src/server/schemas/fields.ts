@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { logprobsModes } from "../../core/distribution.ts";
 import { samplerNames } from "../../decoder/generator.ts";
+import { powerFields } from "./power-fields.ts";
 
 /** Clients send explicit nulls for what they leave open; null means the default, as in OpenAI's API. */
 const seedLimit = Number.MAX_SAFE_INTEGER;
@@ -49,63 +50,7 @@ export const generationFields = {
         "How tokens are chosen. `power`: whole completions from p(x)^alpha by Metropolis-Hastings. `standard`: token by token with temperature, top_p, top_k, min_p. `low_temperature`: token by token at T = 1/alpha. `greedy`: the likeliest token each time. Default: the server's, which is `standard` unless it was started otherwise.",
       examples: ["power"],
     }),
-  alpha: z
-    .number()
-    .min(1, "alpha must be at least 1; 1 is the model's own distribution")
-    .max(1000)
-    .nullish()
-    .meta({
-      description:
-        "Exponent of the target p(x)^alpha, for power and low_temperature. Default: the model's, usually 4.",
-      examples: [4],
-    }),
-  mcmc_steps: z
-    .number()
-    .int()
-    .min(0)
-    .max(10_000)
-    .nullish()
-    .meta({
-      description: "power: Metropolis-Hastings steps per block. Default: the model's, usually 10.",
-      examples: [10],
-    }),
-  block_size: z
-    .number()
-    .int()
-    .min(1)
-    .nullish()
-    .meta({
-      description:
-        "power: tokens by which the horizon grows from block to block. Default: the model's, else max_tokens/16 rounded up.",
-      examples: [3],
-    }),
-  proposal_temperature: z
-    .number()
-    .min(0.001, "proposal_temperature must be at least 0.001")
-    .max(100)
-    .nullish()
-    .meta({
-      description: "power: temperature at which suffixes are proposed. Default: 1/alpha.",
-      examples: [0.25],
-    }),
-  schedule: z
-    .enum(["full", "until_finished"])
-    .nullish()
-    .meta({
-      description:
-        "power: `full` refines a finished completion up to the last block and targets p^alpha; `until_finished` stops at the first block whose completion has ended, which is cheaper and favours short answers. Default: full.",
-      examples: ["full"],
-    }),
-  max_evaluated_tokens: z
-    .number()
-    .int()
-    .min(1)
-    .nullish()
-    .meta({
-      description:
-        "power: budget of model evaluations. The chain stops with its current state when it is spent, and the answer says so.",
-      examples: [1000],
-    }),
+  ...powerFields,
   max_tokens: z
     .number()
     .int()

@@ -1,0 +1,127 @@
+import type { ScoredToken } from "../core/tokens.ts";
+import { uniform } from "../core/random.ts";
+import type { DrawKey } from "../core/random.ts";
+import type { Engine } from "../engine/engine.ts";
+import { runChain } from "../mcmc/chain.ts";
+import type { ChainEvent, ChainResult, ChainSettings } from "../mcmc/chain.ts";
+import { logProbability } from "../mcmc/completion.ts";
+import { acceptance } from "../mcmc/diagnostics.ts";
+import type { Kernel } from "../mcmc/kernel.ts";
+import { horizons } from "../mcmc/schedule.ts";
+import type { PowerTarget } from "../mcmc/target.ts";
+import { ChainTracer } from "./chain-tracer.ts";
+import type { DecodeContext, DecodeEvent } from "./decoder.ts";
+import type { ChainReport, ChainSchedule, Progress } from "./generator.ts";
+import { MeteredEngine } from "./metered-engine.ts";
+
+/** What makes one sampler's chain another than the next one's. */
+export interface ChainLaw {
+  /** Targets of the chain and of its hotter replicas, coldest first; all propose at one temperature. */
+  readonly targets: readonly [PowerTarget, ...PowerTarget[]];
+  readonly kernel: Kernel;
+}
+
+export interface DecodedChain {
+  readonly result: ChainResult;
+  readonly report: ChainReport;
+}
+
+/** Runs a chain over whole completions to its end, tells how it gets on, and yields what it came to. */
+export async function* decodeChain(
+  context: DecodeContext<ChainSchedule>,
+  law: ChainLaw,
+): AsyncGenerator<DecodeEvent, DecodedChain, undefined> {
+  // Around the memo, so that it counts what the memo answers too.
+  const drawing = new MeteredEngine(context.accelerations.memoize(context.engine));
+  const settings = chainSettings(context, law, drawing);
+  const { request, tokenizer } = context;
+  const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
+  const tracer = request.trace === true ? new ChainTracer(tokenizer, request.stop, length) : undefined;
+  const chain = runChain(settings);
+  let next = await chain.next();
+  for (; next.done !== true; next = await chain.next()) {
+    for (const trace of tracer?.follow(next.value) ?? []) yield { type: "trace", trace };
+    if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
+  }
+  // Until the last step any token may still change, so nothing is final before.
+  for (const token of next.value.state) yield { type: "token", token };
+  return { result: next.value, report: reportOf(next.value, drawing.yieldedTokens) };
+}
+
+function chainSettings(
+  { request, settings, ends, accelerations, signal }: DecodeContext<ChainSchedule>,
+  { targets, kernel }: ChainLaw,
+  engine: Engine,
+): ChainSettings {
+  const [{ inverseTemperature }] = targets;
+  const keyOf = (address: Pick<DrawKey, "stage" | "step" | "branch">): DrawKey => ({
+    seed: request.seed,
+    choice: request.choice,
+    ...address,
+  });
+  return {
+    targets,
+    kernel,
+    horizons: horizons(request.maxTokens, settings.blockSize),
+    stepsPerBlock: settings.mcmcSteps,
+    schedule: settings.schedule,
+    earlyRejection: accelerations.earlyRejection,
+    draws: ({ stage, step }, replica) => {
+      const key = keyOf({ stage, step, branch: replica });
+      return {
+        cut: uniform(key, "cut"),
+        accept: uniform(key, "accept"),
+        select: uniform(key, "select"),
+        swap: uniform(key, "swap"),
+      };
+    },
+    extend: (kept, horizon, { stage, step, branch }) => {
+      const extension: AsyncIterable<ScoredToken> = engine.extend(
+        {
+          prefix: [...request.prompt, ...kept.map(({ token }) => token)],
+          maxTokens: horizon - kept.length,
+          endTokens: ends.tokens,
+          sampling: { inverseTemperature },
+          draws: keyOf({ stage, step, branch }),
+          topCount: request.topCount,
+          logprobsMode: request.logprobsMode,
+        },
+        signal,
+      );
+      return ends.mark(kept, extension);
+    },
+  };
+}
+
+function progressOf(
+  event: ChainEvent,
+  { horizons: { length: blocks }, stepsPerBlock }: ChainSettings,
+): Progress {
+  if (event.type === "block") {
+    return {
+      block: event.stage + 1,
+      blocks,
+      step: 0,
+      steps: stepsPerBlock,
+      acceptance: acceptance(event.diagnostics),
+    };
+  }
+  const { stage, step } = event.address;
+  return { block: stage + 1, blocks, step, steps: stepsPerBlock, acceptance: acceptance(event.diagnostics) };
+}
+
+function reportOf(
+  { state, diagnostics, blocks, budgetExhausted }: ChainResult,
+  drawnTokens: number,
+): ChainReport {
+  const { steps, firstTokenChanges, accepted, rejected, rejected_early, unchanged } = diagnostics;
+  return {
+    logprob: logProbability(state),
+    steps,
+    drawnTokens,
+    outcomes: { accepted, rejected, rejected_early, unchanged },
+    firstTokenChanges,
+    blocks,
+    budgetExhausted,
+  };
+}

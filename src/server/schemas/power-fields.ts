@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { cutNames, kernelNames } from "../../decoder/generator.ts";
+
+/** How samplers of whole completions go about it. */
+export const powerFields = {
+  alpha: z
+    .number()
+    .min(1, "alpha must be at least 1; 1 is the model's own distribution")
+    .max(1000)
+    .nullish()
+    .meta({
+      description:
+        "Exponent of the target p(x)^alpha, for power and low_temperature. Default: the model's, usually 4.",
+      examples: [4],
+    }),
+  mcmc_steps: z
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .nullish()
+    .meta({
+      description: "power: Metropolis-Hastings steps per block. Default: the model's, usually 10.",
+      examples: [10],
+    }),
+  block_size: z
+    .number()
+    .int()
+    .min(1)
+    .nullish()
+    .meta({
+      description:
+        "power: tokens by which the horizon grows from block to block. Default: the model's, else max_tokens/16 rounded up.",
+      examples: [3],
+    }),
+  proposal_temperature: z
+    .number()
+    .min(0.001, "proposal_temperature must be at least 0.001")
+    .max(100)
+    .nullish()
+    .meta({
+      description:
+        "power: temperature at which suffixes are proposed. Default: 1/alpha; 1 for kernel tempering, whose replicas share it.",
+      examples: [0.25],
+    }),
+  kernel: z
+    .enum(kernelNames, { error: `kernel must be one of ${kernelNames.join(", ")}` })
+    .nullish()
+    .meta({
+      description:
+        "power: what a step does; each leaves p^alpha invariant. `single_try` resamples one suffix. `multiple_try` draws `tries` suffixes in the same passes and selects among them. `tempering` runs `replicas` chains on a ladder of exponents from alpha down to 1 that swap completions. Default: single_try.",
+      examples: ["tempering"],
+    }),
+  cut: z
+    .enum(cutNames, { error: `cut must be one of ${cutNames.join(", ")}` })
+    .nullish()
+    .meta({
+      description:
+        "power: where suffixes are cut off. `uniform`: anywhere alike. `entropy`: where the model becomes unsure, by the rise of its entropy from token to token. Default: uniform.",
+      examples: ["entropy"],
+    }),
+  tries: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .nullish()
+    .meta({
+      description: "power with kernel multiple_try: suffixes drawn in each step. Default: 4.",
+      examples: [4],
+    }),
+  replicas: z
+    .number()
+    .int()
+    .min(2, "replicas must be at least 2; kernel single_try is a chain alone")
+    .max(16)
+    .nullish()
+    .meta({
+      description:
+        "power with kernel tempering: chains on the ladder of exponents, the answering one included. Default: 3.",
+      examples: [3],
+    }),
+  schedule: z
+    .enum(["full", "until_finished"])
+    .nullish()
+    .meta({
+      description:
+        "power: `full` refines a finished completion up to the last block and targets p^alpha; `until_finished` stops at the first block whose completion has ended, which is cheaper and favours short answers. Default: full.",
+      examples: ["full"],
+    }),
+  max_evaluated_tokens: z
+    .number()
+    .int()
+    .min(1)
+    .nullish()
+    .meta({
+      description:
+        "power: budget of model evaluations. The chain stops with its current state when it is spent, and the answer says so.",
+      examples: [1000],
+    }),
+};
