@@ -2,7 +2,7 @@ import { LocalGenerator } from "../decoder/local-generator.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local-engine.ts";
-import { MemoEngine } from "../engine/memo.ts";
+import { MemoStore } from "../engine/memo-store.ts";
 import { checkRowAgreement } from "../engine/row-agreement.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import { locateModel } from "./locate-model.ts";
@@ -22,7 +22,7 @@ export async function createGenerator(settings: EngineSettings): Promise<Created
   const { engine, notes } = await createEngine(graphPath, description.maxPositions, settings);
   const generator = new LocalGenerator(description, engine, {
     earlyRejection: settings.earlyRejection,
-    memoize: settings.memo ? (inner) => new MemoEngine(inner) : (inner) => inner,
+    memo: settings.memo ? new MemoStore(settings.memoMib * mib) : undefined,
   });
   return { generator, notes };
 }

@@ -37,6 +37,8 @@ export interface ServeSettings {
   /** One shape for every pass. */
   readonly deterministic: boolean;
   readonly memo: boolean;
+  /** Budget of what chains remember of visited prefixes, MiB. */
+  readonly memoMib: number;
   readonly earlyRejection: boolean;
   readonly logLevel: string;
 }
@@ -56,6 +58,7 @@ export type EngineSettings = Pick<
   | "prefixStoreMib"
   | "deterministic"
   | "memo"
+  | "memoMib"
   | "earlyRejection"
 >;
 
@@ -71,5 +74,6 @@ export const usualEngine: EngineSettings = {
   prefixStoreMib: 256,
   deterministic: false,
   memo: true,
+  memoMib: 256,
   earlyRejection: true,
 };

@@ -105,6 +105,11 @@ export function serveCommand(): Command {
         "the same completion for the same seed for certain: every pass runs all lanes, one token each",
       ).default(usualEngine.deterministic),
     )
+    .addOption(
+      option("--memo-mib <n>", "memory for what chains remember of the prefixes they visited")
+        .argParser(integerFrom(1))
+        .default(usualEngine.memoMib),
+    )
     .addOption(option("--no-memo", "evaluate visited prefixes again; the chain is the same, only slower"))
     .addOption(
       option("--no-early-rejection", "complete hopeless proposals; the chain is the same, only slower"),
@@ -203,21 +208,8 @@ async function chooseChatTemplate(
 
 /** The part of the settings that crosses to the worker; keys stay here. */
 function engineSettings(settings: ServeSettings): EngineSettings {
-  const { model, dtype, device, threads, lanes, context, prefillChunk, prefixStoreMib } = settings;
-  const { deterministic, memo, earlyRejection } = settings;
-  return {
-    model,
-    dtype,
-    device,
-    threads,
-    lanes,
-    context,
-    prefillChunk,
-    prefixStoreMib,
-    deterministic,
-    memo,
-    earlyRejection,
-  };
+  const names = Object.keys(usualEngine) as (keyof EngineSettings)[];
+  return Object.fromEntries(names.map((name) => [name, settings[name]])) as unknown as EngineSettings;
 }
 
 function greeting(url: string, { id, examplePrompt }: ModelInfo): string {

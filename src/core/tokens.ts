@@ -26,3 +26,9 @@ export interface ScoredToken {
   /** Present when the request asked for it. */
   readonly top?: TopTokens;
 }
+
+/**
+ * Consecutive tokens that come together, at least one: those that are known without asking the model in between.
+ * A run may hold more than whoever pulled it wants; what is left over cost nothing.
+ */
+export type TokenRun<Token extends ScoredToken = ScoredToken> = readonly Token[];

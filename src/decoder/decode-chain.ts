@@ -1,4 +1,3 @@
-import type { ScoredToken } from "../core/tokens.ts";
 import { uniform } from "../core/random.ts";
 import type { DrawKey } from "../core/random.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -32,7 +31,7 @@ export async function* decodeChain(
   law: ChainLaw,
 ): AsyncGenerator<DecodeEvent, DecodedChain, undefined> {
   // Around the memo, so that it counts what the memo answers too.
-  const drawing = new MeteredEngine(context.accelerations.memoize(context.engine));
+  const drawing = new MeteredEngine(memoized(context, law));
   const settings = chainSettings(context, law, drawing);
   const { request, tokenizer } = context;
   const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
@@ -46,6 +45,16 @@ export async function* decodeChain(
   // Until the last step any token may still change, so nothing is final before.
   for (const token of next.value.state) yield { type: "token", token };
   return { result: next.value, report: reportOf(next.value, drawing.yieldedTokens) };
+}
+
+function memoized(
+  { request, settings, engine, accelerations }: DecodeContext<ChainSchedule>,
+  law: ChainLaw,
+): Engine {
+  const { memo } = accelerations;
+  if (memo === undefined) return engine;
+  const key = { prompt: request.prompt, inverseTemperature: law.targets[0].inverseTemperature };
+  return settings.maxEvaluatedTokens === undefined ? memo.share(engine, key) : memo.own(engine, key);
 }
 
 function chainSettings(
@@ -76,7 +85,7 @@ function chainSettings(
       };
     },
     extend: (kept, horizon, { stage, step, branch }) => {
-      const extension: AsyncIterable<ScoredToken> = engine.extend(
+      const extension = engine.extend(
         {
           prefix: [...request.prompt, ...kept.map(({ token }) => token)],
           maxTokens: horizon - kept.length,

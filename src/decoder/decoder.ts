@@ -1,4 +1,4 @@
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, Memos } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Ends } from "./ends.ts";
 import type { ChainTrace, GenerateRequest, Progress, SamplerReport } from "./generator.ts";
@@ -18,8 +18,8 @@ export interface DecodeContext<Settings> {
 /** Each leaves the chain as it is, token for token; they can be switched off to see what they save. */
 export interface Accelerations {
   readonly earlyRejection: boolean;
-  /** Wraps the engine in a memo for one request; the identity when switched off. */
-  readonly memoize: (engine: Engine) => Engine;
+  /** What chains remember; `undefined` when switched off. */
+  readonly memo: Memos | undefined;
 }
 
 export type DecodeEvent =

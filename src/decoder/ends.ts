@@ -1,4 +1,4 @@
-import type { ScoredToken, TokenId } from "../core/tokens.ts";
+import type { ScoredToken, TokenId, TokenRun } from "../core/tokens.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import { StopMatcher } from "./stop-matcher.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -18,13 +18,18 @@ export class Ends {
   /** Marks each token after `kept`, and stops pulling at the one that ends the completion. */
   async *mark(
     kept: readonly ScoredToken[],
-    tokens: AsyncIterable<ScoredToken>,
-  ): AsyncGenerator<CompletionToken, void, undefined> {
+    runs: AsyncIterable<TokenRun>,
+  ): AsyncGenerator<TokenRun<CompletionToken>, void, undefined> {
     const completesStop = this.#scan(kept);
-    for await (const token of tokens) {
-      const ends = this.tokens.has(token.token) || completesStop(token.token);
-      yield { ...token, ends };
-      if (ends) return;
+    for await (const run of runs) {
+      const marked: CompletionToken[] = [];
+      for (const token of run) {
+        const ends = this.tokens.has(token.token) || completesStop(token.token);
+        marked.push({ ...token, ends });
+        if (ends) break;
+      }
+      yield marked;
+      if (marked.at(-1)!.ends) return;
     }
   }
 

@@ -74,7 +74,8 @@ export class LocalGenerator implements Generator {
   }
 
   health(): Promise<EngineHealth> {
-    return Promise.resolve(this.#engine.health());
+    const memo = this.#accelerations.memo?.health();
+    return Promise.resolve({ ...this.#engine.health(), ...(memo === undefined ? {} : { memo }) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

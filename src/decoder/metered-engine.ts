@@ -1,4 +1,4 @@
-import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { ScoredToken, TokenIds, TokenRun } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "../engine/engine.ts";
 
 /**
@@ -21,12 +21,12 @@ export class MeteredEngine implements Engine {
     return this.#yieldedTokens;
   }
 
-  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<ScoredToken, void, undefined> {
+  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
     const maxTokens = Math.min(request.maxTokens, this.#budget - this.#yieldedTokens);
     if (maxTokens <= 0) return;
-    for await (const token of this.#inner.extend({ ...request, maxTokens }, signal)) {
-      this.#yieldedTokens++;
-      yield token;
+    for await (const run of this.#inner.extend({ ...request, maxTokens }, signal)) {
+      this.#yieldedTokens += run.length;
+      yield run;
       if (this.#yieldedTokens >= this.#budget) return;
     }
   }

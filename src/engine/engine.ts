@@ -1,6 +1,6 @@
 import type { LogprobsMode, Sampling } from "../core/distribution.ts";
 import type { DrawKey } from "../core/random.ts";
-import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
+import type { ScoredToken, TokenId, TokenIds, TokenRun } from "../core/tokens.ts";
 
 /** What a decoder may know of the model behind the seam. */
 export interface EngineInfo {
@@ -25,6 +25,13 @@ export interface ExtendRequest {
   readonly logprobsMode?: LogprobsMode | undefined;
 }
 
+export interface MemoHealth {
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** Prompts (at one proposal temperature each) of which something is remembered. */
+  readonly prompts: number;
+}
+
 /** Load and health of an engine, for operators. */
 export interface EngineHealth {
   readonly status: "ok" | "failed";
@@ -39,6 +46,8 @@ export interface EngineHealth {
     readonly hitTokens: number;
     readonly queryTokens: number;
   };
+  /** What is remembered of visited prefixes, where something is. */
+  readonly memo?: MemoHealth;
   /** Tokens fed through the model since the start, and forward passes run. */
   readonly evaluatedTokens: number;
   readonly passes: number;
@@ -51,12 +60,31 @@ export interface EngineHealth {
 export interface Engine extends AsyncDisposable {
   readonly info: EngineInfo;
   /**
-   * Tokens drawn after `prefix`, one per pull, until an end token or `maxTokens`. Stop pulling to stop paying:
-   * closing the iterator frees what the extension held.
+   * Tokens drawn after `prefix`, a run per pull, until an end token or `maxTokens`. A pull asks the model for one
+   * token at most. Stop pulling to stop paying: closing the iterator frees what the extension held.
    * @throws InferenceError `engine_failed`, `numerical_error`, or `aborted` once the signal is
    */
-  extend(request: ExtendRequest, signal: AbortSignal): AsyncIterable<ScoredToken>;
+  extend(request: ExtendRequest, signal: AbortSignal): AsyncIterable<TokenRun>;
   /** The scores of tokens 1.. of `tokens`, each given those before it: one entry fewer than tokens. */
   score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]>;
   health(): EngineHealth;
+}
+
+/** What a memo is of. */
+export interface MemoKey {
+  readonly prompt: TokenIds;
+  /** 1/τ of the proposals: log Z belongs to it. */
+  readonly inverseTemperature: number;
+}
+
+/** Engines around an engine that answer from visited prefixes. They borrow it, and decide nothing. */
+export interface Memos {
+  /** Remembers with all chains that have the same key, of this request and of others. */
+  share(engine: Engine, key: MemoKey): Engine;
+  /**
+   * Remembers for one chain alone. For a chain with a budget of evaluations: what others have asked before must not
+   * decide where it stops.
+   */
+  own(engine: Engine, key: MemoKey): Engine;
+  health(): MemoHealth;
 }

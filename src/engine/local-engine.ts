@@ -1,5 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
-import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { ScoredToken, TokenIds, TokenRun } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "./engine.ts";
 import type { ModelRunner } from "./runner.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -19,7 +19,7 @@ export class LocalEngine implements Engine {
     this.info = { vocabularySize: runner.vocabularySize, maxLength: runner.memory.capacity };
   }
 
-  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<ScoredToken, void, undefined> {
+  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
     this.#checkLength(request.prefix, request.maxTokens);
     const sequence = new ExtendSequence(request);
     this.#scheduler.open(sequence);
@@ -27,7 +27,7 @@ export class LocalEngine implements Engine {
       for (let drawn = 0; drawn < request.maxTokens; drawn++) {
         await this.#scheduler.advance(sequence, signal);
         const token = sequence.takeDrawn();
-        yield token;
+        yield [token];
         if (request.endTokens.has(token.token)) return;
       }
     } finally {

@@ -1,21 +1,22 @@
 import { setImmediate } from "node:timers/promises";
-import { drawFromTop, isTruncated, sampledTop } from "../core/distribution.ts";
+import { isTruncated, sampledTop } from "../core/distribution.ts";
 import { cancelled } from "../core/errors.ts";
-import { uniform } from "../core/random.ts";
-import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../core/tokens.ts";
+import type { ScoredToken, TokenIds, TokenRun } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "./engine.ts";
+import { childOf, MemoTrie, recall } from "./memo-trie.ts";
+import type { MemoNode } from "./memo-trie.ts";
 
 /** Of each visited prefix, how many of the likeliest next tokens are remembered. */
 const memoWidth = 64;
+
+/** Tokens walked in one run, so that a proposal rejected early has not walked far. */
+const maxRunTokens = 64;
 
 /**
  * How long walks may keep the event loop from turning, ms: short for whoever cancels, long for nearly every walk,
  * so that those that set out together still meet in one pass.
  */
 const maxWalkMs = 50;
-
-/** Tokens walked between two looks at the clock: a look costs a tenth of a token. */
-const tokensPerLook = 64;
 
 let turn: Promise<void> | undefined;
 
@@ -27,78 +28,55 @@ function nextTurn(): Promise<void> {
   return turn;
 }
 
-/** What the model said after a visited prefix. */
-interface Visit {
-  readonly top: TopTokens;
-  readonly logNormalizer: number;
-  readonly entropy: number;
+/** How far an extension has come. */
+interface Walk {
+  node: MemoNode;
+  readonly tokens: number[];
 }
-
-interface Node {
-  visit: Visit | undefined;
-  readonly children: Map<TokenId, Node>;
-}
-
-const createNode = (): Node => ({ visit: undefined, children: new Map() });
 
 /**
  * An engine around an engine that remembers the next-token distribution after every prefix it has visited
  * (exact: the same uniforms select the same tokens). An extension walks along visited prefixes without a model
  * call and pulls the inner engine only where the walk leaves them, or where a draw lands in the tail beyond the
- * remembered tokens. Lives as long as one request: log Z belongs to that request's proposal temperature.
+ * remembered tokens. Several that come to an unvisited prefix together ask the model once.
  */
 export class MemoEngine implements Engine {
   readonly info: EngineInfo;
   readonly #inner: Engine;
-  readonly #root = createNode();
+  readonly #trie: () => MemoTrie;
   #inverseTemperature: number | undefined;
   /** When the event loop turned last, as far as the memo knows. */
   #turnedAt = performance.now();
 
-  /** Borrows the inner engine: disposing the memo leaves it alone. */
-  constructor(inner: Engine) {
+  /**
+   * Borrows the inner engine: disposing the memo leaves it alone.
+   * @param trie where to remember, asked for at each extension; a trie of its own when left out
+   */
+  constructor(inner: Engine, trie?: () => MemoTrie) {
+    const own = new MemoTrie();
     this.#inner = inner;
+    this.#trie = trie ?? (() => own);
     this.info = inner.info;
   }
 
-  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<ScoredToken, void, undefined> {
+  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
     this.#checkLaw(request);
-    const tokens = [...request.prefix];
-    const end = tokens.length + request.maxTokens;
-    let node = this.#nodeAt(tokens);
-    let walkedTokens = 0;
-    while (tokens.length < end) {
-      if (walkedTokens++ % tokensPerLook === 0) await this.#pause();
+    const end = request.prefix.length + request.maxTokens;
+    const trie = this.#trie();
+    const walk: Walk = { node: trie.find(request.prefix), tokens: [...request.prefix] };
+    while (walk.tokens.length < end) {
+      await this.#pause();
       if (signal.aborted) throw cancelled();
-      const remembered = recall(node, request, tokens.length);
-      if (remembered !== undefined) {
-        tokens.push(remembered.token);
-        node = childOf(node, remembered.token);
-        yield remembered;
-        if (request.endTokens.has(remembered.token)) return;
-        continue;
+      const run = walkOn(walk, request, end);
+      if (run.length > 0) {
+        yield run;
+        if (request.endTokens.has(run.at(-1)!.token)) return;
+      } else if (walk.node.asked !== undefined) {
+        await walk.node.asked;
+      } else {
+        const explored = yield* this.#explore(trie, walk, { request, signal });
+        if (explored === "over") return;
       }
-      let meetsVisit = false;
-      const width = Math.max(request.topCount, memoWidth);
-      const beyond: ExtendRequest = {
-        ...request,
-        prefix: [...tokens],
-        maxTokens: end - tokens.length,
-        topCount: width,
-        logprobsMode: "raw",
-      };
-      for await (const drawn of this.#inner.extend(beyond, signal)) {
-        this.#turnedAt = performance.now();
-        node.visit ??= { top: drawn.top!, logNormalizer: drawn.logNormalizer, entropy: drawn.entropy };
-        tokens.push(drawn.token);
-        node = childOf(node, drawn.token);
-        yield withTop(drawn, request);
-        if (request.endTokens.has(drawn.token)) return;
-        meetsVisit = node.visit !== undefined;
-        if (meetsVisit) break;
-      }
-      // The inner engine ran dry: at its own limit, or because a budget is spent.
-      if (!meetsVisit) return;
     }
   }
 
@@ -112,6 +90,43 @@ export class MemoEngine implements Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // The inner engine is borrowed.
+  }
+
+  /**
+   * Asks the model from an unvisited prefix on (or one whose tail the draw lands in), until the walk comes to one that
+   * is visited, or that somebody else is asking about. Over when an end token was drawn, or the inner engine ran dry:
+   * at its own limit, or because a budget is spent.
+   */
+  async *#explore(
+    trie: MemoTrie,
+    walk: Walk,
+    { request, signal }: { request: ExtendRequest; signal: AbortSignal },
+  ): AsyncGenerator<TokenRun, "over" | "met", undefined> {
+    const beyond: ExtendRequest = {
+      ...request,
+      prefix: [...walk.tokens],
+      maxTokens: request.maxTokens - (walk.tokens.length - request.prefix.length),
+      topCount: Math.max(request.topCount, memoWidth),
+      logprobsMode: "raw",
+    };
+    const drawing = this.#inner.extend(beyond, signal)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const pulled = await ask(walk.node, () => drawing.next());
+        this.#turnedAt = performance.now();
+        if (pulled.done === true) return "over";
+        const run = pulled.value;
+        for (const drawn of run) {
+          trie.remember(walk.node, drawn);
+          step(walk, drawn);
+        }
+        yield run.map((drawn) => withTop(drawn, request));
+        if (request.endTokens.has(run.at(-1)!.token)) return "over";
+        if (walk.node.visit !== undefined || walk.node.asked !== undefined) return "met";
+      }
+    } finally {
+      await drawing.return?.();
+    }
   }
 
   /** Messages and timers, an abort among them, are heard only when the event loop turns. */
@@ -128,43 +143,39 @@ export class MemoEngine implements Engine {
       throw new Error("a memo serves one untruncated proposal law");
     }
   }
-
-  #nodeAt(prefix: TokenIds): Node {
-    let node = this.#root;
-    for (const token of prefix) node = childOf(node, token);
-    return node;
-  }
 }
 
-function childOf(node: Node, token: TokenId): Node {
-  let child = node.children.get(token);
-  if (child === undefined) {
-    child = createNode();
-    node.children.set(token, child);
+/** Walks along visited prefixes; empty where the model has to be asked. */
+function walkOn(walk: Walk, request: ExtendRequest, end: number): TokenRun {
+  const run: ScoredToken[] = [];
+  while (walk.tokens.length < end && run.length < maxRunTokens) {
+    const drawn = recall(walk.node, request, walk.tokens.length);
+    if (drawn === undefined) break;
+    step(walk, drawn);
+    run.push(withTop(drawn, request));
+    if (request.endTokens.has(drawn.token)) break;
   }
-  return child;
+  return run;
 }
 
-function recall({ visit }: Node, request: ExtendRequest, position: number): ScoredToken | undefined {
-  if (visit === undefined) return undefined;
-  const { inverseTemperature } = request.sampling;
-  const { logNormalizer, entropy, top } = visit;
-  const draw = drawFromTop(
-    top,
-    { inverseTemperature, logNormalizer },
-    uniform(request.draws, "token", position),
+function step(walk: Walk, { token }: ScoredToken): void {
+  walk.tokens.push(token);
+  walk.node = childOf(walk.node, token);
+}
+
+/** Runs `pull`, and lets others who come to the node meanwhile wait for it. */
+async function ask<Value>(node: MemoNode, pull: () => Promise<Value>): Promise<Value> {
+  const answer = pull();
+  const settled = answer.then(
+    () => undefined,
+    () => undefined,
   );
-  if (draw === undefined) return undefined;
-  const { proposalLogprob } = draw;
-  const drawn = {
-    token: top.ids[draw.rank]!,
-    logprob: top.logprobs[draw.rank]!,
-    proposalLogprob,
-    logNormalizer,
-    entropy,
-    top,
-  };
-  return withTop(drawn, request);
+  node.asked = settled;
+  try {
+    return await answer;
+  } finally {
+    if (node.asked === settled) node.asked = undefined;
+  }
 }
 
 /** The token with as many of the likeliest as its request asked for, under the law it asked for. */

@@ -1,3 +1,4 @@
+import type { TokenRun } from "../core/tokens.ts";
 import { hasEnded, isComplete, logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { noSteps, tally } from "./diagnostics.ts";
@@ -35,7 +36,7 @@ export interface ChainSettings {
     kept: Completion,
     horizon: number,
     address: DrawAddress,
-  ) => AsyncIterable<CompletionToken>;
+  ) => AsyncIterable<TokenRun<CompletionToken>>;
 }
 
 export type ChainEvent =
@@ -127,6 +128,6 @@ async function draft(
 ): Promise<Completion> {
   if (isComplete(state, horizon)) return state;
   const drafted = [...state];
-  for await (const token of settings.extend(state, horizon, address)) drafted.push(token);
+  for await (const run of settings.extend(state, horizon, address)) drafted.push(...run);
   return drafted;
 }

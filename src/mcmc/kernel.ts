@@ -1,3 +1,4 @@
+import type { TokenRun } from "../core/tokens.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import type { PowerTarget } from "./target.ts";
 
@@ -15,10 +16,10 @@ export interface StepDraws {
 }
 
 /**
- * Draws a suffix after the first `cut` tokens of the state, token by token, until it ends or reaches the
+ * Draws a suffix after the first `cut` tokens of the state, run by run, until it ends or reaches the
  * horizon. Running dry before that means that the budget is spent. Another attempt draws by other uniforms.
  */
-export type ProposeSuffix = (cut: number, attempt?: number) => AsyncIterable<CompletionToken>;
+export type ProposeSuffix = (cut: number, attempt?: number) => AsyncIterable<TokenRun<CompletionToken>>;
 
 /** What happened in a step: diagnostics, and the proposal also when it was rejected. */
 export interface StepInfo {

@@ -52,11 +52,13 @@ export function multipleTry(weigh: CutWeight, count: number): Kernel {
     const isDone = ({ completion }: Try): boolean => isComplete(completion, horizon);
 
     for await (const round of lockStep(tries.map((_, attempt) => propose(cut, attempt)))) {
-      for (const { index, value: token } of round) {
+      for (const { index, value: run } of round) {
         const drawn = tries[index]!;
-        drawn.completion.push(token);
-        drawn.logSuffixWeight += logWeight(target, token);
-        drawn.cutWeight += weigh(drawn.completion, drawn.completion.length - 1);
+        for (const token of run) {
+          drawn.completion.push(token);
+          drawn.logSuffixWeight += logWeight(target, token);
+          drawn.cutWeight += weigh(drawn.completion, drawn.completion.length - 1);
+        }
       }
       if (!canRejectEarly || tries.every(isDone)) continue;
       // W only falls from here, and r ≤ Σ_j W(y_j) / W(x).

@@ -29,14 +29,16 @@ export function singleTry(weigh: CutWeight): Kernel {
     let logNew = 0;
     let cutWeight = keptWeight;
     let logRatio = Infinity;
-    for await (const token of propose(cut)) {
-      proposal.push(token);
-      logNew += logWeight(target, token);
-      cutWeight += weigh(proposal, proposal.length - 1);
-      // Further weights are ≤ 0 and the cut's sum only grows, so this bounds the whole's ratio from above.
-      logRatio = logNew - logOld + Math.log(totalWeight) - Math.log(cutWeight);
-      if (canRejectEarly && logRatio <= logU && !isComplete(proposal, horizon)) {
-        return { state, info: { outcome: "rejected_early", cut, suffix: suffix(), logRatio } };
+    for await (const run of propose(cut)) {
+      for (const token of run) {
+        proposal.push(token);
+        logNew += logWeight(target, token);
+        cutWeight += weigh(proposal, proposal.length - 1);
+        // Further weights are ≤ 0 and the cut's sum only grows, so this bounds the whole's ratio from above.
+        logRatio = logNew - logOld + Math.log(totalWeight) - Math.log(cutWeight);
+        if (canRejectEarly && logRatio <= logU && !isComplete(proposal, horizon)) {
+          return { state, info: { outcome: "rejected_early", cut, suffix: suffix(), logRatio } };
+        }
       }
     }
     if (!isComplete(proposal, horizon)) return { state, info: undefined };

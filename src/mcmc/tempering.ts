@@ -11,6 +11,7 @@
  *
  * Source: Geyer, "Markov chain Monte Carlo maximum likelihood", 1991; Swendsen & Wang, Phys. Rev. Lett. 57 (1986).
  */
+import type { TokenRun } from "../core/tokens.ts";
 import { logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import type { Kernel, StepDraws, StepInfo } from "./kernel.ts";
@@ -37,7 +38,11 @@ export interface ReplicaContext {
   readonly kernel: Kernel;
   readonly horizon: number;
   readonly draws: (replica: number) => StepDraws;
-  readonly propose: (replica: number, cut: number, attempt: number) => AsyncIterable<CompletionToken>;
+  readonly propose: (
+    replica: number,
+    cut: number,
+    attempt: number,
+  ) => AsyncIterable<TokenRun<CompletionToken>>;
   readonly earlyRejection: boolean;
 }
 

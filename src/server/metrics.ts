@@ -35,6 +35,8 @@ export class Metrics {
     const hits = gauge("prefix_cache_hits_total", "Prefix tokens found in the prefix store.");
     const queries = gauge("prefix_cache_queries_total", "Prefix tokens looked up in the prefix store.");
     const bytes = gauge("prefix_store_bytes", "Bytes held by the prefix store.");
+    const memoBytes = gauge("memo_bytes", "Bytes held by the memo of visited prefixes.");
+    const memoPrompts = gauge("memo_prompts", "Prompts that the memo holds something of.");
     const passes = gauge("forward_passes_total", "Forward passes of the model.");
     // The process's own: memory, processor time, event-loop delay, garbage collection.
     collectDefaultMetrics({ prefix, register: this.#registry });
@@ -47,6 +49,8 @@ export class Metrics {
       hits.set(health.prefixStore.hitTokens);
       queries.set(health.prefixStore.queryTokens);
       bytes.set(health.prefixStore.bytes);
+      memoBytes.set(health.memo?.bytes ?? 0);
+      memoPrompts.set(health.memo?.prompts ?? 0);
       passes.set(health.passes);
     };
   }

@@ -64,7 +64,7 @@ describe("the chain", () => {
         },
         never,
       );
-      for await (const { token } of extension) plain.push(token);
+      for await (const run of extension) plain.push(...run.map(({ token }) => token));
       expect(state.map(({ token }) => token)).toEqual(plain);
     }
   });

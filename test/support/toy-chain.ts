@@ -1,5 +1,5 @@
 import { uniform } from "../../src/core/random.ts";
-import type { TokenId, TokenIds } from "../../src/core/tokens.ts";
+import type { TokenId, TokenIds, TokenRun } from "../../src/core/tokens.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { runChain } from "../../src/mcmc/chain.ts";
 import type { ChainResult } from "../../src/mcmc/chain.ts";
@@ -53,7 +53,11 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
       select: uniform(key(stage, step, replica), "select"),
       swap: uniform(key(stage, step, replica), "swap"),
     }),
-    extend: async function* (kept, horizon, { stage, step, branch }): AsyncGenerator<CompletionToken> {
+    extend: async function* (
+      kept,
+      horizon,
+      { stage, step, branch },
+    ): AsyncGenerator<TokenRun<CompletionToken>> {
       const extension = engine.extend(
         {
           prefix: [...run.prompt, ...kept.map(({ token }) => token)],
@@ -65,7 +69,8 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
         },
         never,
       );
-      for await (const token of extension) yield { ...token, ends: token.token === run.endToken };
+      for await (const tokens of extension)
+        yield tokens.map((token) => ({ ...token, ends: token.token === run.endToken }));
     },
   });
   for (;;) {

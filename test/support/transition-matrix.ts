@@ -49,8 +49,9 @@ function scored(
 /** Uniforms of which none decides anything yet. */
 export const anyDraws: StepDraws = { cut: 0.5, accept: 0.5, select: 0.5, swap: 0.5 };
 
-export async function* replay<Value>(values: readonly Value[]): AsyncGenerator<Value> {
-  yield* values;
+/** A proposal whose tokens are known: one run each, so that a kernel may stop after any. */
+export async function* replay<Value>(values: readonly Value[]): AsyncGenerator<readonly Value[]> {
+  for (const value of values) yield [value];
 }
 
 export interface Cell<Value> {

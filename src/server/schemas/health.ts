@@ -27,6 +27,17 @@ export const healthResponse = z
       "K/V of prefixes of finished sequences.",
       { bytes: 1_048_576, maxBytes: 268_435_456, hitTokens: 900, queryTokens: 1000 },
     ),
+    memo: described(
+      z
+        .object({
+          bytes: count("Bytes held.", 524_288),
+          maxBytes: count("Its budget, bytes.", 268_435_456),
+          prompts: count("Prompts, at one proposal temperature each, that something is remembered of.", 12),
+        })
+        .optional(),
+      "What chains remember of visited prefixes; absent with --no-memo.",
+      { bytes: 524_288, maxBytes: 268_435_456, prompts: 12 },
+    ),
     evaluatedTokens: count("Tokens run through the model since the start.", 12_000),
     passes: count("Forward passes run since the start.", 4000),
   })

@@ -14,7 +14,7 @@ const request: ExtendRequest = {
 
 async function walk(memo: MemoEngine, signal: AbortSignal): Promise<number> {
   let tokens = 0;
-  for await (const _ of memo.extend(request, signal)) tokens++;
+  for await (const run of memo.extend(request, signal)) tokens += run.length;
   return tokens;
 }
 

@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import type { Engine, ExtendRequest } from "../../../src/engine/engine.ts";
+import { MemoStore } from "../../../src/engine/memo-store.ts";
+import { createToyEngine, never } from "../../support/toy-engine.ts";
+
+const requestOf = (prompt: readonly number[], seed: number): ExtendRequest => ({
+  prefix: prompt,
+  maxTokens: 8,
+  endTokens: new Set(),
+  sampling: { inverseTemperature: 2 },
+  draws: { seed, choice: 0, stage: 0, step: 0 },
+  topCount: 0,
+});
+
+async function drawn(engine: Engine, prompt: readonly number[], seed = 1): Promise<number[]> {
+  const tokens: number[] = [];
+  for await (const run of engine.extend(requestOf(prompt, seed), never))
+    tokens.push(...run.map(({ token }) => token));
+  return tokens;
+}
+
+const key = (prompt: readonly number[]) => ({ prompt, inverseTemperature: 2 });
+
+describe("MemoStore", () => {
+  it("lets a later request walk where an earlier one with the same prompt has been", async () => {
+    await using engine = createToyEngine();
+    const store = new MemoStore(1_000_000);
+    const first = await drawn(store.share(engine, key([0, 1])), [0, 1]);
+    const { evaluatedTokens } = engine.health();
+    expect(await drawn(store.share(engine, key([0, 1])), [0, 1])).toEqual(first);
+    expect(engine.health().evaluatedTokens).toBe(evaluatedTokens);
+    expect(store.health()).toMatchObject({ prompts: 1, maxBytes: 1_000_000 });
+    // Another prompt and another law know nothing of it, and a chain's own memo neither.
+    await drawn(store.share(engine, key([1, 1])), [1, 1]);
+    await drawn(store.own(engine, key([0, 1])), [0, 1]);
+    expect(engine.health().evaluatedTokens).toBeGreaterThanOrEqual(evaluatedTokens + 16);
+    expect(store.health().prompts).toBe(2);
+  });
+
+  it("asks the model once where chains of a prompt come to a prefix together", async () => {
+    await using engine = createToyEngine({ lanes: 8 });
+    const store = new MemoStore(1_000_000);
+    const together = await Promise.all(
+      Array.from({ length: 8 }, () => drawn(store.share(engine, key([0, 1, 2])), [0, 1, 2])),
+    );
+    expect(new Set(together.map((tokens) => tokens.join())).size).toBe(1);
+    // The prompt, and each token but the last once.
+    expect(engine.health().evaluatedTokens).toBe(3 + 7);
+  });
+
+  it("goes on by itself where the one who asks gives up", async () => {
+    await using engine = createToyEngine({ lanes: 2 });
+    const store = new MemoStore(1_000_000);
+    const controller = new AbortController();
+    const leaving = store.share(engine, key([2, 1])).extend(requestOf([2, 1], 1), controller.signal);
+    const left = leaving[Symbol.asyncIterator]().next();
+    const staying = drawn(store.share(engine, key([2, 1])), [2, 1]);
+    controller.abort();
+    await expect(left).rejects.toMatchObject({ code: "aborted" });
+    expect(await staying).toHaveLength(8);
+    expect(engine.health().lanes.leased).toBe(0);
+  });
+
+  it("stays within its budget, forgets the oldest, and draws the same tokens all the while", async () => {
+    await using bare = createToyEngine();
+    await using engine = createToyEngine();
+    const store = new MemoStore(30_000);
+    let most = 0;
+    for (let round = 0; round < 3; round++) {
+      for (let prompt = 0; prompt < 12; prompt++) {
+        const tokens = [prompt % 3, prompt % 2, Math.floor(prompt / 6)];
+        expect(await drawn(store.share(engine, key(tokens)), tokens, prompt)).toEqual(
+          await drawn(bare, tokens, prompt),
+        );
+        most = Math.max(most, store.health().bytes);
+      }
+    }
+    expect(most).toBeGreaterThan(20_000);
+    expect(most).toBeLessThanOrEqual(30_000);
+    expect(store.health().prompts).toBeLessThan(12);
+  });
+
+  it("starts again where one prompt outgrows the budget", async () => {
+    await using bare = createToyEngine();
+    await using engine = createToyEngine();
+    const store = new MemoStore(4000);
+    for (const memo of [store.share(engine, key([0])), store.own(engine, key([0]))]) {
+      for (let seed = 0; seed < 10; seed++)
+        expect(await drawn(memo, [0], seed)).toEqual(await drawn(bare, [0], seed));
+    }
+    expect(store.health().bytes).toBeLessThanOrEqual(4000);
+  });
+});
