@@ -3,6 +3,7 @@ import { readModelFolder } from "../decoder/model-folder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local-engine.ts";
 import { MemoStore } from "../engine/memo-store.ts";
+import { measurePassTimes } from "../engine/pass-times.ts";
 import { checkRowAgreement } from "../engine/row-agreement.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import { locateModel } from "./locate-model.ts";
@@ -42,7 +43,8 @@ async function createEngine(
   return closeOnError(runner, async () => {
     if (deterministic) await checkRowAgreement(runner);
     const prefixStoreBytes = settings.prefixStoreMib * mib;
-    const engine = new LocalEngine(runner, { prefillChunk, prefixStoreBytes, deterministic });
+    const passTimes = await measurePassTimes(runner, { deterministic });
+    const engine = new LocalEngine(runner, { prefillChunk, prefixStoreBytes, deterministic }, passTimes);
     const { capacity, bytesPerToken } = runner.memory;
     const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
     const rows = opened.form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";

@@ -1,5 +1,5 @@
 import type { ScoredToken, TokenIds, TokenRun } from "../core/tokens.ts";
-import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "../engine/engine.ts";
+import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "../engine/engine.ts";
 
 /**
  * Counts the tokens that an engine yields for one request, and ends extensions without an error once a budget of
@@ -37,6 +37,10 @@ export class MeteredEngine implements Engine {
 
   health(): EngineHealth {
     return this.#inner.health();
+  }
+
+  load(): EngineLoad {
+    return this.#inner.load();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

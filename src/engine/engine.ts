@@ -32,6 +32,16 @@ export interface MemoHealth {
   readonly prompts: number;
 }
 
+/** How busy an engine is, for whoever could use what is idle. */
+export interface EngineLoad {
+  /** Sequences that a pass has room for. */
+  readonly lanes: number;
+  /** Sequences pulled now, whoever pulls them. */
+  readonly pulled: number;
+  /** ms of a decode pass with so many rows; 0 while nothing is known. */
+  readonly passMs: (rows: number) => number;
+}
+
 /** Load and health of an engine, for operators. */
 export interface EngineHealth {
   readonly status: "ok" | "failed";
@@ -68,6 +78,7 @@ export interface Engine extends AsyncDisposable {
   /** The scores of tokens 1.. of `tokens`, each given those before it: one entry fewer than tokens. */
   score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]>;
   health(): EngineHealth;
+  load(): EngineLoad;
 }
 
 /** What a memo is of. */

@@ -1,6 +1,7 @@
 import { InferenceError } from "../core/errors.ts";
 import type { ScoredToken, TokenIds, TokenRun } from "../core/tokens.ts";
-import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "./engine.ts";
+import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "./engine.ts";
+import { PassTimes } from "./pass-times.ts";
 import type { ModelRunner } from "./runner.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SchedulerSettings } from "./scheduler.ts";
@@ -12,10 +13,14 @@ export class LocalEngine implements Engine {
   readonly #runner: ModelRunner;
   readonly #scheduler: Scheduler;
 
-  /** Takes ownership of the runner. */
-  constructor(runner: ModelRunner, settings: SchedulerSettings) {
+  /** Takes ownership of the runner, whose pass times may have been measured before. */
+  constructor(
+    runner: ModelRunner,
+    settings: SchedulerSettings,
+    passTimes: PassTimes = PassTimes.unmeasured(runner),
+  ) {
     this.#runner = runner;
-    this.#scheduler = new Scheduler(runner, settings);
+    this.#scheduler = new Scheduler(runner, settings, passTimes);
     this.info = { vocabularySize: runner.vocabularySize, maxLength: runner.memory.capacity };
   }
 
@@ -50,6 +55,10 @@ export class LocalEngine implements Engine {
 
   health(): EngineHealth {
     return this.#scheduler.health();
+  }
+
+  load(): EngineLoad {
+    return this.#scheduler.load();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { isTruncated, sampledTop } from "../core/distribution.ts";
 import { cancelled } from "../core/errors.ts";
 import type { ScoredToken, TokenIds, TokenRun } from "../core/tokens.ts";
-import type { Engine, EngineHealth, EngineInfo, ExtendRequest } from "./engine.ts";
+import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "./engine.ts";
 import { childOf, MemoTrie, recall } from "./memo-trie.ts";
 import type { MemoNode } from "./memo-trie.ts";
 
@@ -86,6 +86,10 @@ export class MemoEngine implements Engine {
 
   health(): EngineHealth {
     return this.#inner.health();
+  }
+
+  load(): EngineLoad {
+    return this.#inner.load();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,8 @@ import { InferenceError, cancelled } from "../core/errors.ts";
 import { LaneTable } from "../kvcache/lanes.ts";
 import type { Lane } from "../kvcache/lanes.ts";
 import { PrefixStore } from "../kvcache/prefix-store.ts";
-import type { EngineHealth } from "./engine.ts";
+import type { EngineHealth, EngineLoad } from "./engine.ts";
+import type { PassTimes } from "./pass-times.ts";
 import { Pull } from "./pull.ts";
 import type { Batch, BatchRow, LogitsView, ModelRunner } from "./runner.ts";
 import type { Sequence } from "./sequence.ts";
@@ -28,6 +29,7 @@ export interface SchedulerSettings {
 export class Scheduler {
   readonly #runner: ModelRunner;
   readonly #settings: SchedulerSettings;
+  readonly #passTimes: PassTimes;
   readonly #lanes: LaneTable;
   readonly #store: PrefixStore;
   readonly #open = new Set<Sequence>();
@@ -40,8 +42,9 @@ export class Scheduler {
   #evaluatedTokens = 0;
   #passes = 0;
 
-  constructor(runner: ModelRunner, settings: SchedulerSettings) {
+  constructor(runner: ModelRunner, settings: SchedulerSettings, passTimes: PassTimes) {
     this.#runner = runner;
+    this.#passTimes = passTimes;
     this.#settings = settings;
     this.#lanes = new LaneTable(runner.memory.lanes, runner.memory.capacity);
     this.#store = new PrefixStore(settings.prefixStoreBytes);
@@ -82,6 +85,14 @@ export class Scheduler {
       prefixStore: { bytes: this.#store.bytes, maxBytes: this.#store.maxBytes, ...this.#store.statistics },
       evaluatedTokens: this.#evaluatedTokens,
       passes: this.#passes,
+    };
+  }
+
+  load(): EngineLoad {
+    return {
+      lanes: this.#lanes.total,
+      pulled: this.#pulls.size,
+      passMs: (rows) => this.#passTimes.decodeMs(rows),
     };
   }
 
@@ -173,12 +184,14 @@ export class Scheduler {
     const batch = this.#batch(running);
     this.#inPass = true;
     let logits: LogitsView;
+    const started = performance.now();
     try {
       logits = await this.#runner.step(batch);
     } finally {
       this.#inPass = false;
     }
     this.#passes++;
+    this.#passTimes.observe(batch.length, batch[0]!.tokens.length, performance.now() - started);
     const firstLane = batch[0]!.lane;
     for (const sequence of running) {
       const row = sequence.lane!.index - firstLane;

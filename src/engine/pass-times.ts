@@ -1,0 +1,120 @@
+import type { BatchRow, ModelRunner } from "./runner.ts";
+import { TimeCurve } from "./time-curve.ts";
+import type { TimePoint } from "./time-curve.ts";
+
+/** What decode passes take by rows, and prefill passes by tokens; ms, 0 for what is not known. */
+export interface PassTimesReport {
+  readonly decode: readonly { readonly rows: number; readonly ms: number }[];
+  readonly prefill: readonly { readonly tokens: number; readonly ms: number }[];
+}
+
+/** How long forward passes take by their size: what was measured at the start, kept fresh by every pass since. */
+export class PassTimes {
+  readonly #decode: TimeCurve;
+  readonly #prefill: TimeCurve;
+
+  /** By ascending size; `prefill` is empty where no pass has several tokens. */
+  constructor(decode: readonly TimePoint[], prefill: readonly TimePoint[]) {
+    this.#decode = new TimeCurve(decode);
+    this.#prefill = new TimeCurve(prefill);
+  }
+
+  /** Knows nothing before the first passes. */
+  static unmeasured(runner: ModelRunner): PassTimes {
+    const unknown = (sizes: readonly number[]) => sizes.map((size) => ({ size, ms: 0 }));
+    return new PassTimes(
+      unknown(powersOfTwo(runner.memory.lanes)),
+      unknown(powersOfTwo(longestChunk(runner))),
+    );
+  }
+
+  get report(): PassTimesReport {
+    return {
+      decode: this.#decode.points.map(({ size, ms }) => ({ rows: size, ms })),
+      prefill: this.#prefill.points.map(({ size, ms }) => ({ tokens: size, ms })),
+    };
+  }
+
+  /** ms of a pass with one token in each of so many rows; 0 while nothing is known. */
+  decodeMs(rows: number): number {
+    return this.#decode.at(rows);
+  }
+
+  /** The most tokens of one prompt that a pass of `ms` has room for; 0 when it has none. */
+  longestChunkWithin(ms: number): number {
+    return this.#prefill.largestWithin(ms);
+  }
+
+  observe(rows: number, rowTokens: number, ms: number): void {
+    if (rowTokens === 1) this.#decode.observe(rows, ms);
+    else this.#prefill.observe(rowTokens, ms);
+  }
+}
+
+export interface MeasureOptions {
+  /** Whether every pass has all lanes and one token in each, so that there is one size to measure. */
+  readonly deterministic?: boolean;
+  /** Measuring stops after so long, once the smallest and the largest passes are known. */
+  readonly budgetMs?: number;
+  readonly now?: () => number;
+}
+
+/** The best of so many counts: what disturbs a pass only makes it longer. */
+const repeats = 5;
+
+/**
+ * Times passes of 1, 2, 4, … rows and chunks of 1, 2, 4, … tokens on the runner itself. A model too slow for the
+ * budget runs each size less often, or only the smallest and the largest. The lanes hold nothing valid afterwards.
+ * @throws InferenceError `engine_failed` when the runtime fails
+ */
+export async function measurePassTimes(
+  runner: ModelRunner,
+  { deterministic = false, budgetMs = 1000, now = () => performance.now() }: MeasureOptions = {},
+): Promise<PassTimes> {
+  const { lanes } = runner.memory;
+  const end = now() + budgetMs;
+  const timePass = async (batch: readonly BatchRow[]): Promise<number> => {
+    let best = Infinity;
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      const started = now();
+      await runner.step(batch);
+      const finished = now();
+      best = Math.min(best, finished - started);
+      if (finished >= end) break;
+    }
+    return best;
+  };
+  const decode = new Map<number, number>();
+  const prefill = new Map<number, number>();
+  const timeDecode = async (rows: number): Promise<void> => {
+    const batch = Array.from({ length: rows }, (_, lane) => ({ lane, tokens: [0], position: 0 }));
+    decode.set(rows, await timePass(batch));
+  };
+  const timePrefill = async (tokens: number): Promise<void> => {
+    const row = { lane: 0, tokens: Array<number>(tokens).fill(0), position: 0 };
+    prefill.set(tokens, await timePass([row]));
+  };
+  if (deterministic) {
+    await timeDecode(lanes);
+    return new PassTimes(toPoints(decode), []);
+  }
+  const chunk = longestChunk(runner);
+  for (const rows of new Set([1, lanes])) await timeDecode(rows);
+  for (const tokens of new Set([1, chunk])) await timePrefill(tokens);
+  for (const rows of powersOfTwo(lanes)) if (!decode.has(rows) && now() < end) await timeDecode(rows);
+  for (const tokens of powersOfTwo(chunk)) if (!prefill.has(tokens) && now() < end) await timePrefill(tokens);
+  return new PassTimes(toPoints(decode), toPoints(prefill));
+}
+
+const longestChunk = ({ maxRowTokens, memory }: ModelRunner): number =>
+  Math.min(maxRowTokens, memory.capacity);
+
+/** 1, 2, 4, … below `limit`, and `limit`. */
+function powersOfTwo(limit: number): number[] {
+  const sizes: number[] = [];
+  for (let size = 1; size < limit; size *= 2) sizes.push(size);
+  return [...sizes, limit];
+}
+
+const toPoints = (msBySize: ReadonlyMap<number, number>): TimePoint[] =>
+  [...msBySize].map(([size, ms]) => ({ size, ms })).sort((a, b) => a.size - b.size);

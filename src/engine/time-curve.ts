@@ -1,0 +1,74 @@
+/** How much of an observation goes into the curve. */
+const weight = 1 / 8;
+
+/** A single hiccup of the machine moves a curve no further than if it had been this many times too slow. */
+const mostStretch = 4;
+
+export interface TimePoint {
+  readonly size: number;
+  /** 0 for what is not known. */
+  readonly ms: number;
+}
+
+/** Milliseconds by size: straight lines between a few sizes, level beyond them, kept fresh by what is observed. */
+export class TimeCurve {
+  readonly #sizes: readonly number[];
+  readonly #ms: number[];
+
+  /** @param points by ascending size; a curve without any is not asked for times */
+  constructor(points: readonly TimePoint[]) {
+    this.#sizes = points.map(({ size }) => size);
+    this.#ms = points.map(({ ms }) => ms);
+  }
+
+  get points(): readonly TimePoint[] {
+    return this.#sizes.map((size, index) => ({ size, ms: this.#ms[index]! }));
+  }
+
+  /** 0 while nothing is known. */
+  at(size: number): number {
+    const left = this.#below(size);
+    const share = this.#shareOfNext(left, size);
+    return share === 0 ? this.#ms[left]! : (1 - share) * this.#ms[left]! + share * this.#ms[left + 1]!;
+  }
+
+  /** The largest size that takes no longer than `ms`; 0 when none does. */
+  largestWithin(ms: number): number {
+    const last = this.#sizes.length - 1;
+    if (this.#ms[last]! <= ms) return this.#sizes[last]!;
+    for (let left = last - 1; left >= 0; left--) {
+      const start = this.#ms[left]!;
+      if (start > ms) continue;
+      const share = (ms - start) / (this.#ms[left + 1]! - start);
+      return Math.floor(this.#sizes[left]! + share * (this.#sizes[left + 1]! - this.#sizes[left]!));
+    }
+    return 0;
+  }
+
+  /** Moves the two points beside `size` towards what it took, by exponential average. */
+  observe(size: number, ms: number): void {
+    const left = this.#below(size);
+    const share = this.#shareOfNext(left, size);
+    const expected = this.at(size);
+    if (expected === 0) {
+      this.#ms.fill(ms);
+      return;
+    }
+    const change = weight * (Math.min(ms, mostStretch * expected) - expected);
+    this.#ms[left]! += (1 - share) * change;
+    if (share > 0) this.#ms[left + 1]! += share * change;
+  }
+
+  /** Index of the largest size at or below `size`, or 0. */
+  #below(size: number): number {
+    let left = this.#sizes.length - 1;
+    while (left > 0 && this.#sizes[left]! > size) left--;
+    return left;
+  }
+
+  #shareOfNext(left: number, size: number): number {
+    const start = this.#sizes[left]!;
+    const next = this.#sizes[left + 1];
+    return next === undefined || size <= start ? 0 : (size - start) / (next - start);
+  }
+}
