@@ -23,6 +23,7 @@ export async function createGenerator(settings: EngineSettings): Promise<Created
   const { engine, notes } = await createEngine(graphPath, description.maxPositions, settings);
   const generator = new LocalGenerator(description, engine, {
     earlyRejection: settings.earlyRejection,
+    prefetch: settings.prefetch,
     memo: settings.memo ? new MemoStore(settings.memoMib * mib) : undefined,
   });
   return { generator, notes };

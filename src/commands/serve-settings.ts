@@ -40,6 +40,7 @@ export interface ServeSettings {
   /** Budget of what chains remember of visited prefixes, MiB. */
   readonly memoMib: number;
   readonly earlyRejection: boolean;
+  readonly prefetch: boolean;
   readonly logLevel: string;
 }
 
@@ -60,6 +61,7 @@ export type EngineSettings = Pick<
   | "memo"
   | "memoMib"
   | "earlyRejection"
+  | "prefetch"
 >;
 
 /** What `serve` uses when it is told nothing else. */
@@ -76,4 +78,5 @@ export const usualEngine: EngineSettings = {
   memo: true,
   memoMib: 256,
   earlyRejection: true,
+  prefetch: true,
 };

@@ -115,6 +115,12 @@ export function serveCommand(): Command {
       option("--no-early-rejection", "complete hopeless proposals; the chain is the same, only slower"),
     )
     .addOption(
+      option(
+        "--no-prefetch",
+        "leave idle lanes idle; the chain is the same, only slower where few steps are accepted",
+      ),
+    )
+    .addOption(
       option("--log-level <level>", "least severe messages logged")
         .choices(["fatal", "error", "warn", "info", "debug", "silent"])
         .default("warn"),

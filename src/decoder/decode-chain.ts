@@ -7,6 +7,8 @@ import { logProbability } from "../mcmc/completion.ts";
 import { acceptance } from "../mcmc/diagnostics.ts";
 import type { Kernel } from "../mcmc/kernel.ts";
 import { horizons } from "../mcmc/schedule.ts";
+import { isWorthItsRows } from "../mcmc/step-ahead.ts";
+import type { PrefetchPolicy } from "../mcmc/step-ahead.ts";
 import type { PowerTarget } from "../mcmc/target.ts";
 import { ChainTracer } from "./chain-tracer.ts";
 import type { DecodeContext, DecodeEvent } from "./decoder.ts";
@@ -18,6 +20,8 @@ export interface ChainLaw {
   /** Targets of the chain and of its hotter replicas, coldest first; all propose at one temperature. */
   readonly targets: readonly [PowerTarget, ...PowerTarget[]];
   readonly kernel: Kernel;
+  /** Rows of a pass that one step takes: its tries in all replicas. */
+  readonly rowsPerStep: number;
 }
 
 export interface DecodedChain {
@@ -57,11 +61,22 @@ function memoized(
   return settings.maxEvaluatedTokens === undefined ? memo.share(engine, key) : memo.own(engine, key);
 }
 
-function chainSettings(
-  { request, settings, ends, accelerations, signal }: DecodeContext<ChainSchedule>,
-  { targets, kernel }: ChainLaw,
-  engine: Engine,
-): ChainSettings {
+/** With a budget a chain does first what comes first: where it stops must not depend on what was begun ahead. */
+function prefetchPolicy(
+  { settings, engine, accelerations }: DecodeContext<ChainSchedule>,
+  { rowsPerStep }: ChainLaw,
+): PrefetchPolicy | undefined {
+  if (!accelerations.prefetch || settings.maxEvaluatedTokens !== undefined) return undefined;
+  return (underWay) => {
+    const { lanes, pulled, passMs } = engine.load();
+    const others = Math.max(0, pulled - rowsPerStep * underWay.count);
+    return isWorthItsRows(underWay, { lanes, others, passMs }, rowsPerStep);
+  };
+}
+
+function chainSettings(context: DecodeContext<ChainSchedule>, law: ChainLaw, engine: Engine): ChainSettings {
+  const { request, settings, ends, accelerations, signal } = context;
+  const { targets, kernel } = law;
   const [{ inverseTemperature }] = targets;
   const keyOf = (address: Pick<DrawKey, "stage" | "step" | "branch">): DrawKey => ({
     seed: request.seed,
@@ -75,6 +90,7 @@ function chainSettings(
     stepsPerBlock: settings.mcmcSteps,
     schedule: settings.schedule,
     earlyRejection: accelerations.earlyRejection,
+    prefetch: prefetchPolicy(context, law),
     draws: ({ stage, step }, replica) => {
       const key = keyOf({ stage, step, branch: replica });
       return {
@@ -84,7 +100,7 @@ function chainSettings(
         swap: uniform(key, "swap"),
       };
     },
-    extend: (kept, horizon, { stage, step, branch }) => {
+    extend: (kept, horizon, { stage, step, branch }, calledOff) => {
       const extension = engine.extend(
         {
           prefix: [...request.prompt, ...kept.map(({ token }) => token)],
@@ -95,7 +111,7 @@ function chainSettings(
           topCount: request.topCount,
           logprobsMode: request.logprobsMode,
         },
-        signal,
+        calledOff === undefined ? signal : AbortSignal.any([signal, calledOff]),
       );
       return ends.mark(kept, extension);
     },

@@ -18,6 +18,7 @@ export interface DecodeContext<Settings> {
 /** Each leaves the chain as it is, token for token; they can be switched off to see what they save. */
 export interface Accelerations {
   readonly earlyRejection: boolean;
+  readonly prefetch: boolean;
   /** What chains remember; `undefined` when switched off. */
   readonly memo: Memos | undefined;
 }

@@ -35,11 +35,15 @@ function lawOf({ alpha, proposalTemperature, cut = "uniform", kernel }: PowerSet
   const weigh = cuts[cut];
   switch (kernel?.name) {
     case "multiple_try":
-      return { targets: [target], kernel: multipleTry(weigh, kernel.tries) };
+      return { targets: [target], kernel: multipleTry(weigh, kernel.tries), rowsPerStep: kernel.tries };
     case "tempering":
-      return { targets: ladder(target, kernel.replicas), kernel: singleTry(weigh) };
+      return {
+        targets: ladder(target, kernel.replicas),
+        kernel: singleTry(weigh),
+        rowsPerStep: kernel.replicas,
+      };
     case "single_try":
     case undefined:
-      return { targets: [target], kernel: singleTry(weigh) };
+      return { targets: [target], kernel: singleTry(weigh), rowsPerStep: 1 };
   }
 }

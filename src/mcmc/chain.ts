@@ -5,8 +5,11 @@ import { noSteps, tally } from "./diagnostics.ts";
 import type { ChainDiagnostics } from "./diagnostics.ts";
 import type { Kernel, StepDraws, StepInfo } from "./kernel.ts";
 import type { Schedule } from "./schedule.ts";
+import { MoveRate, stepAhead } from "./step-ahead.ts";
+import type { PrefetchPolicy } from "./step-ahead.ts";
 import type { PowerTarget } from "./target.ts";
 import { stepReplicas } from "./tempering.ts";
+import type { ReplicaStep } from "./tempering.ts";
 
 /** Names a step; step 0 is the draft that brings a block to its horizon. */
 export interface StepAddress {
@@ -27,15 +30,18 @@ export interface ChainSettings {
   readonly stepsPerBlock: number;
   readonly schedule: Schedule;
   readonly earlyRejection: boolean;
+  /** Whether to begin steps before those in front of them are decided; none are when left out. */
+  readonly prefetch?: PrefetchPolicy | undefined;
   readonly draws: (address: StepAddress, replica: number) => StepDraws;
   /**
    * Draws tokens of q after `kept`, until an absorbing token or `horizon`. A stream that ends before that says
-   * that the budget is spent.
+   * that the budget is spent. Rejects once `signal` is aborted: a step that was begun ahead is called off.
    */
   readonly extend: (
     kept: Completion,
     horizon: number,
     address: DrawAddress,
+    signal?: AbortSignal,
   ) => AsyncIterable<TokenRun<CompletionToken>>;
 }
 
@@ -73,11 +79,11 @@ export interface ChainResult {
  * stages beside it.
  */
 export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEvent, ChainResult, undefined> {
-  const { targets, horizons, kernel, earlyRejection } = settings;
+  const { targets, horizons } = settings;
   let states: readonly Completion[] = targets.map(() => []);
   let diagnostics = noSteps;
   let logprobTrace: number[] = [];
-  const replicas = targets.length;
+  const moveRate = new MoveRate();
   for (const [stage, horizon] of horizons.entries()) {
     const finish = (budgetExhausted: boolean): ChainResult => ({
       state: states[0]!,
@@ -93,24 +99,20 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
     yield { type: "block", stage, horizon, state: states[0]!, diagnostics };
     if (!states.every((state) => isComplete(state, horizon))) return finish(true);
 
-    for (let step = 1; step <= settings.stepsPerBlock; step++) {
-      const address = { stage, step };
-      const before = states;
-      const result = await stepReplicas(before, {
-        targets,
-        kernel,
-        horizon,
-        draws: (replica) => settings.draws(address, replica),
-        propose: (replica, cut, attempt) =>
-          settings.extend(before[replica]!.slice(0, cut), horizon, {
-            ...address,
-            branch: attempt * replicas + replica,
-          }),
-        earlyRejection,
-      });
+    let step = 0;
+    for await (const result of stepAhead({
+      steps: settings.stepsPerBlock,
+      begin: (next, signal) =>
+        takeStep(settings, states, { address: { stage, step: next }, horizon, signal }),
+      hasMoved: (next) => next?.states.some((state, replica) => state !== states[replica]) ?? true,
+      prefetch: settings.prefetch,
+      moveRate,
+    })) {
       if (result === undefined) return finish(true);
+      const address = { stage, step: ++step };
+      const previous = states[0]!;
       states = result.states;
-      const [previous, state] = [before[0]!, states[0]!];
+      const state = states[0]!;
       diagnostics = tally(diagnostics, { ...result, previous, state });
       logprobTrace.push(logProbability(state));
       yield { type: "step", address, info: result.info, previous, state, diagnostics };
@@ -118,6 +120,30 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
     if (settings.schedule === "until_finished" && hasEnded(states[0]!)) return finish(false);
   }
   return { state: states[0]!, diagnostics, logprobTrace, blocks: horizons.length, budgetExhausted: false };
+}
+
+interface StepToTake {
+  readonly address: StepAddress;
+  readonly horizon: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+function takeStep(
+  { targets, kernel, earlyRejection, draws, extend }: ChainSettings,
+  states: readonly Completion[],
+  { address, horizon, signal }: StepToTake,
+): Promise<ReplicaStep | undefined> {
+  return stepReplicas(states, {
+    targets,
+    kernel,
+    horizon,
+    draws: (replica) => draws(address, replica),
+    propose: (replica, cut, attempt) => {
+      const branch = attempt * targets.length + replica;
+      return extend(states[replica]!.slice(0, cut), horizon, { ...address, branch }, signal);
+    },
+    earlyRejection,
+  });
 }
 
 async function draft(

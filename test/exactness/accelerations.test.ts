@@ -5,6 +5,8 @@ import { uniformCut } from "../../src/mcmc/cut.ts";
 import { entropyCut } from "../../src/mcmc/entropy-cut.ts";
 import { multipleTry } from "../../src/mcmc/multiple-try.ts";
 import { singleTry } from "../../src/mcmc/single-try.ts";
+import { isWorthItsRows } from "../../src/mcmc/step-ahead.ts";
+import type { PrefetchPolicy } from "../../src/mcmc/step-ahead.ts";
 import { runToyChain } from "../support/toy-chain.ts";
 import type { ChainRun } from "../support/toy-chain.ts";
 import { createToyEngine } from "../support/toy-engine.ts";
@@ -52,17 +54,20 @@ describe("accelerations", () => {
             { earlyRejection: true, memo: false, store: 4096, lanes: 1 },
             { earlyRejection: false, memo: true, store: 30, lanes: 3 },
             { earlyRejection: true, memo: true, store: 4096, lanes: 2 },
-          ].map(async ({ earlyRejection, memo, store, lanes }) => {
+            { earlyRejection: true, memo: false, store: 4096, lanes: 5, ahead: 5 },
+            { earlyRejection: false, memo: true, store: 30, lanes: 2, ahead: 3 },
+          ].map(async ({ earlyRejection, memo, store, lanes, ahead = 1 }) => {
             const bare = createToyEngine({ model, lanes, scheduler: { prefixStoreBytes: store } });
             await using engine = bare;
             const states: string[] = [];
             await runToyChain(memo ? new MemoEngine(engine) : engine, {
               ...run,
               earlyRejection,
+              prefetch: ({ count }) => count < ahead,
               onState: (state) =>
                 states.push(state.map(({ token, logprob }) => `${token}:${logprob}`).join()),
             });
-            expect(engine.health().lanes.leased).toBe(0);
+            expect(engine.health()).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
             return { states, evaluated: engine.health().evaluatedTokens };
           }),
         );
@@ -97,6 +102,71 @@ describe("accelerations", () => {
     expect(await evaluated(false, true)).toBeLessThan(naive);
     expect(await evaluated(true, false)).toBeLessThan(naive / 2);
     expect(await evaluated(true, true)).toBeLessThan(naive / 2);
+  });
+});
+
+describe("prefetching", () => {
+  /** Most proposals are rejected: a flat model, a sharp target, proposals of the model itself. */
+  const flat = createToyModel({ seed: 12, vocabularySize: 9, endBias: -20 });
+  const run: ChainRun = {
+    prompt: [0, 1],
+    endToken: flat.endToken,
+    alpha: 4,
+    inverseTemperature: 1,
+    maxTokens: 12,
+    blockSize: 12,
+    steps: 60,
+    seed: 5,
+  };
+  const passesWith = async (changes: Partial<ChainRun>, lanes = 8) => {
+    await using engine = createToyEngine({ model: flat, lanes });
+    const { state } = await runToyChain(engine, { ...run, ...changes });
+    const { passes } = engine.health();
+    return { tokens: state.map(({ token }) => token), passes };
+  };
+  const atAnyPrice =
+    (lanes: number): PrefetchPolicy =>
+    (underWay) =>
+      isWorthItsRows(underWay, { lanes, others: 0, passMs: () => 1 }, 1);
+
+  it("settles the same chain in fewer passes where most proposals are rejected", async () => {
+    const plain = await passesWith({});
+    const ahead = await passesWith({ prefetch: atAnyPrice(8) });
+    expect(ahead.tokens).toEqual(plain.tokens);
+    expect(ahead.passes).toBeLessThan(plain.passes / 2);
+  });
+
+  it("calls off what was begun when the chain is left", async () => {
+    await using engine = createToyEngine({ model: flat, lanes: 8 });
+    let states = 0;
+    const leave = (): void => {
+      if (++states === 10) throw new Error("left");
+    };
+    const left = runToyChain(engine, { ...run, prefetch: atAnyPrice(8), onState: leave });
+    await expect(left).rejects.toThrow("left");
+    expect(engine.health()).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
+  });
+
+  it("fails as the step fails whose turn it is, and leaves nothing behind", async () => {
+    let passes = 0;
+    const onStep = (): void => {
+      if (++passes > 40) throw new Error("device lost");
+    };
+    await using engine = createToyEngine({ model: flat, lanes: 8, onStep });
+    const failing = runToyChain(engine, { ...run, prefetch: atAnyPrice(8) });
+    await expect(failing).rejects.toMatchObject({ code: "engine_failed" });
+    expect(engine.health().sequences.open).toBe(0);
+  });
+
+  it("is off where it does not pay: a full engine, a chain that moves, rows as dear as passes", () => {
+    const underWay = { count: 1, useful: 1, survival: 0.9 };
+    const idle = { lanes: 8, others: 0, passMs: (rows: number) => 1 + 0.1 * rows };
+    expect(isWorthItsRows(underWay, idle, 1)).toBe(true);
+    expect(isWorthItsRows(underWay, { ...idle, others: 7 }, 1)).toBe(false);
+    expect(isWorthItsRows(underWay, { ...idle, lanes: 2 }, 2)).toBe(false);
+    expect(isWorthItsRows({ ...underWay, survival: 0.05 }, idle, 1)).toBe(false);
+    expect(isWorthItsRows(underWay, { ...idle, passMs: (rows) => rows }, 1)).toBe(false);
+    expect(isWorthItsRows(underWay, { ...idle, passMs: () => 0 }, 1)).toBe(false);
   });
 });
 

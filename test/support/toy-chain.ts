@@ -8,6 +8,7 @@ import { horizons } from "../../src/mcmc/schedule.ts";
 import type { Schedule } from "../../src/mcmc/schedule.ts";
 import { uniformCut } from "../../src/mcmc/cut.ts";
 import type { Kernel } from "../../src/mcmc/kernel.ts";
+import type { PrefetchPolicy } from "../../src/mcmc/step-ahead.ts";
 import { singleTry } from "../../src/mcmc/single-try.ts";
 import { ladder } from "../../src/mcmc/tempering.ts";
 import { never } from "./toy-engine.ts";
@@ -23,6 +24,7 @@ export interface ChainRun {
   readonly seed: number;
   readonly schedule?: Schedule;
   readonly earlyRejection?: boolean;
+  readonly prefetch?: PrefetchPolicy;
   /** A single try after a uniform cut when left out. */
   readonly kernel?: Kernel;
   /** Of the ladder of exponents; 1, the chain alone, when left out. */
@@ -47,6 +49,7 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
     stepsPerBlock: run.steps,
     schedule: run.schedule ?? "full",
     earlyRejection: run.earlyRejection ?? true,
+    prefetch: run.prefetch,
     draws: ({ stage, step }, replica) => ({
       cut: uniform(key(stage, step, replica), "cut"),
       accept: uniform(key(stage, step, replica), "accept"),
@@ -57,6 +60,7 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
       kept,
       horizon,
       { stage, step, branch },
+      signal = never,
     ): AsyncGenerator<TokenRun<CompletionToken>> {
       const extension = engine.extend(
         {
@@ -67,7 +71,7 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
           draws: key(stage, step, branch),
           topCount: 0,
         },
-        never,
+        signal,
       );
       for await (const tokens of extension)
         yield tokens.map((token) => ({ ...token, ends: token.token === run.endToken }));

@@ -14,5 +14,5 @@ export async function createToyGenerator(settings: ToySettings = {}): Promise<Lo
     capacity: 128,
     ...settings,
   });
-  return new LocalGenerator(description, engine, { earlyRejection: true, memo: undefined });
+  return new LocalGenerator(description, engine, { earlyRejection: true, prefetch: false, memo: undefined });
 }

@@ -1,0 +1,143 @@
+/**
+ * Prefetching. The steps that follow a rejection set out from the same state, so several may be under way at once, in
+ * rows of a pass that would be idle. They are taken in order; what was begun from a state that a step has left is
+ * discarded. Since every draw has its own address, the chain is the same, token for token.
+ */
+
+/** What a prefetch would be added to. */
+export interface StepsUnderWay {
+  /** Steps that are not decided yet, the next one included. */
+  readonly count: number;
+  /** How many of them the chain is expected to use: Σ (1 − a)^i, a being the share of steps that moved it so far. */
+  readonly useful: number;
+  /** The chance that the step in question is used: that none before it moves the chain. */
+  readonly survival: number;
+}
+
+/** Whether to begin one more step ahead. */
+export type PrefetchPolicy = (underWay: StepsUnderWay) => boolean;
+
+/** What an engine could do beside what it does. Times are of a pass with so many rows. */
+export interface IdleRows {
+  readonly lanes: number;
+  /** Rows of others. */
+  readonly others: number;
+  readonly passMs: (rows: number) => number;
+}
+
+/**
+ * A step ahead is worth its rows when a pass with them settles more per millisecond than one without:
+ *
+ *     (o + k·(U + s)) / t(o + k·(n + 1))  >  (o + k·U) / t(o + k·n)
+ *
+ * o rows of others, k rows a step, n steps under way of which U are expected to be used, s the chance that this one is,
+ * t the time of a pass. A chain that moves often has a small s, a full engine no rows, and a device on which rows cost as
+ * much as passes a t that grows as fast as they: all three switch prefetching off.
+ */
+export function isWorthItsRows(
+  { count, useful, survival }: StepsUnderWay,
+  { lanes, others, passMs }: IdleRows,
+  rowsPerStep: number,
+): boolean {
+  const rows = others + rowsPerStep * count;
+  if (rows + rowsPerStep > lanes) return false;
+  const without = passMs(rows);
+  const settled = others + rowsPerStep * useful;
+  return (settled + rowsPerStep * survival) * without > settled * passMs(rows + rowsPerStep);
+}
+
+/** How often steps move the chain. Begins as if one of two had. */
+export class MoveRate {
+  #moves = 1;
+  #steps = 2;
+
+  get value(): number {
+    return this.#moves / this.#steps;
+  }
+
+  observe(moved: boolean): void {
+    this.#steps++;
+    if (moved) this.#moves++;
+  }
+}
+
+/** A step that was begun and not taken yet. */
+interface Begun<Result> {
+  readonly result: Promise<Result>;
+  /** What calls it off; a step begun when no other was under way is always used. */
+  readonly controller: AbortController | undefined;
+  isDecided: boolean;
+}
+
+/** Steps so unlikely to be used are not begun even when they cost nothing, and no more than so many at once. */
+const leastSurvival = 0.05;
+const mostAhead = 64;
+
+export interface StepsToTake<Result> {
+  readonly steps: number;
+  /** Begins step 1, 2, … from the chain's present state; rejects once the signal, where there is one, is aborted. */
+  readonly begin: (step: number, signal: AbortSignal | undefined) => Promise<Result>;
+  /** Whether a step left the chain elsewhere than where it began. */
+  readonly hasMoved: (result: Result) => boolean;
+  /** No prefetching when left out. */
+  readonly prefetch: PrefetchPolicy | undefined;
+  readonly moveRate: MoveRate;
+}
+
+/** Yields the result of each step in order. Whoever takes one that moved the chain moves it before asking for the next. */
+export async function* stepAhead<Result>({
+  steps,
+  begin,
+  hasMoved,
+  prefetch,
+  moveRate,
+}: StepsToTake<Result>): AsyncGenerator<Result, void, undefined> {
+  let ahead: Begun<Result>[] = [];
+  let next = 1;
+  const start = (): void => {
+    const controller = ahead.length === 0 ? undefined : new AbortController();
+    const begun = { result: begin(next++, controller?.signal), controller, isDecided: false };
+    ahead.push(begun);
+    const decide = (): void => {
+      begun.isDecided = true;
+    };
+    begun.result.then(decide, decide).then(topUp, topUp);
+  };
+  const topUp = (): void => {
+    while (prefetch !== undefined && next <= steps && isWanted(ahead, moveRate.value, prefetch)) start();
+  };
+  try {
+    for (let step = 1; step <= steps; step++) {
+      if (ahead.length === 0) start();
+      topUp();
+      const result = await ahead[0]!.result;
+      ahead.shift();
+      const moved = hasMoved(result);
+      moveRate.observe(moved);
+      if (moved) {
+        discard(ahead);
+        ahead = [];
+        next = step + 1;
+      }
+      yield result;
+    }
+  } finally {
+    next = steps + 1;
+    discard(ahead);
+    await Promise.allSettled(ahead.map(({ result }) => result));
+  }
+}
+
+function isWanted(ahead: readonly Begun<unknown>[], moveRate: number, prefetch: PrefetchPolicy): boolean {
+  if (ahead.length === 0 || ahead.length >= mostAhead) return false;
+  const survivalAt = (offset: number): number => (1 - moveRate) ** offset;
+  const survival = survivalAt(ahead.length);
+  if (survival < leastSurvival) return false;
+  const undecided = ahead.flatMap(({ isDecided }, offset) => (isDecided ? [] : [survivalAt(offset)]));
+  const useful = undecided.reduce((sum, chance) => sum + chance, 0);
+  return prefetch({ count: undecided.length, useful, survival });
+}
+
+function discard(ahead: readonly Begun<unknown>[]): void {
+  for (const { controller } of ahead) controller?.abort();
+}
