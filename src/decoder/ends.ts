@@ -15,21 +15,20 @@ export class Ends {
     this.#tokenizer = tokenizer;
   }
 
-  /** Marks each token after `kept`, and stops pulling at the one that ends the completion. */
+  /** Marks the token after `kept` that ends the completion, and stops pulling there. */
   async *mark(
     kept: readonly ScoredToken[],
     runs: AsyncIterable<TokenRun>,
   ): AsyncGenerator<TokenRun<CompletionToken>, void, undefined> {
     const completesStop = this.#scan(kept);
     for await (const run of runs) {
-      const marked: CompletionToken[] = [];
-      for (const token of run) {
-        const ends = this.tokens.has(token.token) || completesStop(token.token);
-        marked.push({ ...token, ends });
-        if (ends) break;
+      const last = run.findIndex(({ token }) => this.tokens.has(token) || completesStop(token));
+      if (last < 0) {
+        yield run;
+        continue;
       }
-      yield marked;
-      if (marked.at(-1)!.ends) return;
+      yield [...run.slice(0, last), { ...run[last]!, ends: true }];
+      return;
     }
   }
 

@@ -53,8 +53,8 @@ export class LocalGenerator implements Generator {
           yield next.value;
           continue;
         }
-        const { ends: endsHere, ...token } = (last = next.value.token);
-        yield endsHere ? merge(text.push(token), text.flush()) : text.push(token);
+        const { ends: isLast, ...token } = (last = next.value.token);
+        yield isLast === true ? merge(text.push(token), text.flush()) : text.push(token);
       }
     } finally {
       await decoding.return({});

@@ -4,10 +4,19 @@ import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../core/tokens.t
 import type { ExtendRequest } from "./engine.ts";
 
 /** What the model said after a visited prefix. log Z belongs to one proposal temperature. */
-export interface Visit {
+interface Visit {
   readonly top: TopTokens;
   readonly logNormalizer: number;
   readonly entropy: number;
+  /** The tokens drawn so far, by rank: a chain comes by the same few over and over. */
+  readonly drawn: ScoredToken[];
+}
+
+/** A token drawn from what is remembered, with all that is remembered of the likeliest beside it. */
+export interface Recalled {
+  /** Without the likeliest. */
+  readonly token: ScoredToken;
+  readonly top: TopTokens;
 }
 
 /** A prefix, by the path that leads to it. */
@@ -18,9 +27,9 @@ export interface MemoNode {
   readonly children: Map<TokenId, MemoNode>;
 }
 
-/** Bytes that a node takes in its parent's map, and a visit beside what its arrays hold: measured over 300,000 of each. */
+/** Bytes that a node takes in its parent's map, and a visit with a few drawn tokens beside what its arrays hold: measured over 300,000 of each. */
 const nodeBytes = 250;
-const visitBytes = 700;
+const visitBytes = 1000;
 
 /**
  * The prefixes visited after one prompt, and what the model said after each. Forgotten as a whole: whoever walks in it
@@ -53,7 +62,7 @@ export class MemoTrie {
 
   remember(node: MemoNode, { top, logNormalizer, entropy }: ScoredToken): void {
     if (node.visit !== undefined) return;
-    node.visit = { top: top!, logNormalizer, entropy };
+    node.visit = { top: top!, logNormalizer, entropy, drawn: [] };
     const addedBytes = nodeBytes + visitBytes + top!.ids.byteLength + top!.logprobs.byteLength;
     this.#bytes += addedBytes;
     this.#onGrowth(addedBytes);
@@ -77,26 +86,26 @@ export function childOf(node: MemoNode, token: TokenId): MemoNode {
 }
 
 /**
- * The token that the request draws at a visited prefix, with all that is remembered of the likeliest; `undefined` where
- * nothing is remembered, or where the draw lands in the tail beyond them.
+ * The token that the request draws at a visited prefix; `undefined` where nothing is remembered, or where the draw lands
+ * in the tail beyond what is.
  */
 export function recall(
   { visit }: MemoNode,
   { sampling: { inverseTemperature }, draws }: ExtendRequest,
   position: number,
-): ScoredToken | undefined {
+): Recalled | undefined {
   if (visit === undefined) return undefined;
-  const { top, logNormalizer, entropy } = visit;
+  const { top, logNormalizer, entropy, drawn } = visit;
   const law = { inverseTemperature, logNormalizer };
   const draw = drawFromTop(top, law, uniform(draws, "token", position));
   if (draw === undefined) return undefined;
   const { rank, proposalLogprob } = draw;
-  return {
+  const token = (drawn[rank] ??= {
     token: top.ids[rank]!,
     logprob: top.logprobs[rank]!,
     proposalLogprob,
     logNormalizer,
     entropy,
-    top,
-  };
+  });
+  return { token, top };
 }

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { isTruncated, sampledTop } from "../core/distribution.ts";
 import { cancelled } from "../core/errors.ts";
-import type { ScoredToken, TokenIds, TokenRun } from "../core/tokens.ts";
+import type { ScoredToken, TokenIds, TokenRun, TopTokens } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "./engine.ts";
 import { childOf, MemoTrie, recall } from "./memo-trie.ts";
 import type { MemoNode } from "./memo-trie.ts";
@@ -124,7 +124,7 @@ export class MemoEngine implements Engine {
           trie.remember(walk.node, drawn);
           step(walk, drawn);
         }
-        yield run.map((drawn) => withTop(drawn, request));
+        yield run.map(({ top, ...token }) => withTop(token, top!, request));
         if (request.endTokens.has(run.at(-1)!.token)) return "over";
         if (walk.node.visit !== undefined || walk.node.asked !== undefined) return "met";
       }
@@ -153,11 +153,12 @@ export class MemoEngine implements Engine {
 function walkOn(walk: Walk, request: ExtendRequest, end: number): TokenRun {
   const run: ScoredToken[] = [];
   while (walk.tokens.length < end && run.length < maxRunTokens) {
-    const drawn = recall(walk.node, request, walk.tokens.length);
-    if (drawn === undefined) break;
-    step(walk, drawn);
-    run.push(withTop(drawn, request));
-    if (request.endTokens.has(drawn.token)) break;
+    const recalled = recall(walk.node, request, walk.tokens.length);
+    if (recalled === undefined) break;
+    const { token, top } = recalled;
+    step(walk, token);
+    run.push(withTop(token, top, request));
+    if (request.endTokens.has(token.token)) break;
   }
   return run;
 }
@@ -184,10 +185,11 @@ async function ask<Value>(node: MemoNode, pull: () => Promise<Value>): Promise<V
 
 /** The token with as many of the likeliest as its request asked for, under the law it asked for. */
 function withTop(
-  { top, ...token }: ScoredToken,
+  token: ScoredToken,
+  top: TopTokens,
   { topCount: count, logprobsMode, sampling: { inverseTemperature } }: ExtendRequest,
 ): ScoredToken {
-  if (count === 0 || top === undefined) return token;
+  if (count === 0) return token;
   if (logprobsMode === "sampled") {
     const law = { inverseTemperature, logNormalizer: token.logNormalizer };
     return { ...token, top: sampledTop(top, count, law) };

@@ -2,14 +2,15 @@ import type { ScoredToken } from "../core/tokens.ts";
 
 /** A token of a completion. Absorbing tokens (end tokens, or the one that completes a stop string) end it. */
 export interface CompletionToken extends ScoredToken {
-  readonly ends: boolean;
+  /** Absent from all others, so that they are passed on as they are. */
+  readonly ends?: true;
 }
 
 /** x_1..x_L: ends at an absorbing token or at the horizon. */
 export type Completion = readonly CompletionToken[];
 
 export function hasEnded(completion: Completion): boolean {
-  return completion.at(-1)?.ends ?? false;
+  return completion.at(-1)?.ends === true;
 }
 
 /** Whether nothing more may follow. */

@@ -74,7 +74,7 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
         signal,
       );
       for await (const tokens of extension)
-        yield tokens.map((token) => ({ ...token, ends: token.token === run.endToken }));
+        yield tokens.map((token) => (token.token === run.endToken ? { ...token, ends: true } : token));
     },
   });
   for (;;) {

@@ -42,7 +42,8 @@ function scored(
     const { logNormalizer, entropy } = measure(logits, inverseTemperature);
     const logprob = logSoftmax(logits)[token]!;
     const proposalLogprob = inverseTemperature * logprob - logNormalizer;
-    return { token, logprob, proposalLogprob, logNormalizer, entropy, ends: token === model.endToken };
+    const scores = { token, logprob, proposalLogprob, logNormalizer, entropy };
+    return token === model.endToken ? { ...scores, ends: true } : scores;
   });
 }
 

@@ -16,7 +16,6 @@ const scored = (token: number, index: number): CompletionToken => ({
   proposalLogprob: -1,
   logNormalizer: 0,
   entropy: index / 4,
-  ends: false,
 });
 const completionOf = (bytes: readonly number[]): Completion => bytes.map(scored);
 const bytesOf = (text: string): number[] => [...new TextEncoder().encode(text)];
