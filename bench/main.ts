@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { benchDecode } from "./decode.ts";
 import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
+import { benchPrefetching } from "./prefetch.ts";
 import { benchRealModel } from "./real-model.ts";
 import { describeMachine } from "./report.ts";
 import { benchStreams } from "./streams.ts";
@@ -11,7 +12,7 @@ const program = new Command("bench")
   )
   .argument(
     "[parts...]",
-    "decode, accelerations, concurrency, determinism, streams; all of them when none is named",
+    "decode, accelerations, concurrency, prefetching, determinism, streams; all of them when none is named",
   )
   .option("--model <folder>", "measure this model instead")
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
@@ -21,7 +22,8 @@ const program = new Command("bench")
     if (model !== undefined) return benchRealModel(model, threads);
     if (wants("decode")) await benchDecode(threads);
     if (wants("accelerations")) await benchAccelerations(40);
-    if (wants("concurrency")) await benchConcurrency(64);
+    if (wants("concurrency")) await benchConcurrency(256, 32);
+    if (wants("prefetching")) await benchPrefetching(10);
     if (wants("determinism")) await benchDeterminism(64);
     if (wants("streams")) await benchStreams(100, 6);
   });

@@ -1,107 +1,86 @@
-import { createGenerator } from "../src/commands/create-generator.ts";
-import { usualEngine } from "../src/commands/serve-settings.ts";
-import type { EngineSettings } from "../src/commands/serve-settings.ts";
-import type { Generator } from "../src/decoder/generator.ts";
-import { abacus } from "../lab/abacus.ts";
+import {
+  accelerated,
+  answer,
+  answerAll,
+  embeddedRequests,
+  evaluationsPerToken,
+  naive,
+  openGenerator,
+} from "./chains.ts";
+import type { Answer } from "./chains.ts";
 import { printTable, time } from "./report.ts";
 
-const settings = {
-  sampler: "power",
-  alpha: 4,
-  mcmcSteps: 10,
-  blockSize: 3,
-  proposalTemperature: 0.25,
-  schedule: "full",
-} as const;
-
-interface Answer {
-  readonly tokens: string;
-  readonly emitted: number;
-  readonly evaluated: number;
-}
-
-async function answer(generator: Generator, prompt: string, seed: number): Promise<Answer> {
-  const tokens: number[] = [];
-  const request = {
-    prompt: abacus.vocabulary.encode(prompt),
-    settings,
-    maxTokens: 48,
-    stop: [],
-    seed,
-    choice: 0,
-    topCount: 0,
-  };
-  for await (const event of generator.generate(request, new AbortController().signal)) {
-    if (event.type === "finish")
-      return { tokens: tokens.join(), emitted: tokens.length, evaluated: event.evaluatedTokens };
-    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
-  }
-  throw new Error("the generator ended without a finish");
-}
-
-async function openGenerator(changes: Partial<EngineSettings>): Promise<Generator> {
-  const { generator } = await createGenerator({ ...usualEngine, ...changes });
-  return generator;
-}
-
 const variants = [
-  ["naive", { memo: false, earlyRejection: false }],
-  ["early rejection", { memo: false, earlyRejection: true }],
-  ["memo", { memo: true, earlyRejection: false }],
-  ["both", { memo: true, earlyRejection: true }],
+  ["naive", naive],
+  ["early rejection", { ...naive, earlyRejection: true }],
+  ["memo", { ...naive, memo: true }],
+  ["prefetching", { ...naive, prefetch: true }],
+  ["all", accelerated],
 ] as const;
 
-/** What each acceleration saves, one request at a time, on the same chains. */
+/**
+ * What each acceleration saves, one request at a time, on the same chains. The variants take turns request by request,
+ * so that whatever else the machine does hits all alike.
+ */
 export async function benchAccelerations(requests: number): Promise<void> {
-  const prompts = abacus.testPrompts(requests);
-  const rows: string[][] = [];
-  let reference: string[] | undefined;
-  let naiveSeconds: number | undefined;
-  for (const [name, switches] of variants) {
-    const generator = await openGenerator(switches);
-    const answers: Answer[] = [];
-    const seconds = await time(async () => {
-      for (const [seed, prompt] of prompts.entries()) answers.push(await answer(generator, prompt, seed));
-    });
-    await generator[Symbol.asyncDispose]();
-    reference ??= answers.map(({ tokens }) => tokens);
-    naiveSeconds ??= seconds;
-    const same = answers.filter(({ tokens }, index) => tokens === reference![index]).length;
-    const perToken = sum(answers, "evaluated") / sum(answers, "emitted");
-    rows.push([
+  const runs = await Promise.all(
+    variants.map(async ([name, switches]) => ({
       name,
-      perToken.toFixed(2),
-      seconds.toFixed(2),
-      `${(naiveSeconds / seconds).toFixed(1)}x`,
-      `${same}/${requests}`,
-    ]);
+      generator: await openGenerator(switches),
+      answers: [] as Answer[],
+      seconds: 0,
+    })),
+  );
+  const [warmUp, ...measured] = embeddedRequests(requests + 1);
+  for (const { generator } of runs) await answer(generator, warmUp!);
+  for (const request of measured) {
+    for (const run of runs) {
+      run.seconds += await time(async () => run.answers.push(await answer(run.generator, request)));
+    }
   }
+  for (const { generator } of runs) await generator[Symbol.asyncDispose]();
+  const [reference] = runs;
   console.log(
     `\n(b) power sampling, embedded model, alpha 4, block 3, 10 steps, ${requests} requests one by one\n`,
   );
-  printTable(["", "evaluations per emitted token", "seconds", "against naive", "same completion"], rows);
+  printTable(
+    ["", "evaluations per emitted token", "seconds", "against naive", "same completion"],
+    runs.map(({ name, answers, seconds }) => {
+      const same = answers.filter(({ tokens }, index) => tokens === reference!.answers[index]!.tokens);
+      return [
+        name,
+        evaluationsPerToken(answers).toFixed(2),
+        seconds.toFixed(2),
+        `${(reference!.seconds / seconds).toFixed(1)}x`,
+        `${same.length}/${requests}`,
+      ];
+    }),
+  );
 }
 
-const sum = (answers: readonly Answer[], key: "evaluated" | "emitted"): number =>
-  answers.reduce((total, { [key]: count }) => total + count, 0);
-
-/** The same requests all at once and one after the other. */
-export async function benchConcurrency(requests: number): Promise<void> {
+/** The same requests one after the other and many at a time. */
+export async function benchConcurrency(requests: number, atOnce: number): Promise<void> {
   const rows: string[][] = [];
-  for (const [name, switches] of variants) {
-    const { alone, together } = await timeBoth(requests, { ...switches, lanes: requests });
-    rows.push([name, alone.toFixed(2), together.toFixed(2), `${(alone / together).toFixed(1)}x`]);
+  for (const [name, switches] of [variants[0], variants.at(-1)!]) {
+    const { alone, together } = await timeBoth(requests, atOnce, { ...switches, lanes: atOnce });
+    rows.push([
+      name,
+      ...[alone, together].map((seconds) => (requests / seconds).toFixed(1)),
+      `${(alone / together).toFixed(1)}x`,
+    ]);
   }
-  console.log(`\n(c) ${requests} power requests, in sequence and at once\n`);
-  printTable(["", "in sequence, s", "at once, s", "ratio"], rows);
+  console.log(
+    `\n(c) ${requests} power requests, one after the other and ${atOnce} at a time, ${atOnce} lanes\n`,
+  );
+  printTable(["", "one by one, chains/s", `${atOnce} at a time, chains/s`, "ratio"], rows);
 }
 
 /** What --deterministic costs. */
 export async function benchDeterminism(requests: number): Promise<void> {
   const rows: string[][] = [];
   for (const lanes of [1, 4, 16]) {
-    const free = await timeBoth(requests, { lanes });
-    const fixed = await timeBoth(requests, { lanes, deterministic: true });
+    const free = await timeBoth(requests, requests, { lanes });
+    const fixed = await timeBoth(requests, requests, { lanes, deterministic: true });
     rows.push([
       String(lanes),
       ...[free.alone, fixed.alone].map((seconds) => seconds.toFixed(2)),
@@ -115,19 +94,17 @@ export async function benchDeterminism(requests: number): Promise<void> {
   printTable(["lanes", ...head], rows);
 }
 
+/** Chunks of the requests take turns, on prompts that the memo has not seen: other requests than the sequence's. */
 async function timeBoth(
   requests: number,
-  changes: Partial<EngineSettings>,
+  atOnce: number,
+  changes: Parameters<typeof openGenerator>[0],
 ): Promise<{ alone: number; together: number }> {
-  const generator = await openGenerator(changes);
-  const prompts = [...abacus.testPrompts(requests).entries()];
-  await answer(generator, prompts[0]![1], 0);
-  const alone = await time(async () => {
-    for (const [seed, prompt] of prompts) await answer(generator, prompt, seed);
-  });
-  const together = await time(() =>
-    Promise.all(prompts.map(([seed, prompt]) => answer(generator, prompt, seed))),
-  );
-  await generator[Symbol.asyncDispose]();
+  const [warm, cold] = [await openGenerator(changes), await openGenerator(changes)];
+  const all = embeddedRequests(requests + 1);
+  for (const generator of [warm, cold]) await answer(generator, all.pop()!);
+  const alone = await time(() => answerAll(warm, all, 1));
+  const together = await time(() => answerAll(cold, all, atOnce));
+  for (const generator of [warm, cold]) await generator[Symbol.asyncDispose]();
   return { alone, together };
 }

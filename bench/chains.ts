@@ -1,0 +1,79 @@
+import { createGenerator } from "../src/commands/create-generator.ts";
+import { usualEngine } from "../src/commands/serve-settings.ts";
+import type { EngineSettings } from "../src/commands/serve-settings.ts";
+import type { GenerateRequest, Generator, PowerSettings } from "../src/decoder/generator.ts";
+import { abacus } from "../lab/abacus.ts";
+
+/** What the embedded model's folder asks for. */
+export const usualPower: PowerSettings = {
+  sampler: "power",
+  alpha: 4,
+  mcmcSteps: 10,
+  blockSize: 3,
+  proposalTemperature: 0.25,
+  schedule: "full",
+};
+
+/** A chain that does nothing cleverly. */
+export const naive = { memo: false, earlyRejection: false, prefetch: false } as const;
+export const accelerated = { memo: true, earlyRejection: true, prefetch: true } as const;
+
+export type ChainRequest = Pick<GenerateRequest, "prompt" | "settings" | "maxTokens" | "seed">;
+
+/** One request each for the first prompts of the embedded model's test set. */
+export function embeddedRequests(count: number, changes: Partial<PowerSettings> = {}): ChainRequest[] {
+  return abacus.testPrompts(count).map((prompt, seed) => ({
+    prompt: abacus.vocabulary.encode(prompt),
+    settings: { ...usualPower, ...changes },
+    maxTokens: 48,
+    seed,
+  }));
+}
+
+export async function openGenerator(changes: Partial<EngineSettings>): Promise<Generator> {
+  const { generator } = await createGenerator({ ...usualEngine, ...changes });
+  return generator;
+}
+
+/** The tokens that came out, and what they cost. */
+export interface Answer {
+  readonly tokens: string;
+  readonly emitted: number;
+  readonly evaluated: number;
+}
+
+export async function answer(generator: Generator, request: ChainRequest): Promise<Answer> {
+  const tokens: number[] = [];
+  const whole = { ...request, stop: [], choice: 0, topCount: 0 };
+  for await (const event of generator.generate(whole, new AbortController().signal)) {
+    if (event.type === "finish")
+      return { tokens: tokens.join(), emitted: tokens.length, evaluated: event.evaluatedTokens };
+    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
+  }
+  throw new Error("the generator ended without a finish");
+}
+
+/** Answers all requests, so many of them at a time. */
+export async function answerAll(
+  generator: Generator,
+  requests: readonly ChainRequest[],
+  atOnce: number,
+): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  let next = 0;
+  const takeTurns = async (): Promise<void> => {
+    while (next < requests.length) {
+      const index = next++;
+      answers[index] = await answer(generator, requests[index]!);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, takeTurns));
+  return answers;
+}
+
+/** Evaluations per emitted token over all answers. */
+export function evaluationsPerToken(answers: readonly Answer[]): number {
+  const sum = (key: "evaluated" | "emitted"): number =>
+    answers.reduce((total, { [key]: count }) => total + count, 0);
+  return sum("evaluated") / sum("emitted");
+}

@@ -1,0 +1,84 @@
+import { rm } from "node:fs/promises";
+import type { EngineSettings } from "../src/commands/serve-settings.ts";
+import { writeByteModel } from "../test/support/byte-model.ts";
+import { answer, embeddedRequests, openGenerator, usualPower } from "./chains.ts";
+import type { Answer, ChainRequest } from "./chains.ts";
+import { smallShape } from "./random-model.ts";
+import { printTable, time } from "./report.ts";
+
+interface Case {
+  readonly name: string;
+  readonly engine: Partial<EngineSettings>;
+  readonly requests: readonly ChainRequest[];
+}
+
+/**
+ * What prefetching alone does for a lone chain, where most proposals are rejected and where most are accepted. With and
+ * without take turns request by request.
+ */
+export async function benchPrefetching(requests: number): Promise<void> {
+  const folder = await writeByteModel(smallShape);
+  const rows: string[][] = [];
+  for (const { name, engine, requests: chains } of casesOf(folder, requests)) {
+    const sides = await Promise.all(
+      [false, true].map(async (prefetch) => ({
+        generator: await openGenerator({ ...engine, prefetch }),
+        answers: [] as Answer[],
+        seconds: 0,
+      })),
+    );
+    for (const { generator } of sides) await answer(generator, chains[0]!);
+    const before = await Promise.all(sides.map(({ generator }) => generator.health()));
+    for (const chain of chains.slice(1)) {
+      for (const side of sides) {
+        side.seconds += await time(async () => side.answers.push(await answer(side.generator, chain)));
+      }
+    }
+    const after = await Promise.all(sides.map(({ generator }) => generator.health()));
+    for (const { generator } of sides) await generator[Symbol.asyncDispose]();
+    const [plain, ahead] = sides;
+    const spent = (key: "passes" | "evaluatedTokens"): string =>
+      after.map((health, side) => health[key] - before[side]![key]).join(" / ");
+    const same = ahead!.answers.filter(({ tokens }, index) => tokens === plain!.answers[index]!.tokens);
+    rows.push([
+      name,
+      spent("passes"),
+      spent("evaluatedTokens"),
+      `${plain!.seconds.toFixed(2)} / ${ahead!.seconds.toFixed(2)}`,
+      `${(plain!.seconds / ahead!.seconds).toFixed(2)}x`,
+      `${same.length}/${chains.length - 1}`,
+    ]);
+  }
+  await rm(folder, { recursive: true });
+  console.log("\n(g) prefetching for a lone chain, without / with\n");
+  printTable(["", "passes", "evaluations", "seconds", "ratio", "same completion"], rows);
+}
+
+function casesOf(flat: string, count: number): readonly Case[] {
+  const random = (settings: Partial<ChainRequest["settings"]>): ChainRequest[] =>
+    Array.from({ length: count + 1 }, (_, seed) => ({
+      prompt: [seed % 256, 7, 1],
+      settings: { ...usualPower, mcmcSteps: 8, blockSize: 8, ...settings } as ChainRequest["settings"],
+      maxTokens: 32,
+      seed,
+    }));
+  const rejected = { proposalTemperature: 1 };
+  return [
+    {
+      name: "rejected: 4.7 M parameters, flat, proposals at T = 1",
+      engine: { model: flat },
+      requests: random(rejected),
+    },
+    {
+      name: "rejected: embedded model, proposals at T = 1, memo off",
+      engine: { memo: false },
+      requests: embeddedRequests(count + 1, rejected),
+    },
+    {
+      name: "accepted: 4.7 M parameters, alpha 1",
+      engine: { model: flat },
+      requests: random({ alpha: 1, proposalTemperature: 1 }),
+    },
+    { name: "embedded model as it comes", engine: {}, requests: embeddedRequests(4 * count + 1) },
+  ];
+}
