@@ -1,6 +1,4 @@
-import onnxProto from "onnx-proto";
-
-const { onnx } = onnxProto;
+import { GraphWriter, microsoft } from "../src/engine/onnx/graph-writer.ts";
 
 /** Shape of a decoder in the Llama family: RMSNorm, rotary positions, gated MLP. */
 export interface DecoderShape {
@@ -24,25 +22,22 @@ export interface DecoderShape {
  */
 export type WeightSource = (name: string, shape: readonly number[]) => Float32Array;
 
-const float32 = onnx.TensorProto.DataType.FLOAT;
-const int64 = onnx.TensorProto.DataType.INT64;
-const int32 = onnx.TensorProto.DataType.INT32;
-const microsoft = "com.microsoft";
+/** TensorProto.DataType.INT32, where an attribute names it. */
+const int32 = 6;
 
 /**
  * Writes a decoder as ONNX in the form that onnxruntime-genai's model builder gives it: GroupQueryAttention with
  * rotary positions inside, past and present of [batch, kvHeads, positions, headDim], lengths from the mask.
- * Opset 17, IR 8.
  */
 export function exportOnnx(shape: DecoderShape, weights: WeightSource): Uint8Array {
-  const graph = new GraphWriter(weights);
+  const graph = new DecoderWriter(weights);
   const { vocabularySize, hiddenSize, layers, kvHeads, headDim } = shape;
 
-  graph.input("input_ids", int64, ["batch", "sequence"]);
-  graph.input("attention_mask", int64, ["batch", "total"]);
+  graph.input("input_ids", "int64", ["batch", "sequence"]);
+  graph.input("attention_mask", "int64", ["batch", "total"]);
   for (let layer = 0; layer < layers; layer++) {
     for (const side of ["key", "value"]) {
-      graph.input(`past_key_values.${layer}.${side}`, float32, ["batch", kvHeads, "past", headDim]);
+      graph.input(`past_key_values.${layer}.${side}`, "float32", ["batch", kvHeads, "past", headDim]);
     }
   }
 
@@ -56,17 +51,17 @@ export function exportOnnx(shape: DecoderShape, weights: WeightSource): Uint8Arr
   writeNorm(graph, `hidden.${layers}`, { weight: "finalNorm", output: "final", shape });
   writeLinear(graph, "final", { weight: "head", output: "logits", shape: [hiddenSize, vocabularySize] });
 
-  graph.output("logits", float32, ["batch", "sequence", vocabularySize]);
+  graph.output("logits", "float32", ["batch", "sequence", vocabularySize]);
   for (let layer = 0; layer < layers; layer++) {
     for (const side of ["key", "value"]) {
-      graph.output(`present.${layer}.${side}`, float32, ["batch", kvHeads, "present", headDim]);
+      graph.output(`present.${layer}.${side}`, "float32", ["batch", kvHeads, "present", headDim]);
     }
   }
   return graph.encode();
 }
 
 /** seqlens_k = ΣM − 1 per row, and the width of the mask, as GroupQueryAttention wants them. */
-function writeLengths(graph: GraphWriter): void {
+function writeLengths(graph: DecoderWriter): void {
   graph.integers("axis_1", [1]);
   graph.integers("one", [1]);
   graph.node("ReduceSum", ["attention_mask", "axis_1"], ["mask_sum"], { keepdims: 0 });
@@ -78,7 +73,7 @@ function writeLengths(graph: GraphWriter): void {
   graph.node("Cast", ["total_length"], ["total_sequence_length"], { to: int32 });
 }
 
-function writeLayer(graph: GraphWriter, shape: DecoderShape, layer: number): void {
+function writeLayer(graph: DecoderWriter, shape: DecoderShape, layer: number): void {
   const { hiddenSize, heads, kvHeads, headDim, intermediateSize } = shape;
   const name = (part: string): string => `layers.${layer}.${part}`;
   const input = `hidden.${layer}`;
@@ -146,7 +141,7 @@ function writeLayer(graph: GraphWriter, shape: DecoderShape, layer: number): voi
 }
 
 function writeNorm(
-  graph: GraphWriter,
+  graph: DecoderWriter,
   input: string,
   { weight, output, shape }: { weight: string; output: string; shape: DecoderShape },
 ): void {
@@ -158,7 +153,7 @@ function writeNorm(
 }
 
 function writeLinear(
-  graph: GraphWriter,
+  graph: DecoderWriter,
   input: string,
   { weight, output, shape }: { weight: string; output: string; shape: readonly number[] },
 ): void {
@@ -178,81 +173,16 @@ export function rotaryTable(
   });
 }
 
-type Attributes = Readonly<Record<string, number>>;
-
-/** Collects the parts of a graph. Integers become INT attributes, `epsilon` a FLOAT. */
-class GraphWriter {
+/** A graph whose weights come from a source. */
+class DecoderWriter extends GraphWriter {
   readonly #weights: WeightSource;
-  readonly #nodes: onnxProto.onnx.INodeProto[] = [];
-  readonly #initializers: onnxProto.onnx.ITensorProto[] = [];
-  readonly #inputs: onnxProto.onnx.IValueInfoProto[] = [];
-  readonly #outputs: onnxProto.onnx.IValueInfoProto[] = [];
 
   constructor(weights: WeightSource) {
+    super("decoder");
     this.#weights = weights;
-  }
-
-  input(name: string, type: number, shape: readonly (string | number)[]): void {
-    this.#inputs.push(valueInfo(name, type, shape));
-  }
-
-  output(name: string, type: number, shape: readonly (string | number)[]): void {
-    this.#outputs.push(valueInfo(name, type, shape));
   }
 
   weight(name: string, shape: readonly number[]): void {
     this.constant(name, this.#weights(name, shape), shape);
   }
-
-  constant(name: string, values: Float32Array, shape: readonly number[]): void {
-    const size = shape.reduce((product, length) => product * length, 1);
-    if (values.length !== size) throw new Error(`${name} has ${values.length} values, not ${size}`);
-    this.#initializers.push({ name, dataType: float32, dims: [...shape], rawData: bytesOf(values) });
-  }
-
-  integers(name: string, values: readonly number[], shape: readonly number[] = [values.length]): void {
-    const rawData = bytesOf(BigInt64Array.from(values, BigInt));
-    this.#initializers.push({ name, dataType: int64, dims: [...shape], rawData });
-  }
-
-  // eslint-disable-next-line max-params -- reads like a line of ONNX
-  node(type: string, input: string[], output: string[], attributes: Attributes = {}, domain = ""): void {
-    const attribute = Object.entries(attributes).map(([name, value]) =>
-      name === "epsilon"
-        ? { name, type: onnx.AttributeProto.AttributeType.FLOAT, f: value }
-        : { name, type: onnx.AttributeProto.AttributeType.INT, i: value },
-    );
-    this.#nodes.push({ opType: type, name: output[0] ?? null, input, output, attribute, domain });
-  }
-
-  encode(): Uint8Array {
-    const model = onnx.ModelProto.create({
-      irVersion: 8,
-      producerName: "metropolis",
-      opsetImport: [
-        { domain: "", version: 17 },
-        { domain: microsoft, version: 1 },
-      ],
-      graph: {
-        name: "decoder",
-        node: this.#nodes,
-        initializer: this.#initializers,
-        input: this.#inputs,
-        output: this.#outputs,
-      },
-    });
-    return onnx.ModelProto.encode(model).finish();
-  }
-}
-
-const bytesOf = (values: Float32Array | BigInt64Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-
-function valueInfo(
-  name: string,
-  elemType: number,
-  shape: readonly (string | number)[],
-): onnxProto.onnx.IValueInfoProto {
-  const dim = shape.map((size) => (typeof size === "string" ? { dimParam: size } : { dimValue: size }));
-  return { name, type: { tensorType: { elemType, shape: { dim } } } };
 }
