@@ -13,7 +13,8 @@ const rooms = {
 /** Seams a room may import although the room behind them is closed to it. */
 const seams = {
   decoder: ["src/engine/engine.ts"],
-  server: ["src/decoder/generator.ts"],
+  // Chains of one prompt are compared where they meet.
+  server: ["src/decoder/generator.ts", "src/mcmc/mixing.ts"],
   evaluation: ["src/decoder/generator.ts"],
   // The messages, and what they mean: nothing that needs a server, or Node.
   client: ["src/server/schemas/.*", "src/server/watch/(messages|revision|backlog).ts"],

@@ -139,13 +139,15 @@ function reportOf(
   { state, diagnostics, blocks, budgetExhausted }: ChainResult,
   drawnTokens: number,
 ): ChainReport {
-  const { steps, firstTokenChanges, accepted, rejected, rejected_early, unchanged } = diagnostics;
+  const { steps, firstTokenChanges, firstTokenProposals, accepted, rejected, rejected_early, unchanged } =
+    diagnostics;
   return {
     logprob: logProbability(state),
     steps,
     drawnTokens,
     outcomes: { accepted, rejected, rejected_early, unchanged },
     firstTokenChanges,
+    firstTokenProposals,
     blocks,
     budgetExhausted,
   };

@@ -184,7 +184,9 @@ export interface ChainReport {
   /** Tokens drawn for draft and proposals, those answered from memory included. */
   readonly drawnTokens: number;
   readonly outcomes: Readonly<Record<Outcome, number>>;
+  /** Steps after which the first token was another one, and steps that proposed another one. */
   readonly firstTokenChanges: number;
+  readonly firstTokenProposals: number;
   readonly blocks: number;
   readonly budgetExhausted: boolean;
 }
@@ -195,7 +197,7 @@ export interface PowerReport extends ChainReport {
   readonly swaps?: Swaps;
   /** Of the raw model's law of the first token, nats. */
   readonly firstTokenEntropy: number;
-  /** Σ log p after each step of the last block, nats. */
+  /** Σ log p after each step since the completion was last extended, nats. */
   readonly logprobTrace: readonly number[];
 }
 

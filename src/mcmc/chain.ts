@@ -66,7 +66,10 @@ export type ChainEvent =
 export interface ChainResult {
   readonly state: Completion;
   readonly diagnostics: ChainDiagnostics;
-  /** Σ log p after each step of the last stage begun, nats. Earlier stages have other horizons, and so other laws. */
+  /**
+   * Σ log p after each step since the completion was last extended, nats. Stages that found it ended differ in their
+   * laws by longer completions alone; before that, horizons were in the way.
+   */
   readonly logprobTrace: readonly number[];
   /** Stages begun. */
   readonly blocks: number;
@@ -92,10 +95,11 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
       blocks: stage + 1,
       budgetExhausted,
     });
+    const [undrafted] = states;
     states = await Promise.all(
       states.map((state, replica) => draft(settings, state, horizon, { stage, step: 0, branch: replica })),
     );
-    logprobTrace = [];
+    if (states[0] !== undrafted) logprobTrace = [];
     yield { type: "block", stage, horizon, state: states[0]!, diagnostics };
     if (!states.every((state) => isComplete(state, horizon))) return finish(true);
 

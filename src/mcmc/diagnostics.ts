@@ -7,6 +7,8 @@ export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
   readonly steps: number;
   /** Steps after which the first token was another one: mixing that an acceptance rate does not show. */
   readonly firstTokenChanges: number;
+  /** Steps whose proposal had another one, whatever became of it. */
+  readonly firstTokenProposals: number;
   /** With hotter replicas. */
   readonly swaps: Swaps;
 }
@@ -18,6 +20,7 @@ export const noSteps: ChainDiagnostics = {
   rejected_early: 0,
   unchanged: 0,
   firstTokenChanges: 0,
+  firstTokenProposals: 0,
   swaps: { proposed: 0, accepted: 0 },
 };
 
@@ -31,12 +34,14 @@ export function tally(
   },
 ): ChainDiagnostics {
   const { info, swaps, previous, state } = step;
+  const proposedFirstToken = info.cut === 0 && info.suffix[0]!.token !== previous[0]!.token;
   const changedFirstToken = state[0]!.token !== previous[0]!.token;
   return {
     ...diagnostics,
     steps: diagnostics.steps + 1,
     [info.outcome]: diagnostics[info.outcome] + 1,
     firstTokenChanges: diagnostics.firstTokenChanges + (changedFirstToken ? 1 : 0),
+    firstTokenProposals: diagnostics.firstTokenProposals + (proposedFirstToken ? 1 : 0),
     swaps: {
       proposed: diagnostics.swaps.proposed + swaps.proposed,
       accepted: diagnostics.swaps.accepted + swaps.accepted,

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { Generator } from "../decoder/generator.ts";
+import { readsAsUnmixed } from "../mcmc/mixing.ts";
 import type { Admission } from "./admission.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
@@ -19,6 +20,7 @@ export class Metrics {
   readonly #memoHits = this.#counter("memo_hits_total", "Tokens among them that cost no evaluation.");
   readonly #success = this.#counter("request_success_total", "Completions finished.", ["finished_reason"]);
   readonly #proposals = this.#counter("proposals_total", "Steps of power sampling.", ["outcome"]);
+  readonly #unmixed = this.#counter("unmixed_chains_total", "Chains of power sampling that read as unmixed.");
   readonly #firstToken = this.#histogram(
     "time_to_first_token_seconds",
     "From the request to its first committed token.",
@@ -89,6 +91,7 @@ export class Metrics {
         this.#memoHits.inc((event.power?.drawnTokens ?? event.evaluatedTokens) - event.evaluatedTokens);
         for (const [outcome, count] of Object.entries(event.power?.outcomes ?? {}))
           this.#proposals.inc({ outcome }, count);
+        if (event.power !== undefined && readsAsUnmixed(event.power)) this.#unmixed.inc();
       }
       yield event;
     }

@@ -6,7 +6,7 @@ import { entropies } from "./completion.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./parts.ts";
-import { progressOf } from "./presenter.ts";
+import { progressOf, statedMixing } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/chat/completions. */
@@ -35,7 +35,12 @@ export class ChatPresenter implements Presenter<ChatResponse> {
       ...(part.finish === undefined || part.isFirst ? { content: part.text } : {}),
     };
     const choice = { ...this.#common(part), delta, finish_reason: part.finish?.reason ?? null };
-    return { ...this.#head, object: "chat.completion.chunk", choices: [choice] };
+    return {
+      ...this.#head,
+      object: "chat.completion.chunk",
+      ...statedMixing(part),
+      choices: [choice],
+    };
   }
 
   usageChunk(): ChatChunk {
@@ -43,13 +48,13 @@ export class ChatPresenter implements Presenter<ChatResponse> {
   }
 
   async whole(events: AsyncIterable<ChoiceEvent>): Promise<ChatResponse> {
-    const parts = await this.#tracker.whole(events);
+    const { parts, ...mixing } = await this.#tracker.whole(events);
     const choices = parts.map((part) => ({
       ...this.#common(part),
       message: { role: "assistant" as const, content: part.text, refusal: null },
       finish_reason: part.finish!.reason,
     }));
-    return { ...this.#head, object: "chat.completion", choices, usage: this.#tracker.usage };
+    return { ...this.#head, object: "chat.completion", ...mixing, choices, usage: this.#tracker.usage };
   }
 
   #common(part: ChoicePart) {

@@ -5,7 +5,7 @@ import type { CompletionChoice, CompletionResponse } from "../schemas/completion
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./parts.ts";
-import { progressOf } from "./presenter.ts";
+import { progressOf, statedMixing } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/completions. */
@@ -31,7 +31,7 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
   chunk(event: ChoiceEvent): (CompletionResponse & { progress?: object }) | undefined {
     if (event.type === "progress") return { ...this.#head, choices: [], progress: progressOf(event) };
     const part = this.#tracker.follow(event);
-    return part && { ...this.#head, choices: [this.#choice(part)] };
+    return part && { ...this.#head, ...statedMixing(part), choices: [this.#choice(part)] };
   }
 
   usageChunk(): CompletionResponse {
@@ -39,8 +39,9 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
   }
 
   async whole(events: AsyncIterable<ChoiceEvent>): Promise<CompletionResponse> {
-    const parts = await this.#tracker.whole(events);
-    return { ...this.#head, choices: parts.map((part) => this.#choice(part)), usage: this.#tracker.usage };
+    const { parts, ...mixing } = await this.#tracker.whole(events);
+    const choices = parts.map((part) => this.#choice(part));
+    return { ...this.#head, ...mixing, choices, usage: this.#tracker.usage };
   }
 
   #choice(part: ChoicePart): CompletionChoice {

@@ -2,7 +2,8 @@ import type { ScoredToken, TokenId, TokenIds } from "../../core/tokens.ts";
 import type { PowerReport, Tokenizer } from "../../decoder/generator.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
-import type { PowerReportBody, Usage } from "../schemas/completions.ts";
+import type { PowerReportBody, PromptMixing, Usage } from "../schemas/completions.ts";
+import { chainMixing, promptMixing } from "./mixing.ts";
 
 /** A token with the place of its text, in UTF-16 units; without a score where it is the first of a prompt. */
 export interface PlacedToken {
@@ -30,6 +31,8 @@ export interface ChoicePart {
   /** Ids of the tokens among them that were generated, not echoed. */
   readonly generated: TokenIds;
   readonly finish?: Finish;
+  /** With the finish of the last of several chains of a prompt. */
+  readonly mixing?: PromptMixing;
 }
 
 /** Follows one choice from event to event. */
@@ -44,6 +47,8 @@ class ChoiceTracker {
   tokens = 0;
   /** Σ log p of the generated tokens. */
   logprob = 0;
+  /** Once it has finished. */
+  power: PowerReport | undefined;
 
   constructor(index: number, prompt: TokenIds, tokenizer: Tokenizer) {
     this.#index = index;
@@ -85,6 +90,7 @@ class ChoiceTracker {
         return undefined;
       case "finish": {
         const { reason, stop, power, evaluatedTokens } = event;
+        this.power = power;
         const finish = {
           reason,
           stop,
@@ -115,17 +121,24 @@ export class AnswerTracker {
   }
 
   follow(event: ChoiceEvent): ChoicePart | undefined {
-    return this.#choices[event.index]!.follow(event);
+    const part = this.#choices[event.index]!.follow(event);
+    if (part?.finish === undefined) return part;
+    const mixing = this.#mixingOf(Math.floor(event.index / this.#plan.candidates));
+    return mixing === undefined ? part : { ...part, mixing };
   }
 
   /** Every choice as one part, made of what a stream would have sent. Of best_of candidates, the n likeliest. */
-  async whole(events: AsyncIterable<ChoiceEvent>): Promise<ChoicePart[]> {
+  async whole(events: AsyncIterable<ChoiceEvent>): Promise<{ parts: ChoicePart[]; mixing?: PromptMixing[] }> {
     const parts: ChoicePart[][] = this.#choices.map(() => []);
     for await (const event of events) {
       const part = this.follow(event);
       if (part !== undefined) parts[event.index]!.push(part);
     }
-    return this.#likeliest().map((candidate, index) => ({ ...joinParts(parts[candidate]!), index }));
+    const mixing = this.#plan.prompts.flatMap((_, prompt) => this.#mixingOf(prompt) ?? []);
+    return {
+      parts: this.#likeliest().map((candidate, index) => ({ ...joinParts(parts[candidate]!), index })),
+      ...(mixing.length === 0 ? {} : { mixing }),
+    };
   }
 
   get usage(): Usage {
@@ -134,10 +147,22 @@ export class AnswerTracker {
     return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
   }
 
+  /** Once all chains of a prompt have finished, if they are several. */
+  #mixingOf(prompt: number): PromptMixing | undefined {
+    const own = this.#candidatesOf(prompt);
+    const reports = own.flatMap((index) => this.#choices[index]!.power ?? []);
+    return own.length < 2 || reports.length < own.length ? undefined : promptMixing(prompt, reports);
+  }
+
+  #candidatesOf(prompt: number): number[] {
+    const { candidates } = this.#plan;
+    return Array.from({ length: candidates }, (_, index) => prompt * candidates + index);
+  }
+
   #likeliest(): number[] {
     const { prompts, candidates, n } = this.#plan;
     return prompts.flatMap((_, prompt) => {
-      const own = Array.from({ length: candidates }, (_, index) => prompt * candidates + index);
+      const own = this.#candidatesOf(prompt);
       if (candidates === n) return own;
       return own.sort((a, b) => this.#choices[b]!.logprob - this.#choices[a]!.logprob).slice(0, n);
     });
@@ -177,7 +202,7 @@ function toPowerReport(report: PowerReport, evaluatedTokens: number): PowerRepor
     logprob: report.logprob,
     steps: report.steps,
     ...report.outcomes,
-    first_token_changes: report.firstTokenChanges,
+    ...chainMixing(report),
     drawn_tokens: report.drawnTokens,
     evaluated_tokens: evaluatedTokens,
     ...(report.swaps === undefined

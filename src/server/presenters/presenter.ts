@@ -1,4 +1,6 @@
 import type { ChoiceEvent } from "../run-plan.ts";
+import type { PromptMixing } from "../schemas/completions.ts";
+import type { ChoicePart } from "./parts.ts";
 
 /** Shapes an answer for one endpoint: whole, or chunk by chunk. */
 export interface Presenter<Whole extends object> {
@@ -19,4 +21,9 @@ export interface AnswerHead {
 /** How a choice's chain gets on, as a chunk without choices shows it. */
 export function progressOf({ index, progress }: ChoiceEvent & { type: "progress" }): object {
   return { index, ...progress };
+}
+
+/** How the chains of a prompt agree, in the chunk that the last of them ends with. */
+export function statedMixing({ mixing }: ChoicePart): { mixing?: PromptMixing[] } {
+  return mixing === undefined ? {} : { mixing: [mixing] };
 }

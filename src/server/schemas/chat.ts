@@ -130,6 +130,7 @@ export interface ChatChunk {
   readonly created: number;
   readonly model: string;
   readonly logprobs_mode?: ChatResponse["logprobs_mode"];
+  readonly mixing?: ChatResponse["mixing"];
   readonly choices: readonly (Omit<ChatResponse["choices"][number], "message" | "finish_reason"> & {
     readonly delta: { readonly role?: "assistant"; readonly content?: string };
     readonly finish_reason: "stop" | "length" | null;

@@ -97,6 +97,18 @@ export const powerReport = z
     rejected_early: count("Dropped before they were complete; the chain is the same.", 2),
     unchanged: count("Proposals that were the current completion again.", 151),
     first_token_changes: count("Steps after which the first token was another one: a sign of mixing.", 1),
+    first_token_change_share: described(z.number(), "Their share of all steps.", 0.00625),
+    first_token_proposals: count("Steps whose proposal had another first token, whatever became of it.", 8),
+    first_token_entropy: described(
+      z.number(),
+      "Of the raw model's law of the first token, nats: whether there was one to change to.",
+      1.07,
+    ),
+    mixing_warning: described(
+      z.string().nullable(),
+      "Why the chain reads as unmixed, in words; null without a sign of it, which proves nothing.",
+      null,
+    ),
     drawn_tokens: count("Tokens drawn for draft and proposals, those answered from the memo included.", 1500),
     evaluated_tokens: count("Model evaluations, discarded ones included.", 40),
     swaps_proposed: count(
@@ -116,6 +128,27 @@ export const powerReport = z
     description:
       "How the chain went. The kernel leaves p^alpha invariant; finite steps give a warm-started chain.",
   });
+
+const promptMixing = z
+  .object({
+    prompt: count("Which prompt; 0 for the first.", 0),
+    chains: count("Chains compared, those that best_of left out included.", 8),
+    unmixed_chains: count(
+      "Those among them that read as unmixed; each choice's `mixing_warning` says why.",
+      0,
+    ),
+    split_r_hat: described(
+      z.number().nullable(),
+      "Split R-hat of log p over the steps since the completions were last extended: near 1 when the chains agree. null where they all stand still, or took too few steps.",
+      1.04,
+    ),
+    warning: described(
+      z.string().nullable(),
+      "Why the chains read as unmixed, in words; null without a sign of it, which proves nothing.",
+      null,
+    ),
+  })
+  .meta({ id: "PromptMixing", description: "Whether the chains of one prompt agree." });
 
 /** What choices of completions and of chats have in common. */
 export const choiceFields = {
@@ -164,6 +197,11 @@ export const answerFields = {
   created: described(z.number().int(), "Unix time, seconds.", 1_764_000_000),
   model: described(z.string(), "The model's name as the request wrote it.", "abacus"),
   logprobs_mode: statedLogprobsMode,
+  mixing: described(
+    z.array(promptMixing).optional(),
+    "power with several chains of a prompt: whether they agree, one entry for each prompt. In a stream it comes with the last chain's finish.",
+    [{ prompt: 0, chains: 8, unmixed_chains: 0, split_r_hat: 1.04, warning: null }],
+  ),
 };
 
 export const completionResponse = z
@@ -179,4 +217,5 @@ export type CompletionChoice = z.output<typeof completionChoice>;
 export type CompletionResponse = z.output<typeof completionResponse>;
 export type LegacyLogprobs = z.output<typeof legacyLogprobs>;
 export type PowerReportBody = z.output<typeof powerReport>;
+export type PromptMixing = z.output<typeof promptMixing>;
 export type Usage = z.output<typeof usage>;
