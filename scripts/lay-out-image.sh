@@ -18,6 +18,7 @@ runtime=node_modules/onnxruntime-node/bin/napi-v6
 platform=$(node -p 'process.platform')
 architecture=$(node -p 'process.arch')
 find "$runtime" -mindepth 2 -maxdepth 2 ! -path "$runtime/$platform/$architecture" -exec rm -r {} +
+find "$runtime" -type d -empty -delete
 
 if [ "$target" = cuda ]; then
   ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false
