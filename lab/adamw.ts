@@ -32,15 +32,19 @@ export function initialState(weights: Weights): AdamState {
   return { first: zeros(), second: zeros() };
 }
 
-/** One update. Consumes its arguments. */
+/** One update. Consumes its arguments. `gradientNorm` is that before clipping. */
 export function updateWeights(
   input: { weights: Weights; gradients: Weights; state: AdamState; scalars: StepScalars },
   settings: AdamSettings,
-): { weights: Weights; state: AdamState } {
+): { weights: Weights; state: AdamState; gradientNorm: JaxArray } {
   const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
   const { learningRate, correction1, correction2 } = input.scalars;
-  const scale = clipScale(input.gradients, clipNorm);
-  const next: { weights: Weights; state: AdamState } = { weights: {}, state: { first: {}, second: {} } };
+  const gradientNorm = globalNorm(input.gradients);
+  const scale = np.minimum(np.array(1), np.array(clipNorm).div(gradientNorm.ref.add(1e-9)));
+  const next: { weights: Weights; state: { first: Weights; second: Weights } } = {
+    weights: {},
+    state: { first: {}, second: {} },
+  };
   for (const [name, weight] of Object.entries(input.weights)) {
     const gradient = input.gradients[name]!.mul(scale.ref);
     const first = input.state.first[name]!.mul(beta1).add(gradient.ref.mul(1 - beta1));
@@ -54,12 +58,11 @@ export function updateWeights(
     next.state.second[name] = second;
   }
   for (const used of [scale, learningRate, correction1, correction2]) used.dispose();
-  return next;
+  return { ...next, gradientNorm };
 }
 
-/** min(1, clipNorm / ‖g‖). Leaves the gradients alone. */
-function clipScale(gradients: Weights, clipNorm: number): JaxArray {
+/** ‖g‖ over all weights. Leaves the gradients alone. */
+function globalNorm(gradients: Weights): JaxArray {
   const squares = Object.values(gradients).map((gradient) => np.sum(np.square(gradient.ref)));
-  const norm = np.sqrt(squares.reduce((sum, square) => sum.add(square)));
-  return np.minimum(np.array(1), np.array(clipNorm).div(norm.add(1e-9)));
+  return np.sqrt(squares.reduce((sum, square) => sum.add(square)));
 }

@@ -7,10 +7,17 @@ import { embeddedModelNames, embeddedModels, modelFiles } from "./embedded-model
 import type { EmbeddedModelName } from "./embedded-model.ts";
 import { evaluate } from "./evaluate.ts";
 import { exportOnnx } from "./export-onnx.ts";
+import { checkpointsCommand } from "./rl/checkpoints-command.ts";
+import { rlCommand } from "./rl/command.ts";
+import { tabularCommand } from "./tabular/command.ts";
 import { testSize } from "./task.ts";
 import { train, usualTraining } from "./train.ts";
 
-const program = new Command("lab").description("Trains the embedded models.");
+const program = new Command("lab")
+  .description("Trains the embedded models, and shows what reinforcement learning does to them.")
+  .addCommand(rlCommand)
+  .addCommand(checkpointsCommand)
+  .addCommand(tabularCommand);
 
 const whichModel = (): Argument =>
   new Argument("[model]", "which embedded model").choices(embeddedModelNames).default("abacus");

@@ -53,6 +53,11 @@ export class Vocabulary {
       return id;
     });
   }
+
+  /** The end token and the padding have no character. */
+  decode(ids: readonly number[]): string {
+    return ids.map((id) => this.alphabet[id] ?? "").join("");
+  }
 }
 
 /** A hash of a prompt, uniform in [0, 1): decides what no policy can know. */

@@ -53,7 +53,9 @@ export async function train(
   const data = new Stream(settings.seed, streams.data);
   const update = jit((w: Weights, s: AdamState, batch: TrainingBatch, scalars: StepScalars) => {
     const [loss, gradients] = valueAndGrad((v: Weights) => crossEntropy(shape, v, batch))(tree.ref(w));
-    return { loss, ...updateWeights({ weights: w, gradients, state: s, scalars }, adam) };
+    const { gradientNorm, ...next } = updateWeights({ weights: w, gradients, state: s, scalars }, adam);
+    gradientNorm.dispose();
+    return { loss, ...next };
   }) as unknown as Update;
   for (let step = 1; step <= settings.steps; step++) {
     const batch = drawBatch(task, settings.batchSize, data, hooks.excluded);
@@ -109,7 +111,7 @@ export function drawBatch(
   return { ids: integers(ids), targets: integers(targets), mask: np.array(mask).reshape(shape) };
 }
 
-function drawTrainingPrompt(task: Task, stream: Stream, excluded: ReadonlySet<string>): string {
+export function drawTrainingPrompt(task: Task, stream: Stream, excluded: ReadonlySet<string>): string {
   for (;;) {
     const prompt = task.drawPrompt(stream);
     if (!excluded.has(prompt)) return prompt;
