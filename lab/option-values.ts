@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import type { Window } from "./rl/methods.ts";
 
 /** A finite number, as an option gives it. */
 export function toNumber(text: string): number {
@@ -13,4 +14,15 @@ export function toCount(text: string): number {
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError("It is no whole number from 1 on.");
   return value;
+}
+
+/** Clip-Cov's window: `1,5`, or as quantiles `q0.97,q1`. */
+export function toWindow(text: string): Window {
+  const match = /^(q?)([\d.]+),(q?)([\d.]+)$/.exec(text);
+  const [low, high] = [Number(match?.[2]), Number(match?.[4])];
+  if (match === null || match[1] !== match[3] || !(low <= high))
+    throw new InvalidArgumentError("Write LOW,HIGH, or two quantiles: q0.97,q1.");
+  if (match[1] === "") return { low, high };
+  if (high > 1) throw new InvalidArgumentError("A quantile is at most 1.");
+  return { quantiles: [low, high] };
 }

@@ -2,14 +2,14 @@ import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { init } from "@jax-js/jax";
 import { SingleBar } from "cli-progress";
-import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { embeddedModelNames, embeddedModels, modelFiles } from "../embedded-model.ts";
 import type { EmbeddedModelName } from "../embedded-model.ts";
 import { exportOnnx } from "../export-onnx.ts";
 import { importOnnx } from "../import-onnx.ts";
-import { toCount, toNumber } from "../option-values.ts";
+import { toCount, toNumber, toWindow } from "../option-values.ts";
 import { adjustMethod, methodNames } from "./methods.ts";
-import type { Adjustments, MethodName, Window } from "./methods.ts";
+import type { Adjustments, MethodName } from "./methods.ts";
 import { trainPolicy, usualPolicyTraining } from "./train-policy.ts";
 import type { PolicyTraining } from "./train-policy.ts";
 
@@ -114,16 +114,6 @@ function trainingOf(options: Options): PolicyTraining {
     warmupUpdates: options.warmup,
     heldOut: { prompts: options.heldOut, samples: options.heldOutSamples },
   };
-}
-
-function toWindow(text: string): Window {
-  const match = /^(q?)([\d.]+),(q?)([\d.]+)$/.exec(text);
-  const [low, high] = [Number(match?.[2]), Number(match?.[4])];
-  if (match === null || match[1] !== match[3] || !(low <= high))
-    throw new InvalidArgumentError("Write LOW,HIGH, or two quantiles: q0.97,q1.");
-  if (match[1] === "") return { low, high };
-  if (high > 1) throw new InvalidArgumentError("A quantile is at most 1.");
-  return { quantiles: [low, high] };
 }
 
 /** Six significant digits are more than a sample of this size tells. */

@@ -1,0 +1,18 @@
+import { describe, expect, it } from "vitest";
+import { toCount, toNumber, toWindow } from "../../../lab/option-values.ts";
+
+describe("what options of the lab take", () => {
+  it("numbers and counts", () => {
+    expect([toNumber("2e-5"), toNumber("-1"), toCount("8")]).toEqual([2e-5, -1, 8]);
+    for (const text of ["", " ", "x", "1x", "Infinity"]) expect(() => toNumber(text)).toThrow(/no number/);
+    for (const text of ["0", "1.5", "-2"]) expect(() => toCount(text)).toThrow(/whole number/);
+  });
+
+  it("windows, as values or as quantiles", () => {
+    expect(toWindow("1,5")).toEqual({ low: 1, high: 5 });
+    expect(toWindow("q0.97,q1")).toEqual({ quantiles: [0.97, 1] });
+    for (const text of ["1", "5,1", "q0.5,1", "a,b", "1,5,9"])
+      expect(() => toWindow(text)).toThrow(/LOW,HIGH/);
+    expect(() => toWindow("q0.5,q2")).toThrow(/at most 1/);
+  });
+});
