@@ -2,7 +2,9 @@
 import { Command } from "commander";
 import { ClientError } from "./client/client.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { entropyCommand } from "./commands/entropy.ts";
 import { evalCommand } from "./commands/eval.ts";
+import { importCommand } from "./commands/import.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { watchCommand } from "./commands/watch.ts";
@@ -13,6 +15,8 @@ const program = new Command("metropolis")
   .addCommand(serveCommand())
   .addCommand(watchCommand())
   .addCommand(evalCommand())
+  .addCommand(entropyCommand())
+  .addCommand(importCommand())
   .addCommand(modelsCommand())
   .addCommand(doctorCommand());
 

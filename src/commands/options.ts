@@ -55,3 +55,16 @@ export const modelOptions = {
       integerFrom(2),
     ),
 } as const;
+
+export const listOf =
+  <Value>(parse: (text: string) => Value) =>
+  (text: string): Value[] =>
+    text.split(",").map((part) => parse(part.trim()));
+
+export const oneOf =
+  <Name extends string>(names: readonly Name[]) =>
+  (text: string): Name => {
+    const found = names.find((name) => name === text);
+    if (found !== undefined) return found;
+    throw new InvalidArgumentError(`'${text}' is none of ${names.join(", ")}.`);
+  };

@@ -17,11 +17,9 @@ export async function reachServer({
 }: {
   readonly url: string | undefined;
   readonly apiKey: string | undefined;
-} & Pick<EngineSettings, "model"> &
-  Partial<Pick<EngineSettings, "lanes">>): Promise<ReachedServer> {
+} & Partial<EngineSettings>): Promise<ReachedServer> {
   if (url !== undefined) return { url, apiKey, [Symbol.asyncDispose]: () => Promise.resolve() };
-  const { model, lanes = usualEngine.lanes } = engine;
-  const { generator } = await createGenerator({ ...usualEngine, model, lanes });
+  const { generator } = await createGenerator({ ...usualEngine, ...engine });
   const ownKey = randomBytes(16).toString("hex");
   const app = await buildApp({
     generator,

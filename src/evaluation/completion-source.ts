@@ -14,6 +14,7 @@ const choice = z.object({
     })
     .nullish(),
   entropy: z.array(z.number()).optional(),
+  token_ids: z.array(z.number().int()).optional(),
   power: z
     .object({
       steps: z.number(),
@@ -40,6 +41,8 @@ export interface SampledText {
   readonly logprobs: readonly number[];
   /** Of the raw next-token distribution at each token, nats; empty where the server reports none. */
   readonly entropies: readonly number[];
+  /** Where the server reports them. */
+  readonly tokenIds: readonly number[] | undefined;
   readonly power: z.output<typeof choice>["power"];
 }
 
@@ -65,16 +68,17 @@ export class CompletionSource {
 
   /** @throws InferenceError with what the server said */
   async sample(
-    { prompt, messages }: Pick<DataItem, "prompt" | "messages">,
+    { prompt, messages, stop }: Pick<DataItem, "prompt" | "messages" | "stop">,
     fields: Readonly<Record<string, unknown>>,
     signal: AbortSignal,
-  ): Promise<{ readonly samples: readonly SampledText[]; readonly tokens: number }> {
+  ): Promise<{ readonly samples: readonly SampledText[]; readonly tokens: number | undefined }> {
     const { model, isPlain } = this.#options;
     const isChat = prompt === undefined;
     const body = {
       ...(model === undefined ? {} : { model }),
       ...(isChat ? { messages, logprobs: true } : { prompt, logprobs: 0 }),
-      ...(isPlain ? {} : { entropy: true }),
+      ...(isPlain ? {} : { entropy: true, return_token_ids: true }),
+      ...(stop.length === 0 ? {} : { stop }),
       ...fields,
     };
     const json = await this.#post(isChat ? "/v1/chat/completions" : "/v1/completions", body, signal);
@@ -94,9 +98,10 @@ export class CompletionSource {
         []
       ).filter((logprob) => logprob !== null),
       entropies: one.entropy ?? [],
+      tokenIds: one.token_ids,
       power: one.power,
     }));
-    return { samples, tokens: parsed.data.usage?.completion_tokens ?? NaN };
+    return { samples, tokens: parsed.data.usage?.completion_tokens };
   }
 
   async #post(path: string, body: object, signal: AbortSignal): Promise<unknown> {

@@ -1,41 +1,40 @@
 import type { SamplerName } from "../decoder/generator.ts";
 
+export type Setting = number | string;
+
 /** One way of sampling that an evaluation compares: the fields it adds to a request. */
 export interface Configuration {
   readonly name: string;
-  readonly fields: Readonly<Record<string, unknown>>;
+  readonly fields: { readonly sampler: SamplerName } & Readonly<Record<string, Setting>>;
 }
 
-export interface Sweep {
-  readonly samplers: readonly SamplerName[];
-  /** Exponents for power and low_temperature; the model's own when empty. */
-  readonly alphas: readonly number[];
-  /** Steps per block for power; the model's own when empty. */
-  readonly steps: readonly number[];
-}
+/** Which samplers a field means something to. */
+const sweepable = {
+  alpha: ["power", "low_temperature"],
+  mcmc_steps: ["power"],
+  proposal_temperature: ["power"],
+  kernel: ["power"],
+  cut: ["power"],
+} as const satisfies Record<string, readonly SamplerName[]>;
 
-/** Every sampler with every setting that means something to it. */
-export function configurations({ samplers, alphas, steps }: Sweep): readonly Configuration[] {
-  const alphaFields = alphas.length === 0 ? [{}] : alphas.map((alpha) => ({ alpha }));
-  const stepFields = steps.length === 0 ? [{}] : steps.map((mcmc_steps) => ({ mcmc_steps }));
+/** Values of each field; where there are none, the model's own is used. */
+export type Sweeps = Readonly<Partial<Record<keyof typeof sweepable, readonly Setting[]>>>;
+
+/** Every sampler with every combination of the settings that mean something to it. */
+export function configurations(samplers: readonly SamplerName[], sweeps: Sweeps): readonly Configuration[] {
   return samplers.flatMap((sampler) => {
-    switch (sampler) {
-      case "power":
-        return alphaFields.flatMap((alpha) =>
-          stepFields.map((step) => configuration(sampler, { ...alpha, ...step })),
-        );
-      case "low_temperature":
-        return alphaFields.map((alpha) => configuration(sampler, alpha));
-      default:
-        return [configuration(sampler, {})];
+    let combinations: Readonly<Record<string, Setting>>[] = [{}];
+    for (const [field, users] of Object.entries(sweepable)) {
+      const values = sweeps[field as keyof Sweeps] ?? [];
+      if (values.length === 0 || !users.some((user) => user === sampler)) continue;
+      combinations = combinations.flatMap((fields) => values.map((value) => ({ ...fields, [field]: value })));
     }
+    return combinations.map((fields) => ({ name: nameOf(sampler, fields), fields: { sampler, ...fields } }));
   });
 }
 
-function configuration(sampler: SamplerName, settings: Readonly<Record<string, number>>): Configuration {
-  const details = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
-  return { name: [sampler, ...details].join(", "), fields: { sampler, ...settings } };
-}
+const nameOf = (sampler: SamplerName, fields: Readonly<Record<string, Setting>>): string =>
+  [sampler, ...Object.entries(fields).map(([field, value]) => `${field} ${value}`)].join(", ");
 
 /**
  * The same for a server that knows OpenAI's fields alone: greedy is temperature 0, low temperature is 1/alpha.
@@ -48,7 +47,7 @@ export function plainFields({ fields }: Configuration): Readonly<Record<string, 
     case "standard":
       return { temperature: 1 };
     case "low_temperature":
-      return { temperature: 1 / ((fields.alpha as number | undefined) ?? 4) };
+      return { temperature: 1 / Number(fields.alpha ?? 4) };
     default:
       return undefined;
   }

@@ -1,27 +1,36 @@
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
+import { parseLines, readText } from "./json-lines.ts";
 
-const pattern = z.string().refine(
-  (text) => {
-    try {
-      return new RegExp(text, "su").source !== "";
-    } catch {
-      return false;
-    }
-  },
-  { error: "pattern is not a regular expression" },
-);
+const isPattern = (text: string): boolean => {
+  try {
+    return new RegExp(text, "su").source !== "";
+  } catch {
+    return false;
+  }
+};
+const pattern = z.string().refine(isPattern, { error: "pattern is not a regular expression" });
 
-const simpleGraders = ["exact", "last_number", "boxed", "choice", "abacus"] as const;
+const simpleGraders = ["exact", "last_number", "boxed", "choice", "abacus", "pivot"] as const;
+
+/** Graders that a name alone describes. */
+export const namedGraders = [...simpleGraders, "regex"] as const;
 
 const graderSettings = z.discriminatedUnion("type", [
   ...([z.strictObject({ type: z.enum(simpleGraders) })] as const),
   z.strictObject({ type: z.literal("regex"), pattern: pattern.optional() }),
   z.strictObject({ type: z.literal("command"), command: z.tuple([z.string()], z.string()) }),
+  z.strictObject({
+    type: z.literal("python"),
+    /** What the completion continues: imports, and the function's beginning. */
+    prompt: z.string(),
+    /** Defines check(candidate). */
+    test: z.string(),
+    entry_point: z.string().regex(/^[A-Za-z_]\w*$/, "entry_point must be a Python name"),
+  }),
 ]);
 
-const grader = z.union([z.enum([...simpleGraders, "regex"]).transform((type) => ({ type })), graderSettings]);
+const grader = z.union([z.enum(namedGraders).transform((type) => ({ type })), graderSettings]);
 
 const item = z
   .strictObject({
@@ -33,11 +42,14 @@ const item = z
       .optional(),
     answer: z.union([z.string(), z.number()]).transform(String),
     grader: grader.optional(),
+    stop: z.array(z.string().min(1)).min(1).optional(),
   })
   .refine(({ prompt, messages }) => (prompt === undefined) !== (messages === undefined), {
     error: "an item has either prompt or messages",
   });
 
+/** An item as a line of a data set has it. */
+export type DataLine = z.input<typeof item>;
 export type GraderSettings = z.output<typeof graderSettings>;
 
 /** A question with its reference answer, and how answers to it are judged. */
@@ -47,55 +59,51 @@ export interface DataItem {
   readonly messages: readonly { readonly role: string; readonly content: string }[] | undefined;
   readonly answer: string;
   readonly grader: GraderSettings;
+  /** Strings that end an answer. */
+  readonly stop: readonly string[];
 }
 
 export interface DataSetOptions {
   /** For items that name none. */
-  readonly grader: GraderSettings["type"];
+  readonly grader: (typeof namedGraders)[number];
   /** Whether graders may run commands. */
   readonly allowCommands: boolean;
+  /** Whether graders may run the Python code that a model wrote. */
+  readonly allowCode: boolean;
 }
 
 /** Reads a data set: a JSON object a line. @throws InferenceError naming file, line and field */
 export async function readDataSet(path: string, options: DataSetOptions): Promise<readonly DataItem[]> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    throw new InferenceError("invalid_request", `--data: ${path} cannot be read.`, { cause });
-  }
-  return parseDataSet(text, { ...options, name: path });
+  return parseDataSet(await readText(path, "--data"), { ...options, name: path });
 }
 
 export function parseDataSet(
   text: string,
-  { grader: usual, allowCommands, name }: DataSetOptions & { readonly name: string },
+  { grader: usual, allowCommands, allowCode, name }: DataSetOptions & { readonly name: string },
 ): readonly DataItem[] {
   const ids = new Set<string>();
-  const items = text.split("\n").flatMap((line, index) => {
-    if (line.trim() === "") return [];
-    const at = `${name}, line ${index + 1}`;
-    const parsed = item.safeParse(parseJson(line, at));
+  const items = parseLines(text, name).map(({ value, at }): DataItem => {
+    const parsed = item.safeParse(value);
     if (!parsed.success) throw invalid(`${at}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
-    const { id, prompt, messages, answer, grader: own } = parsed.data;
+    const { id, prompt, messages, answer, grader: own, stop = [] } = parsed.data;
     if (ids.has(id)) throw invalid(`${at}: id '${id}' was used before; ids must differ.`);
     ids.add(id);
-    const settings = (own ?? { type: usual }) as GraderSettings;
+    const settings: GraderSettings = own ?? { type: usual };
+    if (settings.type === "regex" && settings.pattern === undefined && !isPattern(answer)) {
+      throw invalid(`${at}: the answer is to be the grader's pattern, and is no regular expression.`);
+    }
     if (settings.type === "command" && !allowCommands) {
       throw invalid(`${at}: the grader runs a command. Pass --allow-commands if you trust this file.`);
     }
-    return [{ id, prompt, messages, answer, grader: settings }];
+    if (settings.type === "python" && !allowCode) {
+      throw invalid(
+        `${at}: the grader runs code that the model writes. Pass --allow-code if this machine may run it.`,
+      );
+    }
+    return { id, prompt, messages, answer, grader: settings, stop };
   });
   if (items.length === 0) throw invalid(`${name} holds no items: one JSON object a line is wanted.`);
   return items;
-}
-
-function parseJson(line: string, at: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    throw invalid(`${at}: not valid JSON.`);
-  }
 }
 
 const invalid = (message: string): InferenceError => new InferenceError("invalid_request", message);

@@ -2,25 +2,32 @@ import { open, readFile, truncate } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
+import { parseJson } from "./json-lines.ts";
 
 const sample = z.object({
   text: z.string(),
   answer: z.string(),
   isCorrect: z.boolean(),
-  tokens: z.number().int(),
-  /** Σ log p, nats; null where the server reports none. */
-  logprob: z.number().nullable(),
-  /** Mean entropy over the tokens, nats; null where the server reports none. */
-  meanEntropy: z.number().nullable(),
+  /** Null where the server does not count. */
+  tokens: z.number().int().nullable(),
+  /** Model evaluations paid for, discarded ones included; null where nobody counts. */
+  evaluatedTokens: z.number().nullable(),
   finish: z.string().nullable(),
-  evaluatedTokens: z.number(),
-  steps: z.number().optional(),
-  accepted: z.number().optional(),
-  firstTokenChanges: z.number().optional(),
+  /** Under the base, or under the model that answered; null where nobody says. */
+  likelihood: z
+    .object({ tokens: z.number().int(), logprob: z.number(), meanEntropy: z.number().nullable() })
+    .nullable(),
+  chain: z
+    .object({ steps: z.number().int(), accepted: z.number().int(), firstTokenChanges: z.number().int() })
+    .optional(),
 });
 
 const result = z.object({
+  model: z.string(),
+  /** Where the model was: a folder, an id or an address. */
+  source: z.string(),
   configuration: z.string(),
+  fields: z.record(z.string(), z.union([z.number(), z.string()])),
   id: z.string(),
   seed: z.number().int(),
   seconds: z.number(),
@@ -30,7 +37,7 @@ const result = z.object({
 const header = z.object({ evaluation: z.record(z.string(), z.unknown()) });
 
 export type Sample = z.output<typeof sample>;
-/** All samples of one item by one configuration. */
+/** All samples of one item by one model in one configuration. */
 export type Result = z.output<typeof result>;
 
 /**
@@ -78,7 +85,11 @@ export class ResultFile implements AsyncDisposable {
 }
 
 function checkHeader(path: string, line: string, evaluation: Readonly<Record<string, unknown>>): void {
-  const stored = header.parse(JSON.parse(line)).evaluation;
+  const parsed = header.safeParse(parseJson(line, `${path}, line 1`));
+  if (!parsed.success) {
+    throw new InferenceError("invalid_request", `${path} holds no evaluation. Choose another --out.`);
+  }
+  const stored = parsed.data.evaluation;
   const differing = Object.keys({ ...stored, ...evaluation }).filter(
     (name) => JSON.stringify(stored[name]) !== JSON.stringify(evaluation[name]),
   );
@@ -90,7 +101,7 @@ function checkHeader(path: string, line: string, evaluation: Readonly<Record<str
 }
 
 function parseLine(line: string, at: string): Result {
-  const parsed = result.safeParse(JSON.parse(line));
+  const parsed = result.safeParse(parseJson(line, at));
   if (parsed.success) return parsed.data;
   throw new InferenceError("invalid_request", `${at} is no result: ${z.prettifyError(parsed.error)}`);
 }

@@ -1,3 +1,4 @@
+import type { Score } from "./base-model.ts";
 import type { CompletionSource, SampledText } from "./completion-source.ts";
 import { plainFields } from "./configurations.ts";
 import type { Configuration } from "./configurations.ts";
@@ -5,11 +6,20 @@ import type { DataItem } from "./data-set.ts";
 import { grade } from "./graders/graders.ts";
 import type { ResultFile, Sample } from "./result-file.ts";
 
+/** A model and how to reach it. */
+export interface EvaluatedModel {
+  readonly name: string;
+  readonly source: string;
+}
+
 export interface RunOptions {
   readonly items: readonly DataItem[];
+  readonly model: EvaluatedModel;
   readonly configurations: readonly Configuration[];
-  readonly source: CompletionSource;
+  readonly completions: CompletionSource;
   readonly isPlain: boolean;
+  /** Scores completions under a base; without it they keep what the model itself says of them. */
+  readonly score: Score | undefined;
   readonly file: ResultFile;
   /** Samples of each item by each configuration. */
   readonly n: number;
@@ -18,28 +28,47 @@ export interface RunOptions {
   /** Requests at once. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
-  readonly onResult: (done: number, all: number) => void;
+  readonly onResult: () => void;
+}
+
+interface Task {
+  readonly configuration: Configuration;
+  readonly item: DataItem;
+  readonly seed: number;
+}
+
+/** What a file does not have yet, item by item, so that what is done tells how long the rest will take. */
+export function missingTasks({
+  items,
+  model,
+  configurations,
+  file,
+  seed,
+}: Pick<RunOptions, "items" | "model" | "configurations" | "file" | "seed">): Task[] {
+  const keyOf = (configuration: string, id: string): string => JSON.stringify([configuration, id]);
+  const finished = new Set(
+    file.results
+      .filter((result) => result.model === model.name)
+      .map(({ configuration, id }) => keyOf(configuration, id)),
+  );
+  // The same seed would give every prompt the same uniforms.
+  const tasks = items.flatMap((item, index) =>
+    configurations.map((configuration) => ({ configuration, item, seed: seed + index })),
+  );
+  return tasks.filter(({ configuration, item }) => !finished.has(keyOf(configuration.name, item.id)));
 }
 
 /** Samples and judges what the file does not have yet. A failure stops the run; what was finished stays. */
 export async function runEvaluation(options: RunOptions): Promise<void> {
-  const { items, configurations, file, concurrency, signal, onResult } = options;
-  const finished = new Set(file.results.map(({ configuration, id }) => JSON.stringify([configuration, id])));
-  const tasks = configurations.flatMap((configuration) =>
-    items.map((item, index) => ({ configuration, item, index })),
-  );
-  const missing = tasks.filter(
-    ({ configuration, item }) => !finished.has(JSON.stringify([configuration.name, item.id])),
-  );
-  let done = tasks.length - missing.length;
-  onResult(done, tasks.length);
+  const { concurrency, signal, onResult } = options;
+  const missing = missingTasks(options);
   const controller = new AbortController();
   const either = AbortSignal.any([signal, controller.signal]);
   const worker = async (): Promise<void> => {
     for (let task = missing.shift(); task !== undefined; task = missing.shift()) {
       either.throwIfAborted();
       await evaluate(task, options, either);
-      onResult(++done, tasks.length);
+      onResult();
     }
   };
   const workers = Array.from({ length: concurrency }, async () => {
@@ -58,57 +87,75 @@ export async function runEvaluation(options: RunOptions): Promise<void> {
 }
 
 async function evaluate(
-  { configuration, item, index }: { configuration: Configuration; item: DataItem; index: number },
-  { source, isPlain, file, n, maxTokens, seed }: RunOptions,
+  { configuration, item, seed }: Task,
+  options: RunOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const sampling = isPlain ? plainFields(configuration)! : configuration.fields;
+  const { model, completions, isPlain, file, n, maxTokens } = options;
   // One greedy answer is all greedy answers.
   const isGreedy = configuration.fields.sampler === "greedy";
-  const itemSeed = seed + index;
   const fields = {
-    ...sampling,
+    ...(isPlain ? plainFields(configuration) : configuration.fields),
     n: isGreedy ? 1 : n,
-    // The same seed would give every prompt the same uniforms.
-    seed: itemSeed,
+    seed,
     ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
   };
   const start = performance.now();
-  const { samples, tokens } = await source.sample(item, fields, signal);
+  const { samples, tokens } = await completions.sample(item, fields, signal);
   const seconds = (performance.now() - start) / 1000;
-  const judged = await Promise.all(
-    samples.map(async (sample) => toSample(sample, tokens / samples.length, await grade(sample.text, item))),
-  );
+  const likelihoods = await Promise.all(samples.map((sample) => likelihoodOf(item, sample, options, signal)));
+  const judged: Sample[] = [];
+  // One by one, so that graders that run programs run no more of them than there are requests.
+  for (const [index, sample] of samples.entries()) {
+    const { text, finish } = sample;
+    const known = judged.find((other) => other.text === text);
+    const { answer, isCorrect } = known ?? (await grade(text, item));
+    const meanTokens = tokens === undefined ? null : Math.round(tokens / samples.length);
+    const likelihood = likelihoods[index]!;
+    judged.push({ text, answer, isCorrect, finish, likelihood, ...costOf(sample, meanTokens) });
+  }
   await file.append({
+    model: model.name,
+    source: model.source,
     configuration: configuration.name,
+    fields: configuration.fields,
     id: item.id,
-    seed: itemSeed,
+    seed,
     seconds,
     samples: isGreedy ? Array.from({ length: n }, () => judged[0]!) : judged,
   });
 }
 
-function toSample(
-  { text, finish, logprobs, entropies, power }: SampledText,
-  meanTokens: number,
-  judgement: { readonly answer: string; readonly isCorrect: boolean },
-): Sample {
-  const tokens = logprobs.length > 0 ? logprobs.length : Math.round(meanTokens);
+async function likelihoodOf(
+  item: DataItem,
+  sample: SampledText,
+  { score }: RunOptions,
+  signal: AbortSignal,
+): Promise<Sample["likelihood"]> {
+  if (score !== undefined) return score(item, sample, signal);
+  const { logprobs, entropies } = sample;
+  if (logprobs.length === 0) return null;
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return {
-    text,
-    ...judgement,
-    tokens,
-    logprob: logprobs.length > 0 ? sum(logprobs) : null,
+    tokens: logprobs.length,
+    logprob: sum(logprobs),
     meanEntropy: entropies.length > 0 ? sum(entropies) / entropies.length : null,
-    finish,
-    evaluatedTokens: power?.evaluated_tokens ?? tokens,
-    ...(power === undefined
-      ? {}
-      : {
-          steps: power.steps,
-          accepted: power.accepted + power.unchanged,
-          firstTokenChanges: power.first_token_changes,
-        }),
+  };
+}
+
+function costOf(
+  { logprobs, power }: SampledText,
+  meanTokens: number | null,
+): Pick<Sample, "tokens" | "evaluatedTokens" | "chain"> {
+  const tokens = logprobs.length > 0 ? logprobs.length : meanTokens;
+  if (power === undefined) return { tokens, evaluatedTokens: tokens };
+  return {
+    tokens,
+    evaluatedTokens: power.evaluated_tokens,
+    chain: {
+      steps: power.steps,
+      accepted: power.accepted + power.unchanged,
+      firstTokenChanges: power.first_token_changes,
+    },
   };
 }

@@ -54,15 +54,26 @@ export function bootstrap<Member>(
 ): Estimate {
   const value = statistic(members);
   if (members.length < 2) return { value, low: NaN, high: NaN };
-  const values = Array.from({ length: resamples }, (_, step) => {
-    const draw = (_: unknown, index: number): Member => {
-      const u = uniform({ seed, choice: 0, stage: 0, step }, "token", index);
-      return members[Math.floor(u * members.length)]!;
-    };
-    return statistic(Array.from(members, draw));
-  }).filter((sample) => !Number.isNaN(sample));
+  const values = resamplings(members.length, resamples, seed)
+    .map((places) => statistic(Array.from(places, (place) => members[place]!)))
+    .filter((sample) => !Number.isNaN(sample));
   values.sort((a, b) => a - b);
   return { value, low: quantile(values, (1 - level) / 2), high: quantile(values, (1 + level) / 2) };
+}
+
+let drawn: { readonly key: string; readonly places: readonly Uint32Array[] } | undefined;
+
+/** Which members each resample takes. The last ones are kept: a report asks for the same ones many times. */
+function resamplings(length: number, resamples: number, seed: number): readonly Uint32Array[] {
+  const key = `${length} ${resamples} ${seed}`;
+  if (drawn?.key === key) return drawn.places;
+  const places = Array.from({ length: resamples }, (_, step) =>
+    Uint32Array.from({ length }, (_, index) =>
+      Math.floor(uniform({ seed, choice: 0, stage: 0, step }, "token", index) * length),
+    ),
+  );
+  drawn = { key, places };
+  return places;
 }
 
 /** Linear between order statistics. @param sorted ascending */

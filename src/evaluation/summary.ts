@@ -1,88 +1,146 @@
+import { samplerNames } from "../decoder/generator.ts";
 import type { Result, Sample } from "./result-file.ts";
 import { answerEntropy, bootstrap, mean, passAtK } from "./statistics.ts";
 import type { Estimate } from "./statistics.ts";
 
-/** What the samples of one configuration come to. Means over a configuration are means of its items' means. */
+/** What the samples of one model in one configuration come to. Means are means of the items' means. */
 export interface Summary {
+  /** Model and configuration, as charts name them. */
+  readonly label: string;
+  readonly model: string;
   readonly configuration: string;
+  readonly fields: Result["fields"];
   readonly items: number;
   readonly n: number;
   /** Share of right answers: pass@1. */
   readonly accuracy: Estimate;
   /** By k: 1, 2, 4, … n, and n itself. */
   readonly passAt: readonly { readonly k: number; readonly estimate: Estimate }[];
-  /** Difference of accuracy to each other configuration on the same items. */
+  /** Difference of accuracy to each other one on the same items. */
   readonly differences: readonly { readonly to: string; readonly estimate: Estimate }[];
-  /** log p per token of each sample under the model that drew it, nats. */
+  /** Under the base, or under the model that answered: log p per token of each sample, nats. */
   readonly meanLogprobs: readonly number[];
-  /** Negative mean entropy of each sample, nats. */
+  /** Under the same: negative mean entropy of each sample, nats (arXiv 2510.14901, equation 13). */
   readonly confidences: readonly number[];
   readonly tokensPerAnswer: number;
   readonly evaluatedTokensPerAnswer: number;
   readonly distinctAnswers: number;
   /** Entropy of an item's answers, nats, averaged. */
   readonly answerEntropy: number;
-  /** Share of steps that were accepted, and of steps that changed the first token; null without a chain. */
-  readonly acceptance: number | null;
-  readonly firstTokenChanges: number | null;
+  readonly chain: ChainSummary | null;
   readonly secondsPerRequest: number;
+  readonly totalSeconds: number;
+  readonly totalEvaluatedTokens: number;
 }
 
-/** Summaries in the order in which configurations first appear. */
-export function summarize(results: readonly Result[]): readonly Summary[] {
-  const byConfiguration = new Map<string, Result[]>();
-  for (const result of results) {
-    const own = byConfiguration.get(result.configuration) ?? [];
-    own.push(result);
-    byConfiguration.set(result.configuration, own);
-  }
-  const names = [...byConfiguration.keys()];
-  return names.map((name) => {
-    const own = byConfiguration.get(name)!.toSorted((a, b) => a.id.localeCompare(b.id));
-    const samples = own.flatMap((result) => result.samples);
-    const n = Math.min(...own.map((result) => result.samples.length));
-    return {
-      configuration: name,
-      items: own.length,
-      n,
-      accuracy: bootstrap(own.map(accuracyOf), mean),
-      passAt: passCounts(n).map((k) => ({
-        k,
-        estimate: bootstrap(
-          own.map(({ samples }) =>
-            passAtK(samples.length, samples.filter(({ isCorrect }) => isCorrect).length, k),
-          ),
-          mean,
-        ),
-      })),
-      differences: names
-        .filter((other) => other !== name)
-        .map((other) => ({ to: other, estimate: difference(own, byConfiguration.get(other)!) })),
-      meanLogprobs: samples.flatMap(({ logprob, tokens }) => (logprob === null ? [] : [logprob / tokens])),
-      confidences: samples.flatMap(({ meanEntropy }) => (meanEntropy === null ? [] : [-meanEntropy])),
-      tokensPerAnswer: mean(samples.map(({ tokens }) => tokens)),
-      evaluatedTokensPerAnswer: mean(samples.map(({ evaluatedTokens }) => evaluatedTokens)),
-      distinctAnswers: mean(own.map((result) => new Set(answersOf(result)).size)),
-      answerEntropy: mean(own.map((result) => answerEntropy(answersOf(result)))),
-      acceptance: shareOf(samples, "accepted"),
-      firstTokenChanges: shareOf(samples, "firstTokenChanges"),
-      secondsPerRequest: mean(own.map(({ seconds }) => seconds)),
-    };
-  });
+export interface ChainSummary {
+  /** Share of steps that were accepted, unchanged proposals included. */
+  readonly acceptance: number;
+  /** Share of steps that changed the first token. */
+  readonly firstTokenChanges: number;
+  /** Share of chains in which any step did. */
+  readonly movedChains: number;
 }
+
+export interface Summaries {
+  readonly summaries: readonly Summary[];
+  /** What was begun and never finished, and so is left out: differences are paired over all items. */
+  readonly unfinished: readonly string[];
+}
+
+/** @param items how many a finished configuration has answered */
+export function summarize(results: readonly Result[], items: number): Summaries {
+  const models = [...new Set(results.map(({ model }) => model))];
+  const labelOf = ({ model, configuration }: Result): string =>
+    models.length > 1 ? `${model}: ${configuration}` : configuration;
+  const groups = groupBy(results, labelOf);
+  const finished = [...groups.values()]
+    .filter((own) => own.length === items)
+    .map((own) => own.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
+    .sort(([a], [b]) => comparePlaces(placeOf(a!), placeOf(b!)) || (labelOf(a!) < labelOf(b!) ? -1 : 1));
+  // By what they are, whichever of their answers came first.
+  function placeOf({ model, fields }: Result): readonly number[] {
+    const sampler = samplerNames.findIndex((name) => name === fields.sampler);
+    const settings = Object.values(fields).filter((value) => typeof value === "number");
+    return [models.indexOf(model), -sampler, ...settings];
+  }
+  return {
+    summaries: finished.map((own) => ({
+      label: labelOf(own[0]!),
+      ...summarizeOne(own),
+      differences: finished
+        .filter((other) => other !== own)
+        .map((other) => ({ to: labelOf(other[0]!), estimate: difference(own, other) })),
+    })),
+    unfinished: [...groups].filter(([, own]) => own.length !== items).map(([label]) => label),
+  };
+}
+
+function groupBy<Member>(
+  members: readonly Member[],
+  keyOf: (member: Member) => string,
+): Map<string, Member[]> {
+  const groups = new Map<string, Member[]>();
+  for (const member of members) {
+    const key = keyOf(member);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [member]);
+    else group.push(member);
+  }
+  return groups;
+}
+
+function comparePlaces(left: readonly number[], right: readonly number[]): number {
+  for (const [index, value] of left.entries()) {
+    const gap = value - (right[index] ?? -Infinity);
+    if (gap !== 0) return gap;
+  }
+  return left.length - right.length;
+}
+
+function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differences"> {
+  const { model, configuration, fields } = own[0]!;
+  const samples = own.flatMap((result) => result.samples);
+  const n = Math.min(...own.map((result) => result.samples.length));
+  const likelihoods = samples.flatMap(({ likelihood }) => likelihood ?? []);
+  const evaluated = samples.flatMap(({ evaluatedTokens }) => evaluatedTokens ?? []);
+  return {
+    model,
+    configuration,
+    fields,
+    items: own.length,
+    n,
+    accuracy: bootstrap(own.map(accuracyOf), mean),
+    passAt: passCounts(n).map((k) => ({ k, estimate: bootstrap(own.map(passOf(k)), mean) })),
+    meanLogprobs: likelihoods.map(({ logprob, tokens }) => round(logprob / Math.max(1, tokens))),
+    confidences: likelihoods.flatMap(({ meanEntropy }) => (meanEntropy === null ? [] : round(-meanEntropy))),
+    tokensPerAnswer: mean(samples.flatMap(({ tokens }) => tokens ?? [])),
+    evaluatedTokensPerAnswer: mean(evaluated),
+    distinctAnswers: mean(own.map((result) => new Set(answersOf(result)).size)),
+    answerEntropy: mean(own.map((result) => answerEntropy(answersOf(result)))),
+    chain: summarizeChains(samples),
+    secondsPerRequest: mean(own.map(({ seconds }) => seconds)),
+    totalSeconds: own.reduce((sum, { seconds }) => sum + seconds, 0),
+    totalEvaluatedTokens: evaluated.reduce((sum, tokens) => sum + tokens, 0),
+  };
+}
+
+/** To what a histogram shows. */
+const round = (value: number): number => Number(value.toFixed(5));
 
 const accuracyOf = ({ samples }: Result): number => mean(samples.map(({ isCorrect }) => (isCorrect ? 1 : 0)));
 const answersOf = ({ samples }: Result): string[] => samples.map(({ answer }) => answer);
+const passOf =
+  (k: number) =>
+  ({ samples }: Result): number =>
+    passAtK(samples.length, samples.filter(({ isCorrect }) => isCorrect).length, k);
 
-/** Paired by item. */
-function difference(left: readonly Result[], right: readonly Result[]): Estimate {
-  const accuracies = new Map(right.map((result) => [result.id, accuracyOf(result)]));
-  const gaps = left.flatMap((result) => {
-    const other = accuracies.get(result.id);
-    return other === undefined ? [] : [accuracyOf(result) - other];
-  });
-  return bootstrap(gaps, mean);
-}
+/** Paired by item: both lists are sorted by id and hold the same ones. */
+const difference = (left: readonly Result[], right: readonly Result[]): Estimate =>
+  bootstrap(
+    left.map((result, index) => accuracyOf(result) - accuracyOf(right[index]!)),
+    mean,
+  );
 
 function passCounts(n: number): number[] {
   const counts: number[] = [];
@@ -90,7 +148,15 @@ function passCounts(n: number): number[] {
   return [...counts, n];
 }
 
-function shareOf(samples: readonly Sample[], key: "accepted" | "firstTokenChanges"): number | null {
-  const steps = samples.reduce((sum, sample) => sum + (sample.steps ?? 0), 0);
-  return steps === 0 ? null : samples.reduce((sum, sample) => sum + (sample[key] ?? 0), 0) / steps;
+function summarizeChains(samples: readonly Sample[]): ChainSummary | null {
+  const chains = samples.flatMap(({ chain }) => chain ?? []);
+  const steps = chains.reduce((sum, chain) => sum + chain.steps, 0);
+  if (steps === 0) return null;
+  const share = (key: "accepted" | "firstTokenChanges"): number =>
+    chains.reduce((sum, chain) => sum + chain[key], 0) / steps;
+  return {
+    acceptance: share("accepted"),
+    firstTokenChanges: share("firstTokenChanges"),
+    movedChains: mean(chains.map(({ firstTokenChanges }) => (firstTokenChanges > 0 ? 1 : 0))),
+  };
 }

@@ -3,7 +3,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+/** The built command line. */
+export const commandPath = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 export interface Exit {
   readonly code: number | null;
@@ -12,7 +13,7 @@ export interface Exit {
 
 /** Runs `metropolis` to its end. */
 export async function runCommand(args: readonly string[], env: Record<string, string> = {}): Promise<Exit> {
-  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [commandPath, ...args], { env: { ...process.env, ...env } });
   const output = collect(child);
   const [code] = (await once(child, "exit")) as [number | null];
   return { code, output: output() };
@@ -31,7 +32,7 @@ export class ServerProcess {
   }
 
   static async start(args: readonly string[] = [], env: Record<string, string> = {}): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [main, "serve", "--port", "0", ...args], {
+    const child = spawn(process.execPath, [commandPath, "serve", "--port", "0", ...args], {
       env: { ...process.env, ...env },
     });
     const output = collect(child);

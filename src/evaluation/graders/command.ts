@@ -1,8 +1,11 @@
-import { spawn } from "node:child_process";
 import { InferenceError } from "../../core/errors.ts";
+import { runChild } from "./child.ts";
 
 /** Longest time that a command may judge one answer. */
 const timeoutMs = 30_000;
+
+/** What a command says is not read; one that says more than this is taken to have gone astray. */
+const maxOutputBytes = 1 << 20;
 
 /**
  * Runs a command that reads the completion from its standard input and the reference from METROPOLIS_ANSWER.
@@ -10,29 +13,16 @@ const timeoutMs = 30_000;
  * @throws InferenceError when it cannot be started
  */
 export async function passesCommand(
-  [program, ...args]: readonly [string, ...string[]],
+  command: readonly [string, ...string[]],
   { text, answer }: { readonly text: string; readonly answer: string },
 ): Promise<boolean> {
-  const child = spawn(program, args, {
-    env: { ...process.env, METROPOLIS_ANSWER: answer },
-    stdio: ["pipe", "ignore", "ignore"],
-    timeout: timeoutMs,
-    killSignal: "SIGKILL",
-  });
-  // It may well judge without reading.
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(text);
-  return new Promise((resolve, reject) => {
-    child.once("error", (cause) => {
-      reject(
-        new InferenceError("invalid_request", `grader: the command '${program}' cannot be run.`, {
-          param: "grader",
-          cause,
-        }),
-      );
+  const env = { ...process.env, METROPOLIS_ANSWER: answer };
+  try {
+    return (await runChild(command, { input: text, env, timeoutMs, maxOutputBytes })).code === 0;
+  } catch (cause) {
+    throw new InferenceError("invalid_request", `grader: the command '${command[0]}' cannot be run.`, {
+      param: "grader",
+      cause,
     });
-    child.once("close", (code) => {
-      resolve(code === 0);
-    });
-  });
+  }
 }

@@ -1,6 +1,8 @@
 import type { DataItem, GraderSettings } from "../data-set.ts";
 import { passesCommand } from "./command.ts";
-import { isSameMathematics, lastBoxed } from "./mathematics.ts";
+import { lastBoxed } from "./latex.ts";
+import { isSameMathematics } from "./mathematics.ts";
+import { passesPython } from "./python.ts";
 
 export interface Grade {
   readonly isCorrect: boolean;
@@ -25,26 +27,34 @@ const aloneChoice = /(?:^|[\s(*[])([A-J])(?=[\s).\]:*,]|$)/g;
 const lastChoice = (text: string): string | undefined =>
   ([...text.matchAll(statedChoice)].at(-1) ?? [...text.matchAll(aloneChoice)].at(-1))?.[1]?.toUpperCase();
 
+/** What a solution of the embedded models' tasks arrives at: the number after a # at its end. */
+const afterHash = (text: string): string | undefined => /#(-?\d+)$/.exec(text.trim())?.[1];
+
 const isSameText = (answer: string, reference: string): boolean => answer === reference.trim();
 
 /** Graders that read an answer out of the text. */
-const readings: Readonly<Record<Exclude<GraderSettings["type"], "regex" | "command">, Reading>> = {
+const readings: Readonly<Record<Exclude<GraderSettings["type"], "regex" | "command" | "python">, Reading>> = {
   exact: { read: (text) => text.trim(), isSame: isSameText },
   last_number: { read: lastNumber, isSame: isSameNumber },
   boxed: { read: lastBoxed, isSame: isSameMathematics },
   choice: { read: lastChoice, isSame: (answer, reference) => answer === reference.trim().toUpperCase() },
-  // What follows the last # is the number that a solution arrives at.
-  abacus: { read: (text) => /#(-?\d+)$/.exec(text.trim())?.[1], isSame: isSameText },
+  abacus: { read: afterHash, isSame: isSameText },
+  pivot: { read: afterHash, isSame: isSameText },
 };
 
 /** Judges a completion by the item's own grader. @throws InferenceError when a command cannot be run */
-export async function grade(text: string, { answer: reference, grader }: DataItem): Promise<Grade> {
+export async function grade(
+  text: string,
+  { answer: reference, grader }: Pick<DataItem, "answer" | "grader">,
+): Promise<Grade> {
   const whole = text.trim();
   switch (grader.type) {
     case "regex":
       return { answer: whole, isCorrect: new RegExp(grader.pattern ?? reference, "su").test(text) };
     case "command":
       return { answer: whole, isCorrect: await passesCommand(grader.command, { text, answer: reference }) };
+    case "python":
+      return { answer: whole, isCorrect: await passesPython(grader, text) };
     default: {
       const { read, isSame } = readings[grader.type];
       const answer = read(text);

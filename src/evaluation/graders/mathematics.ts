@@ -1,72 +1,59 @@
-/** The content of the last \boxed{…} or \fbox{…}, braces balanced. */
-export function lastBoxed(text: string): string | undefined {
-  const starts = [...text.matchAll(/\\(?:boxed|fbox)\s*\{/g)];
-  const start = starts.at(-1);
-  if (start === undefined) return undefined;
-  const from = start.index + start[0].length;
-  let depth = 1;
-  for (let at = from; at < text.length; at++) {
-    const character = text[at];
-    if (text[at - 1] === "\\") continue;
-    if (character === "{") depth++;
-    else if (character === "}" && --depth === 0) return text.slice(from, at);
-  }
-  return undefined;
-}
+import { valueOf } from "./closed-form.ts";
+import { toPlainNotation } from "./latex.ts";
 
-const commands: readonly (readonly [RegExp, string])[] = [
-  [/\\(?:left|right|displaystyle|textstyle|limits)(?![a-zA-Z])/g, ""],
-  [/\\[,!;: ]|~|\\q?quad(?![a-zA-Z])/g, ""],
-  [/\\(?:text|mathrm|textbf|mathbf|mbox|operatorname)\s*\{([^{}]*)\}/g, "$1"],
-  [/\\[dt]frac/g, "\\frac"],
-  [/\\(?:cdot|times)(?![a-zA-Z])/g, "*"],
-  [/\\(?:le|leq)(?![a-zA-Z])/g, "<="],
-  [/\\(?:ge|geq)(?![a-zA-Z])/g, ">="],
-  [/\\pi(?![a-zA-Z])/g, "pi"],
-  [/\\infty(?![a-zA-Z])/g, "infinity"],
-  [/\^\s*\{?\\circ\}?|\\degree(?![a-zA-Z])/g, ""],
-  [/\\[$%]|[$%]/g, ""],
-  // \frac12, \frac1{72} and \sqrt3 mean what their braced forms mean.
-  [/\\frac\s*(\w)\s*(\w)/g, "\\frac{$1}{$2}"],
-  [/\\frac\s*(\w)\s*\{/g, "\\frac{$1}{"],
-  [/\\frac\s*(\{[^{}]*\})\s*(\w)/g, "\\frac$1{$2}"],
-  [/\\sqrt\s*(\w)/g, "\\sqrt{$1}"],
-  [/\\frac\{([^{}]*)\}\{([^{}]*)\}/g, "($1)/($2)"],
-];
-
-/** A LaTeX answer in a form that is equal for the usual ways of writing the same thing. */
-export function normalizeMathematics(latex: string): string {
-  let text = latex.trim();
-  for (const [pattern, replacement] of commands) text = text.replace(pattern, replacement);
-  text = text
-    .replace(/\s+/g, "")
-    .replace(/[.,;]$/, "")
-    // Thousands, not the members of a list.
-    .replace(/(\d),(?=\d{3}(?!\d))/g, "$1")
-    .replace(/\((-?[\w.]+)\)/g, (whole, inner: string, at: number, all: string) =>
-      // Around a single term of a fraction brackets say nothing.
-      all[at - 1] === "/" || all[at + whole.length] === "/" ? inner : whole,
-    )
-    .replace(/(^|[^\d.])\.(\d)/g, "$10.$2");
-  const assigned = /^[a-zA-Z]=(.+)$/.exec(text);
-  return assigned?.[1] ?? text;
-}
-
-/** Whether two answers are the same, as text or as numbers. */
+/** Whether two answers in LaTeX are the same: as notation, as closed forms, or member by member. */
 export function isSameMathematics(left: string, right: string): boolean {
-  const [a, b] = [normalizeMathematics(left), normalizeMathematics(right)];
-  if (a === b) return true;
-  const [x, y] = [valueOf(a), valueOf(b)];
-  return (
-    x !== undefined && y !== undefined && Math.abs(x - y) <= 1e-9 * Math.max(1, Math.abs(x), Math.abs(y))
-  );
+  return isSameNotation(toPlainNotation(left), toPlainNotation(right));
 }
 
-/** A number, or a fraction of numbers. */
-function valueOf(text: string): number | undefined {
-  const match = /^(-?)\(?(-?\d+(?:\.\d+)?)\)?(?:\/\(?(-?\d+(?:\.\d+)?)\)?)?$/.exec(text);
-  if (match === null) return undefined;
-  const [, sign, numerator, denominator = "1"] = match;
-  const value = Number(numerator) / Number(denominator);
-  return Number.isFinite(value) ? (sign === "-" ? -value : value) : undefined;
+function isSameNotation(left: string, right: string): boolean {
+  if (left === right) return true;
+  const [x, y] = [valueOf(left), valueOf(right)];
+  if (x !== undefined && y !== undefined) {
+    return Math.abs(x - y) <= 1e-9 * Math.max(1, Math.abs(x), Math.abs(y));
+  }
+  const [a, b] = [membersOf(left), membersOf(right)];
+  if (a.brackets !== b.brackets || a.members.length !== b.members.length) return false;
+  if (a.members.length === 1 && a.brackets === "") return false;
+  return a.isOrdered
+    ? a.members.every((member, index) => isSameNotation(member, b.members[index]!))
+    : isSameSet(a.members, b.members);
+}
+
+function isSameSet(left: readonly string[], right: readonly string[]): boolean {
+  const rest = [...right];
+  return left.every((member) => {
+    const found = rest.findIndex((other) => isSameNotation(member, other));
+    if (found >= 0) rest.splice(found, 1);
+    return found >= 0;
+  });
+}
+
+interface Members {
+  /** As "()" or "[)"; empty for a bare list. */
+  readonly brackets: string;
+  readonly members: readonly string[];
+  /** Tuples, intervals and matrices are; sets and bare lists are not. */
+  readonly isOrdered: boolean;
+}
+
+function membersOf(text: string): Members {
+  const [first, last] = [text[0] ?? "", text.at(-1) ?? ""];
+  const isBracketed = text.length > 1 && /^[([⟦|]$/.test(first) && /^[)\]⟧|]$/.test(last);
+  const brackets = isBracketed ? first + last : "";
+  const isOrdered = isBracketed && brackets !== "⟦⟧";
+  return { brackets, members: split(isBracketed ? text.slice(1, -1) : text), isOrdered };
+}
+
+/** At the commas, semicolons and column signs that stand in no brackets. */
+function split(text: string): string[] {
+  const members = [""];
+  let depth = 0;
+  for (const character of text) {
+    if ("([⟦".includes(character)) depth++;
+    if (")]⟧".includes(character)) depth--;
+    if (depth === 0 && ",;&".includes(character)) members.push("");
+    else members[members.length - 1]! += character;
+  }
+  return members;
 }

@@ -2,12 +2,14 @@ import { describe, expect, it } from "vitest";
 import { parseDataSet } from "../../../src/evaluation/data-set.ts";
 import type { DataItem } from "../../../src/evaluation/data-set.ts";
 import { grade } from "../../../src/evaluation/graders/graders.ts";
-import { isSameMathematics, lastBoxed } from "../../../src/evaluation/graders/mathematics.ts";
+import { lastBoxed } from "../../../src/evaluation/graders/latex.ts";
+import { isSameMathematics } from "../../../src/evaluation/graders/mathematics.ts";
 
 const itemOf = (grader: unknown, answer: string | number, allowCommands = false): DataItem =>
   parseDataSet(JSON.stringify({ id: 1, prompt: "?", answer, grader }), {
     grader: "exact",
     allowCommands,
+    allowCode: false,
     name: "data",
   })[0]!;
 
@@ -28,6 +30,9 @@ describe("graders", () => {
     ["choice", "D", "D", true],
     ["abacus", 5, "2*3=6;7-6=1;1+4=5;#5", true],
     ["abacus", 5, "#15", false],
+    ["pivot", "21", "a408322901231#21", true],
+    ["pivot", "21", "a408322901231#2", false],
+    ["pivot", "02", "#02", true],
     ["regex", "^ab+$", "abbb", true],
     ["regex", "^ab+$", "a", false],
   ] as const)("%s: %s from %j is %s", async (grader, answer, text, isCorrect) => {
@@ -52,6 +57,7 @@ describe("graders", () => {
 describe("mathematics", () => {
   it("finds the last box, braces balanced", () => {
     expect(lastBoxed("\\boxed{a} \\boxed{\\frac{1}{\\{2\\}}}")).toBe("\\frac{1}{\\{2\\}}");
+    expect(lastBoxed("so \\boxed 5")).toBe("5");
     expect(lastBoxed("\\boxed{never closed")).toBeUndefined();
     expect(lastBoxed("none")).toBeUndefined();
   });
@@ -71,6 +77,29 @@ describe("mathematics", () => {
     [".25", "1/4"],
     ["2\\cdot 3", "2*3"],
     ["10.", "10"],
+    ["\\frac{\\sqrt{3}}{2}", "\\sqrt{3}/2"],
+    ["\\frac{\\sqrt{3}}{2}", "\\frac12\\sqrt 3"],
+    ["6\\sqrt{2}", "\\sqrt{72}"],
+    ["\\sqrt[3]{8}", "2"],
+    ["1\\frac{1}{2}", "3/2"],
+    ["\\tfrac{-1}{2}", "-\\frac12"],
+    ["\\frac{\\pi}{2}", "0.5\\pi"],
+    ["2^{10}", "1024"],
+    ["10\\text{ cm}^2", "10"],
+    ["10 \\mbox{ inches}", "10"],
+    ["10 cm", "10"],
+    ["1{,}000{,}000", "1,000,000"],
+    ["11,\\! 111", "11111"],
+    ["x \\in [1,2)", "[1,2)"],
+    ["(-\\infty, 3]", "\\left(-\\infty,3\\right]"],
+    ["(\\frac{1}{2}, 3)", "(0.5,3)"],
+    ["1, -2", "-2,1"],
+    ["\\{1,2\\}", "\\{2, 1\\}"],
+    ["\\text{(B)}", "B"],
+    ["f(x)=x^2", "x^{2}"],
+    ["2516_8", "2516_{8}"],
+    ["x \\le 5", "x\\leq 5"],
+    ["\\begin{pmatrix} 1/2 & 0 \\\\ 2 & 3\\end{pmatrix}", "\\begin{bmatrix}\\frac12&0\\\\2&3\\end{bmatrix}"],
   ])("%s is %s", (left, right) => {
     expect(isSameMathematics(left, right)).toBe(true);
   });
@@ -82,13 +111,22 @@ describe("mathematics", () => {
     ["x+1", "x-1"],
     ["\\sqrt{3}", "3"],
     ["-1", "1"],
+    ["[1,2)", "[1,2]"],
+    ["(1,2)", "1,2"],
+    ["2\\pi", "2"],
+    ["x^2", "x2"],
+    ["\\{1,1\\}", "\\{1,2\\}"],
+    ["1\\frac12", "1/2"],
+    ["10_2", "10_3"],
+    ["\\frac{1}{0}", "2"],
+    ["", "5"],
   ])("%s is not %s", (left, right) => {
     expect(isSameMathematics(left, right)).toBe(false);
   });
 });
 
 describe("data sets", () => {
-  const options = { grader: "last_number", allowCommands: false, name: "x.jsonl" } as const;
+  const options = { grader: "last_number", allowCommands: false, allowCode: false, name: "x.jsonl" } as const;
 
   it("say line and fault", () => {
     const line = '{"id":"a","prompt":"p","answer":1}';
@@ -103,6 +141,14 @@ describe("data sets", () => {
       ['{"id":"a","prompt":"p","answer":1,"hint":2}', /line 1: .*hint/],
       ['{"id":"a","prompt":"p","answer":1,"grader":"mood"}', /line 1/],
       ['{"id":"a","prompt":"p","answer":1,"grader":{"type":"regex","pattern":"("}}', /line 1/],
+      [
+        '{"id":"a","prompt":"p","answer":"(","grader":"regex"}',
+        /line 1: the answer .* no regular expression/,
+      ],
+      [
+        '{"id":"a","prompt":"p","answer":1,"grader":{"type":"python","prompt":"","test":"","entry_point":"f"}}',
+        /--allow-code/,
+      ],
       ['{"id":"a","prompt":"p","answer":1,"grader":{"type":"command","command":["rm"]}}', /--allow-commands/],
     ] as const) {
       expect(() => parseDataSet(text, options), text).toThrow(message);

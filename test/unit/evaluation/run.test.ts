@@ -3,14 +3,18 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { scoreUnder } from "../../../src/evaluation/base-model.ts";
+import type { Score } from "../../../src/evaluation/base-model.ts";
+import type { SamplerName } from "../../../src/decoder/generator.ts";
 import { CompletionSource } from "../../../src/evaluation/completion-source.ts";
-import { configurations, plainFields } from "../../../src/evaluation/configurations.ts";
+import { configurations } from "../../../src/evaluation/configurations.ts";
 import { parseDataSet } from "../../../src/evaluation/data-set.ts";
-import { renderReport } from "../../../src/evaluation/report.ts";
+import { renderReport } from "../../../src/evaluation/report/report.ts";
 import { ResultFile } from "../../../src/evaluation/result-file.ts";
 import type { Result } from "../../../src/evaluation/result-file.ts";
 import { runEvaluation } from "../../../src/evaluation/run.ts";
 import { summarize } from "../../../src/evaluation/summary.ts";
+import type { Summary } from "../../../src/evaluation/summary.ts";
 import { createTestApp } from "../../support/embedded.ts";
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
@@ -24,25 +28,47 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 const text = await readFile(new URL("../../../models/abacus/test.jsonl", import.meta.url), "utf8");
-const items = parseDataSet(text, { grader: "exact", allowCommands: false, name: "test.jsonl" }).slice(0, 6);
-const compared = configurations({ samplers: ["greedy", "standard", "power"], alphas: [2, 4], steps: [3] });
+const items = parseDataSet(text, {
+  grader: "exact",
+  allowCommands: false,
+  allowCode: false,
+  name: "test.jsonl",
+}).slice(0, 6);
+const plain = ["greedy", "standard"] as const;
+const all = ["greedy", "standard", "power"] as const;
+const compared = configurations(all, { alpha: [2, 4], mcmc_steps: [3] });
+const model = { name: "abacus", source: "models/abacus" };
 
-async function run(path: string, { stopAfter = Infinity, isPlain = false } = {}): Promise<readonly Result[]> {
+interface RunChanges {
+  readonly stopAfter?: number;
+  readonly isPlain?: boolean;
+  readonly score?: Score;
+  readonly name?: string;
+  readonly samplers?: readonly SamplerName[];
+}
+
+async function run(
+  path: string,
+  { stopAfter = Infinity, isPlain = false, score, name = "abacus", samplers = all }: RunChanges = {},
+): Promise<readonly Result[]> {
   await using file = await ResultFile.open(path, { n: 3 });
   const stop = new AbortController();
+  let done = 0;
   await runEvaluation({
     items,
-    configurations: isPlain ? compared.filter((one) => plainFields(one) !== undefined) : compared,
-    source: new CompletionSource({ url, apiKey: undefined, model: undefined, isPlain }),
+    model: { ...model, name },
+    configurations: compared.filter(({ fields }) => samplers.includes(fields.sampler)),
+    completions: new CompletionSource({ url, apiKey: undefined, model: undefined, isPlain }),
     isPlain,
+    score,
     file,
     n: 3,
     maxTokens: 40,
     seed: 5,
     concurrency: 3,
     signal: stop.signal,
-    onResult: (done) => {
-      if (done === stopAfter) stop.abort(new Error("killed"));
+    onResult: () => {
+      if (++done === stopAfter) stop.abort(new Error("killed"));
     },
   });
   return file.results;
@@ -51,6 +77,12 @@ async function run(path: string, { stopAfter = Infinity, isPlain = false } = {})
 const folder = await mkdtemp(join(tmpdir(), "metropolis-eval-"));
 
 /** Results in one order, without what depends on the clock. */
+const timeless = (summaries: readonly Summary[]): unknown =>
+  summaries.map(({ secondsPerRequest, totalSeconds, ...rest }) => ({
+    ...rest,
+    isTimed: secondsPerRequest > 0 && totalSeconds > 0,
+  }));
+
 const content = (results: readonly Result[]): unknown =>
   results
     .map(({ seconds, ...result }) => ({ ...result, isTimed: seconds > 0 }))
@@ -68,11 +100,10 @@ describe("an evaluation", () => {
     expect(content(resumed)).toEqual(content(whole));
     const onDisk = (await readFile(path, "utf8")).trim().split("\n");
     expect(onDisk).toHaveLength(resumed.length + 1);
-    const seen = summarize(resumed).map(({ secondsPerRequest, ...rest }) => ({
-      ...rest,
-      secondsPerRequest: secondsPerRequest > 0,
-    }));
-    expect(new Set(seen.map(({ configuration }) => configuration)).size).toBe(compared.length);
+    const report = summarize(resumed, items.length);
+    expect(timeless(report.summaries)).toEqual(timeless(summarize(whole, items.length).summaries));
+    expect(report.summaries.map(({ label }) => label)).toEqual(compared.map(({ name }) => name));
+    expect(report.unfinished).toEqual([]);
   });
 
   it("asks for nothing that is there, and refuses the file of another", async () => {
@@ -85,27 +116,65 @@ describe("an evaluation", () => {
   });
 
   it("runs the plain samplers on a server that knows OpenAI's fields alone", async () => {
-    const results = await run(join(folder, "plain.jsonl"), { isPlain: true });
+    const results = await run(join(folder, "plain.jsonl"), { isPlain: true, samplers: plain });
     expect(new Set(results.map(({ configuration }) => configuration))).toEqual(
       new Set(["greedy", "standard"]),
     );
-    expect(results.every(({ samples }) => samples.every(({ meanEntropy }) => meanEntropy === null))).toBe(
-      true,
-    );
+    expect(
+      results.every(({ samples }) => samples.every(({ likelihood }) => likelihood?.meanEntropy === null)),
+    ).toBe(true);
+  });
+
+  it("scores answers under a base, token by token, as the base itself would", async () => {
+    const own = await run(join(folder, "own.jsonl"), { samplers: plain });
+    const score = scoreUnder(server.generator);
+    const scored = await run(join(folder, "scored.jsonl"), { score, samplers: plain });
+    const likelihoods = (results: readonly Result[]): number[] =>
+      results
+        .toSorted((a, b) => (a.configuration + a.id < b.configuration + b.id ? -1 : 1))
+        .flatMap(({ samples }) => samples.map(({ likelihood }) => likelihood!))
+        .flatMap(({ tokens, logprob, meanEntropy }) => [tokens, logprob, meanEntropy!]);
+    const [left, right] = [likelihoods(own), likelihoods(scored)];
+    expect(right).toHaveLength(left.length);
+    for (const [index, value] of left.entries()) expect(right[index]).toBeCloseTo(value, 4);
+    // Of a text whose tokens nobody tells, the base's own spelling is scored, with the end it came to.
+    const sample = { text: "#5", finish: "stop", logprobs: [], entropies: [], power: undefined };
+    const never = new AbortController().signal;
+    const spelled = await score(items[0]!, { ...sample, tokenIds: undefined }, never);
+    const { tokenizer, model: info } = server.generator;
+    const tokenIds = [...tokenizer.encode("#5", { addSpecialTokens: false }), info.endTokenIds[0]!];
+    expect(spelled.tokens).toBe(3);
+    expect(spelled).toEqual(await score(items[0]!, { ...sample, tokenIds }, never));
+  });
+
+  it("brings several models into one report, and leaves out what is not finished", async () => {
+    const path = join(folder, "models.jsonl");
+    await run(path, { samplers: plain });
+    await expect(run(path, { name: "other", samplers: plain, stopAfter: 4 })).rejects.toThrow("killed");
+    await using file = await ResultFile.open(path, { n: 3 });
+    const { summaries, unfinished } = summarize(file.results, items.length);
+    expect(summaries.map(({ label }) => label)).toEqual(plain.map((name) => `abacus: ${name}`));
+    expect(unfinished.every((label) => label.startsWith("other: "))).toBe(true);
+    expect(unfinished.length).toBeGreaterThan(0);
   });
 
   it("passes on what a server refuses", async () => {
     const source = new CompletionSource({ url, apiKey: undefined, model: "gpt-4", isPlain: false });
     const never = new AbortController().signal;
-    await expect(source.sample({ prompt: "1+1=", messages: undefined }, {}, never)).rejects.toThrow(/gpt-4/);
+    await expect(source.sample({ prompt: "1+1=", messages: undefined, stop: [] }, {}, never)).rejects.toThrow(
+      /gpt-4/,
+    );
   });
 });
 
 describe("the report", () => {
   it("shows every configuration, its charts as SVG and nothing from elsewhere", () => {
     const results: Result[] = ["a", "b", "c"].flatMap((id) =>
-      compared.map(({ name }, place): Result => ({
+      compared.map(({ name, fields }, place): Result => ({
+        model: "abacus",
+        source: model.source,
         configuration: name,
+        fields,
         id,
         seed: 1,
         seconds: 1,
@@ -114,30 +183,35 @@ describe("the report", () => {
           answer: String(index),
           isCorrect,
           tokens: 4,
-          logprob: -2,
-          meanEntropy: 0.5,
+          likelihood: { tokens: 4, logprob: -2, meanEntropy: 0.5 },
           finish: "stop",
           evaluatedTokens: 10,
-          ...(name.startsWith("power") ? { steps: 10, accepted: 5, firstTokenChanges: 1 } : {}),
+          ...(fields.sampler === "power"
+            ? { chain: { steps: 10, accepted: 5, firstTokenChanges: isCorrect ? 2 : 0 } }
+            : {}),
         })),
       })),
     );
-    const summaries = summarize(results);
+    const { summaries } = summarize(results, 3);
     expect(summaries.map(({ accuracy }) => accuracy.value)).toEqual(
       [1 / 3, 1 / 3, 2 / 3, 2 / 3].map((value) => expect.closeTo(value) as unknown),
     );
     expect(summaries[2]).toMatchObject({
       n: 3,
       items: 3,
-      acceptance: 0.5,
-      firstTokenChanges: 0.1,
+      chain: { acceptance: 0.5 },
       distinctAnswers: 3,
     });
+    expect(summaries[2]!.meanLogprobs).toEqual(Array.from({ length: 9 }, () => -0.5));
+    expect(summaries[2]!.chain!.movedChains).toBeCloseTo(2 / 3);
     expect(summaries[0]!.passAt.map(({ k }) => k)).toEqual([1, 2, 3]);
-    const page = renderReport({ title: "a <data> set", summaries, configurations: compared });
+    const page = renderReport({ title: "a <data> set", summaries, base: "the base" });
     expect(page).toContain("a &lt;data> set");
     for (const { name } of compared) expect(page).toContain(name);
-    expect(page.match(/<svg/g)!.length).toBeGreaterThanOrEqual(5);
+    expect(page.match(/<svg/g)!.length).toBeGreaterThanOrEqual(6);
+    for (const heading of ["Log-likelihood under the base", "Confidence under the base", "the exponent"]) {
+      expect(page).toContain(heading);
+    }
     expect(page.replaceAll("http://www.w3.org/", "")).not.toMatch(/https?:\/\/|<script/);
   });
 });

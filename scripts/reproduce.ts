@@ -1,0 +1,99 @@
+/**
+ * Evaluates the checked-in models, and writes what docs/results.md shows: the tables between its markers, the charts
+ * beside it, and the whole reports under build/reproduce. Seeds are fixed and passes have one shape, so that a
+ * machine gives the same numbers each time.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { fillTables, resultTables, writeCharts } from "./results-tables.ts";
+import type { Evaluations } from "./results-tables.ts";
+
+const out = "build/reproduce";
+const document = "docs/results.md";
+const data = (name: string): string => `models/${name}/test.jsonl`;
+
+const exists = (name: string): boolean => existsSync(`models/${name}/model.onnx`);
+const trained = ["abacus-grpo", "abacus-clip-cov", "abacus-kl-cov"].filter(exists);
+
+/** Commands of a chain run one after another, chains side by side. */
+type Chain = readonly { readonly name: string; readonly args: readonly string[] }[];
+
+function evaluate(name: string, folder: string, args: string): Chain[number] {
+  const common = ["--seed", "1", "--deterministic", "--out", join(out, folder)];
+  return { name, args: ["eval", ...args.split(" "), ...common] };
+}
+
+const abacus = `--data ${data("abacus")}`;
+const compared = `${abacus} --limit 200 --n 16 --base models/abacus`;
+const swept = `${abacus} --limit 100 --n 8 --model models/abacus --samplers power`;
+const pivot = `--data ${data("pivot")} --limit 100 --n 8 --model models/pivot`;
+
+const chains: readonly Chain[] = [
+  [
+    evaluate("samplers", "abacus", `${compared} --model models/abacus`),
+    ...(trained.length === 0
+      ? []
+      : [
+          evaluate(
+            "trained",
+            "abacus",
+            `${compared} --samplers standard --model ${trained.map((name) => `models/${name}`).join(",")}`,
+          ),
+        ]),
+  ],
+  [
+    evaluate("alpha", "sweep", `${swept} --alpha 1,2,4,8 --steps 10`),
+    evaluate("steps", "sweep", `${swept} --alpha 4 --steps 0,1,2,5,20`),
+    {
+      name: "entropy",
+      args: [
+        ...`entropy ${abacus} --limit 200 --n 4 --seed 1 --deterministic --out ${out}/entropy`.split(" "),
+        "--model",
+        ["abacus", ...trained].map((name) => `models/${name}`).join(","),
+      ],
+    },
+    ...(exists("pivot")
+      ? [
+          evaluate("pivot", "pivot", `${pivot} --samplers greedy,low_temperature,standard`),
+          evaluate("pivot, power", "pivot", `${pivot} --samplers power --proposal-temperature 0.25,1`),
+          evaluate("pivot, tempering", "pivot", `${pivot} --samplers power --kernel tempering`),
+        ]
+      : []),
+  ],
+];
+
+async function run({ name, args }: Chain[number]): Promise<void> {
+  const start = performance.now();
+  const path = join(out, `${name.replace(", ", "-")}.log`);
+  const log = await open(path, "w");
+  const child = spawn(process.execPath, ["--import", "tsx", "src/main.ts", ...args], {
+    stdio: ["ignore", log.fd, log.fd],
+  });
+  const stop = (): boolean => child.kill();
+  process.once("exit", stop);
+  const [code] = (await once(child, "exit")) as [number | null];
+  process.off("exit", stop);
+  await log.close();
+  if (code !== 0) throw new Error(`${name} failed; see ${path}:\n${await readFile(path, "utf8")}`);
+  console.log(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s`);
+}
+
+async function runChain(chain: Chain): Promise<void> {
+  for (const step of chain) await run(step);
+}
+
+const start = performance.now();
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+if (availableParallelism() > 1) await Promise.all(chains.map(runChain));
+else for (const chain of chains) await runChain(chain);
+
+const evaluations: Evaluations = { folder: out, runs: trained.map((name) => `models/${name}`) };
+const text = await readFile(document, "utf8");
+await writeFile(document, fillTables(text, await resultTables(evaluations)));
+await writeCharts(evaluations, "docs/results");
+console.log(`${document} is written; ${((performance.now() - start) / 1000).toFixed(0)} s in all`);

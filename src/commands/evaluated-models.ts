@@ -1,0 +1,218 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { SingleBar } from "cli-progress";
+import { Option } from "commander";
+import { InferenceError } from "../core/errors.ts";
+import { scoreUnder } from "../evaluation/base-model.ts";
+import type { Score } from "../evaluation/base-model.ts";
+import { CompletionSource } from "../evaluation/completion-source.ts";
+import type { Configuration } from "../evaluation/configurations.ts";
+import { namedGraders, readDataSet } from "../evaluation/data-set.ts";
+import type { DataItem, DataSetOptions } from "../evaluation/data-set.ts";
+import { ResultFile } from "../evaluation/result-file.ts";
+import { missingTasks, runEvaluation } from "../evaluation/run.ts";
+import type { EvaluatedModel } from "../evaluation/run.ts";
+import { createGenerator } from "./create-generator.ts";
+import { integerFrom, listOf, modelOptions, option } from "./options.ts";
+import { reachServer } from "./own-server.ts";
+import { provideModel } from "./provide-model.ts";
+import { usualEngine } from "./serve-settings.ts";
+import type { EngineSettings } from "./serve-settings.ts";
+
+/** What commands that ask questions can be told. */
+export type EvaluationSettings = DataSetOptions &
+  Pick<EngineSettings, "dtype" | "device" | "threads" | "lanes" | "context" | "deterministic"> & {
+    readonly data: string;
+    /** Questions to ask, the first of the data; all when left out. */
+    readonly limit?: number;
+    readonly n: number;
+    readonly maxTokens: number | undefined;
+    readonly seed: number;
+    readonly concurrency: number;
+    readonly url: string | undefined;
+    readonly apiKey: string | undefined;
+    readonly servedModel: readonly string[] | undefined;
+    readonly plain: boolean;
+    readonly model: readonly string[];
+    /** Model under which answers are scored; each model's own when left out. */
+    readonly base?: string;
+    /** Folder of results. */
+    readonly out: string;
+  };
+
+export const dataOptions = (): Option[] => [
+  new Option("--data <file>", "questions, a JSON object a line").makeOptionMandatory(),
+  new Option("--limit <n>", "ask only the first questions").argParser(integerFrom(1)),
+  new Option("--n <n>", "answers to each question").argParser(integerFrom(1, 128)).default(16),
+  new Option("--max-tokens <n>", "longest answer; the model's when left out").argParser(integerFrom(1)),
+  new Option("--seed <n>", "repeats a run").argParser(integerFrom(0)).default(0),
+  new Option("--grader <name>", "for questions that name none").choices(namedGraders).default("last_number"),
+  new Option("--allow-commands", "let the data's graders run commands on this machine").default(false),
+  new Option("--allow-code", "let graders run the Python that a model writes on this machine").default(false),
+  new Option("--concurrency <n>", "requests at once").argParser(integerFrom(1, 512)).default(8),
+];
+
+export const engineOptions = (): Option[] => [
+  option("--url <address>", "server to ask; without one the models run in this process"),
+  option("--api-key <key>", "key that the server wants"),
+  new Option("--served-model <names>", "models on the server that is asked, separated by commas").argParser(
+    listOf(String),
+  ),
+  new Option("--plain", "the server knows OpenAI's fields alone").default(false),
+  option("--model <folders|ids>", "models to run where no server is asked, separated by commas")
+    .argParser(listOf(String))
+    .default([usualEngine.model], "the embedded abacus"),
+  modelOptions.dtype(),
+  modelOptions.device(),
+  modelOptions.threads(),
+  modelOptions.lanes().default(32),
+  modelOptions.context(),
+  new Option("--deterministic", "one shape for every pass: the same answers to the last bit").default(false),
+];
+
+/** Reads the data, and opens the results that the folder has, if they are of the same evaluation. */
+export async function openEvaluation(settings: EvaluationSettings): Promise<{
+  readonly items: readonly DataItem[];
+  readonly file: ResultFile;
+  /** What all results have in common. */
+  readonly evaluation: Readonly<Record<string, unknown>>;
+}> {
+  const { data, limit = null, n, maxTokens = null, seed, grader, base = null, out } = settings;
+  const items = (await readDataSet(data, settings)).slice(0, settings.limit);
+  const digest = createHash("sha256")
+    .update(await readFile(data))
+    .digest("hex");
+  const evaluation = { data: digest, limit, n, maxTokens, seed, grader, base };
+  await mkdir(out, { recursive: true });
+  return { items, file: await ResultFile.open(join(out, "results.jsonl"), evaluation), evaluation };
+}
+
+/** A folder by its last part; an id of the hub as it is. */
+export async function nameModel(source: string): Promise<string> {
+  const found = await stat(source).catch(() => undefined);
+  return found === undefined ? source : basename(resolve(source));
+}
+
+/** Asks all models, one after another, for what the file lacks; shows how far it has come. Ctrl-C leaves what is done. */
+export async function runModels(
+  settings: EvaluationSettings,
+  work: {
+    readonly items: readonly DataItem[];
+    readonly configurations: readonly Configuration[];
+    readonly file: ResultFile;
+  },
+): Promise<readonly EvaluatedModel[]> {
+  const models = await listModels(settings);
+  checkSources(models, work.file);
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    stop.abort(new InferenceError("aborted", "Interrupted; start it again to go on."));
+  };
+  process.once("SIGINT", interrupt);
+  const bar = new SingleBar({
+    format: "{bar} {value}/{total} questions  {duration_formatted}, {eta_formatted} left  {model}",
+    gracefulExit: false,
+    noTTYOutput: true,
+    notTTYSchedule: 10_000,
+  });
+  const { seed, plain: isPlain } = settings;
+  const missing = models.map((model) => missingTasks({ ...work, model, seed }).length);
+  const total = models.length * work.items.length * work.configurations.length;
+  bar.start(total, total - missing.reduce((sum, count) => sum + count, 0), { model: "" });
+  try {
+    await using base = await openBase(settings);
+    for (const [index, model] of models.entries()) {
+      if (missing[index] === 0) continue;
+      bar.update({ model: model.name });
+      await using server = await openServer(settings, model);
+      const { servedModel } = settings;
+      await runEvaluation({
+        ...work,
+        ...settings,
+        model,
+        isPlain,
+        completions: new CompletionSource({
+          ...server,
+          model: servedModel === undefined ? undefined : model.name,
+          isPlain,
+        }),
+        // What it says of its own answers is the same to the rounding of a pass.
+        score: model.source === settings.base ? undefined : base.score,
+        signal: stop.signal,
+        onResult: () => {
+          bar.increment();
+        },
+      });
+    }
+  } finally {
+    bar.stop();
+    process.off("SIGINT", interrupt);
+  }
+  return models;
+}
+
+async function listModels({ url, model, servedModel }: EvaluationSettings): Promise<EvaluatedModel[]> {
+  if (url !== undefined) {
+    return (servedModel ?? ["served model"]).map((name) => ({ name, source: url }));
+  }
+  if (servedModel !== undefined) {
+    throw new InferenceError(
+      "invalid_request",
+      "--served-model names a model of a server; give its --url too.",
+    );
+  }
+  const models = await Promise.all(model.map(async (source) => ({ name: await nameModel(source), source })));
+  const twice = models.find(({ name }, index) => models.findIndex((other) => other.name === name) < index);
+  if (twice === undefined) return models;
+  throw new InferenceError(
+    "invalid_request",
+    `--model: two models are called '${twice.name}'; a report could not tell them apart.`,
+  );
+}
+
+/** Results of a model of the same name from elsewhere are not to be mixed with its own. */
+function checkSources(models: readonly EvaluatedModel[], { results }: ResultFile): void {
+  for (const { name, source } of models) {
+    const foreign = results.find((result) => result.model === name && result.source !== source);
+    if (foreign === undefined) continue;
+    throw new InferenceError(
+      "invalid_request",
+      `--out holds answers of '${name}' from ${foreign.source}, not from ${source}. Choose another --out.`,
+    );
+  }
+}
+
+async function openServer(settings: EvaluationSettings, { source }: EvaluatedModel) {
+  const { url, apiKey } = settings;
+  if (url === undefined) await provideModel({ model: source, dtype: settings.dtype });
+  return reachServer({ ...engineOf(settings), model: source, url, apiKey });
+}
+
+async function openBase(settings: EvaluationSettings): Promise<AsyncDisposable & { readonly score?: Score }> {
+  const { base, dtype, model, url } = settings;
+  const isNeeded = base !== undefined && (url !== undefined || model.some((one) => one !== base));
+  if (!isNeeded) return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  await provideModel({ model: base, dtype });
+  const { generator } = await createGenerator({ ...usualEngine, ...engineOf(settings), model: base });
+  return { score: scoreUnder(generator), [Symbol.asyncDispose]: () => generator[Symbol.asyncDispose]() };
+}
+
+const engineOf = ({
+  dtype,
+  device,
+  threads,
+  lanes,
+  context,
+  deterministic,
+}: EvaluationSettings): Omit<
+  EngineSettings,
+  "model" | "prefillChunk" | "prefixStoreMib" | "memo" | "earlyRejection"
+> => ({
+  dtype,
+  device,
+  threads,
+  lanes,
+  context,
+  deterministic,
+});

@@ -1,0 +1,65 @@
+import { InferenceError } from "../core/errors.ts";
+import type { TokenIds } from "../core/tokens.ts";
+import type { Generator } from "../decoder/generator.ts";
+import type { SampledText } from "./completion-source.ts";
+import type { DataItem } from "./data-set.ts";
+
+/** What a model thinks of a completion, whoever wrote it. */
+export interface Likelihood {
+  /** Of the completion, its end token included. */
+  readonly tokens: number;
+  /** Σ log p, nats. */
+  readonly logprob: number;
+  /** Mean over the tokens of the entropy of the next-token distribution, at temperature 1, nats. */
+  readonly meanEntropy: number;
+}
+
+export type Score = (item: DataItem, sample: SampledText, signal: AbortSignal) => Promise<Likelihood>;
+
+/** Scores completions by running them through a model, token by token as they stand. */
+export function scoreUnder(base: Pick<Generator, "model" | "tokenizer" | "chatTemplate" | "score">): Score {
+  return async (item, sample, signal) => {
+    const prompt = promptTokens(item, base);
+    const completion = completionTokens(item, sample, base);
+    if (completion.length === 0) return { tokens: 0, logprob: 0, meanEntropy: 0 };
+    const scored = await base.score([...prompt, ...completion], 0, signal);
+    // Scores begin with the second token.
+    const own = scored.slice(prompt.length - 1);
+    const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+    return {
+      tokens: own.length,
+      logprob: sum(own.map(({ logprob }) => logprob)),
+      meanEntropy: sum(own.map(({ entropy }) => entropy)) / own.length,
+    };
+  };
+}
+
+type Texts = Pick<Generator, "model" | "tokenizer" | "chatTemplate">;
+
+function promptTokens(
+  { prompt, messages = [] }: DataItem,
+  { model, tokenizer, chatTemplate }: Texts,
+): TokenIds {
+  if (prompt !== undefined) return tokenizer.encode(prompt, { addSpecialTokens: true });
+  if (chatTemplate === undefined) {
+    throw new InferenceError(
+      "unsupported",
+      `--base: ${model.id} has no chat template, and the data has messages.`,
+    );
+  }
+  const text = chatTemplate.render(messages, { addGenerationPrompt: true });
+  return tokenizer.encode(text, { addSpecialTokens: false });
+}
+
+/** The very tokens that were drawn where they mean the same text to the base; else its own spelling of the text. */
+function completionTokens(
+  { stop }: DataItem,
+  { text, finish, tokenIds }: SampledText,
+  { model, tokenizer }: Texts,
+): TokenIds {
+  const isShared = tokenIds?.every((token) => token < model.vocabularySize) === true;
+  if (isShared && tokenizer.decode(tokenIds) === text) return tokenIds;
+  const tokens = tokenizer.encode(text, { addSpecialTokens: false });
+  const hasEnded = finish === "stop" && stop.length === 0;
+  return hasEnded ? [...tokens, ...model.endTokenIds.slice(0, 1)] : tokens;
+}

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { InferenceError } from "../../core/errors.ts";
+import { parseLines } from "../json-lines.ts";
+
+const share = z.number().min(0).max(1);
+
+/** A line of a training log or of `metropolis entropy`; other fields may stand beside these. */
+const point = z.object({
+  step: z.number().int().min(0),
+  /** Policy entropy, nats. */
+  H: z.number().min(0),
+  /** Validation accuracy. */
+  R: share,
+  /** Answers behind R. */
+  n: z.number().int().min(1).optional(),
+  /** Whose run this is. */
+  model: z.string().optional(),
+  /** What held the entropy up, as "clip_cov"; null or "none" for nothing. */
+  intervention: z.string().nullish(),
+});
+
+export type Point = z.output<typeof point>;
+
+/**
+ * Points of one run, by step.
+ * @throws InferenceError naming line and field, or that there are too few, or of several models
+ */
+export function parsePoints(text: string, name: string): readonly Point[] {
+  const points = parseLines(text, name).map(({ value, at }) => {
+    const parsed = point.safeParse(value);
+    if (parsed.success) return parsed.data;
+    throw invalid(`${at}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
+  });
+  const models = [...new Set(points.flatMap(({ model }) => model ?? []))];
+  if (models.length > 1) {
+    throw invalid(
+      `${name} holds points of ${models.join(", ")}; the law is one of a single run. Split the file.`,
+    );
+  }
+  if (points.length < 3) {
+    throw invalid(`${name} holds ${points.length} points; a fit of two coefficients wants at least 3.`);
+  }
+  if (new Set(points.map(({ H }) => H)).size < 2) throw invalid(`${name}: H is the same at all points.`);
+  return points.toSorted((a, b) => a.step - b.step);
+}
+
+const invalid = (message: string): InferenceError => new InferenceError("invalid_request", message);

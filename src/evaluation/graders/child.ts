@@ -1,0 +1,69 @@
+import { spawn } from "node:child_process";
+
+export interface ChildOptions {
+  readonly input?: string;
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly timeoutMs: number;
+  /** A child that writes more is killed. */
+  readonly maxOutputBytes: number;
+}
+
+export interface ChildOutcome {
+  /** Null for a child that was killed. */
+  readonly code: number | null;
+  /** Of its standard output. */
+  readonly output: string;
+}
+
+/** Groups that run, so that none outlives this process. */
+const running = new Set<number>();
+process.once("exit", () => {
+  for (const group of running) killGroup(group);
+});
+
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, "SIGKILL");
+  } catch {
+    // Nobody is left.
+  }
+}
+
+/**
+ * Runs a command in a process group of its own, all of which is killed when the command ends or its time is up.
+ * Rejects with the error of a command that cannot be started.
+ */
+export function runChild(
+  [program = "", ...args]: readonly string[],
+  { input = "", cwd, env, timeoutMs, maxOutputBytes }: ChildOptions,
+): Promise<ChildOutcome> {
+  const child = spawn(program, args, { cwd, env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
+  const group = child.pid;
+  const kill = (): void => {
+    if (group !== undefined) killGroup(group);
+  };
+  if (group !== undefined) running.add(group);
+  const timer = setTimeout(kill, timeoutMs);
+  // It may well judge without reading.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  child.stdout.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > maxOutputBytes) kill();
+    else chunks.push(chunk);
+  });
+  return new Promise<ChildOutcome>((resolve, reject) => {
+    child.once("error", reject);
+    // What it left behind may hold its output open.
+    child.once("exit", kill);
+    child.once("close", (code) => {
+      resolve({ code: bytes > maxOutputBytes ? null : code, output: Buffer.concat(chunks).toString() });
+    });
+  }).finally(() => {
+    clearTimeout(timer);
+    if (group !== undefined) running.delete(group);
+  });
+}

@@ -1,0 +1,102 @@
+import { mean } from "../statistics.ts";
+import type { Summary } from "../summary.ts";
+import { drawAccuracy, drawCost, drawHistogram, drawPassAtK, drawSweep } from "./charts.ts";
+import { escapeText, formatInterval, formatNumber, renderFigure, renderPage, renderTable } from "./page.ts";
+
+export interface ReportContent {
+  readonly title: string;
+  readonly summaries: readonly Summary[];
+  /** Name of the model under which answers were scored; undefined where each model scored its own. */
+  readonly base: string | undefined;
+}
+
+/** The report: one HTML page with its charts as SVG, to be read in a browser or on paper. */
+export function renderReport({ title, summaries, base }: ReportContent): string {
+  const under = base ?? "the model that answered";
+  return renderPage(title, [
+    `<p>${summaries[0]?.items ?? 0} questions, ${summaries[0]?.n ?? 0} answers to each. Intervals: 95 %, by resampling questions. Log-likelihood and entropy are under ${escapeText(under)}, at temperature 1, averaged over an answer's tokens, then over answers.</p>`,
+    "<h2>Accuracy</h2>",
+    renderTable(
+      ["", ...(summaries[0]?.passAt ?? []).map(({ k }) => `pass@${k}`)],
+      summaries.map(({ label, passAt }) => [
+        label,
+        ...passAt.map(({ estimate }) => [formatNumber(estimate.value), formatInterval(estimate)] as const),
+      ]),
+    ),
+    renderFigure("pass@1", drawAccuracy(summaries)),
+    differences(summaries),
+    renderFigure("At least one right answer of k", drawPassAtK(summaries)),
+    "<h2>Answers</h2>",
+    answers(summaries),
+    renderFigure(
+      `Log-likelihood under ${under}`,
+      drawHistogram(summaries, "meanLogprobs", "mean log p per token, nats"),
+    ),
+    renderFigure(
+      `Confidence under ${under}`,
+      drawHistogram(summaries, "confidences", "negative mean entropy, nats"),
+    ),
+    "<h2>Cost and chains</h2>",
+    costs(summaries),
+    renderFigure("Accuracy and cost", drawCost(summaries)),
+    renderFigure("Power: the exponent", drawSweep(summaries, "alpha", "alpha")),
+    renderFigure("Power: the steps", drawSweep(summaries, "mcmc_steps", "steps per block")),
+  ]);
+}
+
+function differences(summaries: readonly Summary[]): string {
+  if (summaries.length < 2) return "";
+  const letter = (index: number): string => String(index + 1);
+  const rows = summaries.map(({ label, differences }, index) => [
+    `${letter(index)} ${label}`,
+    ...summaries.map((other) => {
+      const estimate = differences.find(({ to }) => to === other.label)?.estimate;
+      return estimate === undefined
+        ? ""
+        : ([formatNumber(estimate.value), formatInterval(estimate)] as const);
+    }),
+  ]);
+  const head = ["", ...summaries.map((_, index) => letter(index))];
+  return `<h2>Paired differences of pass@1: row less column</h2>${renderTable(head, rows)}`;
+}
+
+function answers(summaries: readonly Summary[]): string {
+  const head = ["", "log p per token", "entropy", "tokens", "different answers", "answer entropy"];
+  return renderTable(
+    head,
+    summaries.map((summary) => [
+      summary.label,
+      formatNumber(mean(summary.meanLogprobs)),
+      formatNumber(-mean(summary.confidences)),
+      formatNumber(summary.tokensPerAnswer, 1),
+      formatNumber(summary.distinctAnswers, 2),
+      formatNumber(summary.answerEntropy, 2),
+    ]),
+  );
+}
+
+function costs(summaries: readonly Summary[]): string {
+  const head = [
+    "",
+    "evaluated tokens per answer",
+    "in all",
+    "s per question",
+    "in all",
+    "accepted steps",
+    "steps that changed the first token",
+    "chains that ever did",
+  ];
+  const note =
+    "<p>Seconds are those that requests took, waiting for one another included. A high acceptance is no sign of mixing; chains that never changed their first token are a sign against it.</p>";
+  const rows = summaries.map((summary) => [
+    summary.label,
+    formatNumber(summary.evaluatedTokensPerAnswer, 1),
+    formatNumber(summary.totalEvaluatedTokens, 0),
+    formatNumber(summary.secondsPerRequest, 2),
+    formatNumber(summary.totalSeconds, 0),
+    formatNumber(summary.chain?.acceptance ?? null),
+    formatNumber(summary.chain?.firstTokenChanges ?? null, 4),
+    formatNumber(summary.chain?.movedChains ?? null),
+  ]);
+  return note + renderTable(head, rows);
+}

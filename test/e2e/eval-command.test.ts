@@ -1,0 +1,84 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { commandPath, runCommand } from "../support/server-process.ts";
+
+const folder = await mkdtemp(join(tmpdir(), "metropolis-eval-command-"));
+afterAll(() => rm(folder, { recursive: true }));
+
+const evaluation = [
+  ..."eval --data models/abacus/test.jsonl --limit 8 --n 2 --samplers greedy,standard,power".split(" "),
+  ..."--steps 2 --base models/abacus --model models/abacus --deterministic --concurrency 2".split(" "),
+];
+
+/** The report, without what depends on the clock. */
+async function reportIn(out: string): Promise<unknown> {
+  const text = await readFile(join(out, "report.json"), "utf8");
+  return JSON.parse(text, (key, value: unknown) => (/seconds/i.test(key) ? undefined : value));
+}
+
+const linesIn = async (path: string): Promise<number> =>
+  (await readFile(path, "utf8").catch(() => "")).split("\n").length - 1;
+
+it("an evaluation that was killed and started again reports what one reports that was not", async () => {
+  const [whole, killed] = [join(folder, "whole"), join(folder, "killed")];
+  const { code, output } = await runCommand([...evaluation, "--out", whole]);
+  expect(output).toContain("report:");
+  expect(code).toBe(0);
+
+  const child = spawn(process.execPath, [commandPath, ...evaluation, "--out", killed], { stdio: "ignore" });
+  const results = join(killed, "results.jsonl");
+  await expect.poll(() => linesIn(results), { timeout: 20_000, interval: 5 }).toBeGreaterThan(3);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  expect(await linesIn(results)).toBeLessThan(1 + 3 * 8);
+
+  expect((await runCommand([...evaluation, "--out", killed])).code).toBe(0);
+  expect(await reportIn(killed)).toEqual(await reportIn(whole));
+  expect(await linesIn(results)).toBe(1 + 3 * 8);
+}, 60_000);
+
+it("entropy is measured, appended as a point, and fitted", async () => {
+  const points = join(folder, "points.jsonl");
+  const lines = [0.5, 0.3, 0.2].map((H, step) => JSON.stringify({ step, H, R: 0.9 - 0.3 * Math.exp(H) }));
+  await writeFile(points, `${lines.join("\n")}\n`);
+  const measured = await runCommand([
+    ..."entropy --data models/abacus/test.jsonl --limit 4 --n 2 --steps 3".split(" "),
+    ...["--points", points, "--out", join(folder, "entropy")],
+  ]);
+  expect(measured).toMatchObject({
+    code: 0,
+    output: expect.stringMatching(/token-mean.*\n.*seq-mean.*\n.*accuracy/),
+  });
+  const point = JSON.parse((await readFile(points, "utf8")).trim().split("\n").at(-1)!) as {
+    H: number;
+    step: number;
+  };
+  expect(point.step).toBe(3);
+  expect(point.H).toBeGreaterThan(0);
+
+  const fitted = await runCommand(["entropy", "fit", points, "--out", join(folder, "fit.html")]);
+  expect(fitted).toMatchObject({ code: 0, output: expect.stringMatching(/over 4 points[\s\S]*ceiling/) });
+  expect(await readFile(join(folder, "fit.html"), "utf8")).toContain("<svg");
+  const refused = await runCommand(["entropy", "fit", points, "--out", join(folder, "fit.png")]);
+  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining(".svg or an .html") });
+});
+
+it("a published data set becomes questions that eval takes", async () => {
+  const out = join(folder, "humaneval.jsonl");
+  const imported = await runCommand([
+    "import",
+    "humaneval",
+    "test/fixtures/data-sets/humaneval.jsonl",
+    "--out",
+    out,
+  ]);
+  expect(imported).toMatchObject({ code: 0, output: expect.stringContaining("1 questions") });
+  const refused = await runCommand(["eval", "--data", out, "--out", join(folder, "code")]);
+  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("--allow-code") });
+  const missing = await runCommand(["import", "gpqa", join(folder, "none.csv"), "--out", out]);
+  expect(missing).toMatchObject({ code: 1, output: expect.stringContaining("cannot be read") });
+});
