@@ -1,6 +1,6 @@
 import type { LogitAdjustments } from "./logit-adjustments.ts";
-import type { TopTokens } from "./tokens.ts";
-import { InferenceError } from "./errors.ts";
+import { likeliest, selectDescending } from "./likeliest.ts";
+import type { TokenId, TopTokens } from "./tokens.ts";
 
 /**
  * How a token is drawn from a next-token distribution p: q(v) ∝ p(v)^{1/τ}, then truncated. Truncations keep a
@@ -25,89 +25,37 @@ export function isTruncated({ topK, topP, minP }: Sampling): boolean {
   return topK !== undefined || (topP !== undefined && topP < 1) || (minP !== undefined && minP > 0);
 }
 
-/** A next-token distribution: the logits, and the sums over them that everything else needs. */
+/** A next-token distribution p, measured: whoever holds it need not look at the logits on the usual path. */
 export interface Distribution {
-  /** Borrowed: valid as long as the logits are. */
-  readonly logits: Float32Array;
   /** log Σ_v exp(logit_v), so that log p(v) = logit_v − logSum. */
   readonly logSum: number;
-  /** log Z = log Σ_v p(v)^{1/τ}. */
+  /** log Z = log Σ_v p(v)^{1/τ} at the 1/τ it was measured for. */
   readonly logNormalizer: number;
   /** −Σ_v p(v) log p(v), nats. */
   readonly entropy: number;
-}
-
-/** Measures a row of logits in one go. @throws InferenceError `numerical_error` when a logit is NaN or +∞. */
-export function measure(logits: Float32Array, inverseTemperature: number): Distribution {
-  let max = -Infinity;
-  let hasNaN = false;
-  for (const logit of logits) {
-    if (logit > max) max = logit;
-    else if (Number.isNaN(logit)) hasNaN = true;
-  }
-  if (hasNaN || !Number.isFinite(max)) {
-    throw new InferenceError(
-      "numerical_error",
-      "The model returned logits that are not numbers. Check the model file and its number format (fp16 overflow is a usual cause).",
-    );
-  }
-  let sum = 0;
-  let temperedSum = 0;
-  let weighted = 0;
-  for (const logit of logits) {
-    const offset = logit - max;
-    const mass = Math.exp(offset);
-    sum += mass;
-    // At 1/τ = 1 both sums are the same number, so log Z is exactly 0.
-    temperedSum += inverseTemperature === 1 ? mass : Math.exp(inverseTemperature * offset);
-    if (mass > 0) weighted += mass * offset;
-  }
-  const logMass = Math.log(sum);
-  const logNormalizer = Math.log(temperedSum) - inverseTemperature * logMass;
-  return {
-    logits,
-    logSum: max + logMass,
-    // Early rejection relies on the sign, which rounding must not break.
-    logNormalizer: inverseTemperature >= 1 ? Math.min(0, logNormalizer) : logNormalizer,
-    entropy: Math.max(0, logMass - weighted / sum),
-  };
+  /** The likeliest tokens: `measuredTop` of them, or the whole of a smaller vocabulary. */
+  readonly top: TopTokens;
+  readonly vocabularySize: number;
+  /** The row itself, for what the rest does not tell. Borrowed: valid until the next pass. */
+  readonly readLogits: () => Float32Array;
 }
 
 /** The `count` likeliest tokens, most likely first; ties go to the lower id. */
-export function topTokens({ logits, logSum }: Distribution, count: number): TopTokens {
-  const ids = count >= logits.length ? sortedIds(logits) : selectIds(logits, count);
-  const logprobs = Float64Array.from(ids, (id) => logits[id]! - logSum);
-  return { ids, logprobs };
+export function topTokens(
+  { top, vocabularySize, readLogits, logSum }: Distribution,
+  count: number,
+): TopTokens {
+  const limit = Math.min(count, vocabularySize);
+  return limit <= top.ids.length ? firstOf(top, limit) : likeliest(readLogits(), limit, logSum);
 }
 
-function sortedIds(logits: Float32Array): Int32Array {
-  return Int32Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
-}
-
-/** Partial selection: one pass over the logits with a binary-inserted list, most of which fail one comparison. */
-function selectIds(logits: Float32Array, count: number): Int32Array {
-  const ids = new Int32Array(count);
-  let size = 0;
-  for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id]!;
-    if (size === count && !(logit > logits[ids[size - 1]!]!)) continue;
-    let low = 0;
-    let high = size === count ? size - 1 : size;
-    const end = high;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (logits[ids[middle]!]! >= logit) low = middle + 1;
-      else high = middle;
-    }
-    ids.copyWithin(low + 1, low, end);
-    ids[low] = id;
-    if (size < count) size++;
-  }
-  return ids.subarray(0, size);
+function firstOf(top: TopTokens, count: number): TopTokens {
+  if (count >= top.ids.length) return top;
+  return { ids: top.ids.slice(0, count), logprobs: top.logprobs.slice(0, count) };
 }
 
 /** What a truncation leaves: the `count` likeliest tokens, which hold `mass` of the tempered law. */
-interface Kept {
+export interface Kept {
   readonly count: number;
   readonly mass: number;
 }
@@ -145,7 +93,7 @@ export function sampledTop(
 }
 
 /** q(v) = p(v)^{1/τ} / Z. */
-interface TemperedLaw {
+export interface TemperedLaw {
   readonly inverseTemperature: number;
   readonly logNormalizer: number;
 }
@@ -163,6 +111,30 @@ export function drawFromTop(top: TopTokens, law: TemperedLaw, u: number): Draw |
     if (u < cumulative) return { rank, proposalLogprob, kept: everything };
   }
   return undefined;
+}
+
+/**
+ * Draws from the untruncated tempered law when `u` falls beyond the top tokens: the rest of the same CDF, over the
+ * whole row. Takes a few passes over the row and sorts nothing.
+ * @returns the token, or `undefined` when rounding left the CDF under `u` and nothing is beyond the top
+ */
+export function drawFromTail(
+  { top, vocabularySize, readLogits, logSum }: Distribution,
+  law: TemperedLaw,
+  u: number,
+): TokenId | undefined {
+  if (top.ids.length === vocabularySize) return undefined;
+  const probability = (logprob: number): number =>
+    Math.exp(law.inverseTemperature * logprob - law.logNormalizer);
+  const logits = readLogits();
+  const weights = new Float64Array(vocabularySize);
+  for (let id = 0; id < logits.length; id++) weights[id] = probability(logits[id]! - logSum);
+  let cumulative = 0;
+  for (const [rank, id] of top.ids.entries()) {
+    cumulative += probability(top.logprobs[rank]!);
+    weights[id] = 0;
+  }
+  return selectDescending(logits, weights, u - cumulative);
 }
 
 /**

@@ -1,19 +1,17 @@
-import type { Distribution, Draw, LogprobsMode, Sampling } from "./distribution.ts";
+import type { Distribution, Draw, Kept, LogprobsMode, Sampling, TemperedLaw } from "./distribution.ts";
 import {
+  drawFromTail,
   drawFromTop,
   drawTruncated,
   isTruncated,
   lastPossible,
-  measure,
   sampledTop,
   topTokens,
 } from "./distribution.ts";
 import { InferenceError } from "./errors.ts";
 import { adjustLogits } from "./logit-adjustments.ts";
+import { measure } from "./measure.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "./tokens.ts";
-
-/** Most draws land among this many likeliest tokens; only the rest pay for a longer list. */
-const usualTop = 64;
 
 export interface DrawRequest {
   readonly sampling: Sampling;
@@ -28,33 +26,73 @@ export interface DrawRequest {
 }
 
 /**
- * Draws the token that `u` selects from a row of logits and scores it under the raw model.
- * @throws InferenceError `numerical_error` when the logits are not numbers, `invalid_request` when the adjustments
- *   leave nothing to draw
+ * Draws the token that `u` selects and scores it under the raw model.
+ * @param raw measured at the sampling's 1/τ
+ * @throws InferenceError `invalid_request` when the adjustments leave nothing to draw
  */
 export function drawToken(
-  logits: Float32Array,
+  raw: Distribution,
   { sampling, u, topCount, logprobsMode = "raw", sequence }: DrawRequest,
 ): ScoredToken {
-  const { inverseTemperature, adjustments } = sampling;
-  const raw = measure(logits, inverseTemperature);
+  const { adjustments } = sampling;
   const drawnFrom =
     adjustments === undefined
       ? raw
-      : measureAdjusted(adjustLogits(logits, adjustments, sequence), inverseTemperature);
-  const { top, draw } = drawRank(drawnFrom, sampling, u, topCount);
-  const report = (): TopTokens => {
-    if (logprobsMode === "raw") return drawnFrom === raw ? firstOf(top, topCount) : topTokens(raw, topCount);
-    return sampledTop(
-      top,
-      topCount,
-      { inverseTemperature, logNormalizer: drawnFrom.logNormalizer },
-      draw.kept,
-    );
-  };
-  const scored = scoredToken(raw, top.ids[draw.rank]!, draw.proposalLogprob);
-  return topCount === 0 ? scored : { ...scored, top: report() };
+      : measureAdjusted(adjustLogits(raw.readLogits(), adjustments, sequence), sampling.inverseTemperature);
+  const { token, logprob, proposalLogprob, kept } = draw(drawnFrom, sampling, u);
+  const { logNormalizer, entropy } = raw;
+  const rawLogprob = drawnFrom === raw ? logprob : raw.readLogits()[token]! - raw.logSum;
+  // Written out: this runs for every token, and copying an object costs as much as drawing.
+  if (topCount === 0) return { token, logprob: rawLogprob, proposalLogprob, logNormalizer, entropy };
+  const top =
+    logprobsMode === "raw"
+      ? topTokens(raw, topCount)
+      : sampledTop(topTokens(drawnFrom, topCount), topCount, lawOf(drawnFrom, sampling), kept);
+  return { token, logprob: rawLogprob, proposalLogprob, logNormalizer, entropy, top };
 }
+
+const lawOf = ({ logNormalizer }: Distribution, { inverseTemperature }: Sampling): TemperedLaw => ({
+  inverseTemperature,
+  logNormalizer,
+});
+
+interface Drawn {
+  readonly token: TokenId;
+  /** Under the distribution that it was drawn from, before tempering and truncation. */
+  readonly logprob: number;
+  readonly proposalLogprob: number;
+  readonly kept?: Kept;
+}
+
+function draw(distribution: Distribution, sampling: Sampling, u: number): Drawn {
+  const { top } = distribution;
+  const law = lawOf(distribution, sampling);
+  if (isTruncated(sampling)) return drawFromKept(distribution, sampling, u);
+  const drawn = drawFromTop(top, law, u);
+  if (drawn !== undefined) return atRank(top, drawn);
+  const token = drawFromTail(distribution, law, u) ?? top.ids[lastPossible(top, top.ids.length)]!;
+  const logprob = distribution.readLogits()[token]! - distribution.logSum;
+  return { token, logprob, proposalLogprob: law.inverseTemperature * logprob - law.logNormalizer };
+}
+
+/** Most truncations keep few tokens; the rest pay for a longer list. */
+function drawFromKept(distribution: Distribution, sampling: Sampling, u: number): Drawn {
+  const { logNormalizer, vocabularySize } = distribution;
+  const law = { ...sampling, logNormalizer, vocabularySize };
+  for (const count of [distribution.top.ids.length, 1024, vocabularySize]) {
+    const top = topTokens(distribution, count);
+    const drawn = drawTruncated(top, law, u);
+    if (drawn !== undefined) return atRank(top, drawn);
+  }
+  throw new Error("the whole vocabulary holds every token that a truncation keeps");
+}
+
+const atRank = (top: TopTokens, { rank, proposalLogprob, kept }: Draw): Drawn => ({
+  token: top.ids[rank]!,
+  logprob: top.logprobs[rank]!,
+  proposalLogprob,
+  kept,
+});
 
 /** The raw logits were numbers, so what leaves none of these is that every token is forbidden. */
 function measureAdjusted(adjusted: Float32Array, inverseTemperature: number): Distribution {
@@ -66,46 +104,10 @@ function measureAdjusted(adjusted: Float32Array, inverseTemperature: number): Di
   );
 }
 
-/** Scores a given token under the raw model, as echo and perplexity need. */
-export function scoreToken(logits: Float32Array, token: TokenId, topCount: number): ScoredToken {
-  const distribution = measure(logits, 1);
-  const scored = scoredToken(distribution, token, logits[token]! - distribution.logSum);
+/** Scores a given token under the raw model, as echo and perplexity need. @param distribution measured at 1/τ = 1 */
+export function scoreToken(distribution: Distribution, token: TokenId, topCount: number): ScoredToken {
+  const { logSum, logNormalizer, entropy } = distribution;
+  const logprob = distribution.readLogits()[token]! - logSum;
+  const scored = { token, logprob, proposalLogprob: logprob, logNormalizer, entropy };
   return topCount === 0 ? scored : { ...scored, top: topTokens(distribution, topCount) };
-}
-
-const firstOf = ({ ids, logprobs }: TopTokens, count: number): TopTokens => ({
-  ids: ids.slice(0, count),
-  logprobs: logprobs.slice(0, count),
-});
-
-function drawRank(
-  distribution: Distribution,
-  sampling: Sampling,
-  u: number,
-  topCount: number,
-): { top: TopTokens; draw: Draw } {
-  const vocabularySize = distribution.logits.length;
-  const law = { ...sampling, logNormalizer: distribution.logNormalizer, vocabularySize };
-  const truncated = isTruncated(sampling);
-  let count = Math.min(vocabularySize, Math.max(topCount, usualTop));
-  for (;;) {
-    const top = topTokens(distribution, count);
-    const draw = truncated ? drawTruncated(top, law, u) : drawFromTop(top, law, u);
-    if (draw !== undefined) return { top, draw };
-    if (count === vocabularySize) {
-      const rank = lastPossible(top, vocabularySize);
-      const logprob = top.logprobs[rank]!;
-      const proposalLogprob = law.inverseTemperature * logprob - law.logNormalizer;
-      return { top, draw: { rank, proposalLogprob, kept: { count: vocabularySize, mass: 1 } } };
-    }
-    count = vocabularySize;
-  }
-}
-
-function scoredToken(
-  { logits, logSum, logNormalizer, entropy }: Distribution,
-  token: TokenId,
-  proposalLogprob: number,
-): ScoredToken {
-  return { token, logprob: logits[token]! - logSum, proposalLogprob, logNormalizer, entropy };
 }

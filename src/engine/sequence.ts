@@ -1,4 +1,5 @@
-import { scoreToken, drawToken } from "../core/draw.ts";
+import { drawToken, scoreToken } from "../core/draw.ts";
+import { measure } from "../core/measure.ts";
 import { uniform } from "../core/random.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { Lane } from "../kvcache/lanes.ts";
@@ -43,7 +44,7 @@ export class ExtendSequence extends Sequence {
   absorb(logits: (index: number) => Float32Array, end: number, count: number): boolean {
     if (end < this.tokens.length) return false;
     const { sampling, draws, topCount, logprobsMode } = this.#request;
-    this.#drawn = drawToken(logits(count - 1), {
+    this.#drawn = drawToken(measure(logits(count - 1), sampling.inverseTemperature), {
       sampling,
       u: uniform(draws, "token", end),
       topCount,
@@ -78,7 +79,7 @@ export class ScoreSequence extends Sequence {
   absorb(logits: (index: number) => Float32Array, end: number, count: number): boolean {
     for (let index = 0; index < count; index++) {
       const next = this.tokens[end - count + index + 1];
-      if (next !== undefined) this.scores.push(scoreToken(logits(index), next, this.#topCount));
+      if (next !== undefined) this.scores.push(scoreToken(measure(logits(index), 1), next, this.#topCount));
     }
     return end === this.tokens.length;
   }

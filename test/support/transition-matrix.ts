@@ -1,4 +1,4 @@
-import { measure } from "../../src/core/distribution.ts";
+import { measure } from "../../src/core/measure.ts";
 import type { CompletionToken } from "../../src/mcmc/completion.ts";
 import type { Kernel, StepDraws, StepInfo } from "../../src/mcmc/kernel.ts";
 import { enumerate, logSoftmax } from "./toy-model.ts";

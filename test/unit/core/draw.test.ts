@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Sampling } from "../../../src/core/distribution.ts";
-import { measure, topTokens } from "../../../src/core/distribution.ts";
-import { drawToken, scoreToken } from "../../../src/core/draw.ts";
+import { topTokens } from "../../../src/core/distribution.ts";
+import * as core from "../../../src/core/draw.ts";
+import type { DrawRequest } from "../../../src/core/draw.ts";
+import { measure } from "../../../src/core/measure.ts";
 import { uniform } from "../../../src/core/random.ts";
 
 const randomLogits = (size: number, seed: number, spread: number): Float32Array =>
@@ -10,6 +12,9 @@ const randomLogits = (size: number, seed: number, spread: number): Float32Array 
     { length: size },
     (_, id) => spread * uniform({ seed, choice: 0, stage: 0, step: 0 }, "token", id),
   );
+
+const drawToken = (logits: Float32Array, request: DrawRequest) =>
+  core.drawToken(measure(logits, request.sampling.inverseTemperature), request);
 
 /** The law in plain words: sort, temper, truncate, renormalise. */
 function reference(
@@ -174,7 +179,7 @@ describe("drawToken", () => {
 
   it("scores a given token with the same number that its alternatives carry", () => {
     const logits = randomLogits(50, 4, 6);
-    const { token, logprob, top } = scoreToken(logits, 17, 50);
+    const { token, logprob, top } = core.scoreToken(measure(logits, 1), 17, 50);
     expect(token).toBe(17);
     expect(top!.logprobs[[...top!.ids].indexOf(17)]).toBe(logprob);
   });
