@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { benchDecode } from "./decode.ts";
+import { benchFairness } from "./fairness.ts";
 import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
 import { benchPrefetching } from "./prefetch.ts";
 import { benchRealModel } from "./real-model.ts";
@@ -12,7 +13,7 @@ const program = new Command("bench")
   )
   .argument(
     "[parts...]",
-    "decode, accelerations, concurrency, prefetching, determinism, streams; all of them when none is named",
+    "decode, accelerations, concurrency, prefetching, determinism, streams, fairness; all of them when none is named",
   )
   .option("--model <folder>", "measure this model instead")
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
@@ -26,6 +27,7 @@ const program = new Command("bench")
     if (wants("prefetching")) await benchPrefetching(10);
     if (wants("determinism")) await benchDeterminism(64);
     if (wants("streams")) await benchStreams(100, 6);
+    if (wants("fairness")) await benchFairness(20);
   });
 
 await program.parseAsync();

@@ -34,7 +34,7 @@ async function createEngine(
   maxPositions: number | undefined,
   settings: EngineSettings,
 ): Promise<{ engine: Engine; notes: string[] }> {
-  const { device, threads, lanes, prefillChunk, deterministic } = settings;
+  const { device, threads, lanes, prefillChunk, maxGapMs, deterministic } = settings;
   const opened = openGraph(graphPath, { device, threads });
   const runner = await closeOnError(opened.session, () => {
     const capacity = chooseContext(settings.context, maxPositions);
@@ -45,7 +45,8 @@ async function createEngine(
     if (deterministic) await checkRowAgreement(runner);
     const prefixStoreBytes = settings.prefixStoreMib * mib;
     const passTimes = await measurePassTimes(runner, { deterministic });
-    const engine = new LocalEngine(runner, { prefillChunk, prefixStoreBytes, deterministic }, passTimes);
+    const scheduling = { prefillChunk, maxGapMs, prefixStoreBytes, deterministic };
+    const engine = new LocalEngine(runner, scheduling, passTimes);
     const { capacity, bytesPerToken } = runner.memory;
     const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
     const rows = opened.form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";

@@ -32,6 +32,8 @@ export interface ServeSettings {
   readonly context: number | undefined;
   /** Most prompt tokens run between two decode passes. */
   readonly prefillChunk: number;
+  /** Longest pause that a prompt may cause in other streams, ms. */
+  readonly maxGapMs: number;
   /** Budget of the prefix store, MiB. */
   readonly prefixStoreMib: number;
   /** One shape for every pass. */
@@ -56,6 +58,7 @@ export type EngineSettings = Pick<
   | "lanes"
   | "context"
   | "prefillChunk"
+  | "maxGapMs"
   | "prefixStoreMib"
   | "deterministic"
   | "memo"
@@ -73,6 +76,7 @@ export const usualEngine: EngineSettings = {
   lanes: 16,
   context: undefined,
   prefillChunk: 64,
+  maxGapMs: 100,
   prefixStoreMib: 256,
   deterministic: false,
   memo: true,

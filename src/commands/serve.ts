@@ -95,6 +95,14 @@ export function serveCommand(): Command {
         .default(usualEngine.prefillChunk),
     )
     .addOption(
+      option(
+        "--max-gap-ms <ms>",
+        "longest pause in other streams that prompts may cause; their chunks are cut to it",
+      )
+        .argParser(integerFrom(1))
+        .default(usualEngine.maxGapMs),
+    )
+    .addOption(
       option("--prefix-store-mib <n>", "memory for prefixes of finished sequences; 0 keeps none")
         .argParser(integerFrom(0))
         .default(usualEngine.prefixStoreMib),

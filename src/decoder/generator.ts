@@ -1,7 +1,7 @@
 import type { LogprobsMode } from "../core/distribution.ts";
 import type { LogitAdjustments } from "../core/logit-adjustments.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
-import type { EngineHealth } from "../engine/engine.ts";
+import type { EngineHealth, Share } from "../engine/engine.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { Schedule } from "../mcmc/schedule.ts";
 import type { Swaps } from "../mcmc/tempering.ts";
@@ -94,6 +94,8 @@ export interface GenerateRequest {
   readonly topCount: number;
   /** Whose log-probs those have; the raw model's when left out. */
   readonly logprobsMode?: LogprobsMode;
+  /** Whose work it is; a request of its own when left out. */
+  readonly share?: Share;
   /** Whether to report how a chain gets on. */
   readonly progress?: boolean;
   /** Whether to report what a chain does, step by step. */
@@ -229,7 +231,12 @@ export interface Generator extends AsyncDisposable {
   /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent>;
   /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
-  score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]>;
+  score(
+    tokens: TokenIds,
+    topCount: number,
+    signal: AbortSignal,
+    share?: Share,
+  ): Promise<readonly ScoredToken[]>;
   /** Asks the engine itself, so an answer also says that it is alive. */
   health(): Promise<EngineHealth>;
 }

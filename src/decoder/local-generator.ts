@@ -1,4 +1,4 @@
-import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { ScoredToken } from "../core/tokens.ts";
 import type { Engine, EngineHealth } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Accelerations } from "./decoder.ts";
@@ -35,10 +35,10 @@ export class LocalGenerator implements Generator {
   ): AsyncGenerator<GenerateEvent, void, undefined> {
     const { settings } = request;
     const { tokenizer } = this;
-    const engine = new MeteredEngine(
-      this.#engine,
-      "maxEvaluatedTokens" in settings ? settings.maxEvaluatedTokens : undefined,
-    );
+    const engine = new MeteredEngine(this.#engine, {
+      budget: "maxEvaluatedTokens" in settings ? settings.maxEvaluatedTokens : undefined,
+      share: request.share,
+    });
     const stopTokens = request.stopTokens ?? [];
     const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
     const ends = new Ends(new Set(endTokens), request.stop, tokenizer);
@@ -69,8 +69,8 @@ export class LocalGenerator implements Generator {
     };
   }
 
-  score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]> {
-    return this.#engine.score(tokens, topCount, signal);
+  score(...request: Parameters<Generator["score"]>): Promise<readonly ScoredToken[]> {
+    return this.#engine.score(...request);
   }
 
   health(): Promise<EngineHealth> {

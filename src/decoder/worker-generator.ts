@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { InferenceError, fromErrorDescription, toErrorDescription } from "../core/errors.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
-import type { EngineHealth } from "../engine/engine.ts";
+import type { EngineHealth, Share } from "../engine/engine.ts";
 import { EventQueue } from "../core/event-queue.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 import type { Generator, GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
@@ -66,8 +66,13 @@ export class WorkerGenerator implements Generator {
     }
   }
 
-  async score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]> {
-    const reply = await this.#callOnce((id) => ({ type: "score", id, tokens, topCount }), signal);
+  async score(
+    tokens: TokenIds,
+    topCount: number,
+    signal: AbortSignal,
+    share?: Share,
+  ): Promise<readonly ScoredToken[]> {
+    const reply = await this.#callOnce((id) => ({ type: "score", id, tokens, topCount, share }), signal);
     return reply.type === "scores" ? reply.scores : unexpected(reply);
   }
 

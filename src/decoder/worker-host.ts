@@ -36,7 +36,7 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
         });
       case "score":
         return answer(message.id, async (signal) => {
-          const scores = await generator.score(message.tokens, message.topCount, signal);
+          const scores = await generator.score(message.tokens, message.topCount, signal, message.share);
           send({ type: "scores", id: message.id, scores });
         });
       case "health":

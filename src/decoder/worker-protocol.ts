@@ -1,12 +1,18 @@
 import type { ErrorDescription } from "../core/errors.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
-import type { EngineHealth } from "../engine/engine.ts";
+import type { EngineHealth, Share } from "../engine/engine.ts";
 import type { GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
 
 /** From the server's thread to the worker. Calls carry an `id`; logits never cross. */
 export type ToWorker =
   | { readonly type: "generate"; readonly id: number; readonly request: GenerateRequest }
-  | { readonly type: "score"; readonly id: number; readonly tokens: TokenIds; readonly topCount: number }
+  | {
+      readonly type: "score";
+      readonly id: number;
+      readonly tokens: TokenIds;
+      readonly topCount: number;
+      readonly share?: Share | undefined;
+    }
   | { readonly type: "health"; readonly id: number }
   | { readonly type: "abort"; readonly id: number }
   | { readonly type: "stop" };

@@ -1,12 +1,23 @@
 import type { LogprobsMode, Sampling } from "../core/distribution.ts";
 import type { DrawKey } from "../core/random.ts";
 import type { ScoredToken, TokenId, TokenIds, TokenRun } from "../core/tokens.ts";
+import type { PassTimesReport } from "./pass-times.ts";
 
 /** What a decoder may know of the model behind the seam. */
 export interface EngineInfo {
   readonly vocabularySize: number;
   /** Prompt and completion together, tokens. */
   readonly maxLength: number;
+}
+
+export const priorities = ["interactive", "batch"] as const;
+/** Batch work gets the lanes that interactive work leaves. */
+export type Priority = (typeof priorities)[number];
+
+/** Whose work a sequence is: lanes are divided between requests, whatever number of sequences each has. */
+export interface Share {
+  readonly request: string;
+  readonly priority: Priority;
 }
 
 export interface ExtendRequest {
@@ -23,6 +34,8 @@ export interface ExtendRequest {
   readonly topCount: number;
   /** Whose log-probs those have; the raw model's when left out. */
   readonly logprobsMode?: LogprobsMode | undefined;
+  /** An extension without one counts as an interactive request of its own. */
+  readonly share?: Share | undefined;
 }
 
 export interface MemoHealth {
@@ -61,6 +74,9 @@ export interface EngineHealth {
   /** Tokens fed through the model since the start, and forward passes run. */
   readonly evaluatedTokens: number;
   readonly passes: number;
+  /** Times that a sequence lost its lane to one of another request while somebody waited for it. */
+  readonly preemptions: number;
+  readonly passTimes: PassTimesReport;
 }
 
 /**
@@ -76,7 +92,12 @@ export interface Engine extends AsyncDisposable {
    */
   extend(request: ExtendRequest, signal: AbortSignal): AsyncIterable<TokenRun>;
   /** The scores of tokens 1.. of `tokens`, each given those before it: one entry fewer than tokens. */
-  score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]>;
+  score(
+    tokens: TokenIds,
+    topCount: number,
+    signal: AbortSignal,
+    share?: Share,
+  ): Promise<readonly ScoredToken[]>;
   health(): EngineHealth;
   load(): EngineLoad;
 }

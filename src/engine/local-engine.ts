@@ -1,6 +1,6 @@
 import { InferenceError } from "../core/errors.ts";
 import type { ScoredToken, TokenIds, TokenRun } from "../core/tokens.ts";
-import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "./engine.ts";
+import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest, Share } from "./engine.ts";
 import { PassTimes } from "./pass-times.ts";
 import type { ModelRunner } from "./runner.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -40,10 +40,15 @@ export class LocalEngine implements Engine {
     }
   }
 
-  async score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]> {
+  async score(
+    tokens: TokenIds,
+    topCount: number,
+    signal: AbortSignal,
+    share?: Share,
+  ): Promise<readonly ScoredToken[]> {
     this.#checkLength(tokens, 0);
     if (tokens.length < 2) return [];
-    const sequence = new ScoreSequence(tokens, topCount);
+    const sequence = new ScoreSequence(tokens, topCount, share);
     this.#scheduler.open(sequence);
     try {
       await this.#scheduler.advance(sequence, signal);

@@ -80,8 +80,8 @@ export class MemoEngine implements Engine {
     }
   }
 
-  score(tokens: TokenIds, topCount: number, signal: AbortSignal): Promise<readonly ScoredToken[]> {
-    return this.#inner.score(tokens, topCount, signal);
+  score(...request: Parameters<Engine["score"]>): Promise<readonly ScoredToken[]> {
+    return this.#inner.score(...request);
   }
 
   health(): EngineHealth {

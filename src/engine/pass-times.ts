@@ -4,8 +4,8 @@ import type { TimePoint } from "./time-curve.ts";
 
 /** What decode passes take by rows, and prefill passes by tokens; ms, 0 for what is not known. */
 export interface PassTimesReport {
-  readonly decode: readonly { readonly rows: number; readonly ms: number }[];
-  readonly prefill: readonly { readonly tokens: number; readonly ms: number }[];
+  readonly decode: { readonly rows: number; readonly ms: number }[];
+  readonly prefill: { readonly tokens: number; readonly ms: number }[];
 }
 
 /** How long forward passes take by their size: what was measured at the start, kept fresh by every pass since. */

@@ -3,7 +3,9 @@ import { measure } from "../core/measure.ts";
 import { uniform } from "../core/random.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { Lane } from "../kvcache/lanes.ts";
-import type { ExtendRequest } from "./engine.ts";
+import type { ExtendRequest, Share } from "./engine.ts";
+import type { Pull } from "./pull.ts";
+import type { Tenant } from "./tenant.ts";
 
 /**
  * Tokens being run through the model. Waiting sequences have no lane; those pulled take part in the next pass.
@@ -15,13 +17,28 @@ export abstract class Sequence {
   /** How many of `tokens` have their K/V in the lane. */
   cached = 0;
   lane: Lane | undefined;
+  /** Who waits for what it wants next, if anybody. */
+  pull: Pull | undefined;
+  readonly share: Share | undefined;
+  /** Set when it is opened. */
+  tenant!: Tenant;
+  /** Its number among all that were opened. */
+  arrival = 0;
+  /** Tokens that it may still run before its lane can be given to another tenant. */
+  turn = 0;
+  /** The most tokens that it ever had cached. */
+  ranTokens = 0;
+  /** Another sequence that is running the tokens up to `sharedTokens`, which both begin with. */
+  leader: Sequence | undefined;
+  sharedTokens = 0;
 
-  constructor(tokens: TokenIds) {
+  constructor(tokens: TokenIds, share: Share | undefined) {
     this.tokens = [...tokens];
+    this.share = share;
   }
 
-  /** Whether the K/V of a shared prefix may stand in for running it. */
-  abstract readonly reusesPrefix: boolean;
+  /** For how many of its tokens K/V from elsewhere may stand in. */
+  abstract readonly reusableTokens: number;
 
   /**
    * Takes the logits of the `count` tokens just run, the last of which is `tokens[end − 1]`.
@@ -32,13 +49,17 @@ export abstract class Sequence {
 
 /** Draws tokens after a prefix, one for each time it is advanced. */
 export class ExtendSequence extends Sequence {
-  readonly reusesPrefix = true;
   readonly #request: ExtendRequest;
   #drawn: ScoredToken | undefined;
 
   constructor(request: ExtendRequest) {
-    super(request.prefix);
+    super(request.prefix, request.share);
     this.#request = request;
+  }
+
+  /** The last token's logits are what the next one is drawn from. */
+  get reusableTokens(): number {
+    return this.tokens.length - 1;
   }
 
   absorb(logits: (index: number) => Float32Array, end: number, count: number): boolean {
@@ -66,18 +87,22 @@ export class ExtendSequence extends Sequence {
 
 /** Scores given tokens in one advance. */
 export class ScoreSequence extends Sequence {
-  // Cached K/V has no logits to go with it, so every position is run.
-  readonly reusesPrefix = false;
   readonly scores: ScoredToken[] = [];
   readonly #topCount: number;
 
-  constructor(tokens: TokenIds, topCount: number) {
-    super(tokens);
+  constructor(tokens: TokenIds, topCount: number, share?: Share) {
+    super(tokens, share);
     this.#topCount = topCount;
   }
 
+  /** K/V has no logits to go with it, so every position is run once. */
+  get reusableTokens(): number {
+    return this.scores.length;
+  }
+
   absorb(logits: (index: number) => Float32Array, end: number, count: number): boolean {
-    for (let index = 0; index < count; index++) {
+    // Those run a second time, since their K/V was lost with the lane, have their scores.
+    for (let index = this.scores.length - (end - count); index < count; index++) {
       const next = this.tokens[end - count + index + 1];
       if (next !== undefined) this.scores.push(scoreToken(measure(logits(index), 1), next, this.#topCount));
     }

@@ -77,7 +77,7 @@ export class CompletionSource {
     const body = {
       ...(model === undefined ? {} : { model }),
       ...(isChat ? { messages, logprobs: true } : { prompt, logprobs: 0 }),
-      ...(isPlain ? {} : { entropy: true, return_token_ids: true }),
+      ...(isPlain ? {} : { entropy: true, return_token_ids: true, priority: "batch" }),
       ...(stop.length === 0 ? {} : { stop }),
       ...fields,
     };

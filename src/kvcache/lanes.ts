@@ -12,10 +12,13 @@ export interface Lane {
 export class LaneTable {
   readonly #lanes: readonly Lane[];
   readonly #capacity: number;
-  readonly #leased = new Set<Lane>();
+  /** By lane. */
+  readonly #isLeased: boolean[];
+  #leased = 0;
 
   constructor(lanes: number, capacity: number) {
     this.#lanes = Array.from({ length: lanes }, (_, index) => ({ index, tokens: [] }));
+    this.#isLeased = this.#lanes.map(() => false);
     this.#capacity = capacity;
   }
 
@@ -24,7 +27,7 @@ export class LaneTable {
   }
 
   get leased(): number {
-    return this.#leased.size;
+    return this.#leased;
   }
 
   at(index: number): Lane {
@@ -33,13 +36,9 @@ export class LaneTable {
     return lane;
   }
 
-  isLeased(lane: Lane): boolean {
-    return this.#leased.has(lane);
-  }
-
   /** The lowest free lane, if any. */
   lowestFree(): Lane | undefined {
-    return this.#lanes.find((lane) => !this.#leased.has(lane));
+    return this.#lanes[this.#isLeased.indexOf(false)];
   }
 
   /**
@@ -47,34 +46,38 @@ export class LaneTable {
    * batch dense. `undefined` when none is free.
    */
   acquire(prefix: TokenIds): Lane | undefined {
+    if (this.#leased === this.total) return undefined;
     let best: Lane | undefined;
     let bestShared = -1;
     for (const lane of this.#lanes) {
-      if (this.#leased.has(lane)) continue;
+      if (this.#isLeased[lane.index] === true) continue;
       const shared = commonPrefixLength(lane.tokens, prefix);
       if (shared > bestShared) {
         best = lane;
         bestShared = shared;
       }
     }
-    if (best !== undefined) this.#leased.add(best);
+    if (best !== undefined) this.lease(best);
     return best;
   }
 
   /** Leases the given free lane. */
-  lease(lane: Lane): void {
-    if (this.#leased.has(lane)) throw new Error(`lane ${lane.index} is leased already`);
-    this.#leased.add(lane);
+  lease({ index }: Lane): void {
+    if (this.#isLeased[index] === true) throw new Error(`lane ${index} is leased already`);
+    this.#isLeased[index] = true;
+    this.#leased++;
   }
 
-  release(lane: Lane): void {
-    if (!this.#leased.delete(lane)) throw new Error(`lane ${lane.index} was not leased`);
+  release({ index }: Lane): void {
+    if (this.#isLeased[index] !== true) throw new Error(`lane ${index} was not leased`);
+    this.#isLeased[index] = false;
+    this.#leased--;
   }
 
   /** @throws Error naming the broken invariant; run when nothing should be leased. */
   checkIntegrity(expectedLeases: number): void {
-    if (this.#leased.size !== expectedLeases) {
-      throw new Error(`${this.#leased.size} lanes are leased, but ${expectedLeases} sequences hold one`);
+    if (this.#leased !== expectedLeases) {
+      throw new Error(`${this.#leased} lanes are leased, but ${expectedLeases} sequences hold one`);
     }
     for (const lane of this.#lanes) {
       if (lane.tokens.length > this.#capacity) {

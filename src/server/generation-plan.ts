@@ -2,6 +2,7 @@ import type { LogprobsMode } from "../core/distribution.ts";
 import { InferenceError } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
 import type { Generator, GenerateRequest, ModelInfo, SamplerName } from "../decoder/generator.ts";
+import type { Priority } from "../engine/engine.ts";
 import { planSampling } from "./sampling-plan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 
@@ -16,6 +17,7 @@ export interface GenerationPlan {
   readonly prompts: readonly TokenIds[];
   /** `candidates` per prompt, prompt by prompt; index i belongs to prompt ⌊i/candidates⌋. */
   readonly requests: readonly GenerateRequest[];
+  readonly priority: Priority;
   /** Completions generated for each prompt, and how many of them are shown: the likeliest. */
   readonly candidates: number;
   readonly n: number;
@@ -84,6 +86,7 @@ export function planGeneration(
   return {
     prompts,
     requests,
+    priority: body.priority ?? (body.service_tier === "flex" ? "batch" : "interactive"),
     candidates,
     n,
     echo,

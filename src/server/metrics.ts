@@ -28,8 +28,8 @@ export class Metrics {
   readonly #endToEnd = this.#histogram("e2e_request_latency_seconds", "From the request to its end.");
 
   constructor(generator: Generator, admission: Admission) {
-    const gauge = (name: string, help: string): Gauge =>
-      new Gauge({ name: prefix + name, help, registers: [this.#registry] });
+    const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
+      new Gauge({ name: prefix + name, help, labelNames, registers: [this.#registry] });
     const running = gauge("num_requests_running", "Completions in flight.");
     const waiting = gauge("num_requests_waiting", "Sequences waiting for a lane.");
     const lanes = gauge("lanes_leased", "Lanes of the live cache in use.");
@@ -40,6 +40,14 @@ export class Metrics {
     const memoBytes = gauge("memo_bytes", "Bytes held by the memo of visited prefixes.");
     const memoPrompts = gauge("memo_prompts", "Prompts that the memo holds something of.");
     const passes = gauge("forward_passes_total", "Forward passes of the model.");
+    const preemptions = gauge(
+      "num_preemptions_total",
+      "Sequences that gave their lane up to another request.",
+    );
+    const decode = gauge("decode_pass_seconds", "What a decode pass takes, by its rows.", ["rows"]);
+    const prefill = gauge("prefill_pass_seconds", "What a chunk of a prompt takes, by its tokens.", [
+      "tokens",
+    ]);
     // The process's own: memory, processor time, event-loop delay, garbage collection.
     collectDefaultMetrics({ prefix, register: this.#registry });
     this.#read = async () => {
@@ -54,6 +62,9 @@ export class Metrics {
       memoBytes.set(health.memo?.bytes ?? 0);
       memoPrompts.set(health.memo?.prompts ?? 0);
       passes.set(health.passes);
+      preemptions.set(health.preemptions);
+      for (const { rows, ms } of health.passTimes.decode) decode.set({ rows }, ms / 1000);
+      for (const { tokens, ms } of health.passTimes.prefill) prefill.set({ tokens }, ms / 1000);
     };
   }
 

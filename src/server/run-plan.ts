@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { EventQueue } from "../core/event-queue.ts";
 import type { ScoredToken } from "../core/tokens.ts";
 import type { Generator, GenerateEvent } from "../decoder/generator.ts";
+import type { Share } from "../engine/engine.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 
 /** What happens to one choice of an answer. Streamed and whole answers are made from the same events. */
@@ -25,9 +27,11 @@ export async function* runPlan(
   const stop = AbortSignal.any([signal, controller.signal]);
   // Every choice listens.
   setMaxListeners(0, stop);
+  // Not the id that clients see, which they may choose: nobody joins another's share.
+  const share: Share = { request: randomUUID(), priority: plan.priority };
   const prompts = plan.prompts.map((tokens) =>
     plan.echo && plan.logprobs !== undefined
-      ? generator.score(tokens, plan.logprobs, stop)
+      ? generator.score(tokens, plan.logprobs, stop, share)
       : Promise.resolve([]),
   );
   const work = plan.requests.map(async (request, index) => {
@@ -38,7 +42,8 @@ export async function* runPlan(
       events.push({ type: "finish", reason: "length", stop: null, evaluatedTokens: 0, index });
       return;
     }
-    for await (const event of generator.generate(request, stop)) events.push({ ...event, index });
+    for await (const event of generator.generate({ ...request, share }, stop))
+      events.push({ ...event, index });
   });
   const all = Promise.all(work).then(
     () => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { logprobsModes } from "../../core/distribution.ts";
 import { samplerNames } from "../../decoder/generator.ts";
+import { priorities } from "../../engine/engine.ts";
 import { powerFields } from "./power-fields.ts";
 
 /** Clients send explicit nulls for what they leave open; null means the default, as in OpenAI's API. */
@@ -226,9 +227,24 @@ export const generationFields = {
       description: "standard: no end token before so many tokens. Not together with stop. Default: 0.",
       examples: [0],
     }),
+  priority: z
+    .enum(priorities, { error: `priority must be one of ${priorities.join(", ")}` })
+    .nullish()
+    .meta({
+      description:
+        "`interactive` for what somebody waits for; `batch` runs on what interactive requests leave, and makes room for them when they come. The answer is the same. Default: `batch` with service_tier `flex`, else `interactive`.",
+      examples: ["interactive"],
+    }),
+  service_tier: z
+    .unknown()
+    .optional()
+    .meta({
+      description:
+        "OpenAI's `flex` means priority `batch`, unless priority says otherwise. Other values are accepted for compatibility and have no effect.",
+      examples: ["auto"],
+    }),
   metadata: harmless(),
   store: harmless(),
-  service_tier: harmless(),
   safety_identifier: harmless(),
   prompt_cache_key: harmless(),
   user: z

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { described } from "./described.ts";
 
+const milliseconds = described(z.number(), "What it takes, ms; 0 while nothing is known.", 1.4);
 const count = (description: string, example: number) => described(z.number().int(), description, example);
 
 export const healthResponse = z
@@ -40,6 +41,23 @@ export const healthResponse = z
     ),
     evaluatedTokens: count("Tokens run through the model since the start.", 12_000),
     passes: count("Forward passes run since the start.", 4000),
+    preemptions: count("Times that a sequence gave its lane up to another request.", 2),
+    passTimes: described(
+      z.object({
+        decode: described(
+          z.array(z.object({ rows: count("Rows of the pass.", 16), ms: milliseconds })),
+          "Passes with one token in each row, by rows.",
+          [{ rows: 16, ms: 1.4 }],
+        ),
+        prefill: described(
+          z.array(z.object({ tokens: count("Tokens of the chunk.", 64), ms: milliseconds })),
+          "Passes with a chunk of one prompt, by tokens; empty where prompts run token by token.",
+          [{ tokens: 64, ms: 3.2 }],
+        ),
+      }),
+      "What forward passes take: measured at the start, and averaged since over the passes that were run.",
+      { decode: [{ rows: 16, ms: 1.4 }], prefill: [{ tokens: 64, ms: 3.2 }] },
+    ),
   })
   .meta({ id: "HealthResponse" });
 

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { createTestApp } from "../support/embedded.ts";
+
+const body = { prompt: "7-2*3+4=", max_tokens: 32, ignore_eos: true, seed: 1 };
+const crowd = { ...body, n: 16 };
+
+/** Starts the requests in this order and says in which they were answered. */
+async function orderOfAnswers(lanes: number, bodies: readonly object[]): Promise<number[]> {
+  await using server = await createTestApp({ engine: { lanes } });
+  const order: number[] = [];
+  const answers = bodies.map(async (request, index) => {
+    const { status } = await server.post("/v1/completions", request);
+    expect(status).toBe(200);
+    order.push(index);
+  });
+  await Promise.all(answers);
+  return order;
+}
+
+describe("requests side by side", () => {
+  it("share the lanes, however many completions each asks for", async () => {
+    expect(await orderOfAnswers(2, [crowd, body])).toEqual([1, 0]);
+  });
+
+  it("of batch priority let interactive ones pass, those of service_tier flex too", async () => {
+    const eight = { ...body, n: 8 };
+    expect(await orderOfAnswers(2, [{ ...eight, priority: "batch" }, eight])).toEqual([1, 0]);
+    expect(await orderOfAnswers(2, [{ ...eight, service_tier: "flex" }, eight])).toEqual([1, 0]);
+    const named = { ...eight, priority: "batch" };
+    const overruled = { ...eight, service_tier: "flex", priority: "interactive" };
+    expect(await orderOfAnswers(2, [named, overruled])).toEqual([1, 0]);
+  });
+
+  it("of batch priority are answered the same, log-probs of the prompt included", async () => {
+    await using server = await createTestApp();
+    const scored = { ...body, echo: true, logprobs: 1 };
+    const answers = [];
+    for (const priority of ["interactive", "batch"])
+      answers.push(
+        (await server.post("/v1/completions", { ...scored, priority })).json<{ choices: unknown }>(),
+      );
+    expect(answers[1]!.choices).toEqual(answers[0]!.choices);
+  });
+
+  it("refuse another priority by name", async () => {
+    await using server = await createTestApp();
+    const reply = await server.post("/v1/completions", { ...body, priority: "urgent" });
+    expect(reply.status).toBe(400);
+    expect(reply.json()).toMatchObject({
+      error: { param: "priority", message: expect.stringContaining("interactive, batch") as unknown },
+    });
+  });
+
+  it("leave their mark in /health and /metrics", async () => {
+    await using server = await createTestApp({ engine: { lanes: 3 } });
+    await server.post("/v1/completions", body);
+    const health = (await server.app.inject({ url: "/health" })).json<{
+      passTimes: { decode: { rows: number; ms: number }[]; prefill: { tokens: number; ms: number }[] };
+    }>();
+    expect(health.passTimes.decode.map(({ rows }) => rows)).toEqual([1, 2, 3]);
+    expect(health.passTimes.prefill.map(({ tokens }) => tokens)).toEqual([1, 2, 4, 8, 16, 32, 64]);
+    for (const { ms } of [...health.passTimes.decode, ...health.passTimes.prefill])
+      expect(ms).toBeGreaterThan(0);
+    const { body: text } = await server.app.inject({ url: "/metrics" });
+    expect(text).toMatch(/^metropolis:decode_pass_seconds\{rows="2"\} 0\.\d+$/m);
+    expect(text).toMatch(/^metropolis:prefill_pass_seconds\{tokens="64"\} 0\.\d+$/m);
+    expect(text).toMatch(/^metropolis:num_preemptions_total 0$/m);
+  });
+});
