@@ -78,7 +78,7 @@ export async function rollOut(
       topCount: 0,
     };
     const tokens: ScoredToken[] = [];
-    for await (const token of engine.extend(request, new AbortController().signal)) tokens.push(token);
+    for await (const run of engine.extend(request, new AbortController().signal)) tokens.push(...run);
     const hasEnded = tokens.at(-1)!.token === endToken;
     const text = task.vocabulary.decode(tokens.slice(0, hasEnded ? -1 : undefined).map(({ token }) => token));
     const reward = hasEnded && task.isCorrect(prompt, text) ? 1 : 0;

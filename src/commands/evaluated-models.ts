@@ -205,9 +205,9 @@ const engineOf = ({
   lanes,
   context,
   deterministic,
-}: EvaluationSettings): Omit<
+}: EvaluationSettings): Pick<
   EngineSettings,
-  "model" | "prefillChunk" | "prefixStoreMib" | "memo" | "earlyRejection"
+  "dtype" | "device" | "threads" | "lanes" | "context" | "deterministic"
 > => ({
   dtype,
   device,

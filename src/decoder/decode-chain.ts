@@ -57,7 +57,9 @@ function memoized(
 ): Engine {
   const { memo } = accelerations;
   if (memo === undefined) return engine;
-  const key = { prompt: request.prompt, inverseTemperature: law.targets[0].inverseTemperature };
+  const { prompt, share } = request;
+  const [{ inverseTemperature }] = law.targets;
+  const key = { prompt, inverseTemperature, priority: share?.priority ?? "interactive" };
   return settings.maxEvaluatedTokens === undefined ? memo.share(engine, key) : memo.own(engine, key);
 }
 

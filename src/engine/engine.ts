@@ -41,7 +41,7 @@ export interface ExtendRequest {
 export interface MemoHealth {
   readonly bytes: number;
   readonly maxBytes: number;
-  /** Prompts (at one proposal temperature each) of which something is remembered. */
+  /** Prompts, at one proposal temperature and priority each, of which something is remembered. */
   readonly prompts: number;
 }
 
@@ -107,6 +107,8 @@ export interface MemoKey {
   readonly prompt: TokenIds;
   /** 1/τ of the proposals: log Z belongs to it. */
   readonly inverseTemperature: number;
+  /** Chains wait for each other where they ask the same; an urgent one must not wait for one that is not. */
+  readonly priority: Priority;
 }
 
 /** Engines around an engine that answer from visited prefixes. They borrow it, and decide nothing. */

@@ -17,7 +17,7 @@ export class MemoStore implements Memos {
   }
 
   share(engine: Engine, key: MemoKey): Engine {
-    const name = `${key.inverseTemperature}/${key.prompt.join()}`;
+    const name = `${key.priority}/${key.inverseTemperature}/${key.prompt.join()}`;
     return new MemoEngine(engine, () => this.#tries.get(name) ?? this.#create(name, key));
   }
 

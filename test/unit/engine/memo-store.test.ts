@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Engine, ExtendRequest } from "../../../src/engine/engine.ts";
+import type { Engine, ExtendRequest, MemoKey } from "../../../src/engine/engine.ts";
 import { MemoStore } from "../../../src/engine/memo-store.ts";
 import { createToyEngine, never } from "../../support/toy-engine.ts";
 
@@ -19,7 +19,11 @@ async function drawn(engine: Engine, prompt: readonly number[], seed = 1): Promi
   return tokens;
 }
 
-const key = (prompt: readonly number[]) => ({ prompt, inverseTemperature: 2 });
+const key = (prompt: readonly number[]): MemoKey => ({
+  prompt,
+  inverseTemperature: 2,
+  priority: "interactive",
+});
 
 describe("MemoStore", () => {
   it("lets a later request walk where an earlier one with the same prompt has been", async () => {
