@@ -27,10 +27,10 @@ export class LocalEngine implements Engine {
   async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
     this.#checkLength(request.prefix, request.maxTokens);
     const sequence = new ExtendSequence(request);
-    this.#scheduler.open(sequence);
+    this.#scheduler.open(sequence, signal);
     try {
       for (let drawn = 0; drawn < request.maxTokens; drawn++) {
-        await this.#scheduler.advance(sequence, signal);
+        await this.#scheduler.advance(sequence);
         const token = sequence.takeDrawn();
         yield [token];
         if (request.endTokens.has(token.token)) return;
@@ -49,9 +49,9 @@ export class LocalEngine implements Engine {
     this.#checkLength(tokens, 0);
     if (tokens.length < 2) return [];
     const sequence = new ScoreSequence(tokens, topCount, share);
-    this.#scheduler.open(sequence);
+    this.#scheduler.open(sequence, signal);
     try {
-      await this.#scheduler.advance(sequence, signal);
+      await this.#scheduler.advance(sequence);
       return sequence.scores;
     } finally {
       this.#scheduler.close(sequence);

@@ -1,33 +1,13 @@
-import { cancelled } from "../core/errors.ts";
-
-/** Somebody waiting for a sequence's next token; gives up when the signal does. */
+/** Somebody waiting for a sequence's next token. */
 export class Pull {
   readonly promise: Promise<void>;
-  readonly #settle: { resolve: () => void; reject: (error: unknown) => void };
-  readonly #signal: AbortSignal;
-  readonly #onAbort: () => void;
+  resolve!: () => void;
+  reject!: (error: unknown) => void;
 
-  constructor(signal: AbortSignal, onAbort: () => void) {
-    let settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
-    this.promise = new Promise((resolve, reject: (error: unknown) => void) => {
-      settle = { resolve, reject };
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
     });
-    this.#settle = settle!;
-    this.#signal = signal;
-    this.#onAbort = () => {
-      onAbort();
-      this.reject(cancelled());
-    };
-    signal.addEventListener("abort", this.#onAbort, { once: true });
-  }
-
-  resolve(): void {
-    this.#signal.removeEventListener("abort", this.#onAbort);
-    this.#settle.resolve();
-  }
-
-  reject(error: unknown): void {
-    this.#signal.removeEventListener("abort", this.#onAbort);
-    this.#settle.reject(error);
   }
 }

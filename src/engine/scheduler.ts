@@ -72,19 +72,25 @@ export class Scheduler {
     this.#rows = new BatchRows(this.#lanes);
   }
 
-  open(sequence: Sequence): void {
+  /** What is pulled of the sequence rejects with `aborted` as soon as the signal is. */
+  open(sequence: Sequence, signal: AbortSignal): void {
+    const stop = (): void => this.#endPull(sequence)?.reject(cancelled());
+    // One listener for all its tokens: adding and removing one costs as much as a row of a small model.
+    signal.addEventListener("abort", stop);
+    sequence.signal = signal;
+    sequence.stopListening = () => {
+      signal.removeEventListener("abort", stop);
+    };
     sequence.tenant = this.#tenants.join(sequence.share);
     sequence.arrival = ++this.#arrivals;
     this.#open.add(sequence);
   }
 
-  /** Runs the sequence until it has what it wants next. Rejects with `aborted` as soon as the signal is. */
-  advance(sequence: Sequence, signal: AbortSignal): Promise<void> {
+  /** Runs the sequence until it has what it wants next. */
+  advance(sequence: Sequence): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (signal.aborted) return Promise.reject(cancelled());
-    const pull = new Pull(signal, () => {
-      this.#endPull(sequence);
-    });
+    if (sequence.signal.aborted) return Promise.reject(cancelled());
+    const pull = new Pull();
     sequence.pull = pull;
     this.#pulled++;
     if (sequence.lane === undefined) this.#tenants.wait(sequence);
@@ -95,6 +101,7 @@ export class Scheduler {
   /** Ends a sequence; its K/V stays behind for whoever shares the prefix. */
   close(sequence: Sequence): void {
     this.#endPull(sequence);
+    sequence.stopListening();
     if (this.#inPass) this.#closing.add(sequence);
     else this.#retire(sequence);
   }

@@ -20,7 +20,9 @@ export abstract class Sequence {
   /** Who waits for what it wants next, if anybody. */
   pull: Pull | undefined;
   readonly share: Share | undefined;
-  /** Set when it is opened. */
+  /** These are set when it is opened. */
+  signal!: AbortSignal;
+  stopListening!: () => void;
   tenant!: Tenant;
   /** Its number among all that were opened. */
   arrival = 0;
