@@ -71,9 +71,11 @@ export async function trainPolicy(
       rollOut({ engine, task }, from, samples, { seed, stage: step, branch });
     const groups = await draw(prompts, training.groupSize, branches.training);
     const tests = await draw(held.slice(0, heldOut.prompts), heldOut.samples, branches.heldOut);
+    const measures = measurePolicy(task, groups, tests);
+    if (!Number.isFinite(measures.H))
+      throw new Error(`the policy's entropy is ${measures.H} at step ${step}`);
     const isLast = step === steps || hooks.signal.aborted;
     const update = isLast ? undefined : await learner.learn(groups);
-    const measures = measurePolicy(task, groups, tests);
     await hooks.onLine({ step, ...label, ...measures, ...(update && { update }) });
     if (isLast) return values;
     values = await policy.values();
