@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { format } from "prettier";
 import { fillTables, resultTables, writeCharts } from "./results-tables.ts";
 import type { Evaluations } from "./results-tables.ts";
 
@@ -93,7 +94,7 @@ if (availableParallelism() > 1) await Promise.all(chains.map(runChain));
 else for (const chain of chains) await runChain(chain);
 
 const evaluations: Evaluations = { folder: out, runs: trained.map((name) => `models/${name}`) };
-const text = await readFile(document, "utf8");
-await writeFile(document, fillTables(text, await resultTables(evaluations)));
+const text = fillTables(await readFile(document, "utf8"), await resultTables(evaluations));
+await writeFile(document, await format(text, { parser: "markdown", printWidth: 110 }));
 await writeCharts(evaluations, "docs/results");
 console.log(`${document} is written; ${((performance.now() - start) / 1000).toFixed(0)} s in all`);

@@ -165,7 +165,7 @@ function chainTable(summaries: readonly Summary[]): string {
 function sweepTable(summaries: readonly Summary[], field: "alpha" | "mcmc_steps"): string {
   const place = ({ fields }: Summary): number => Number(fields[field]);
   return markdown(
-    [field, "pass@1", "pass@8", "log p", "evaluated"],
+    [field, "pass@1", `pass@${summaries[0]!.n}`, "log p", "evaluated"],
     summaries
       .toSorted((a, b) => place(a) - place(b))
       .map((summary) => [
@@ -231,7 +231,7 @@ async function pivotTable(folder: string): Promise<string> {
   if (!existsSync(join(folder, "pivot", "report.json"))) return nothing;
   const summaries = await readSummaries(folder, "pivot");
   return markdown(
-    ["", "pass@1", "pass@8", "log p", "accepted steps", "chains that moved", "evaluated"],
+    ["", "pass@1", `pass@${summaries[0]!.n}`, "log p", "accepted steps", "chains that moved", "evaluated"],
     summaries.map((summary) => [
       summary.label,
       interval(summary.accuracy),

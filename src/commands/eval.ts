@@ -60,7 +60,7 @@ export function evalCommand(): Command {
 }
 
 async function evaluate(settings: EvalSettings): Promise<void> {
-  const { data, out, base } = settings;
+  const { out } = settings;
   const compared = configurations(settings.samplers, {
     alpha: settings.alpha,
     mcmc_steps: settings.steps,
@@ -74,15 +74,26 @@ async function evaluate(settings: EvalSettings): Promise<void> {
   await runModels(settings, { items, configurations: compared, file });
 
   const { summaries, unfinished } = summarize(file.results, items.length);
-  await writeFile(join(out, "report.json"), `${JSON.stringify({ evaluation, summaries })}\n`);
-  // The chart library is slow to load, and only this needs it.
-  const { renderReport } = await import("../evaluation/report/report.ts");
-  const title = basename(data);
-  const baseName = base === undefined ? undefined : await nameModel(base);
-  await writeFile(join(out, "report.html"), renderReport({ title, summaries, base: baseName }));
+  await writeReport(settings, { evaluation, summaries });
   for (const summary of summaries) console.log(row(summary));
   for (const label of unfinished) console.log(`${label}: begun in an earlier run, not finished; left out`);
   console.log(`\nreport: ${join(out, "report.html")}`);
+}
+
+// A function of its own: beside `await using` the compiler leaves the import's extension as it is.
+async function writeReport(
+  { data, out, base }: EvalSettings,
+  content: { readonly evaluation: object; readonly summaries: readonly Summary[] },
+): Promise<void> {
+  await writeFile(join(out, "report.json"), `${JSON.stringify(content)}\n`);
+  // The chart library is slow to load, and only this needs it.
+  const { renderReport } = await import("../evaluation/report/report.ts");
+  const { summaries } = content;
+  const baseName = base === undefined ? undefined : await nameModel(base);
+  await writeFile(
+    join(out, "report.html"),
+    renderReport({ title: basename(data), summaries, base: baseName }),
+  );
 }
 
 function checkPlain(compared: readonly Configuration[]): void {

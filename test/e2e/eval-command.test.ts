@@ -41,10 +41,8 @@ it("an evaluation that was killed and started again reports what one reports tha
   expect(await linesIn(results)).toBe(1 + 3 * 8);
 }, 60_000);
 
-it("entropy is measured, appended as a point, and fitted", async () => {
-  const points = join(folder, "points.jsonl");
-  const lines = [0.5, 0.3, 0.2].map((H, step) => JSON.stringify({ step, H, R: 0.9 - 0.3 * Math.exp(H) }));
-  await writeFile(points, `${lines.join("\n")}\n`);
+it("policy entropy is measured, and appended as a point", async () => {
+  const points = join(folder, "measured.jsonl");
   const measured = await runCommand([
     ..."entropy --data models/abacus/test.jsonl --limit 4 --n 2 --steps 3".split(" "),
     ...["--points", points, "--out", join(folder, "entropy")],
@@ -53,16 +51,22 @@ it("entropy is measured, appended as a point, and fitted", async () => {
     code: 0,
     output: expect.stringMatching(/token-mean.*\n.*seq-mean.*\n.*accuracy/),
   });
-  const point = JSON.parse((await readFile(points, "utf8")).trim().split("\n").at(-1)!) as {
-    H: number;
-    step: number;
-  };
-  expect(point.step).toBe(3);
+  const point = JSON.parse(await readFile(points, "utf8")) as { H: number; step: number };
+  expect(point).toMatchObject({ step: 3, n: 8, checkpoint: "abacus" });
   expect(point.H).toBeGreaterThan(0);
+});
 
-  const fitted = await runCommand(["entropy", "fit", points, "--out", join(folder, "fit.html")]);
-  expect(fitted).toMatchObject({ code: 0, output: expect.stringMatching(/over 4 points[\s\S]*ceiling/) });
-  expect(await readFile(join(folder, "fit.html"), "utf8")).toContain("<svg");
+it("points are fitted and drawn", async () => {
+  const points = join(folder, "points.jsonl");
+  const lines = [0.5, 0.3, 0.2].map((H, step) => JSON.stringify({ step, H, R: 0.9 - 0.3 * Math.exp(H) }));
+  await writeFile(points, `${lines.join("\n")}\n`);
+  const page = join(folder, "fit.html");
+  const fitted = await runCommand(["entropy", "fit", points, "--out", page]);
+  expect(fitted).toMatchObject({
+    code: 0,
+    output: expect.stringMatching(/over 3 points[\s\S]*ceiling +0\.6000/),
+  });
+  expect(await readFile(page, "utf8")).toContain("<svg");
   const refused = await runCommand(["entropy", "fit", points, "--out", join(folder, "fit.png")]);
   expect(refused).toMatchObject({ code: 1, output: expect.stringContaining(".svg or an .html") });
 });

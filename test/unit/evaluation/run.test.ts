@@ -33,7 +33,7 @@ const items = parseDataSet(text, {
   allowCommands: false,
   allowCode: false,
   name: "test.jsonl",
-}).slice(0, 6);
+}).slice(0, 4);
 const plain = ["greedy", "standard"] as const;
 const all = ["greedy", "standard", "power"] as const;
 const compared = configurations(all, { alpha: [2, 4], mcmc_steps: [3] });
