@@ -104,6 +104,8 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
   const n = Math.min(...own.map((result) => result.samples.length));
   const likelihoods = samples.flatMap(({ likelihood }) => likelihood ?? []);
   const evaluated = samples.flatMap(({ evaluatedTokens }) => evaluatedTokens ?? []);
+  // One greedy answer stands for all of them.
+  const paidShare = fields.sampler === "greedy" ? 1 / n : 1;
   return {
     model,
     configuration,
@@ -121,7 +123,7 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
     chain: summarizeChains(samples),
     secondsPerRequest: mean(own.map(({ seconds }) => seconds)),
     totalSeconds: own.reduce((sum, { seconds }) => sum + seconds, 0),
-    totalEvaluatedTokens: evaluated.reduce((sum, tokens) => sum + tokens, 0),
+    totalEvaluatedTokens: paidShare * evaluated.reduce((sum, tokens) => sum + tokens, 0),
   };
 }
 

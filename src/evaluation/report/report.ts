@@ -79,9 +79,9 @@ function costs(summaries: readonly Summary[]): string {
   const head = [
     "",
     "evaluated tokens per answer",
-    "in all",
+    "tokens in all",
     "s per question",
-    "in all",
+    "s in all",
     "accepted steps",
     "steps that changed the first token",
     "chains that ever did",
