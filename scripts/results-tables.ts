@@ -148,7 +148,7 @@ function differenceTable(summaries: readonly Summary[]): string {
 }
 
 function chainTable(summaries: readonly Summary[]): string {
-  const head = ["", "different answers", "answer entropy", "accepted steps", "steps", "chains"];
+  const head = ["", "different answers", "answer entropy", "accepted", "steps", "chains", "unmixed", "drawn"];
   return markdown(
     head,
     summaries.map(({ label, distinctAnswers, answerEntropy, chain }) => [
@@ -158,6 +158,8 @@ function chainTable(summaries: readonly Summary[]): string {
       figure(chain?.acceptance ?? null),
       figure(chain?.firstTokenChanges ?? null, 4),
       figure(chain?.movedChains ?? null),
+      figure(chain?.unmixedChains ?? null),
+      figure(chain?.drawnTokensPerAnswer ?? null, 0),
     ]),
   );
 }
@@ -231,7 +233,7 @@ async function pivotTable(folder: string): Promise<string> {
   if (!existsSync(join(folder, "pivot", "report.json"))) return nothing;
   const summaries = await readSummaries(folder, "pivot");
   return markdown(
-    ["", "pass@1", `pass@${summaries[0]!.n}`, "log p", "accepted steps", "chains that moved", "evaluated"],
+    ["", "pass@1", `pass@${summaries[0]!.n}`, "log p", "accepted", "chains", "unmixed", "evaluated"],
     summaries.map((summary) => [
       summary.label,
       interval(summary.accuracy),
@@ -239,6 +241,7 @@ async function pivotTable(folder: string): Promise<string> {
       figure(mean(summary.meanLogprobs)),
       figure(summary.chain?.acceptance ?? null),
       figure(summary.chain?.movedChains ?? null),
+      figure(summary.chain?.unmixedChains ?? null),
       figure(summary.evaluatedTokensPerAnswer, 1),
     ]),
   );

@@ -207,7 +207,7 @@ const engineOf = ({
   deterministic,
 }: EvaluationSettings): Pick<
   EngineSettings,
-  "dtype" | "device" | "threads" | "lanes" | "context" | "deterministic"
+  "dtype" | "device" | "threads" | "lanes" | "context" | "deterministic" | "prefetch"
 > => ({
   dtype,
   device,
@@ -215,4 +215,6 @@ const engineOf = ({
   lanes,
   context,
   deterministic,
+  // All lanes have work, and what an answer cost is to depend on its chain alone.
+  prefetch: false,
 });

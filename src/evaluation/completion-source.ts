@@ -21,7 +21,9 @@ const choice = z.object({
       accepted: z.number(),
       unchanged: z.number(),
       first_token_changes: z.number(),
+      drawn_tokens: z.number(),
       evaluated_tokens: z.number(),
+      mixing_warning: z.string().nullable(),
     })
     .optional(),
 });

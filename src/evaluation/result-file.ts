@@ -18,7 +18,15 @@ const sample = z.object({
     .object({ tokens: z.number().int(), logprob: z.number(), meanEntropy: z.number().nullable() })
     .nullable(),
   chain: z
-    .object({ steps: z.number().int(), accepted: z.number().int(), firstTokenChanges: z.number().int() })
+    .object({
+      steps: z.number().int(),
+      accepted: z.number().int(),
+      firstTokenChanges: z.number().int(),
+      /** Whether it reads as unmixed. */
+      isUnmixed: z.boolean(),
+      /** What the answer would cost without the memo. */
+      drawnTokens: z.number().int(),
+    })
     .optional(),
 });
 

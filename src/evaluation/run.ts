@@ -95,7 +95,7 @@ async function evaluate(
   // One greedy answer is all greedy answers.
   const isGreedy = configuration.fields.sampler === "greedy";
   const fields = {
-    ...(isPlain ? plainFields(configuration) : configuration.fields),
+    ...(isPlain ? plainFields(configuration) : { ...configuration.fields, ...ownCost(configuration) }),
     n: isGreedy ? 1 : n,
     seed,
     ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
@@ -125,6 +125,13 @@ async function evaluate(
     samples: isGreedy ? Array.from({ length: n }, () => judged[0]!) : judged,
   });
 }
+
+/**
+ * A chain with a budget remembers for itself alone, so that what an answer cost does not depend on the other answers
+ * or on what was asked before. No answer comes to this one.
+ */
+const ownCost = ({ fields }: Configuration): object =>
+  fields.sampler === "power" ? { max_evaluated_tokens: 2 ** 40 } : {};
 
 async function likelihoodOf(
   item: DataItem,
@@ -156,6 +163,8 @@ function costOf(
       steps: power.steps,
       accepted: power.accepted + power.unchanged,
       firstTokenChanges: power.first_token_changes,
+      isUnmixed: power.mixing_warning !== null,
+      drawnTokens: power.drawn_tokens,
     },
   };
 }

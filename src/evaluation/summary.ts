@@ -40,6 +40,9 @@ export interface ChainSummary {
   readonly firstTokenChanges: number;
   /** Share of chains in which any step did. */
   readonly movedChains: number;
+  /** Share of chains that read as unmixed. */
+  readonly unmixedChains: number;
+  readonly drawnTokensPerAnswer: number;
 }
 
 export interface Summaries {
@@ -160,5 +163,7 @@ function summarizeChains(samples: readonly Sample[]): ChainSummary | null {
     acceptance: share("accepted"),
     firstTokenChanges: share("firstTokenChanges"),
     movedChains: mean(chains.map(({ firstTokenChanges }) => (firstTokenChanges > 0 ? 1 : 0))),
+    unmixedChains: mean(chains.map(({ isUnmixed }) => (isUnmixed ? 1 : 0))),
+    drawnTokensPerAnswer: mean(chains.map(({ drawnTokens }) => drawnTokens)),
   };
 }

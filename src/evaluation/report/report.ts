@@ -79,24 +79,28 @@ function costs(summaries: readonly Summary[]): string {
   const head = [
     "",
     "evaluated tokens per answer",
-    "tokens in all",
+    "evaluated in all",
+    "drawn tokens per answer",
     "s per question",
     "s in all",
     "accepted steps",
     "steps that changed the first token",
     "chains that ever did",
+    "chains that read as unmixed",
   ];
   const note =
-    "<p>Seconds are those that requests took, waiting for one another included. A high acceptance is no sign of mixing; chains that never changed their first token are a sign against it.</p>";
+    "<p>Drawn tokens are what an answer would cost without the memo, evaluated ones what its chain asked of the model. Seconds are those that requests took, waiting for one another included. A high acceptance is no sign of mixing; chains that never changed their first token are a sign against it.</p>";
   const rows = summaries.map((summary) => [
     summary.label,
     formatNumber(summary.evaluatedTokensPerAnswer, 1),
     formatNumber(summary.totalEvaluatedTokens, 0),
+    formatNumber(summary.chain?.drawnTokensPerAnswer ?? summary.tokensPerAnswer, 0),
     formatNumber(summary.secondsPerRequest, 2),
     formatNumber(summary.totalSeconds, 0),
     formatNumber(summary.chain?.acceptance ?? null),
     formatNumber(summary.chain?.firstTokenChanges ?? null, 4),
     formatNumber(summary.chain?.movedChains ?? null),
+    formatNumber(summary.chain?.unmixedChains ?? null),
   ]);
   return note + renderTable(head, rows);
 }

@@ -21,7 +21,7 @@ let server: Awaited<ReturnType<typeof createTestApp>>;
 let url: string;
 beforeAll(async () => {
   // So that two runs can be compared to the last bit.
-  server = await createTestApp({ engine: { deterministic: true } });
+  server = await createTestApp({ engine: { deterministic: true, prefetch: false } });
   await server.app.listen({ port: 0, host: "127.0.0.1" });
   url = `http://127.0.0.1:${(server.app.server.address() as AddressInfo).port}`;
 });
@@ -187,7 +187,15 @@ describe("the report", () => {
           finish: "stop",
           evaluatedTokens: 10,
           ...(fields.sampler === "power"
-            ? { chain: { steps: 10, accepted: 5, firstTokenChanges: isCorrect ? 2 : 0 } }
+            ? {
+                chain: {
+                  steps: 10,
+                  accepted: 5,
+                  firstTokenChanges: isCorrect ? 2 : 0,
+                  isUnmixed: false,
+                  drawnTokens: 90,
+                },
+              }
             : {}),
         })),
       })),
@@ -199,7 +207,7 @@ describe("the report", () => {
     expect(summaries[2]).toMatchObject({
       n: 3,
       items: 3,
-      chain: { acceptance: 0.5 },
+      chain: { acceptance: 0.5, unmixedChains: 0, drawnTokensPerAnswer: 90 },
       distinctAnswers: 3,
     });
     expect(summaries[2]!.meanLogprobs).toEqual(Array.from({ length: 9 }, () => -0.5));
