@@ -43,7 +43,8 @@ async function measure(rounds: number, lone: Share, crowd: Share | undefined): P
   const member = async (index: number, share: Share): Promise<void> => {
     for (let round = 0; !leaving.signal.aborted; round++) {
       const request = toRequest(prompts[index]!, index + crowdSize * round, share);
-      crowdTokens += await run(generator, request, leaving.signal);
+      const tokens = await run(generator, request, leaving.signal);
+      crowdTokens += tokens;
     }
   };
   const members =

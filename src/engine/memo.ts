@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { isTruncated, sampledTop } from "../core/distribution.ts";
 import { cancelled } from "../core/errors.ts";
-import type { ScoredToken, TokenIds, TokenRun, TopTokens } from "../core/tokens.ts";
+import type { ScoredToken, TokenRun, TopTokens } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "./engine.ts";
 import { childOf, MemoTrie, recall } from "./memo-trie.ts";
 import type { MemoNode } from "./memo-trie.ts";

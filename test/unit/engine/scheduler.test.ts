@@ -1,5 +1,8 @@
 import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { priorities } from "../../../src/engine/engine.ts";
 import type { Engine, ExtendRequest, Priority } from "../../../src/engine/engine.ts";
 import { LocalEngine } from "../../../src/engine/local-engine.ts";
 import { measurePassTimes } from "../../../src/engine/pass-times.ts";
@@ -48,7 +51,12 @@ const wishes = (count: number, first: number, rest: Omit<Wish, "seed"> = {}): Wi
 
 /** What each wish comes to when nobody shares anything with it. */
 async function drawAlone(all: readonly Wish[]): Promise<number[][]> {
-  await using engine = createToyEngine({ model, lanes: all.length, scheduler: { prefixStoreBytes: 0 } });
+  await using engine = createToyEngine({
+    model,
+    capacity: 128,
+    lanes: all.length,
+    scheduler: { prefixStoreBytes: 0 },
+  });
   return await Promise.all(
     all.map(({ seed, prefix, maxTokens }) => draw(engine, { seed, prefix, maxTokens } as Wish)),
   );
@@ -60,7 +68,14 @@ function watchPasses() {
   const awaited = new Map<number, () => void>();
   return {
     onStep: () => awaited.get(++passes)?.(),
-    reached: (pass: number) => new Promise<void>((resolve) => awaited.set(pass, resolve)),
+    reached: (pass: number) =>
+      new Promise<void>((resolve) => {
+        const others = awaited.get(pass);
+        awaited.set(pass, () => {
+          others?.();
+          resolve();
+        });
+      }),
   };
 }
 
@@ -329,5 +344,59 @@ describe("sequences that begin alike", () => {
       (await drawAlone([{ seed: 2, prefix: [...prompt, 1, 1, 1], maxTokens: 5 }]))[0],
     );
     await expectIdle(engine);
+  });
+});
+
+describe("whatever comes together", () => {
+  const long = Array.from({ length: 24 }, (_, index) => (index * index) % 5);
+  const wish = fc.record({
+    // Prompts that share their beginnings, and part at some place.
+    shared: fc.integer({ min: 1, max: 24 }),
+    own: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 6 }),
+    maxTokens: fc.integer({ min: 1, max: 44 }),
+    tenant: fc.integer({ min: 0, max: 4 }),
+    startPass: fc.integer({ min: 0, max: 30 }),
+    leavesAfter: fc.option(fc.integer({ min: 0, max: 30 }), { nil: Infinity }),
+  });
+  const engines = fc.record({
+    lanes: fc.integer({ min: 1, max: 4 }),
+    prefillChunk: fc.integer({ min: 1, max: 8 }),
+    prefixStoreBytes: fc.constantFrom(0, 64, 4096),
+    deterministic: fc.boolean(),
+  });
+
+  it("ends with the tokens of each alone, and no lane lost", async () => {
+    await fc.assert(
+      fc.asyncProperty(engines, fc.array(wish, { minLength: 2, maxLength: 12 }), async (settings, list) => {
+        const { lanes, ...scheduler } = settings;
+        const { onStep, reached } = watchPasses();
+        await using engine = createToyEngine({ model, lanes, capacity: 128, scheduler, onStep });
+        const all = list.map(({ shared, own, ...rest }, seed) => ({
+          ...rest,
+          seed,
+          prefix: [...long.slice(0, shared), ...own],
+        }));
+        const expected = await drawAlone(all);
+        const started = all.map(async ({ startPass, leavesAfter, tenant, ...rest }) => {
+          // The pass may never come; a lone request starts at once.
+          if (startPass > 0) await Promise.race([reached(startPass), sleep(20)]);
+          const tokens: number[] = [];
+          // Tenant 0 is everyone without a share; odd ones are batch work.
+          const share = tenant === 0 ? {} : { request: String(tenant), priority: priorities[tenant % 2]! };
+          for await (const run of engine.extend(toRequest({ ...rest, ...share }), never)) {
+            tokens.push(...run.map(({ token }) => token));
+            if (tokens.length > leavesAfter) break;
+          }
+          return tokens;
+        });
+        const drawn = await Promise.all(started);
+        for (const [index, tokens] of drawn.entries()) {
+          const { leavesAfter } = all[index]!;
+          expect(tokens).toEqual(expected[index]!.slice(0, leavesAfter + 1));
+        }
+        await expectIdle(engine);
+      }),
+      { numRuns: 40, seed: 1 },
+    );
   });
 });
