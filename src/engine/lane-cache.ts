@@ -57,7 +57,8 @@ export class LaneCache {
   restore(sequence: Sequence): void {
     const { tokens, reusableTokens: limit } = sequence;
     const lane = sequence.lane!;
-    let cached = Math.min(limit, commonPrefixLength(lane.tokens, tokens));
+    const own = Math.min(limit, commonPrefixLength(lane.tokens, tokens));
+    let cached = own;
     let source: Lane | undefined;
     for (let index = 0; index < this.total && cached < limit; index++) {
       const other = this.#lanes.at(index);
@@ -66,7 +67,7 @@ export class LaneCache {
       source = other;
       cached = shared;
     }
-    if (source !== undefined) this.#memory.copyLane(source.index, lane.index, cached);
+    if (source !== undefined) this.#copy(source, lane, { from: own, to: cached });
     for (const part of this.store.match(tokens, limit).parts) {
       const end = part.at + (part.to - part.from);
       if (end <= cached) continue;
@@ -127,6 +128,12 @@ export class LaneCache {
     this.store.checkIntegrity();
     const holder = this.#holders.findIndex((sequence) => sequence !== undefined);
     if (holder >= 0) throw new Error(`lane ${holder} is held by a sequence that is gone`);
+  }
+
+  /** Brings tokens `from`..`to` of one lane into another, which has those before; the whole prefix if most is new. */
+  #copy(source: Lane, target: Lane, { from, to }: { from: number; to: number }): void {
+    if (to - from > from) this.#memory.copyLane(source.index, target.index, to);
+    else this.#memory.write(target.index, from, this.#memory.read(source.index, from, to), 0, to - from);
   }
 
   /**
