@@ -49,7 +49,7 @@ it("policy entropy is measured, and appended as a point", async () => {
   ]);
   expect(measured).toMatchObject({
     code: 0,
-    output: expect.stringMatching(/token-mean.*\n.*seq-mean.*\n.*accuracy/),
+    output: expect.stringMatching(/token-mean.*\n.*seq-mean.*\n.*accuracy/) as unknown,
   });
   const point = JSON.parse(await readFile(points, "utf8")) as { H: number; step: number };
   expect(point).toMatchObject({ step: 3, n: 8, checkpoint: "abacus" });
@@ -64,11 +64,11 @@ it("points are fitted and drawn", async () => {
   const fitted = await runCommand(["entropy", "fit", points, "--out", page]);
   expect(fitted).toMatchObject({
     code: 0,
-    output: expect.stringMatching(/over 3 points[\s\S]*ceiling +0\.6000/),
+    output: expect.stringMatching(/over 3 points[\s\S]*ceiling +0\.6000/) as unknown,
   });
   expect(await readFile(page, "utf8")).toContain("<svg");
   const refused = await runCommand(["entropy", "fit", points, "--out", join(folder, "fit.png")]);
-  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining(".svg or an .html") });
+  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining(".svg or an .html") as unknown });
 });
 
 it("a published data set becomes questions that eval takes", async () => {
@@ -80,9 +80,9 @@ it("a published data set becomes questions that eval takes", async () => {
     "--out",
     out,
   ]);
-  expect(imported).toMatchObject({ code: 0, output: expect.stringContaining("1 questions") });
+  expect(imported).toMatchObject({ code: 0, output: expect.stringContaining("1 questions") as unknown });
   const refused = await runCommand(["eval", "--data", out, "--out", join(folder, "code")]);
-  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("--allow-code") });
+  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("--allow-code") as unknown });
   const missing = await runCommand(["import", "gpqa", join(folder, "none.csv"), "--out", out]);
-  expect(missing).toMatchObject({ code: 1, output: expect.stringContaining("cannot be read") });
+  expect(missing).toMatchObject({ code: 1, output: expect.stringContaining("cannot be read") as unknown });
 });
