@@ -10,7 +10,7 @@ import { importOnnx } from "../import-onnx.ts";
 import { toCount, toNumber, toWindow } from "../option-values.ts";
 import { adjustMethod, methodNames } from "./methods.ts";
 import type { Adjustments, MethodName } from "./methods.ts";
-import { trainPolicy, usualPolicyTraining } from "./train-policy.ts";
+import { checkTraining, trainPolicy, usualPolicyTraining } from "./train-policy.ts";
 import type { PolicyTraining } from "./train-policy.ts";
 
 interface Options extends Adjustments {
@@ -63,7 +63,7 @@ export const rlCommand = new Command("rl")
   .action(async (name: EmbeddedModelName, options: Options) => {
     const { out, steps } = options;
     const model = embeddedModels[name];
-    const training = trainingOf(options);
+    const training = readTraining(options);
     const base = options.base ?? join("models", name);
     const values = importOnnx(model.shape, await readFile(join(base, "model.onnx")));
     await mkdir(out, { recursive: true });
@@ -99,6 +99,17 @@ export const rlCommand = new Command("rl")
     console.log(`written to ${out}`);
     if (interrupt.signal.aborted) process.exitCode = 130;
   });
+
+/** What cannot be run ends here, before anything is written. */
+function readTraining(options: Options): PolicyTraining {
+  try {
+    const training = trainingOf(options);
+    checkTraining(training);
+    return training;
+  } catch (error) {
+    return rlCommand.error(`error: ${(error as Error).message}`);
+  }
+}
 
 function trainingOf(options: Options): PolicyTraining {
   const { method: name, steps, seed, group, minibatches, learningRate } = options;

@@ -85,7 +85,7 @@ export async function trainPolicy(
 }
 
 /** @throws Error for settings under which a method would silently do nothing */
-function checkTraining({ promptsPerStep, groupSize, minibatches, method }: PolicyTraining): void {
+export function checkTraining({ promptsPerStep, groupSize, minibatches, method }: PolicyTraining): void {
   if (groupSize < 2) throw new Error("a group of one response has no advantage: use at least 2");
   if (promptsPerStep * groupSize < 2 * minibatches)
     throw new Error("a minibatch of one response has a constant advantage: use fewer minibatches");
