@@ -38,7 +38,8 @@ async function createEngine(
   const opened = openGraph(graphPath, { device, threads });
   const runner = await closeOnError(opened.session, () => {
     const capacity = chooseContext(settings.context, maxPositions);
-    checkMemory({ lanes, capacity, bytesPerToken: opened.bytesPerToken });
+    // A device says itself what it has room for.
+    if (!opened.cacheIsOnDevice) checkMemory({ lanes, capacity, bytesPerToken: opened.bytesPerToken });
     return createRunner(opened, { device, lanes, capacity, maxRowTokens: prefillChunk });
   });
   return closeOnError(runner, async () => {
@@ -49,10 +50,11 @@ async function createEngine(
     const engine = new LocalEngine(runner, scheduling, passTimes);
     const { capacity, bytesPerToken } = runner.memory;
     const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
+    const place = opened.cacheIsOnDevice ? " on the device" : "";
     const rows = opened.form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";
     return {
       engine,
-      notes: [`cache: ${lanes} lanes x ${capacity} tokens = ${cacheMib} MiB, allocated once${rows}`],
+      notes: [`cache: ${lanes} lanes x ${capacity} tokens = ${cacheMib} MiB, allocated once${place}${rows}`],
     };
   });
 }

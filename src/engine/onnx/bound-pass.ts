@@ -1,6 +1,9 @@
 import type { Batch } from "../runner.ts";
+import type { LiveCache } from "./live-cache.ts";
 import type { Logits } from "./logits.ts";
-import { byteLength, HostTensor } from "./ort/tensor.ts";
+import type { IoBinding } from "./ort/io-binding.ts";
+import { HostTensor } from "./ort/tensor.ts";
+import type { Tensor } from "./ort/tensor.ts";
 import type { Session } from "./ort/session.ts";
 import type { DecoderGraph } from "./decoder-graph.ts";
 
@@ -8,14 +11,13 @@ import type { DecoderGraph } from "./decoder-graph.ts";
 export interface PassContext {
   readonly session: Session;
   readonly graph: DecoderGraph;
-  /** [lanes, kvHeads, capacity, headDim] each, in the order of the graph's planes. */
-  readonly cache: readonly HostTensor[];
+  readonly cache: LiveCache;
   readonly logits: Logits;
-  readonly capacity: number;
 }
 
 export interface PassShape {
-  readonly firstLane: number;
+  /** Of the cache. */
+  readonly firstRow: number;
   readonly rows: number;
   readonly rowTokens: number;
   readonly maskWidth: number;
@@ -28,11 +30,11 @@ export interface PassShape {
  */
 const maskStep = 64;
 
-/** The shape of a batch and its place in the cache. */
-export function shapeOf(batch: Batch, capacity: number): PassShape {
+/** The shape of a batch that stands in the cache from the given row on. */
+export function shapeOf(batch: Batch, firstRow: number, capacity: number): PassShape {
   const longest = Math.max(...batch.map(({ position, tokens }) => position + tokens.length));
   return {
-    firstLane: batch[0]!.lane,
+    firstRow,
     rows: batch.length,
     rowTokens: batch[0]!.tokens.length,
     maskWidth: Math.min(capacity, Math.ceil(longest / maskStep) * maskStep),
@@ -43,43 +45,35 @@ export function shapeOf(batch: Batch, capacity: number): PassShape {
 export class BoundPass implements Disposable {
   /** How long the last run took, ms; infinite before the first. */
   durationMs = Infinity;
-  readonly binding;
-  readonly #graph: DecoderGraph;
+  readonly binding: IoBinding;
   readonly #ids: HostTensor;
   readonly #mask: HostTensor;
   readonly #positions: HostTensor | undefined;
   readonly #logits: HostTensor;
-  /** The lanes of the pass in every plane, from the first lane on. */
-  readonly #planes: readonly HostTensor[];
+  /** The rows of the pass in every plane. */
+  readonly #planes: readonly Tensor[];
 
-  constructor({ session, graph, cache, logits, capacity }: PassContext, shape: PassShape) {
-    const { firstLane, rows, rowTokens, maskWidth } = shape;
-    const { kvHeads, headDim, cacheType, takesPositions } = graph;
-    const laneBytes = byteLength(cacheType, [kvHeads, capacity, headDim]);
-    this.#graph = graph;
+  constructor({ session, graph, cache, logits }: PassContext, shape: PassShape) {
+    const { firstRow, rows, rowTokens, maskWidth } = shape;
     this.#ids = HostTensor.zeros("int64", [rows, rowTokens]);
     this.#mask = HostTensor.zeros("int64", [rows, maskWidth]);
-    this.#positions = takesPositions ? HostTensor.zeros("int64", [rows, rowTokens]) : undefined;
+    this.#positions = graph.takesPositions ? HostTensor.zeros("int64", [rows, rowTokens]) : undefined;
     this.#logits = logits.tensor(0, rows, rowTokens);
-    this.#planes = cache.map((plane) =>
-      HostTensor.over(plane, firstLane * laneBytes, [rows, kvHeads, capacity, headDim]),
-    );
+    this.#planes = cache.rows(firstRow, rows);
     this.binding = session.createBinding();
-    this.bind();
+    this.binding.bindOutput("logits", this.#logits);
+    for (const [index, { past, present }] of graph.planes.entries()) {
+      this.binding.bindInput(past, this.#planes[index]!);
+      this.binding.bindOutput(present, this.#planes[index]!);
+    }
+    this.bindInputs();
   }
 
-  /** Binds every tensor. On a device other than the CPU this is when the inputs are copied there. */
-  bind(): void {
-    const { binding } = this;
-    binding.clear();
-    binding.bindInput("input_ids", this.#ids);
-    binding.bindInput("attention_mask", this.#mask);
-    if (this.#positions !== undefined) binding.bindInput("position_ids", this.#positions);
-    binding.bindOutput("logits", this.#logits);
-    for (const [index, { past, present }] of this.#graph.planes.entries()) {
-      binding.bindInput(past, this.#planes[index]!);
-      binding.bindOutput(present, this.#planes[index]!);
-    }
+  /** Binds ids, mask and positions; to a device other than the CPU their contents go now. */
+  bindInputs(): void {
+    this.binding.bindInput("input_ids", this.#ids);
+    this.binding.bindInput("attention_mask", this.#mask);
+    if (this.#positions !== undefined) this.binding.bindInput("position_ids", this.#positions);
   }
 
   /** Writes ids, positions and the mask: a row's valid tokens are ones, the padding to their right zeros. */

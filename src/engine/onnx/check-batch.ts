@@ -1,14 +1,20 @@
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
-import type { Batch } from "../runner.ts";
+import type { Batch, ModelRunner } from "../runner.ts";
 
 /**
  * Refuses a batch that the runner's contract excludes.
  *
- * The native side writes K/V where these numbers say, so a wrong one would corrupt memory and not throw.
+ * The native side writes K/V where these numbers say, so a wrong one would corrupt memory and not throw; a GPU takes any
+ * token for one it knows.
  */
 export function checkBatch(
   batch: Batch,
-  { lanes, capacity, maxRowTokens }: Pick<KvMemory, "lanes" | "capacity"> & { maxRowTokens: number },
+  {
+    lanes,
+    capacity,
+    maxRowTokens,
+    vocabularySize,
+  }: Pick<KvMemory, "lanes" | "capacity"> & Pick<ModelRunner, "maxRowTokens" | "vocabularySize">,
 ): void {
   const first = batch[0];
   if (first === undefined) throw new Error("the batch is empty");
@@ -18,6 +24,8 @@ export function checkBatch(
     if (tokens.length < 1) throw new Error(`the row of lane ${lane} has no tokens`);
     if (tokens.length > 1 && batch.length > 1) throw new Error("only a single row takes several tokens");
     if (tokens.length > maxRowTokens) throw new Error(`a row takes at most ${maxRowTokens} tokens`);
+    const unknown = tokens.find((token) => token < 0 || token >= vocabularySize);
+    if (unknown !== undefined) throw new Error(`token ${unknown} is not one of ${vocabularySize}`);
     if (position < 0 || position + tokens.length > capacity) {
       throw new Error(`lane ${lane} holds ${capacity} tokens, not ${position + tokens.length}`);
     }

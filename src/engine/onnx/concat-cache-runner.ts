@@ -4,6 +4,7 @@ import type { KvMemory } from "../../kvcache/kv-memory.ts";
 import type { Batch, BatchRow, LogitsView, ModelRunner } from "../runner.ts";
 import { checkBatch } from "./check-batch.ts";
 import type { DecoderGraph } from "./decoder-graph.ts";
+import { passFailure } from "./device-failure.ts";
 import { Logits } from "./logits.ts";
 import { elementTypes } from "./ort/element-type.ts";
 import type { IoBinding } from "./ort/io-binding.ts";
@@ -65,8 +66,9 @@ export class ConcatCacheRunner implements ModelRunner {
   async step(batch: Batch): Promise<LogitsView> {
     if (this.#running !== undefined) throw new Error("a pass is running already");
     if (this.#isClosed) throw new InferenceError("engine_failed", "The model is closed.");
+    const { maxRowTokens, vocabularySize } = this;
     const { lanes, capacity } = this.#memory;
-    checkBatch(batch, { lanes, capacity, maxRowTokens: this.maxRowTokens });
+    checkBatch(batch, { lanes, capacity, maxRowTokens, vocabularySize });
     this.#running = this.#run(batch);
     try {
       await this.#running;
@@ -102,9 +104,7 @@ export class ConcatCacheRunner implements ModelRunner {
       if (tokens.length === 1 && this.#rowMs < shortRowMs) this.#session.runSync(this.#binding);
       else await this.#session.run(this.#binding);
     } catch (error) {
-      throw new InferenceError("engine_failed", `ONNX Runtime failed: ${(error as Error).message}`, {
-        cause: error,
-      });
+      throw passFailure(this.#session.device, error);
     } finally {
       this.#binding.clear();
       for (const tensor of bound) tensor[Symbol.dispose]();

@@ -1,9 +1,17 @@
-import type { Device } from "./ort/session.ts";
+import { InferenceError } from "../../core/errors.ts";
+import type { Device } from "./ort/device-memory.ts";
+
+/** Dawn's words, also where all that shows is that nothing can be read back; then CUDA's errors that end a context. */
+const lost =
+  /device (was |is )?lost|failed to download data from buffer|CUDA (error|failure).*(unspecified launch failure|illegal memory access|device-side assert|ECC|: (700|719)\b)/is;
 
 /** What to do about a device that cannot be used, by what the runtime says; `undefined` when it is something else. */
 export function adviseOnDevice(device: Device, reason: string): string | undefined {
-  if (/out of memory|bad_alloc|failed to allocate|OOM|not enough memory/i.test(reason)) {
-    return `Device '${device}' has too little memory. Fewer --lanes, a shorter --context or a smaller --dtype need less; metropolis models inspect says how much`;
+  if (/out of memory|bad_alloc|failed to allocate|OOM|invalid due to a previous error/i.test(reason)) {
+    return `Device '${device}' has too little memory (${reason}). Fewer --lanes, a shorter --context or a smaller --dtype need less; metropolis models inspect says how much`;
+  }
+  if (lost.test(reason)) {
+    return `Device '${device}' was lost, as when a driver is reset or a card is taken away (${reason})`;
   }
   if (device === "cuda" && /load (shared )?library|providers_(shared|cuda)/i.test(reason)) {
     return "The CUDA provider is not installed. Run: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false (it needs CUDA 12 and cuDNN 9; docs/models.md)";
@@ -18,4 +26,11 @@ export function adviseOnDevice(device: Device, reason: string): string | undefin
     return "There is no GPU that WebGPU can use: it needs a driver for Vulkan, Metal or Direct3D 12 (docs/models.md)";
   }
   return undefined;
+}
+
+/** What a pass that failed is to its callers: retryable, for the worker starts anew. */
+export function passFailure(device: Device, error: unknown): InferenceError {
+  const reason = (error as Error).message;
+  const advice = adviseOnDevice(device, reason) ?? `ONNX Runtime failed: ${reason}`;
+  return new InferenceError("engine_failed", advice, { cause: error });
 }

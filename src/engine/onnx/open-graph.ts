@@ -23,6 +23,8 @@ export interface OpenedGraph {
   readonly graph: DecoderGraph;
   readonly form: GraphForm;
   readonly bytesPerToken: number;
+  /** Whether the live cache stands in memory of the session's device, and not the host's. */
+  readonly cacheIsOnDevice: boolean;
   readonly path: string;
 }
 
@@ -41,7 +43,8 @@ export function openGraph(path: string, options: SessionOptions): OpenedGraph {
     const graph = readDecoderGraph(session);
     const { planes, kvHeads, headDim, cacheType } = graph;
     const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
-    return { session, graph, form, bytesPerToken, path };
+    const cacheIsOnDevice = form === "shared" && session.device !== "cpu";
+    return { session, graph, form, bytesPerToken, cacheIsOnDevice, path };
   } catch (error) {
     session[Symbol.dispose]();
     throw error;
@@ -63,15 +66,17 @@ export interface RunnerOptions extends Pick<SessionOptions, "device"> {
  */
 export async function createRunner(opened: OpenedGraph, options: RunnerOptions): Promise<ModelRunner> {
   const { session, graph, form, path } = opened;
-  const runner =
-    form === "shared"
-      ? new SharedCacheRunner(session, graph, options)
-      : new ConcatCacheRunner(session, graph, options);
+  let runner: ModelRunner | undefined;
   try {
+    runner =
+      form === "shared"
+        ? new SharedCacheRunner(session, graph, options)
+        : new ConcatCacheRunner(session, graph, options);
     for (const position of [0, 1]) await runner.step([{ lane: 0, tokens: [0], position }]);
     return runner;
   } catch (error) {
-    await runner[Symbol.asyncDispose]();
+    if (runner === undefined) session[Symbol.dispose]();
+    else await runner[Symbol.asyncDispose]();
     const reason = (error as Error).message;
     throw new InferenceError(
       "unsupported",

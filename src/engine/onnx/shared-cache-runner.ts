@@ -1,21 +1,18 @@
 import { InferenceError } from "../../core/errors.ts";
-import { HostKvMemory } from "../../kvcache/host-kv-memory.ts";
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
-import type { Batch, LogitsView, ModelRunner } from "../runner.ts";
+import type { Batch, BatchRow, LogitsView, ModelRunner } from "../runner.ts";
 import { BoundPass, shapeOf } from "./bound-pass.ts";
 import type { PassContext } from "./bound-pass.ts";
 import { checkBatch } from "./check-batch.ts";
 import type { DecoderGraph } from "./decoder-graph.ts";
+import { passFailure } from "./device-failure.ts";
+import { openDeviceCache } from "./device-live-cache.ts";
+import { HostLiveCache } from "./live-cache.ts";
+import type { LiveCacheSize } from "./live-cache.ts";
 import { Logits } from "./logits.ts";
-import { elementTypes } from "./ort/element-type.ts";
-import type { Device, Session } from "./ort/session.ts";
-import { HostTensor } from "./ort/tensor.ts";
+import type { Session } from "./ort/session.ts";
 
-export interface SharedCacheRunnerOptions {
-  readonly device: Device;
-  readonly lanes: number;
-  /** Tokens per lane. */
-  readonly capacity: number;
+export interface SharedCacheRunnerOptions extends LiveCacheSize {
   /** The longest row of a pass, tokens. */
   readonly maxRowTokens: number;
 }
@@ -31,52 +28,49 @@ const maxPasses = 256;
 const shortPassMs = 0.5;
 
 /**
- * Runs graphs with GroupQueryAttention over one preallocated cache: the same memory is bound as past and as
- * present, and attention appends in place. On the CPU nothing is copied in a pass but token ids, mask and
- * logits. On other devices ONNX Runtime moves the lanes of the batch there and back in every pass.
+ * Runs graphs with GroupQueryAttention over one preallocated cache where the graph runs: the same memory is bound as
+ * past and as present, and attention appends in place. Nothing is copied in a pass but token ids, mask and logits.
  */
 export class SharedCacheRunner implements ModelRunner {
   readonly vocabularySize: number;
   readonly maxRowTokens: number;
-  readonly memory: KvMemory;
   readonly #context: PassContext;
-  readonly #device: Device;
   /** By shape, the least recently used first. */
   readonly #passes = new Map<string, BoundPass>();
-  #running: Promise<void> | undefined;
+  #running: Promise<readonly number[]> | undefined;
   #isClosed = false;
 
   /** Takes the session over: closing the runner closes it. */
   constructor(session: Session, graph: DecoderGraph, options: SharedCacheRunnerOptions) {
-    const { planes, kvHeads, headDim, cacheType, logitsType, vocabularySize } = graph;
-    const { device, lanes, capacity, maxRowTokens } = options;
-    const cache = planes.map(() => HostTensor.zeros(cacheType, [lanes, kvHeads, capacity, headDim]));
+    const { logitsType, vocabularySize } = graph;
+    const { lanes, maxRowTokens } = options;
     const logits = new Logits(logitsType, Math.max(lanes, maxRowTokens), vocabularySize);
-    this.#context = { session, graph, cache, logits, capacity };
-    this.#device = device;
+    const cache =
+      session.device === "cpu" ? new HostLiveCache(graph, options) : openDeviceCache(session, graph, options);
+    this.#context = { session, graph, cache, logits };
     this.vocabularySize = vocabularySize;
     this.maxRowTokens = maxRowTokens;
-    this.memory = new HostKvMemory({
-      planes: cache.map(({ bytes }) => bytes),
-      lanes,
-      heads: kvHeads,
-      capacity,
-      rowBytes: headDim * elementTypes[cacheType].bytes,
-    });
+  }
+
+  get memory(): KvMemory {
+    return this.#context.cache.memory;
   }
 
   async step(batch: Batch): Promise<LogitsView> {
     if (this.#running !== undefined) throw new Error("a pass is running already");
     if (this.#isClosed) throw new InferenceError("engine_failed", "The model is closed.");
+    const { maxRowTokens, vocabularySize } = this;
     const { lanes, capacity } = this.memory;
-    checkBatch(batch, { lanes, capacity, maxRowTokens: this.maxRowTokens });
+    checkBatch(batch, { lanes, capacity, maxRowTokens, vocabularySize });
     this.#running = this.#run(batch);
+    let offsets: readonly number[];
     try {
-      await this.#running;
+      offsets = await this.#running;
     } finally {
       this.#running = undefined;
     }
-    return this.#context.logits.view(batch.length, batch[0]!.tokens.length);
+    const logits = this.#context.logits.view(batch.length, batch[0]!.tokens.length);
+    return { row: (row, index) => logits.row(offsets[row] ?? row, index) };
   }
 
   /** Waits for the pass in flight: the native side still works on the memory that goes with the runner. */
@@ -87,32 +81,34 @@ export class SharedCacheRunner implements ModelRunner {
     for (const pass of this.#passes.values()) pass[Symbol.dispose]();
     this.#passes.clear();
     const { session, cache, logits } = this.#context;
-    for (const tensor of [...cache, logits]) tensor[Symbol.dispose]();
-    session[Symbol.dispose]();
+    for (const owned of [cache, logits, session]) owned[Symbol.dispose]();
   }
 
-  async #run(batch: Batch): Promise<void> {
-    const { session } = this.#context;
+  /** @returns where the logits of each row of the batch stand */
+  async #run(batch: Batch): Promise<readonly number[]> {
+    const { session, cache } = this.#context;
     try {
-      const pass = this.#passFor(batch);
-      pass.fill(batch);
-      // Other devices read inputs when they are bound, the CPU when it runs.
-      if (this.#device !== "cpu") pass.bind();
+      const { firstRow, offsets } = cache.place(batch);
+      const placed: BatchRow[] = [];
+      for (const [index, row] of batch.entries()) placed[offsets[index]!] = row;
+      const pass = this.#passFor(placed, firstRow);
+      pass.fill(placed);
+      // The CPU reads inputs when it runs, other devices when they are bound.
+      if (session.device !== "cpu") pass.bindInputs();
       const started = performance.now();
       if (pass.durationMs < shortPassMs) session.runSync(pass.binding);
       else await session.run(pass.binding);
       pass.durationMs = performance.now() - started;
+      return offsets;
     } catch (error) {
-      throw new InferenceError("engine_failed", `ONNX Runtime failed: ${(error as Error).message}`, {
-        cause: error,
-      });
+      throw passFailure(session.device, error);
     }
   }
 
   /** The bound tensors for a batch's shape and place; made at first use. */
-  #passFor(batch: Batch): BoundPass {
-    const shape = shapeOf(batch, this.memory.capacity);
-    const key = `${shape.firstLane}/${shape.rows}/${shape.rowTokens}/${shape.maskWidth}`;
+  #passFor(batch: Batch, firstRow: number): BoundPass {
+    const shape = shapeOf(batch, firstRow, this.memory.capacity);
+    const key = `${shape.firstRow}/${shape.rows}/${shape.rowTokens}/${shape.maskWidth}`;
     const pass = this.#passes.get(key) ?? new BoundPass(this.#context, shape);
     this.#passes.delete(key);
     this.#passes.set(key, pass);

@@ -1,17 +1,19 @@
 import koffi from "koffi";
 import { ort } from "./api.ts";
 import type { Pointer } from "./api.ts";
+import { DeviceMemory } from "./device-memory.ts";
+import type { Device } from "./device-memory.ts";
 import { elementTypeOf } from "./element-type.ts";
 import type { ElementType } from "./element-type.ts";
 import { callAsync, check, create, read } from "./status.ts";
 import { IoBinding } from "./io-binding.ts";
 
-export type Device = "cpu" | "webgpu" | "cuda";
-
 export interface SessionOptions {
   readonly device: Device;
   /** Native threads of one run. */
   readonly threads: number;
+  /** Refuses a graph of which the device cannot run every node, rather than run some on the CPU. */
+  readonly isWhole?: boolean;
 }
 
 /** An input or output of a graph. */
@@ -31,25 +33,38 @@ let environment: Pointer | undefined;
 export class Session implements Disposable {
   readonly inputs: readonly GraphValue[];
   readonly outputs: readonly GraphValue[];
+  readonly device: Device;
   readonly #pointer: Pointer;
   #isReleased = false;
 
-  /** @throws Error what the runtime says about the file, the device or the options */
-  constructor(path: string, options: SessionOptions) {
+  /**
+   * @param graph the path of a file, or what would stand in one
+   * @throws Error what the runtime says about the graph, the device or the options
+   */
+  constructor(graph: string | Uint8Array, options: SessionOptions) {
     environment ??= create(ort().CreateEnv, warnings, "metropolis");
     const native = create(ort().CreateSessionOptions);
     try {
       configure(native, options);
-      this.#pointer = create(ort().CreateSession, environment, path, native);
+      this.#pointer =
+        typeof graph === "string"
+          ? create(ort().CreateSession, environment, graph, native)
+          : create(ort().CreateSessionFromArray, environment, graph, graph.byteLength, native);
     } finally {
       ort().ReleaseSessionOptions(native);
     }
+    this.device = options.device;
     this.inputs = describe(this.#pointer, "Input");
     this.outputs = describe(this.#pointer, "Output");
   }
 
   createBinding(): IoBinding {
     return new IoBinding(create(ort().CreateIoBinding, this.#pointer));
+  }
+
+  /** Memory where the graph runs, for tensors that need not leave it. Goes before the session. */
+  openMemory(): DeviceMemory {
+    return new DeviceMemory(this.#pointer, this.device);
   }
 
   /** Runs the graph on what is bound, off the event loop. Bound tensors must outlive the run. */
@@ -71,10 +86,13 @@ export class Session implements Disposable {
   }
 }
 
-function configure(options: Pointer, { device, threads }: SessionOptions): void {
+function configure(options: Pointer, { device, threads, isWhole }: SessionOptions): void {
   check(ort().SetIntraOpNumThreads(options, threads) as Pointer | null);
   // Threads that spin between passes take the cores from everything else on the machine.
   check(ort().AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0") as Pointer | null);
+  if (isWhole === true && device !== "cpu") {
+    check(ort().AddSessionConfigEntry(options, "session.disable_cpu_ep_fallback", "1") as Pointer | null);
+  }
   if (device === "webgpu") {
     check(ort().SessionOptionsAppendExecutionProvider(options, "WebGPU", [], [], 0) as Pointer | null);
   }

@@ -24,6 +24,13 @@ export function read(fn: NativeFunction, ...args: readonly unknown[]): number {
   return Number(out[0]);
 }
 
+/** The same for a function that writes where a text stands. */
+export function readText(fn: NativeFunction, ...args: readonly unknown[]): string {
+  const out: [string] = [""];
+  check(fn(...args, out) as Pointer | null);
+  return out[0];
+}
+
 /** Runs a call on a thread of its own, so that the event loop goes on. */
 export async function callAsync(fn: NativeFunction, ...args: readonly unknown[]): Promise<void> {
   const call = promisify(fn.async) as unknown as (...args: readonly unknown[]) => Promise<Pointer | null>;

@@ -14,11 +14,18 @@ function cpuMemoryInfo(): Pointer {
   return cpuMemory;
 }
 
+/** What can be bound, wherever it stands. */
+export interface Tensor extends Disposable {
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  readonly value: Pointer;
+}
+
 /**
  * A tensor in host memory. Owns its buffer: the native side only borrows it, and V8 would collect a buffer that
  * JavaScript does not touch again while a pass still reads it.
  */
-export class HostTensor implements Disposable {
+export class HostTensor implements Tensor {
   readonly type: ElementType;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;

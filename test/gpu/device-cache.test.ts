@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BoundPass } from "../../src/engine/onnx/bound-pass.ts";
+import { openDeviceCache } from "../../src/engine/onnx/device-live-cache.ts";
+import { Logits } from "../../src/engine/onnx/logits.ts";
+import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
+import type { OpenedGraph } from "../../src/engine/onnx/open-graph.ts";
+import { memoryNameOf } from "../../src/engine/onnx/ort/device-memory.ts";
+import { byteLength, HostTensor } from "../../src/engine/onnx/ort/tensor.ts";
+import { graphOf, referenceOf } from "../support/exported-model.ts";
+import { randomModel, tinyShape } from "../support/random-model.ts";
+import { hasWebGpu } from "../support/webgpu.ts";
+
+const webgpu = { device: "webgpu", threads: 1 } as const;
+const path = graphOf("builder-llama-fp32");
+const { ids } = referenceOf("builder-llama-fp32");
+
+describe.skipIf(!hasWebGpu)("the live cache on a device", { timeout: 120_000 }, () => {
+  let opened: OpenedGraph;
+  beforeAll(() => {
+    opened = openGraph(path, webgpu);
+  });
+  afterAll(() => {
+    opened.session[Symbol.dispose]();
+  });
+
+  const lanes = 5;
+  const capacity = 64;
+  const openCache = () => openDeviceCache(opened.session, opened.graph, { lanes, capacity });
+
+  it("stays there: a pass brings ids and mask, takes logits, and finds the rest on the device", async () => {
+    const { session, graph } = opened;
+    using cache = openCache();
+    using logits = new Logits(graph.logitsType, lanes, graph.vocabularySize);
+    const shape = { firstRow: 0, rows: 3, rowTokens: 1, maskWidth: 64 };
+    using pass = new BoundPass({ session, graph, cache, logits }, shape);
+
+    const host = [...pass.binding.bound].filter(([, tensor]) => tensor instanceof HostTensor);
+    expect(host.map(([name]) => name).sort()).toEqual(["attention_mask", "input_ids", "logits"]);
+    const hostBytes = host.reduce((sum, [, tensor]) => sum + byteLength(tensor.type, tensor.shape), 0);
+    expect(hostBytes).toBe(3 * (8 + 64 * 8 + graph.vocabularySize * 4));
+    for (const { past, present } of graph.planes) {
+      // One tensor for both, in memory that ONNX Runtime itself takes for the device's.
+      const tensor = pass.binding.bound.get(past)!;
+      expect(pass.binding.bound.get(present)).toBe(tensor);
+      expect(memoryNameOf(tensor)).toBe("WebGPU_Buf");
+    }
+
+    // What the pass wrote is where the cache reads it from, at the positions it was told.
+    pass.fill([0, 1, 2].map((lane) => ({ lane, tokens: [ids[lane]!], position: 10 * lane })));
+    pass.bindInputs();
+    await session.run(pass.binding);
+    for (const lane of [0, 1, 2]) {
+      const isWritten = (position: number): boolean =>
+        cache.memory.read(lane, position, position + 1).bytes.some((byte) => byte !== 0);
+      expect([0, 1, 2].map((other) => isWritten(10 * other))).toEqual(
+        [0, 1, 2].map((other) => other === lane),
+      );
+    }
+  });
+
+  it("keeps every lane's K/V through any order of batches, copies and writes", () => {
+    using cache = openCache();
+    const { memory } = cache;
+    const pattern = (seed: number, length: number): Uint8Array =>
+      Uint8Array.from({ length: length * memory.bytesPerToken }, (_, index) => (seed * 31 + index * 7) % 64);
+    const expected = Array.from({ length: lanes }, (_, lane) => {
+      const slice = { length: 3 + lane, bytes: pattern(lane, 3 + lane) };
+      memory.write(lane, 0, slice, 0, slice.length);
+      return slice;
+    });
+    const expectAll = (): void => {
+      for (const [lane, { length, bytes }] of expected.entries()) {
+        expect(Buffer.compare(memory.read(lane, 0, length).bytes, bytes)).toBe(0);
+      }
+    };
+    expectAll();
+    for (const [first, count] of [
+      [3, 1],
+      [1, 3],
+      [4, 1],
+      [0, 5],
+      [2, 2],
+    ] as const) {
+      const batch = Array.from({ length: count }, (_, row) => {
+        const lane = first + row;
+        return { lane, tokens: [1], position: expected[lane]!.length - 1 };
+      });
+      const { firstRow, offsets } = cache.place(batch);
+      expect(firstRow).toBe(0);
+      expect([...offsets].sort()).toEqual(Array.from({ length: count }, (_, row) => row));
+      expectAll();
+    }
+    memory.copyLane(4, 0, 5);
+    expected[0] = memory.read(4, 0, 5);
+    expectAll();
+  });
+
+  it("says what would fit where the device has too little memory, which WebGPU itself keeps quiet about", async () => {
+    // SwiftShader has 1 GiB for a buffer, any GPU less than this needs.
+    const folder = mkdtempSync(join(tmpdir(), "metropolis-device-"));
+    const oneLayer = join(folder, "model.onnx");
+    writeFileSync(oneLayer, randomModel({ ...tinyShape, layers: 1 }));
+    const size = { lanes: 64, capacity: 1 << 17, maxRowTokens: 1 };
+    const creating = createRunner(openGraph(oneLayer, webgpu), { ...webgpu, ...size });
+    await expect(creating).rejects.toThrow(
+      /'webgpu' has too little memory.*--lanes \d+ --context 131072 fits/s,
+    );
+    rmSync(folder, { recursive: true });
+  });
+});
