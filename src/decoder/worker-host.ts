@@ -18,12 +18,20 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
       send({ type: "end", id });
     } catch (error) {
       const description = toErrorDescription(error);
-      // A failed engine does not heal; the worker that takes this one's place starts afresh.
-      if (description.code === "engine_failed") throw error;
+      if (description.code === "engine_failed") return await giveUp(error);
       send({ type: "error", id, error: description });
     } finally {
       running.delete(id);
     }
+  };
+
+  /**
+   * A failed engine does not heal; the worker that takes this one's place starts afresh. What the engine holds is not the
+   * thread's, so it would outlive it: memory, and a device that is lost as long as anybody holds it.
+   */
+  const giveUp = async (error: unknown): Promise<never> => {
+    await generator[Symbol.asyncDispose]();
+    throw error;
   };
 
   const take = async (message: ToWorker): Promise<void> => {

@@ -27,6 +27,9 @@ describe("adviseOnDevice", () => {
     ["cuda", "CUDA error: out of memory", /too little memory.*--lanes.*--context/],
     ["webgpu", "Failed to get a WebGPU adapter: No supported adapters", /Vulkan, Metal/],
     ["cpu", "std::bad_alloc", /too little memory/],
+    ["webgpu", "WebGPU device lost (2): vkQueueSubmit failed with VK_ERROR_DEVICE_LOST", /'webgpu' was lost/],
+    ["webgpu", "Failed to download data from buffer. wgpu::MapAsyncStatus value: 3", /'webgpu' was lost/],
+    ["cuda", "CUDA failure 719: unspecified launch failure ; GPU=0", /'cuda' was lost/],
     ["cpu", "Protobuf parsing failed", undefined],
   ] as const)("knows what to do on %s about: %s", (device, reason, expected) => {
     const advice = adviseOnDevice(device, reason);

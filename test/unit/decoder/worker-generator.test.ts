@@ -25,10 +25,10 @@ const entryOf = (source: string): URL => new URL(`data:text/javascript,${encodeU
 
 const notes: string[] = [];
 let generator: WorkerGenerator | undefined;
-const start = async (source = script): Promise<WorkerGenerator> => {
+const start = async (source = script, workerData: unknown = {}): Promise<WorkerGenerator> => {
   generator = await WorkerGenerator.start({
     entry: entryOf(source),
-    workerData: {},
+    workerData,
     tokenizer: byteTokenizer(),
     onNote: (note) => notes.push(note),
     healthTimeoutMs: 100,
@@ -75,11 +75,12 @@ describe("WorkerGenerator", () => {
     await expect(types(worker, 3)).rejects.toBeInstanceOf(InferenceError);
   });
 
-  it("replaces a worker whose engine failed", async () => {
+  it("replaces a worker whose engine failed, once that has let go of what it holds", async () => {
+    const released = new Int32Array(new SharedArrayBuffer(4));
     const host = new URL("../../../dist/decoder/worker-host.js", import.meta.url);
     const errors = new URL("../../../dist/core/errors.js", import.meta.url);
-    const worker = await start(`
-      import { parentPort } from "node:worker_threads";
+    const source = `
+      import { parentPort, workerData } from "node:worker_threads";
       import { hostGenerator } from "${host.href}";
       import { InferenceError } from "${errors.href}";
       hostGenerator(parentPort, {
@@ -88,13 +89,15 @@ describe("WorkerGenerator", () => {
           if (seed === 4) throw new InferenceError("engine_failed", "device lost");
           yield { type: "finish", reason: "stop" };
         },
-        async [Symbol.asyncDispose]() {},
+        async [Symbol.asyncDispose]() { Atomics.add(workerData, 0, 1); },
       }, []);
-    `);
+    `;
+    const worker = await start(source, released);
     await expect(types(worker, 4)).rejects.toMatchObject({
       code: "engine_failed",
       message: expect.stringContaining("device lost") as unknown,
     });
+    expect(Atomics.load(released, 0)).toBe(1);
     expect(await types(worker, 0)).toEqual(["finish"]);
   });
 
