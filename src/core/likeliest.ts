@@ -6,6 +6,14 @@ const bytesPerToken = Float64Array.BYTES_PER_ELEMENT + Int32Array.BYTES_PER_ELEM
 let slab = new ArrayBuffer(slabBytes);
 let slabEnd = 0;
 
+/** The likeliest tokens as they were found elsewhere, in order; copied. */
+export function topOf(ids: Int32Array, logits: Float32Array, logSum: number): TopTokens {
+  const top = allocateTop(ids.length);
+  top.ids.set(ids);
+  for (let rank = 0; rank < logits.length; rank++) top.logprobs[rank] = logits[rank]! - logSum;
+  return top;
+}
+
 function allocateTop(count: number): TopTokens {
   const bytes = count * bytesPerToken;
   if (slabEnd + bytes > slabBytes) {
@@ -25,9 +33,11 @@ const maxInserted = 64;
 export function likeliest(logits: Float32Array, count: number, logSum: number): TopTokens {
   if (count <= maxInserted) return insertLikeliest(logits, count, logSum);
   const ids = sortLikeliest(logits, count);
-  const logprobs = new Float64Array(count);
-  for (let rank = 0; rank < count; rank++) logprobs[rank] = logits[ids[rank]!]! - logSum;
-  return { ids, logprobs };
+  return topOf(
+    ids,
+    Float32Array.from(ids, (id) => logits[id]!),
+    logSum,
+  );
 }
 
 /** One pass over the row, most of whose tokens fail one comparison. */

@@ -6,6 +6,8 @@ interface Row extends BatchRow {
   tokens: readonly number[];
   position: number;
   isIdle: boolean;
+  measuredFrom: number;
+  inverseTemperature: number;
 }
 
 /** Batches of one token a lane. Rows are made once and written anew for each pass: they are valid until the next. */
@@ -21,6 +23,8 @@ export class BatchRows {
       tokens: [0],
       position: 0,
       isIdle: true,
+      measuredFrom: 0,
+      inverseTemperature: 1,
     }));
   }
 
@@ -39,9 +43,12 @@ export class BatchRows {
       if (row.isIdle) {
         const { tokens } = this.#lanes.at(lane);
         row.position = Math.max(0, tokens.length - 1);
+        row.measuredFrom = 1;
         write(row, tokens[row.position] ?? 0);
       } else {
         row.position = sequence!.cached;
+        row.measuredFrom = Math.max(0, sequence!.reusableTokens - row.position);
+        row.inverseTemperature = sequence!.inverseTemperature;
         write(row, sequence!.tokens[row.position]!);
         next++;
       }

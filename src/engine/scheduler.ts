@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import type { Distribution } from "../core/distribution.ts";
 import { InferenceError, cancelled } from "../core/errors.ts";
 import { BatchRows } from "./batch-rows.ts";
 import type { EngineHealth, EngineLoad } from "./engine.ts";
@@ -186,10 +187,13 @@ export class Scheduler {
   async #prefill(sequence: Sequence): Promise<void> {
     const { lane, tokens, cached, tenant } = sequence;
     const end = Math.min(tokens.length, cached + this.#chunkTokens());
-    const batch = [{ lane: lane!.index, tokens: tokens.slice(cached, end), position: cached }];
+    const { inverseTemperature, reusableTokens } = sequence;
+    const measuredFrom = Math.max(0, reusableTokens - cached);
+    const row = { lane: lane!.index, tokens: tokens.slice(cached, end), position: cached };
+    const batch = [{ ...row, measuredFrom, inverseTemperature }];
     tenant.lastPrefill = this.#passes + 1;
     const logits = await this.#pass(batch);
-    this.#absorb(sequence, end - cached, (index) => logits.row(0, index));
+    this.#absorb(sequence, end - cached, (index) => logits.distribution(0, index, inverseTemperature));
   }
 
   /** As many tokens of a prompt as those who decode meanwhile can be made to wait for. */
@@ -211,7 +215,7 @@ export class Scheduler {
     const logits = await this.#pass(this.#rows.fill(sequences, first, last));
     for (const sequence of sequences) {
       const row = sequence.lane!.index - first;
-      this.#absorb(sequence, 1, () => logits.row(row));
+      this.#absorb(sequence, 1, () => logits.distribution(row, 0, sequence.inverseTemperature));
     }
   }
 
@@ -229,7 +233,7 @@ export class Scheduler {
     return logits;
   }
 
-  #absorb(sequence: Sequence, count: number, logits: (index: number) => Float32Array): void {
+  #absorb(sequence: Sequence, count: number, distribution: (index: number) => Distribution): void {
     const lane = sequence.lane!;
     this.#evaluatedTokens += count;
     sequence.cached += count;
@@ -239,7 +243,7 @@ export class Scheduler {
       lane.tokens.push(sequence.tokens[position]!);
     }
     try {
-      if (sequence.absorb(logits, sequence.cached, count)) this.#endPull(sequence)?.resolve();
+      if (sequence.absorb(distribution, sequence.cached, count)) this.#endPull(sequence)?.resolve();
     } catch (error) {
       // Bad logits mean bad K/V: forget it rather than hand it to the next sequence.
       sequence.cached = 0;

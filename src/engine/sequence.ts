@@ -1,5 +1,5 @@
+import type { Distribution } from "../core/distribution.ts";
 import { drawToken, scoreToken } from "../core/draw.ts";
-import { measure } from "../core/measure.ts";
 import { uniform } from "../core/random.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { Lane } from "../kvcache/lanes.ts";
@@ -42,11 +42,15 @@ export abstract class Sequence {
   /** For how many of its tokens K/V from elsewhere may stand in. */
   abstract readonly reusableTokens: number;
 
+  /** The 1/τ at which it wants its distributions. */
+  abstract readonly inverseTemperature: number;
+
   /**
-   * Takes the logits of the `count` tokens just run, the last of which is `tokens[end − 1]`.
+   * Takes the distributions after the `count` tokens just run, the last of which is `tokens[end − 1]`; looks at those
+   * after tokens that cannot be reused.
    * @returns whether what was pulled for is there
    */
-  abstract absorb(logits: (index: number) => Float32Array, end: number, count: number): boolean;
+  abstract absorb(distribution: (index: number) => Distribution, end: number, count: number): boolean;
 }
 
 /** Draws tokens after a prefix, one for each time it is advanced. */
@@ -64,10 +68,14 @@ export class ExtendSequence extends Sequence {
     return this.tokens.length - 1;
   }
 
-  absorb(logits: (index: number) => Float32Array, end: number, count: number): boolean {
+  get inverseTemperature(): number {
+    return this.#request.sampling.inverseTemperature;
+  }
+
+  absorb(distribution: (index: number) => Distribution, end: number, count: number): boolean {
     if (end < this.tokens.length) return false;
     const { sampling, draws, topCount, logprobsMode } = this.#request;
-    this.#drawn = drawToken(measure(logits(count - 1), sampling.inverseTemperature), {
+    this.#drawn = drawToken(distribution(count - 1), {
       sampling,
       u: uniform(draws, "token", end),
       topCount,
@@ -89,6 +97,7 @@ export class ExtendSequence extends Sequence {
 
 /** Scores given tokens in one advance. */
 export class ScoreSequence extends Sequence {
+  readonly inverseTemperature = 1;
   readonly scores: ScoredToken[] = [];
   readonly #topCount: number;
 
@@ -102,11 +111,11 @@ export class ScoreSequence extends Sequence {
     return this.scores.length;
   }
 
-  absorb(logits: (index: number) => Float32Array, end: number, count: number): boolean {
+  absorb(distribution: (index: number) => Distribution, end: number, count: number): boolean {
     // Those run a second time, since their K/V was lost with the lane, have their scores.
     for (let index = this.scores.length - (end - count); index < count; index++) {
       const next = this.tokens[end - count + index + 1];
-      if (next !== undefined) this.scores.push(scoreToken(measure(logits(index), 1), next, this.#topCount));
+      if (next !== undefined) this.scores.push(scoreToken(distribution(index), next, this.#topCount));
     }
     return end === this.tokens.length;
   }

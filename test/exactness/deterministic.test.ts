@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { GenerateRequest } from "../../src/decoder/generator.ts";
 import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
 import { checkRowAgreement } from "../../src/engine/row-agreement.ts";
+import { viewRows } from "../../src/engine/runner.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { createToyModel } from "../support/toy-model.ts";
 import { ToyRunner } from "../support/toy-runner.ts";
@@ -88,7 +89,7 @@ describe("--deterministic", () => {
     const step = differing.step.bind(differing);
     differing.step = async (batch) => {
       const logits = await step(batch);
-      return { row: (row, index) => logits.row(row, index).map((logit) => logit * (1 + row * 1e-7)) };
+      return viewRows((row, index) => logits.row(row, index).map((logit) => logit * (1 + row * 1e-7)));
     };
     await expect(checkRowAgreement(differing)).rejects.toThrow(/--lanes 1/);
   });

@@ -32,8 +32,9 @@ describe.skipIf(!hasWebGpu)("the live cache on a device", { timeout: 120_000 }, 
 
   it("stays there: a pass brings ids and mask, takes logits, and finds the rest on the device", async () => {
     const { session, graph } = opened;
+    const { logitsType: type, vocabularySize } = graph;
     using cache = openCache();
-    using logits = new Logits(graph.logitsType, lanes, graph.vocabularySize);
+    using logits = new Logits({ type, tokens: lanes, vocabularySize, threads: 1 });
     const shape = { firstRow: 0, rows: 3, rowTokens: 1, maskWidth: 64 };
     using pass = new BoundPass({ session, graph, cache, logits }, shape);
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KvMemory, KvSlice } from "../../src/kvcache/kv-memory.ts";
+import { viewRows } from "../../src/engine/runner.ts";
 import type { Batch, LogitsView, ModelRunner } from "../../src/engine/runner.ts";
 import type { TokenIds } from "../../src/core/tokens.ts";
 import type { ToyModel } from "./toy-model.ts";
@@ -90,7 +91,7 @@ export class ToyRunner implements ModelRunner {
       this.memory.cells[lane]!.set(tokens, position);
       return tokens.map((_, index) => this.#logits(lane, position + index + 1));
     });
-    return { row: (row, index = rows[row]!.length - 1) => rows[row]![index]! };
+    return viewRows((row, index = rows[row]!.length - 1) => rows[row]![index]!);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -53,7 +53,8 @@ export class ConcatCacheRunner implements ModelRunner {
       capacity,
       rowBytes: headDim * elementTypes[cacheType].bytes,
     });
-    this.#logits = new Logits(logitsType, Math.max(lanes, maxRowTokens), vocabularySize);
+    const tokens = Math.max(lanes, maxRowTokens);
+    this.#logits = new Logits({ type: logitsType, tokens, vocabularySize, threads: session.threads });
     this.#binding = session.createBinding();
     this.vocabularySize = vocabularySize;
     this.maxRowTokens = maxRowTokens;
@@ -94,6 +95,7 @@ export class ConcatCacheRunner implements ModelRunner {
       // Its K/V is there already, and nobody looks at its logits.
       if (batchRow.isIdle !== true) await this.#runRow(batchRow, row);
     }
+    await this.#logits.measure(batch);
   }
 
   async #runRow({ lane, tokens, position }: BatchRow, row: number): Promise<void> {

@@ -44,7 +44,8 @@ export class SharedCacheRunner implements ModelRunner {
   constructor(session: Session, graph: DecoderGraph, options: SharedCacheRunnerOptions) {
     const { logitsType, vocabularySize } = graph;
     const { lanes, maxRowTokens } = options;
-    const logits = new Logits(logitsType, Math.max(lanes, maxRowTokens), vocabularySize);
+    const tokens = Math.max(lanes, maxRowTokens);
+    const logits = new Logits({ type: logitsType, tokens, vocabularySize, threads: session.threads });
     const cache =
       session.device === "cpu" ? new HostLiveCache(graph, options) : openDeviceCache(session, graph, options);
     this.#context = { session, graph, cache, logits };
@@ -70,7 +71,11 @@ export class SharedCacheRunner implements ModelRunner {
       this.#running = undefined;
     }
     const logits = this.#context.logits.view(batch.length, batch[0]!.tokens.length);
-    return { row: (row, index) => logits.row(offsets[row] ?? row, index) };
+    return {
+      row: (row, index) => logits.row(offsets[row] ?? row, index),
+      distribution: (row, index, inverseTemperature) =>
+        logits.distribution(offsets[row] ?? row, index, inverseTemperature),
+    };
   }
 
   /** Waits for the pass in flight: the native side still works on the memory that goes with the runner. */
@@ -86,7 +91,7 @@ export class SharedCacheRunner implements ModelRunner {
 
   /** @returns where the logits of each row of the batch stand */
   async #run(batch: Batch): Promise<readonly number[]> {
-    const { session, cache } = this.#context;
+    const { session, cache, logits } = this.#context;
     try {
       const { firstRow, offsets } = cache.place(batch);
       const placed: BatchRow[] = [];
@@ -99,6 +104,7 @@ export class SharedCacheRunner implements ModelRunner {
       if (pass.durationMs < shortPassMs) session.runSync(pass.binding);
       else await session.run(pass.binding);
       pass.durationMs = performance.now() - started;
+      await logits.measure(placed);
       return offsets;
     } catch (error) {
       throw passFailure(session.device, error);

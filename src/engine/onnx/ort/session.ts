@@ -34,6 +34,7 @@ export class Session implements Disposable {
   readonly inputs: readonly GraphValue[];
   readonly outputs: readonly GraphValue[];
   readonly device: Device;
+  readonly threads: number;
   readonly #pointer: Pointer;
   #isReleased = false;
 
@@ -54,6 +55,7 @@ export class Session implements Disposable {
       ort().ReleaseSessionOptions(native);
     }
     this.device = options.device;
+    this.threads = options.threads;
     this.inputs = describe(this.#pointer, "Input");
     this.outputs = describe(this.#pointer, "Output");
   }

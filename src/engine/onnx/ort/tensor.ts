@@ -69,6 +69,10 @@ export class HostTensor implements Tensor {
     return new Float32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength / 4);
   }
 
+  asInt32(): Int32Array {
+    return new Int32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength / 4);
+  }
+
   asUint16(): Uint16Array {
     return new Uint16Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength / 2);
   }

@@ -1,0 +1,228 @@
+import { describe, expect, it } from "vitest";
+import type { Distribution } from "../../../../src/core/distribution.ts";
+import { drawToken } from "../../../../src/core/draw.ts";
+import { measure } from "../../../../src/core/measure.ts";
+import { uniform } from "../../../../src/core/random.ts";
+import type { FloatType } from "../../../../src/engine/onnx/decoder-graph.ts";
+import { Logits } from "../../../../src/engine/onnx/logits.ts";
+import { elementTypes } from "../../../../src/engine/onnx/ort/element-type.ts";
+import { HostTensor } from "../../../../src/engine/onnx/ort/tensor.ts";
+import { RowMeasurer } from "../../../../src/engine/onnx/row-measurer.ts";
+
+const rows = 20;
+
+/** Sums of four uniforms; every eighth logit is rounded, so that there are ties among the likeliest, too. */
+function randomLogits(size: number, seed: number, spread = 10): Float32Array {
+  let state = seed * 2654435761;
+  const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  return Float32Array.from({ length: size }, (_, id) => {
+    const logit = spread * (next() + next() + next() + next() - 2);
+    return id % 8 === 0 ? Math.round(logit) : logit;
+  });
+}
+
+/** Halves of what has eleven significant bits. */
+function toHalf(value: number): number {
+  if (value === 0) return 0;
+  if (!Number.isFinite(value)) return value > 0 ? 0x7c00 : value < 0 ? 0xfc00 : 0x7e00;
+  const exponent = Math.max(-14, Math.floor(Math.log2(Math.abs(value))));
+  const mantissa = Math.round((Math.abs(value) / 2 ** exponent) * 1024);
+  return (value < 0 ? 0x8000 : 0) + (exponent + 15) * 1024 + mantissa - 1024;
+}
+
+class Subject implements Disposable {
+  readonly measurer: RowMeasurer;
+  readonly #size: number;
+  readonly #tensor: HostTensor;
+
+  constructor(size: number, type: FloatType = "float32") {
+    this.#size = size;
+    this.#tensor = HostTensor.zeros(type, [rows, size]);
+    const rowBytes = size * elementTypes[type].bytes;
+    const logits = (first: number, count: number): HostTensor =>
+      HostTensor.over(this.#tensor, first * rowBytes, [count, size]);
+    this.measurer = new RowMeasurer({ type, vocabularySize: size, rows, threads: 1, logits });
+  }
+
+  write(row: number, logits: Float32Array): void {
+    if (this.#tensor.type === "float32") this.#tensor.asFloat32().set(logits, row * this.#size);
+    else this.#tensor.asUint16().set(Uint16Array.from(logits, toHalf), row * this.#size);
+  }
+
+  read(row: number, inverseTemperature: number): Distribution | undefined {
+    const readLogits = (): Float32Array =>
+      this.#tensor
+        .asFloat32()
+        .slice(row * this.#size)
+        .subarray(0, this.#size);
+    return this.measurer.distribution(row, inverseTemperature, readLogits);
+  }
+
+  [Symbol.dispose](): void {
+    this.measurer[Symbol.dispose]();
+    this.#tensor[Symbol.dispose]();
+  }
+}
+
+const temperatures = [0.5, 1, 1 / 0.7, 4];
+
+function expectAgreement(
+  actual: Distribution | undefined,
+  logits: Float32Array,
+  inverseTemperature: number,
+): void {
+  const expected = measure(logits, inverseTemperature);
+  expect(Math.abs(actual!.logSum - expected.logSum)).toBeLessThan(2e-6);
+  expect(Math.abs(actual!.logNormalizer - expected.logNormalizer)).toBeLessThan(5e-6);
+  expect(Math.abs(actual!.entropy - expected.entropy)).toBeLessThan(1e-5);
+  expect([...actual!.top.ids]).toEqual([...expected.top.ids]);
+  for (const [rank, id] of actual!.top.ids.entries()) {
+    expect(actual!.top.logprobs[rank]).toBe(logits[id]! - actual!.logSum);
+  }
+  if (inverseTemperature === 1) expect(actual!.logNormalizer).toBe(0);
+  if (inverseTemperature >= 1) expect(actual!.logNormalizer).toBeLessThanOrEqual(0);
+}
+
+describe("rows measured by a graph", () => {
+  it.each([18, 1000, 4099, 32_000, 152_064])("agree with the oracle, vocabulary %i", async (size) => {
+    using subject = new Subject(size);
+    const logits = temperatures.map((_, row) => randomLogits(size, row + 1));
+    for (const [row, values] of logits.entries()) subject.write(row, values);
+    await subject.measurer.measure(0, temperatures);
+    for (const [row, inverseTemperature] of temperatures.entries()) {
+      expectAgreement(subject.read(row, inverseTemperature), logits[row]!, inverseTemperature);
+    }
+  });
+
+  it("agree with the oracle in half precision", async () => {
+    using subject = new Subject(1000, "float16");
+    const halves = temperatures.map((_, row) =>
+      randomLogits(1000, row).map((logit) => Math.round(logit * 64) / 64 + 0),
+    );
+    for (const [row, values] of halves.entries()) subject.write(row, values);
+    await subject.measurer.measure(0, temperatures);
+    for (const [row, inverseTemperature] of temperatures.entries()) {
+      expectAgreement(subject.read(row, inverseTemperature), halves[row]!, inverseTemperature);
+    }
+  });
+
+  it("are right with forbidden tokens, with one token left, and when all are alike", async () => {
+    using subject = new Subject(3000);
+    const forbidden = randomLogits(3000, 1).map((logit, id) => (id % 3 === 0 ? -Infinity : logit));
+    const single = new Float32Array(3000).fill(-Infinity);
+    single[1234] = 7;
+    const flat = new Float32Array(3000).fill(-3);
+    const far = Float32Array.from({ length: 3000 }, (_, id) => (id === 5 ? 30_000 : -30_000));
+    for (const [row, values] of [forbidden, single, flat, far].entries()) subject.write(row, values);
+    await subject.measurer.measure(0, temperatures);
+    for (const [row, values] of [forbidden, single, flat, far].entries()) {
+      expectAgreement(subject.read(row, temperatures[row]!), values, temperatures[row]!);
+    }
+    expect(subject.read(1, 1)).toMatchObject({ entropy: 0, logSum: 7 });
+  });
+
+  it("give their bits to each row whatever stands beside it, and in runs of any length", async () => {
+    using subject = new Subject(5000);
+    const logits = randomLogits(5000, 9);
+    const bitsAt = async (row: number, first: number, count: number): Promise<unknown> => {
+      for (let other = 0; other < rows; other++) subject.write(other, randomLogits(5000, other + first, 3));
+      subject.write(row, logits);
+      await subject.measurer.measure(first, Array<number>(count).fill(4));
+      const { logSum, logNormalizer, entropy, top } = subject.read(row, 4)!;
+      return [logSum, logNormalizer, entropy, ...top.logprobs, ...top.ids];
+    };
+    const alone = await bitsAt(0, 0, 1);
+    for (const [row, first, count] of [
+      [3, 3, 1],
+      [2, 0, 3],
+      [15, 0, 16],
+      [19, 0, 20],
+      [17, 1, 19],
+    ] as const) {
+      expect(await bitsAt(row, first, count)).toEqual(alone);
+    }
+  });
+
+  it("leave what is not a number to a closer look, that row alone", async () => {
+    using subject = new Subject(3000);
+    for (let row = 0; row < 5; row++) subject.write(row, randomLogits(3000, row));
+    for (const [row, bad] of [NaN, Infinity].entries()) {
+      const logits = randomLogits(3000, row);
+      logits[1777] = bad;
+      subject.write(row, logits);
+    }
+    subject.write(2, new Float32Array(3000).fill(-Infinity));
+    await subject.measurer.measure(0, [4, 4, 4, 4, 4]);
+    for (const row of [0, 1, 2]) expect(subject.read(row, 4)).toBeUndefined();
+    for (const row of [3, 4]) expectAgreement(subject.read(row, 4), randomLogits(3000, row), 4);
+  });
+
+  it("answer only for what was measured last", async () => {
+    using subject = new Subject(3000);
+    await subject.measurer.measure(1, [4, 1]);
+    expect(subject.read(0, 4)).toBeUndefined();
+    expect(subject.read(1, 1)).toBeUndefined();
+    expect(subject.read(1, 4)).toBeDefined();
+    await subject.measurer.measure(2, [4]);
+    expect(subject.read(1, 4)).toBeUndefined();
+  });
+
+  it("draw the oracle's tokens, in the tail too, but within rounding of a border", async () => {
+    using subject = new Subject(4000);
+    let tails = 0;
+    for (const [seed, spread] of [2, 4, 8].entries()) {
+      const logits = randomLogits(4000, seed, spread);
+      subject.write(0, logits);
+      await subject.measurer.measure(0, [1 / 0.7]);
+      const sampling = { inverseTemperature: 1 / 0.7 };
+      const [oracle, measured] = [measure(logits, 1 / 0.7), subject.read(0, 1 / 0.7)!];
+      for (let position = 0; position < 60; position++) {
+        const u = uniform({ seed, choice: 0, stage: 0, step: 0 }, "token", position);
+        const request = { sampling, u, topCount: 0, sequence: [] };
+        const expected = drawToken(oracle, request);
+        const nearby = [u - 1e-6, u + 1e-6].map((other) => drawToken(oracle, { ...request, u: other }).token);
+        const drawn = drawToken(measured, request);
+        if (nearby.every((token) => token === expected.token)) expect(drawn.token).toBe(expected.token);
+        expect(nearby.concat(expected.token)).toContain(drawn.token);
+        if (!measured.top.ids.includes(drawn.token)) tails++;
+      }
+    }
+    expect(tails).toBeGreaterThan(50);
+  });
+});
+
+describe("the logits of a pass", () => {
+  it.each(["float32", "float16"] as const)("are measured as the batch asks, %s", async (type) => {
+    const size = 3000;
+    using logits = new Logits({ type, tokens: 6, vocabularySize: size, threads: 1 });
+    using tensor = logits.tensor(0, 1, 6);
+    const values = randomLogits(6 * size, 3).map((logit) => Math.round(logit * 64) / 64 + 0);
+    if (type === "float32") tensor.asFloat32().set(values);
+    else tensor.asUint16().set(Uint16Array.from(values, toHalf));
+    const tokens = [1, 2, 3, 4, 5, 6];
+    await logits.measure([{ lane: 0, tokens, position: 0, measuredFrom: 4, inverseTemperature: 4 }]);
+    const view = logits.view(1, 6);
+    // Token 4 was measured ahead, token 2 was not: both answer.
+    for (const index of [2, 4, 5]) {
+      expectAgreement(view.distribution(0, index, 4), values.slice(index * size, (index + 1) * size), 4);
+    }
+    expect(view.distribution(0, 5, 4).readLogits()).toEqual(values.slice(5 * size));
+    expect(() => view.distribution(0, 6, 4)).toThrow(/token 6/);
+    values.fill(NaN, size, size + 1);
+    if (type === "float32") tensor.asFloat32().set(values);
+    else tensor.asUint16().set(Uint16Array.from(values, toHalf));
+    const batch = [0, 1].map((lane) => ({
+      lane,
+      tokens: [1],
+      position: 0,
+      measuredFrom: 0,
+      inverseTemperature: 4,
+    }));
+    await logits.measure(batch);
+    const rowsView = logits.view(2, 1);
+    expectAgreement(rowsView.distribution(0, 0, 4), values.slice(0, size), 4);
+    expect(() => rowsView.distribution(1, 0, 4)).toThrow(
+      expect.objectContaining({ code: "numerical_error" }) as Error,
+    );
+  });
+});
