@@ -1,7 +1,8 @@
 import type { LogprobsMode } from "../core/distribution.ts";
 import type { LogitAdjustments } from "../core/logit-adjustments.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
-import type { EngineHealth, Share } from "../engine/engine.ts";
+import { priorities } from "../engine/engine.ts";
+import type { EngineHealth, Priority, Share } from "../engine/engine.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { Schedule } from "../mcmc/schedule.ts";
 import type { Swaps } from "../mcmc/tempering.ts";
@@ -241,4 +242,5 @@ export interface Generator extends AsyncDisposable {
   health(): Promise<EngineHealth>;
 }
 
-export type { ChatMessage, ChatTemplate, Tokenizer };
+export { priorities };
+export type { ChatMessage, ChatTemplate, Priority, Share, Tokenizer };

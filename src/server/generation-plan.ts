@@ -1,8 +1,7 @@
 import type { LogprobsMode } from "../core/distribution.ts";
 import { InferenceError } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
-import type { Generator, GenerateRequest, ModelInfo, SamplerName } from "../decoder/generator.ts";
-import type { Priority } from "../engine/engine.ts";
+import type { GenerateRequest, Generator, ModelInfo, Priority, SamplerName } from "../decoder/generator.ts";
 import { planSampling } from "./sampling-plan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 

@@ -2,8 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { EventQueue } from "../core/event-queue.ts";
 import type { ScoredToken } from "../core/tokens.ts";
-import type { Generator, GenerateEvent } from "../decoder/generator.ts";
-import type { Share } from "../engine/engine.ts";
+import type { Generator, GenerateEvent, Share } from "../decoder/generator.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 
 /** What happens to one choice of an answer. Streamed and whole answers are made from the same events. */

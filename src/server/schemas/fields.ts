@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { logprobsModes } from "../../core/distribution.ts";
-import { samplerNames } from "../../decoder/generator.ts";
-import { priorities } from "../../engine/engine.ts";
+import { priorities, samplerNames } from "../../decoder/generator.ts";
 import { powerFields } from "./power-fields.ts";
 
 /** Clients send explicit nulls for what they leave open; null means the default, as in OpenAI's API. */
