@@ -117,9 +117,13 @@ const figure = (value: number | null, digits = 3): string =>
 const interval = ({ value, low, high }: Estimate): string =>
   `${figure(value)} [${figure(low)}, ${figure(high)}]`;
 
+/** A table below the number of questions behind it. */
+const counted = ([first]: readonly Summary[], table: string): string =>
+  `${first!.items} questions, ${first!.n} answers to each.\n\n${table}`;
+
 function samplerTable(summaries: readonly Summary[]): string {
   const counts = summaries[0]?.passAt.map(({ k }) => k) ?? [];
-  return markdown(
+  const table = markdown(
     ["", ...counts.map((k) => `pass@${k}`), "log p", "entropy", "tokens", "evaluated"],
     summaries.map((summary) => [
       summary.label,
@@ -132,6 +136,7 @@ function samplerTable(summaries: readonly Summary[]): string {
       figure(summary.evaluatedTokensPerAnswer, 1),
     ]),
   );
+  return counted(summaries, table);
 }
 
 /** Power less each other. */
@@ -166,7 +171,7 @@ function chainTable(summaries: readonly Summary[]): string {
 
 function sweepTable(summaries: readonly Summary[], field: "alpha" | "mcmc_steps"): string {
   const place = ({ fields }: Summary): number => Number(fields[field]);
-  return markdown(
+  const table = markdown(
     [field, "pass@1", `pass@${summaries[0]!.n}`, "log p", "evaluated"],
     summaries
       .toSorted((a, b) => place(a) - place(b))
@@ -178,6 +183,7 @@ function sweepTable(summaries: readonly Summary[], field: "alpha" | "mcmc_steps"
         figure(summary.evaluatedTokensPerAnswer, 1),
       ]),
   );
+  return counted(summaries, table);
 }
 
 async function entropyTable(folder: string): Promise<string> {
@@ -232,7 +238,7 @@ function fitTable(runs: readonly Run[]): string {
 async function pivotTable(folder: string): Promise<string> {
   if (!existsSync(join(folder, "pivot", "report.json"))) return nothing;
   const summaries = await readSummaries(folder, "pivot");
-  return markdown(
+  const table = markdown(
     ["", "pass@1", `pass@${summaries[0]!.n}`, "log p", "accepted", "chains", "unmixed", "evaluated"],
     summaries.map((summary) => [
       summary.label,
@@ -245,4 +251,5 @@ async function pivotTable(folder: string): Promise<string> {
       figure(summary.evaluatedTokensPerAnswer, 1),
     ]),
   );
+  return counted(summaries, table);
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { commandPath, runCommand } from "../support/server-process.ts";
+import type { Exit } from "../support/server-process.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "metropolis-eval-command-"));
 afterAll(() => rm(folder, { recursive: true }));
@@ -13,6 +14,11 @@ const evaluation = [
   ..."eval --data models/abacus/test.jsonl --limit 8 --n 2 --samplers greedy,standard,power".split(" "),
   ..."--steps 2 --base models/abacus --model models/abacus --deterministic --concurrency 2".split(" "),
 ];
+
+function expectExit({ code, output }: Exit, wanted: number, says: RegExp): void {
+  expect(output).toMatch(says);
+  expect(code).toBe(wanted);
+}
 
 /** The report, without what depends on the clock. */
 async function reportIn(out: string): Promise<unknown> {
@@ -25,9 +31,7 @@ const linesIn = async (path: string): Promise<number> =>
 
 it("an evaluation that was killed and started again reports what one reports that was not", async () => {
   const [whole, killed] = [join(folder, "whole"), join(folder, "killed")];
-  const { code, output } = await runCommand([...evaluation, "--out", whole]);
-  expect(output).toContain("report:");
-  expect(code).toBe(0);
+  expectExit(await runCommand([...evaluation, "--out", whole]), 0, /report:/);
 
   const child = spawn(process.execPath, [commandPath, ...evaluation, "--out", killed], { stdio: "ignore" });
   const results = join(killed, "results.jsonl");
@@ -47,10 +51,7 @@ it("policy entropy is measured, and appended as a point", async () => {
     ..."entropy --data models/abacus/test.jsonl --limit 4 --n 2 --steps 3".split(" "),
     ...["--points", points, "--out", join(folder, "entropy")],
   ]);
-  expect(measured).toMatchObject({
-    code: 0,
-    output: expect.stringMatching(/token-mean.*\n.*seq-mean.*\n.*accuracy/) as unknown,
-  });
+  expectExit(measured, 0, /token-mean.*\n.*seq-mean.*\n.*accuracy/);
   const point = JSON.parse(await readFile(points, "utf8")) as { H: number; step: number };
   expect(point).toMatchObject({ step: 3, n: 8, checkpoint: "abacus" });
   expect(point.H).toBeGreaterThan(0);
@@ -62,13 +63,10 @@ it("points are fitted and drawn", async () => {
   await writeFile(points, `${lines.join("\n")}\n`);
   const page = join(folder, "fit.html");
   const fitted = await runCommand(["entropy", "fit", points, "--out", page]);
-  expect(fitted).toMatchObject({
-    code: 0,
-    output: expect.stringMatching(/over 3 points[\s\S]*ceiling +0\.6000/) as unknown,
-  });
+  expectExit(fitted, 0, /over 3 points[\s\S]*ceiling +0\.6000/);
   expect(await readFile(page, "utf8")).toContain("<svg");
   const refused = await runCommand(["entropy", "fit", points, "--out", join(folder, "fit.png")]);
-  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining(".svg or an .html") as unknown });
+  expectExit(refused, 1, /\.svg or an \.html/);
 });
 
 it("a published data set becomes questions that eval takes", async () => {
@@ -80,9 +78,9 @@ it("a published data set becomes questions that eval takes", async () => {
     "--out",
     out,
   ]);
-  expect(imported).toMatchObject({ code: 0, output: expect.stringContaining("1 questions") as unknown });
+  expectExit(imported, 0, /1 questions/);
   const refused = await runCommand(["eval", "--data", out, "--out", join(folder, "code")]);
-  expect(refused).toMatchObject({ code: 1, output: expect.stringContaining("--allow-code") as unknown });
+  expectExit(refused, 1, /--allow-code/);
   const missing = await runCommand(["import", "gpqa", join(folder, "none.csv"), "--out", out]);
-  expect(missing).toMatchObject({ code: 1, output: expect.stringContaining("cannot be read") as unknown });
+  expectExit(missing, 1, /cannot be read/);
 });
