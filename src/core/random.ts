@@ -24,16 +24,11 @@ export interface DrawKey {
   readonly branch?: number;
 }
 
-const rotations = [
-  [10, 26],
-  [11, 21],
-  [13, 27],
-  [23, 5],
-  [6, 20],
-  [17, 11],
-  [25, 10],
-  [18, 20],
-] as const;
+/** Of both halves of a round, by the round's number modulo 8. */
+const rotations = {
+  first: [10, 11, 13, 23, 6, 17, 25, 18],
+  second: [26, 21, 27, 5, 20, 11, 10, 20],
+} as const;
 const keyParity = 0x1bd11bda;
 const rounds = 20;
 
@@ -43,13 +38,14 @@ export type Words = readonly [number, number, number, number];
 
 /** The Threefry-4x32-20 block function on unsigned 32-bit words. */
 export function threefry4x32(key: Words, counter: Words): Words {
-  const schedule = [...key, keyParity ^ key[0] ^ key[1] ^ key[2] ^ key[3]];
+  const schedule = [key[0], key[1], key[2], key[3], keyParity ^ key[0] ^ key[1] ^ key[2] ^ key[3]];
   let x0 = (counter[0] + schedule[0]!) | 0;
   let x1 = (counter[1] + schedule[1]!) | 0;
   let x2 = (counter[2] + schedule[2]!) | 0;
   let x3 = (counter[3] + schedule[3]!) | 0;
   for (let round = 0; round < rounds; round++) {
-    const [a, b] = rotations[round & 7]!;
+    const a = rotations.first[round & 7]!;
+    const b = rotations.second[round & 7]!;
     // Even rounds mix (0,1) and (2,3); odd rounds mix (0,3) and (2,1).
     if ((round & 1) === 0) {
       x0 = (x0 + x1) | 0;

@@ -36,10 +36,13 @@ export function tally(
   const { info, swaps, previous, state } = step;
   const proposedFirstToken = info.cut === 0 && info.suffix[0]!.token !== previous[0]!.token;
   const changedFirstToken = state[0]!.token !== previous[0]!.token;
+  const count = (outcome: Outcome): number => diagnostics[outcome] + (info.outcome === outcome ? 1 : 0);
   return {
-    ...diagnostics,
     steps: diagnostics.steps + 1,
-    [info.outcome]: diagnostics[info.outcome] + 1,
+    accepted: count("accepted"),
+    rejected: count("rejected"),
+    rejected_early: count("rejected_early"),
+    unchanged: count("unchanged"),
     firstTokenChanges: diagnostics.firstTokenChanges + (changedFirstToken ? 1 : 0),
     firstTokenProposals: diagnostics.firstTokenProposals + (proposedFirstToken ? 1 : 0),
     swaps: {
