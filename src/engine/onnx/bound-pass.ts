@@ -48,6 +48,8 @@ export class BoundPass implements Disposable {
   readonly binding: IoBinding;
   readonly #ids: HostTensor;
   readonly #mask: HostTensor;
+  /** Ones at the start of each row of the mask: from pass to pass a row gains one, or is another lane's. */
+  readonly #maskEnds: Uint32Array;
   readonly #positions: HostTensor | undefined;
   readonly #logits: HostTensor;
   /** The rows of the pass in every plane. */
@@ -57,6 +59,7 @@ export class BoundPass implements Disposable {
     const { firstRow, rows, rowTokens, maskWidth } = shape;
     this.#ids = HostTensor.zeros("int64", [rows, rowTokens]);
     this.#mask = HostTensor.zeros("int64", [rows, maskWidth]);
+    this.#maskEnds = new Uint32Array(rows);
     this.#positions = graph.takesPositions ? HostTensor.zeros("int64", [rows, rowTokens]) : undefined;
     this.#logits = logits.tensor(0, rows, rowTokens);
     this.#planes = cache.rows(firstRow, rows);
@@ -90,9 +93,10 @@ export class BoundPass implements Disposable {
         next++;
       }
       const start = row * maskWidth;
-      const end = start + position + tokens.length;
-      mask.fill(1n, start, end);
-      mask.fill(0n, end, start + maskWidth);
+      const [before, end] = [this.#maskEnds[row]!, position + tokens.length];
+      if (before < end) mask.fill(1n, start + before, start + end);
+      else mask.fill(0n, start + end, start + before);
+      this.#maskEnds[row] = end;
     }
   }
 

@@ -1,4 +1,3 @@
-import { promisify } from "node:util";
 import { ort } from "./api.ts";
 import type { NativeFunction, Pointer } from "./api.ts";
 
@@ -33,6 +32,11 @@ export function readText(fn: NativeFunction, ...args: readonly unknown[]): strin
 
 /** Runs a call on a thread of its own, so that the event loop goes on. */
 export async function callAsync(fn: NativeFunction, ...args: readonly unknown[]): Promise<void> {
-  const call = promisify(fn.async) as unknown as (...args: readonly unknown[]) => Promise<Pointer | null>;
-  check(await call(...args));
+  const status = await new Promise<unknown>((resolve, reject) => {
+    fn.async(...args, (error: Error | null, result: unknown) => {
+      if (error === null) resolve(result);
+      else reject(error);
+    });
+  });
+  check(status as Pointer | null);
 }
