@@ -1,7 +1,7 @@
 import { createGenerator } from "../src/commands/create-generator.ts";
 import { usualEngine } from "../src/commands/serve-settings.ts";
-import type { LocalGenerator } from "../src/decoder/local-generator.ts";
-import type { GenerateRequest, PowerSettings, SamplerSettings } from "../src/decoder/generator.ts";
+import type { PowerSettings, SamplerSettings } from "../src/decoder/generator.ts";
+import { complete } from "./complete.ts";
 import type { EmbeddedModel } from "./embedded-model.ts";
 import { measureSampler } from "./measure.ts";
 import type { SamplerRow } from "./measure.ts";
@@ -53,7 +53,7 @@ export async function evaluate(
         const request = { prompt, settings, maxTokens: generation.maxTokens, ...address };
         const answer = await complete(generator, request);
         evaluated += answer.evaluatedTokens;
-        emitted += answer.tokens;
+        emitted += answer.tokens.length;
         return answer.text;
       },
       options,
@@ -61,20 +61,4 @@ export async function evaluate(
     options.onRow(name, row, evaluated / emitted);
   }
   await generator[Symbol.asyncDispose]();
-}
-
-async function complete(
-  generator: LocalGenerator,
-  request: Pick<GenerateRequest, "prompt" | "settings" | "maxTokens" | "seed" | "choice">,
-): Promise<{ text: string; tokens: number; evaluatedTokens: number }> {
-  let text = "";
-  let tokens = 0;
-  const events = generator.generate({ ...request, stop: [], topCount: 0 }, new AbortController().signal);
-  for await (const event of events) {
-    if (event.type === "finish") return { text, tokens, evaluatedTokens: event.evaluatedTokens };
-    if (event.type !== "text") continue;
-    text += event.text;
-    tokens += event.tokens.length;
-  }
-  throw new Error("the generator ended without a finish");
 }

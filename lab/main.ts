@@ -10,11 +10,13 @@ import { exportOnnx } from "./export-onnx.ts";
 import { checkpointsCommand } from "./rl/checkpoints-command.ts";
 import { rlCommand } from "./rl/command.ts";
 import { tabularCommand } from "./tabular/command.ts";
+import { mixingCommand } from "./mixing-command.ts";
 import { testSize } from "./task.ts";
 import { train, usualTraining } from "./train.ts";
 
 const program = new Command("lab")
   .description("Trains the embedded models, and shows what reinforcement learning does to them.")
+  .addCommand(mixingCommand)
   .addCommand(rlCommand)
   .addCommand(checkpointsCommand)
   .addCommand(tabularCommand);

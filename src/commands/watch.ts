@@ -145,14 +145,18 @@ async function watchInLines(client: MetropolisClient, body: CompleteRequest): Pr
 }
 
 function summary({ response }: EventOf<"done">, seed: number): string {
-  const { text, power } = response.choices[0]!;
+  const { text, power, maximize, smc } = response.choices[0]!;
   const answer = printable(text);
-  if (power === undefined) return `${answer}\n\nseed ${seed}`;
-  const { steps, accepted, unchanged, rejected, rejected_early, evaluated_tokens, logprob } = power;
+  const run = power ?? maximize ?? smc;
+  if (run === undefined) return `${answer}\n\nseed ${seed}`;
+  const { logprob, evaluated_tokens } = run;
+  const cost = `log p ${logprob.toFixed(2)}, ${evaluated_tokens} tokens evaluated, seed ${seed}`;
+  if (!("steps" in run)) return [answer, "", cost].join("\n");
+  const { steps, accepted, unchanged, rejected, rejected_early } = run;
   return [
     answer,
     "",
-    `log p ${logprob.toFixed(2)}, ${evaluated_tokens} tokens evaluated, seed ${seed}`,
+    cost,
     `${steps} steps: ${accepted} accepted, ${unchanged} unchanged, ${rejected + rejected_early} rejected (${rejected_early} early)`,
   ].join("\n");
 }

@@ -1,6 +1,4 @@
 import { uniform } from "../core/random.ts";
-import type { DrawKey } from "../core/random.ts";
-import type { Engine } from "../engine/engine.ts";
 import { runChain } from "../mcmc/chain.ts";
 import type { ChainEvent, ChainResult, ChainSettings } from "../mcmc/chain.ts";
 import { logProbability } from "../mcmc/completion.ts";
@@ -13,7 +11,7 @@ import type { PowerTarget } from "../mcmc/target.ts";
 import { ChainTracer } from "./chain-tracer.ts";
 import type { DecodeContext, DecodeEvent } from "./decoder.ts";
 import type { ChainReport, ChainSchedule, Progress } from "./generator.ts";
-import { MeteredEngine } from "./metered-engine.ts";
+import { SuffixSource } from "./suffix-source.ts";
 
 /** What makes one sampler's chain another than the next one's. */
 export interface ChainLaw {
@@ -22,6 +20,8 @@ export interface ChainLaw {
   readonly kernel: Kernel;
   /** Rows of a pass that one step takes: its tries in all replicas. */
   readonly rowsPerStep: number;
+  /** Of a search: see `ChainSettings`. */
+  readonly keepsBest?: boolean;
 }
 
 export interface DecodedChain {
@@ -34,9 +34,8 @@ export async function* decodeChain(
   context: DecodeContext<ChainSchedule>,
   law: ChainLaw,
 ): AsyncGenerator<DecodeEvent, DecodedChain, undefined> {
-  // Around the memo, so that it counts what the memo answers too.
-  const drawing = new MeteredEngine(memoized(context, law));
-  const settings = chainSettings(context, law, drawing);
+  const suffixes = new SuffixSource(context, law.targets[0].inverseTemperature);
+  const settings = chainSettings(context, law, suffixes);
   const { request, tokenizer } = context;
   const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
   const tracer = request.trace === true ? new ChainTracer(tokenizer, request.stop, length) : undefined;
@@ -48,19 +47,7 @@ export async function* decodeChain(
   }
   // Until the last step any token may still change, so nothing is final before.
   for (const token of next.value.state) yield { type: "token", token };
-  return { result: next.value, report: reportOf(next.value, drawing.yieldedTokens) };
-}
-
-function memoized(
-  { request, settings, engine, accelerations }: DecodeContext<ChainSchedule>,
-  law: ChainLaw,
-): Engine {
-  const { memo } = accelerations;
-  if (memo === undefined) return engine;
-  const { prompt, share } = request;
-  const [{ inverseTemperature }] = law.targets;
-  const key = { prompt, inverseTemperature, priority: share?.priority ?? "interactive" };
-  return settings.maxEvaluatedTokens === undefined ? memo.share(engine, key) : memo.own(engine, key);
+  return { result: next.value, report: reportOf(next.value, suffixes.drawnTokens) };
 }
 
 /** With a budget a chain does first what comes first: where it stops must not depend on what was begun ahead. */
@@ -76,25 +63,23 @@ function prefetchPolicy(
   };
 }
 
-function chainSettings(context: DecodeContext<ChainSchedule>, law: ChainLaw, engine: Engine): ChainSettings {
-  const { request, settings, ends, accelerations, signal } = context;
-  const { targets, kernel } = law;
-  const [{ inverseTemperature }] = targets;
-  const keyOf = (address: Pick<DrawKey, "stage" | "step" | "branch">): DrawKey => ({
-    seed: request.seed,
-    choice: request.choice,
-    ...address,
-  });
+function chainSettings(
+  context: DecodeContext<ChainSchedule>,
+  law: ChainLaw,
+  suffixes: SuffixSource,
+): ChainSettings {
+  const { request, settings, accelerations } = context;
   return {
-    targets,
-    kernel,
+    targets: law.targets,
+    kernel: law.kernel,
     horizons: horizons(request.maxTokens, settings.blockSize),
     stepsPerBlock: settings.mcmcSteps,
     schedule: settings.schedule,
     earlyRejection: accelerations.earlyRejection,
     prefetch: prefetchPolicy(context, law),
+    keepsBest: law.keepsBest ?? false,
     draws: ({ stage, step }, replica) => {
-      const key = keyOf({ stage, step, branch: replica });
+      const key = suffixes.keyOf({ stage, step, branch: replica });
       return {
         cut: uniform(key, "cut"),
         accept: uniform(key, "accept"),
@@ -102,21 +87,7 @@ function chainSettings(context: DecodeContext<ChainSchedule>, law: ChainLaw, eng
         swap: uniform(key, "swap"),
       };
     },
-    extend: (kept, horizon, { stage, step, branch }, calledOff) => {
-      const extension = engine.extend(
-        {
-          prefix: [...request.prompt, ...kept.map(({ token }) => token)],
-          maxTokens: horizon - kept.length,
-          endTokens: ends.tokens,
-          sampling: { inverseTemperature },
-          draws: keyOf({ stage, step, branch }),
-          topCount: request.topCount,
-          logprobsMode: request.logprobsMode,
-        },
-        calledOff === undefined ? signal : AbortSignal.any([signal, calledOff]),
-      );
-      return ends.mark(kept, extension);
-    },
+    extend: (kept, horizon, address, calledOff) => suffixes.extend(kept, { horizon, address, calledOff }),
   };
 }
 

@@ -1,6 +1,8 @@
 import type { DecodeContext, DecodeEvent, Decoder } from "./decoder.ts";
 import type { SamplerName, SamplerReport, SamplerSettings } from "./generator.ts";
+import { decodeMaximize } from "./maximize.ts";
 import { decodePower } from "./power.ts";
+import { decodeSmc } from "./smc.ts";
 import { decodeGreedy, decodeLowTemperature, decodeStandard } from "./token-by-token.ts";
 
 type SettingsOf<Name extends SamplerName> = Extract<SamplerSettings, { sampler: Name }>;
@@ -11,6 +13,8 @@ const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name>> } = 
   standard: decodeStandard,
   low_temperature: decodeLowTemperature,
   power: decodePower,
+  smc: decodeSmc,
+  maximize: decodeMaximize,
 };
 
 /** Runs the decoder that the request's settings name. */

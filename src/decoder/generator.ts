@@ -28,7 +28,7 @@ export interface ModelInfo {
   readonly examplePrompt: string | undefined;
 }
 
-export const samplerNames = ["power", "standard", "low_temperature", "greedy"] as const;
+export const samplerNames = ["power", "standard", "low_temperature", "greedy", "smc", "maximize"] as const;
 export type SamplerName = (typeof samplerNames)[number];
 
 export interface StandardSettings {
@@ -71,9 +71,27 @@ export interface PowerSettings extends ChainSchedule {
   readonly kernel?: KernelSettings;
 }
 
+/** Approximately p^α, by particles. */
+export interface SmcSettings {
+  readonly sampler: "smc";
+  readonly alpha: number;
+  readonly particles: number;
+  readonly proposalTemperature: number;
+  /** Budget of model evaluations; the particles stop where they are when it is spent. */
+  readonly maxEvaluatedTokens?: number;
+}
+
+/** A search for the likeliest completion. */
+export interface MaximizeSettings extends ChainSchedule {
+  readonly sampler: "maximize";
+  readonly cut: CutName;
+}
+
 export type SamplerSettings =
   | StandardSettings
   | PowerSettings
+  | SmcSettings
+  | MaximizeSettings
   | { readonly sampler: "low_temperature"; readonly alpha: number }
   | { readonly sampler: "greedy" };
 
@@ -204,9 +222,27 @@ export interface PowerReport extends ChainReport {
   readonly logprobTrace: readonly number[];
 }
 
+/** How particles went. */
+export interface SmcReport {
+  readonly alpha: number;
+  readonly particles: number;
+  /** Σ log p of the completion, nats. */
+  readonly logprob: number;
+  /** (ΣW)² / ΣW² when the answer was drawn. */
+  readonly effectiveSampleSize: number;
+  readonly resamplings: number;
+  /** Log of the unbiased estimate of Σ_x p(x)^α, nats; none when the budget ended first. */
+  readonly logEvidence?: number;
+  /** Tokens drawn for all particles, those answered from memory included. */
+  readonly drawnTokens: number;
+  readonly budgetExhausted: boolean;
+}
+
 /** What a sampler has to say about how its completion came to be. */
 export interface SamplerReport {
   readonly power?: PowerReport;
+  readonly smc?: SmcReport;
+  readonly maximize?: ChainReport;
 }
 
 export type GenerateEvent =

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { ScoredToken } from "../core/tokens.ts";
 import type { Engine, EngineHealth } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
@@ -35,6 +36,8 @@ export class LocalGenerator implements Generator {
   ): AsyncGenerator<GenerateEvent, void, undefined> {
     const { settings } = request;
     const { tokenizer } = this;
+    // Tries, replicas and particles listen side by side.
+    setMaxListeners(0, signal);
     const engine = new MeteredEngine(this.#engine, {
       budget: "maxEvaluatedTokens" in settings ? settings.maxEvaluatedTokens : undefined,
       share: request.share,

@@ -15,6 +15,8 @@ export class MeteredEngine implements Engine {
   readonly #budget: number;
   readonly #share: Share | undefined;
   #yieldedTokens = 0;
+  /** Under way, for one token of the model each. */
+  #pulls = 0;
 
   constructor(inner: Engine, { budget = Infinity, share }: MeterOptions = {}) {
     this.#inner = inner;
@@ -28,13 +30,20 @@ export class MeteredEngine implements Engine {
   }
 
   async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
-    const maxTokens = Math.min(request.maxTokens, this.#budget - this.#yieldedTokens);
-    if (maxTokens <= 0) return;
     const share = request.share ?? this.#share;
-    for await (const run of this.#inner.extend({ ...request, maxTokens, share }, signal)) {
-      this.#yieldedTokens += run.length;
-      yield run;
-      if (this.#yieldedTokens >= this.#budget) return;
+    const drawing = this.#inner.extend({ ...request, share }, signal)[Symbol.asyncIterator]();
+    let drawnTokens = 0;
+    try {
+      // Pulls under way count too: extensions side by side must not spend the last token several times.
+      while (drawnTokens < request.maxTokens && this.#yieldedTokens + this.#pulls < this.#budget) {
+        const run = await this.#pull(drawing);
+        if (run === undefined) return;
+        drawnTokens += run.length;
+        yield run;
+        if (request.endTokens.has(run.at(-1)!.token)) return;
+      }
+    } finally {
+      await drawing.return?.();
     }
   }
 
@@ -48,6 +57,18 @@ export class MeteredEngine implements Engine {
 
   load(): EngineLoad {
     return this.#inner.load();
+  }
+
+  async #pull(drawing: AsyncIterator<TokenRun>): Promise<TokenRun | undefined> {
+    this.#pulls++;
+    try {
+      const pulled = await drawing.next();
+      if (pulled.done === true) return undefined;
+      this.#yieldedTokens += pulled.value.length;
+      return pulled.value;
+    } finally {
+      this.#pulls--;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

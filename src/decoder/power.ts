@@ -1,16 +1,11 @@
-import { uniformCut } from "../mcmc/cut.ts";
-import { entropyCut } from "../mcmc/entropy-cut.ts";
-import type { CutWeight } from "../mcmc/cut.ts";
 import { multipleTry } from "../mcmc/multiple-try.ts";
 import { singleTry } from "../mcmc/single-try.ts";
 import { ladder } from "../mcmc/tempering.ts";
+import { cuts } from "./cuts.ts";
 import { decodeChain } from "./decode-chain.ts";
 import type { ChainLaw } from "./decode-chain.ts";
 import type { Decoder } from "./decoder.ts";
-import type { CutName, PowerSettings } from "./generator.ts";
-
-/** Every cut there is. A new one is a file and a line here. */
-const cuts: Readonly<Record<CutName, CutWeight>> = { uniform: uniformCut, entropy: entropyCut };
+import type { PowerSettings } from "./generator.ts";
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings> = async function* (context) {

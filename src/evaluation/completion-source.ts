@@ -26,6 +26,8 @@ const choice = z.object({
       mixing_warning: z.string().nullable(),
     })
     .optional(),
+  maximize: z.object({ evaluated_tokens: z.number() }).optional(),
+  smc: z.object({ evaluated_tokens: z.number() }).optional(),
 });
 
 const answer = z.object({
@@ -46,6 +48,8 @@ export interface SampledText {
   /** Where the server reports them. */
   readonly tokenIds: readonly number[] | undefined;
   readonly power: z.output<typeof choice>["power"];
+  /** Model evaluations it took, where the server says; else one for each token. */
+  readonly evaluatedTokens?: number | undefined;
 }
 
 export interface SourceOptions {
@@ -102,6 +106,7 @@ export class CompletionSource {
       entropies: one.entropy ?? [],
       tokenIds: one.token_ids,
       power: one.power,
+      evaluatedTokens: (one.power ?? one.maximize ?? one.smc)?.evaluated_tokens,
     }));
     return { samples, tokens: parsed.data.usage?.completion_tokens };
   }

@@ -10,11 +10,11 @@ export interface Configuration {
 
 /** Which samplers a field means something to. */
 const sweepable = {
-  alpha: ["power", "low_temperature"],
-  mcmc_steps: ["power"],
-  proposal_temperature: ["power"],
+  alpha: ["power", "low_temperature", "smc"],
+  mcmc_steps: ["power", "maximize"],
+  proposal_temperature: ["power", "smc", "maximize"],
   kernel: ["power"],
-  cut: ["power"],
+  cut: ["power", "maximize"],
 } as const satisfies Record<string, readonly SamplerName[]>;
 
 /** Values of each field; where there are none, the model's own is used. */

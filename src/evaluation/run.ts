@@ -126,12 +126,14 @@ async function evaluate(
   });
 }
 
+const budgeted: ReadonlySet<string> = new Set(["power", "smc", "maximize"]);
+
 /**
  * A chain with a budget remembers for itself alone, so that what an answer cost does not depend on the other answers
  * or on what was asked before. No answer comes to this one.
  */
 const ownCost = ({ fields }: Configuration): object =>
-  fields.sampler === "power" ? { max_evaluated_tokens: 2 ** 40 } : {};
+  budgeted.has(fields.sampler) ? { max_evaluated_tokens: 2 ** 40 } : {};
 
 async function likelihoodOf(
   item: DataItem,
@@ -151,11 +153,11 @@ async function likelihoodOf(
 }
 
 function costOf(
-  { logprobs, power }: SampledText,
+  { logprobs, power, evaluatedTokens }: SampledText,
   meanTokens: number | null,
 ): Pick<Sample, "tokens" | "evaluatedTokens" | "chain"> {
   const tokens = logprobs.length > 0 ? logprobs.length : meanTokens;
-  if (power === undefined) return { tokens, evaluatedTokens: tokens };
+  if (power === undefined) return { tokens, evaluatedTokens: evaluatedTokens ?? tokens };
   return {
     tokens,
     evaluatedTokens: power.evaluated_tokens,

@@ -3,6 +3,7 @@ import { hasEnded, isComplete, logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { noSteps, tally } from "./diagnostics.ts";
 import type { ChainDiagnostics } from "./diagnostics.ts";
+import { likeliestEnded } from "./maximize.ts";
 import type { Kernel, StepDraws, StepInfo } from "./kernel.ts";
 import type { Schedule } from "./schedule.ts";
 import { MoveRate, stepAhead } from "./step-ahead.ts";
@@ -32,6 +33,8 @@ export interface ChainSettings {
   readonly earlyRejection: boolean;
   /** Whether to begin steps before those in front of them are decided; none are when left out. */
   readonly prefetch?: PrefetchPolicy | undefined;
+  /** Whether a stage goes back to the likeliest completion that has ended, where its draft is less likely. */
+  readonly keepsBest?: boolean;
   readonly draws: (address: StepAddress, replica: number) => StepDraws;
   /**
    * Draws tokens of q after `kept`, until an absorbing token or `horizon`. A stream that ends before that says
@@ -86,6 +89,7 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
   let states: readonly Completion[] = targets.map(() => []);
   let diagnostics = noSteps;
   let logprobTrace: number[] = [];
+  let best: Completion | undefined;
   const moveRate = new MoveRate();
   for (const [stage, horizon] of horizons.entries()) {
     const finish = (budgetExhausted: boolean): ChainResult => ({
@@ -99,6 +103,7 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
     states = await Promise.all(
       states.map((state, replica) => draft(settings, state, horizon, { stage, step: 0, branch: replica })),
     );
+    if (best !== undefined && logProbability(best) > logProbability(states[0]!)) states = [best];
     if (states[0] !== undrafted) logprobTrace = [];
     yield { type: "block", stage, horizon, state: states[0]!, diagnostics };
     if (!states.every((state) => isComplete(state, horizon))) return finish(true);
@@ -117,6 +122,7 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
       const previous = states[0]!;
       states = result.states;
       const state = states[0]!;
+      if (settings.keepsBest === true) best = likeliestEnded(best, { previous, info: result.info });
       diagnostics = tally(diagnostics, { ...result, previous, state });
       logprobTrace.push(logProbability(state));
       yield { type: "step", address, info: result.info, previous, state, diagnostics };

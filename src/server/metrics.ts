@@ -16,10 +16,11 @@ export class Metrics {
     "evaluated_tokens_total",
     "Model evaluations, discarded ones included.",
   );
-  readonly #memoQueries = this.#counter("memo_queries_total", "Tokens drawn by power sampling.");
+  readonly #memoQueries = this.#counter("memo_queries_total", "Tokens drawn by power, smc and maximize.");
   readonly #memoHits = this.#counter("memo_hits_total", "Tokens among them that cost no evaluation.");
   readonly #success = this.#counter("request_success_total", "Completions finished.", ["finished_reason"]);
-  readonly #proposals = this.#counter("proposals_total", "Steps of power sampling.", ["outcome"]);
+  readonly #proposals = this.#counter("proposals_total", "Steps of power and maximize.", ["outcome"]);
+  readonly #resamplings = this.#counter("resamplings_total", "Times that particles of smc were resampled.");
   readonly #unmixed = this.#counter("unmixed_chains_total", "Chains of power sampling that read as unmixed.");
   readonly #firstToken = this.#histogram(
     "time_to_first_token_seconds",
@@ -98,11 +99,14 @@ export class Metrics {
       if (event.type === "finish") {
         this.#success.inc({ finished_reason: event.reason });
         this.#evaluated.inc(event.evaluatedTokens);
-        this.#memoQueries.inc(event.power?.drawnTokens ?? 0);
-        this.#memoHits.inc((event.power?.drawnTokens ?? event.evaluatedTokens) - event.evaluatedTokens);
-        for (const [outcome, count] of Object.entries(event.power?.outcomes ?? {}))
+        const { power, maximize, smc } = event;
+        const drawnTokens = (power ?? maximize ?? smc)?.drawnTokens;
+        this.#memoQueries.inc(drawnTokens ?? 0);
+        this.#memoHits.inc((drawnTokens ?? event.evaluatedTokens) - event.evaluatedTokens);
+        this.#resamplings.inc(smc?.resamplings ?? 0);
+        for (const [outcome, count] of Object.entries((power ?? maximize)?.outcomes ?? {}))
           this.#proposals.inc({ outcome }, count);
-        if (event.power !== undefined && readsAsUnmixed(event.power)) this.#unmixed.inc();
+        if (power !== undefined && readsAsUnmixed(power)) this.#unmixed.inc();
       }
       yield event;
     }

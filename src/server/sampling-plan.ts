@@ -1,10 +1,13 @@
 import { InferenceError } from "../core/errors.ts";
 import type {
+  ChainSchedule,
   KernelSettings,
+  MaximizeSettings,
   ModelInfo,
   PowerSettings,
   SamplerName,
   SamplerSettings,
+  SmcSettings,
   StandardSettings,
 } from "../decoder/generator.ts";
 import { samplerOfModelName } from "./model-name.ts";
@@ -24,6 +27,7 @@ export type SamplingBody = Pick<
   | "cut"
   | "tries"
   | "replicas"
+  | "particles"
   | "max_evaluated_tokens"
   | "temperature"
   | "top_p"
@@ -39,16 +43,17 @@ export type SamplingBody = Pick<
 
 /** Which samplers each field means something to; elsewhere it would be ignored, and so is refused. */
 const fieldSamplers: Partial<Record<keyof SamplingBody, readonly SamplerName[]>> = {
-  alpha: ["power", "low_temperature"],
-  mcmc_steps: ["power"],
-  block_size: ["power"],
-  proposal_temperature: ["power"],
-  schedule: ["power"],
+  alpha: ["power", "low_temperature", "smc"],
+  mcmc_steps: ["power", "maximize"],
+  block_size: ["power", "maximize"],
+  proposal_temperature: ["power", "smc", "maximize"],
+  schedule: ["power", "maximize"],
   kernel: ["power"],
-  cut: ["power"],
+  cut: ["power", "maximize"],
   tries: ["power"],
   replicas: ["power"],
-  max_evaluated_tokens: ["power"],
+  particles: ["smc"],
+  max_evaluated_tokens: ["power", "smc", "maximize"],
   temperature: ["standard"],
   top_p: ["standard"],
   top_k: ["standard"],
@@ -72,6 +77,7 @@ const neutralValues: Partial<Record<keyof SamplingBody, readonly unknown[]>> = {
   min_tokens: [0],
 };
 
+/** What to do instead, for samplers of whole completions. */
 const advice: Partial<Record<keyof SamplingBody, string>> = {
   temperature: "set alpha (and proposal_temperature) instead",
   top_p: "a truncated proposal could not propose the way back",
@@ -102,6 +108,10 @@ export function planSampling(
       return standardSettings(body, model);
     case "power":
       return powerSettings(body, { alpha, model, maxTokens });
+    case "smc":
+      return smcSettings(body, alpha);
+    case "maximize":
+      return maximizeSettings(body, model, maxTokens);
   }
 }
 
@@ -191,16 +201,46 @@ function powerSettings(
   return {
     sampler: "power",
     alpha,
+    ...planChain(body, { model, maxTokens, usualTemperature }),
+    cut: body.cut ?? "uniform",
+    kernel,
+  };
+}
+
+function maximizeSettings(body: SamplingBody, model: ModelInfo, maxTokens: number): MaximizeSettings {
+  const usualTemperature = 1 / model.defaults.alpha;
+  return {
+    sampler: "maximize",
+    ...planChain(body, { model, maxTokens, usualTemperature }),
+    cut: body.cut ?? "uniform",
+  };
+}
+
+function smcSettings(body: SamplingBody, alpha: number): SmcSettings {
+  return {
+    sampler: "smc",
+    alpha,
+    particles: body.particles ?? 16,
+    proposalTemperature: body.proposal_temperature ?? 1 / alpha,
+    ...planBudget(body),
+  };
+}
+
+function planChain(
+  body: SamplingBody,
+  { model, maxTokens, usualTemperature }: { model: ModelInfo; maxTokens: number; usualTemperature: number },
+): ChainSchedule {
+  return {
     mcmcSteps: body.mcmc_steps ?? model.defaults.mcmcSteps,
     blockSize: body.block_size ?? model.defaults.blockSize ?? Math.max(1, Math.ceil(maxTokens / 16)),
     proposalTemperature: body.proposal_temperature ?? usualTemperature,
     schedule: body.schedule ?? "full",
-    cut: body.cut ?? "uniform",
-    kernel,
-    ...(body.max_evaluated_tokens === null || body.max_evaluated_tokens === undefined
-      ? {}
-      : { maxEvaluatedTokens: body.max_evaluated_tokens }),
+    ...planBudget(body),
   };
+}
+
+function planBudget({ max_evaluated_tokens: budget }: SamplingBody): { maxEvaluatedTokens?: number } {
+  return budget === null || budget === undefined ? {} : { maxEvaluatedTokens: budget };
 }
 
 /** Which kernel each field means something to. */

@@ -48,8 +48,16 @@ async function watch(body: object): Promise<Watcher> {
 
 const replay = (revisions: readonly EventOf<"revision">[]): RevisedText => revisions.reduce(revise, noText);
 
-/** An answer without what says when and under which name it was given. */
-const contentOf = ({ choices, usage, model }: CompletionResponse): unknown => ({ choices, usage, model });
+/** An answer without what says when, under which name and at what cost it was given: the memo saves the second one some. */
+const contentOf = ({ choices, usage, model, mixing }: CompletionResponse): unknown => {
+  const withoutCost = (report: object | undefined) =>
+    report && { ...report, evaluated_tokens: undefined, drawn_tokens: undefined };
+  const results = choices.map(({ power, smc, maximize, ...choice }) => ({
+    ...choice,
+    reports: [power, smc, maximize].map(withoutCost),
+  }));
+  return { choices: results, usage, model, mixing };
+};
 
 const samplers = fc.constantFrom(
   { sampler: "power", mcmc_steps: 3 },
@@ -57,6 +65,8 @@ const samplers = fc.constantFrom(
   { sampler: "power", mcmc_steps: 2, proposal_temperature: 1, stop: ["=1", ";#"] },
   { sampler: "power", mcmc_steps: 3, max_evaluated_tokens: 40, proposal_temperature: 1 },
   { sampler: "power", schedule: "until_finished", block_size: 5 },
+  { sampler: "maximize", mcmc_steps: 3, proposal_temperature: 1 },
+  { sampler: "smc", particles: 4, stop: ["=1"] },
   { sampler: "standard", temperature: 0.8, stop: "#" },
   { sampler: "low_temperature" },
   { sampler: "greedy" },
@@ -83,7 +93,7 @@ describe("GET /v1/completions/ws", () => {
         for (const { index, text } of done!.response.choices) {
           const committed = watcher.of("token", "a", index);
           expect(committed.map((event) => event.text).join("")).toBe(text);
-          if (settings.sampler !== "power") continue;
+          if (settings.sampler !== "power" && settings.sampler !== "maximize") continue;
           const revised = replay(watcher.of("revision", "a", index));
           expect(revised.text).toBe(text);
           expect(revised.tokens.map(({ id, from_char }) => ({ id, from_char }))).toEqual(

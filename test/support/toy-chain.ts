@@ -2,7 +2,7 @@ import { uniform } from "../../src/core/random.ts";
 import type { TokenId, TokenIds, TokenRun } from "../../src/core/tokens.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { runChain } from "../../src/mcmc/chain.ts";
-import type { ChainResult } from "../../src/mcmc/chain.ts";
+import type { ChainEvent, ChainResult } from "../../src/mcmc/chain.ts";
 import type { Completion, CompletionToken } from "../../src/mcmc/completion.ts";
 import { horizons } from "../../src/mcmc/schedule.ts";
 import type { Schedule } from "../../src/mcmc/schedule.ts";
@@ -29,8 +29,10 @@ export interface ChainRun {
   readonly kernel?: Kernel;
   /** Of the ladder of exponents; 1, the chain alone, when left out. */
   readonly replicas?: number;
-  /** Sees every state, drafts included. */
-  readonly onState?: (state: Completion) => void;
+  /** Of a search. */
+  readonly keepsBest?: boolean;
+  /** Sees every state, drafts included, and what led to it. */
+  readonly onState?: (state: Completion, event: ChainEvent) => void;
 }
 
 /** Runs a power chain on an engine, as the decoder does but without text. */
@@ -50,6 +52,7 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
     schedule: run.schedule ?? "full",
     earlyRejection: run.earlyRejection ?? true,
     prefetch: run.prefetch,
+    keepsBest: run.keepsBest ?? false,
     draws: ({ stage, step }, replica) => ({
       cut: uniform(key(stage, step, replica), "cut"),
       accept: uniform(key(stage, step, replica), "accept"),
@@ -80,6 +83,6 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
   for (;;) {
     const next = await chain.next();
     if (next.done === true) return next.value;
-    run.onState?.(next.value.state);
+    run.onState?.(next.value.state, next.value);
   }
 }

@@ -42,7 +42,7 @@ class Card {
   }
 
   show({ choices, usage }: CompletionResponse, milliseconds: number): void {
-    const { text, logprobs, entropy, power } = choices[0]!;
+    const { text, logprobs, entropy, power, maximize, smc } = choices[0]!;
     const characters = Array.from(text);
     const { tokens, token_logprobs, text_offset } = logprobs!;
     new TokenText(this.#answer).show(
@@ -55,7 +55,10 @@ class Card {
     const logprob = token_logprobs.reduce<number>((sum, value) => sum + (value ?? 0), 0);
     const figures = [
       ["log p", format(logprob)],
-      ["Evaluated tokens", String(power?.evaluated_tokens ?? usage?.completion_tokens ?? "–")],
+      [
+        "Evaluated tokens",
+        String((power ?? maximize ?? smc)?.evaluated_tokens ?? usage?.completion_tokens ?? "–"),
+      ],
       ["Time", `${format(milliseconds, 0)} ms`],
     ];
     this.#figures.replaceChildren(

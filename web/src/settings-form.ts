@@ -9,6 +9,7 @@ const numberFields = [
   "mcmc_steps",
   "block_size",
   "proposal_temperature",
+  "particles",
   "temperature",
   "max_tokens",
   "seed",

@@ -17,7 +17,7 @@ export class WatchView {
 
   async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
     const request = form.request();
-    this.#clear(request.sampler === "power");
+    this.#clear(request.sampler === "power" || request.sampler === "maximize");
     // Iterating slowly is what slows it down: events wait in the client, and beyond a bound it skips to the latest.
     for await (const event of connection.client.watch(request, { signal })) {
       this.#apply(event);
@@ -87,12 +87,15 @@ export class WatchView {
   }
 
   #finish({ response: { choices, usage } }: EventOf<"done">): void {
-    const power = choices[0]?.power;
-    figure("evaluated", String(power?.evaluated_tokens ?? usage?.completion_tokens ?? "–"));
-    if (power !== undefined) figure("logprob", format(power.logprob));
-    byId("proposal").replaceChildren(
-      power?.budget_exhausted === true ? "The budget was spent before the last step." : "",
-    );
+    const { power, maximize, smc } = choices[0]!;
+    const run = power ?? maximize ?? smc;
+    figure("evaluated", String(run?.evaluated_tokens ?? usage?.completion_tokens ?? "–"));
+    if (run !== undefined) figure("logprob", format(run.logprob));
+    const remarks = [
+      run?.budget_exhausted === true ? "The budget was spent before the end." : "",
+      power?.mixing_warning ?? "",
+    ];
+    byId("proposal").replaceChildren(remarks.filter((remark) => remark !== "").join(" "));
   }
 }
 

@@ -7,10 +7,11 @@ import type { ChatLogprobs } from "../schemas/chat.ts";
 import type { LegacyLogprobs } from "../schemas/completions.ts";
 import type { ChoicePart } from "./parts.ts";
 
-/** JSON has no −∞; this is what vLLM writes for it. */
-const lowestLogprob = -9999;
+/** JSON has no ∞; this is what vLLM writes for −∞. */
+const largestNumber = 9999;
 
-export const finite = (logprob: number): number => (Number.isFinite(logprob) ? logprob : lowestLogprob);
+export const finite = (value: number): number =>
+  Number.isFinite(value) ? value : value === Infinity ? largestNumber : -largestNumber;
 
 /** What an answer with log-probs says of them. */
 export const statedMode = ({

@@ -2,8 +2,10 @@ import type { ScoredToken, TokenId, TokenIds } from "../../core/tokens.ts";
 import type { PowerReport, Tokenizer } from "../../decoder/generator.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
-import type { PowerReportBody, PromptMixing, Usage } from "../schemas/completions.ts";
-import { chainMixing, promptMixing } from "./mixing.ts";
+import type { PromptMixing, Usage } from "../schemas/completions.ts";
+import { promptMixing } from "./mixing.ts";
+import { toReports } from "./reports.ts";
+import type { ReportBodies } from "./reports.ts";
 
 /** A token with the place of its text, in UTF-16 units; without a score where it is the first of a prompt. */
 export interface PlacedToken {
@@ -17,7 +19,7 @@ export interface Finish {
   readonly stop: string | TokenId | null;
   /** Mean entropy of the generated tokens, nats; 0 without any. */
   readonly meanEntropy: number;
-  readonly power: PowerReportBody | undefined;
+  readonly reports: ReportBodies;
 }
 
 /** What an event adds to a choice, before any endpoint gives it its shape. */
@@ -89,13 +91,13 @@ class ChoiceTracker {
       case "trace":
         return undefined;
       case "finish": {
-        const { reason, stop, power, evaluatedTokens } = event;
-        this.power = power;
+        const { reason, stop } = event;
+        this.power = event.power;
         const finish = {
           reason,
           stop,
           meanEntropy: this.tokens === 0 ? 0 : this.#entropySum / this.tokens,
-          power: power && toPowerReport(power, evaluatedTokens),
+          reports: toReports(event, event.evaluatedTokens),
         };
         return { ...this.#part({ text: "", tokens: [], generated: [] }), finish };
       }
@@ -194,21 +196,4 @@ function placePrompt(ids: TokenIds, tokenizer: Tokenizer): { tokens: PlacedToken
     return { token, offset, score: undefined };
   });
   return { tokens, text: text + decoding.flush() };
-}
-
-function toPowerReport(report: PowerReport, evaluatedTokens: number): PowerReportBody {
-  return {
-    alpha: report.alpha,
-    logprob: report.logprob,
-    steps: report.steps,
-    ...report.outcomes,
-    ...chainMixing(report),
-    drawn_tokens: report.drawnTokens,
-    evaluated_tokens: evaluatedTokens,
-    ...(report.swaps === undefined
-      ? {}
-      : { swaps_proposed: report.swaps.proposed, swaps_accepted: report.swaps.accepted }),
-    blocks: report.blocks,
-    budget_exhausted: report.budgetExhausted,
-  };
 }

@@ -47,7 +47,7 @@ export const generationFields = {
     .nullish()
     .meta({
       description:
-        "How tokens are chosen. `power`: whole completions from p(x)^alpha by Metropolis-Hastings. `standard`: token by token with temperature, top_p, top_k, min_p. `low_temperature`: token by token at T = 1/alpha. `greedy`: the likeliest token each time. Default: the server's, which is `standard` unless it was started otherwise.",
+        "How tokens are chosen. `power`: whole completions from p(x)^alpha by Metropolis-Hastings. `smc`: approximately so, by particles (sequential Monte Carlo). `maximize`: a search for the likeliest completion, no sampler. `standard`: token by token with temperature, top_p, top_k, min_p. `low_temperature`: token by token at T = 1/alpha. `greedy`: the likeliest token each time. Default: the server's, which is `standard` unless it was started otherwise.",
       examples: ["power"],
     }),
   ...powerFields,
@@ -106,7 +106,7 @@ export const generationFields = {
     .max(128)
     .nullish()
     .meta({
-      description: "Completions per prompt; for power, independent chains. Default: 1.",
+      description: "Completions per prompt; for power, smc and maximize, independent runs. Default: 1.",
       examples: [1],
     }),
   seed: z
@@ -142,7 +142,8 @@ export const generationFields = {
         .boolean()
         .nullish()
         .meta({
-          description: "power: while the chain works, chunks with no choices and a `progress` object.",
+          description:
+            "power, maximize: while the chain works, chunks with no choices and a `progress` object.",
           examples: [true],
         }),
     })

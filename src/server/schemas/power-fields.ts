@@ -10,7 +10,7 @@ export const powerFields = {
     .nullish()
     .meta({
       description:
-        "Exponent of the target p(x)^alpha, for power and low_temperature. Default: the model's, usually 4.",
+        "Exponent of the target p(x)^alpha, for power, smc and low_temperature. Default: the model's, usually 4.",
       examples: [4],
     }),
   mcmc_steps: z
@@ -20,7 +20,7 @@ export const powerFields = {
     .max(10_000)
     .nullish()
     .meta({
-      description: "power: Metropolis-Hastings steps per block. Default: the model's, usually 10.",
+      description: "power, maximize: steps per block. Default: the model's, usually 10.",
       examples: [10],
     }),
   block_size: z
@@ -30,7 +30,7 @@ export const powerFields = {
     .nullish()
     .meta({
       description:
-        "power: tokens by which the horizon grows from block to block. Default: the model's, else max_tokens/16 rounded up.",
+        "power, maximize: tokens by which the horizon grows from block to block. Default: the model's, else max_tokens/16 rounded up.",
       examples: [3],
     }),
   proposal_temperature: z
@@ -40,7 +40,7 @@ export const powerFields = {
     .nullish()
     .meta({
       description:
-        "power: temperature at which suffixes are proposed. Default: 1/alpha; 1 for kernel tempering, whose replicas share it.",
+        "power, smc, maximize: temperature at which suffixes are proposed. Default: 1/alpha; 1 for kernel tempering, whose replicas share it; for maximize the model's 1/alpha.",
       examples: [0.25],
     }),
   kernel: z
@@ -56,7 +56,7 @@ export const powerFields = {
     .nullish()
     .meta({
       description:
-        "power: where suffixes are cut off. `uniform`: anywhere alike. `entropy`: where the model becomes unsure, by the rise of its entropy from token to token. Default: uniform.",
+        "power, maximize: where suffixes are cut off. `uniform`: anywhere alike. `entropy`: where the model becomes unsure, by the rise of its entropy from token to token. Default: uniform.",
       examples: ["entropy"],
     }),
   tries: z
@@ -80,12 +80,23 @@ export const powerFields = {
         "power with kernel tempering: chains on the ladder of exponents, the answering one included. Default: 3.",
       examples: [3],
     }),
+  particles: z
+    .number()
+    .int()
+    .min(2, "particles must be at least 2; one alone is sampler low_temperature")
+    .max(256)
+    .nullish()
+    .meta({
+      description:
+        "smc: completions grown side by side, of which one is drawn by weight; resampled when their effective number falls under half. The more, the nearer to p^alpha. Default: 16.",
+      examples: [16],
+    }),
   schedule: z
     .enum(["full", "until_finished"])
     .nullish()
     .meta({
       description:
-        "power: `full` refines a finished completion up to the last block and targets p^alpha; `until_finished` stops at the first block whose completion has ended, which is cheaper and favours short answers. Default: full.",
+        "power, maximize: `full` refines a finished completion up to the last block (power then targets p^alpha); `until_finished` stops at the first block whose completion has ended, which is cheaper and favours short answers. Default: full.",
       examples: ["full"],
     }),
   max_evaluated_tokens: z
@@ -95,7 +106,7 @@ export const powerFields = {
     .nullish()
     .meta({
       description:
-        "power: budget of model evaluations. The chain stops with its current state when it is spent, and the answer says so.",
+        "power, smc, maximize: budget of model evaluations. When it is spent, a chain stops with its current state, and of particles one is drawn from those that got furthest; the answer says so.",
       examples: [1000],
     }),
 };

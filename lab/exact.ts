@@ -1,0 +1,57 @@
+import type { TokenIds } from "../src/core/tokens.ts";
+import type { Generator } from "../src/decoder/generator.ts";
+import { complete } from "./complete.ts";
+
+export interface WeighedCompletion {
+  readonly tokens: TokenIds;
+  /** p(x)^α, normalised over all that were found. */
+  readonly weight: number;
+}
+
+export interface ExactTarget {
+  readonly alpha: number;
+  readonly maxTokens: number;
+  /**
+   * Beginnings less likely than this are left out, nats. What they lead to has p^α of e^{(α−1)·minLogprob} at most, all
+   * of it together.
+   */
+  readonly minLogprob: number;
+}
+
+/** p(x)^α over the completions of a prompt, by walking through every beginning that is likely enough to matter. */
+export async function enumerateTarget(
+  generator: Generator,
+  prompt: TokenIds,
+  { alpha, maxTokens, minLogprob }: ExactTarget,
+): Promise<readonly WeighedCompletion[]> {
+  const { endTokenIds, vocabularySize } = generator.model;
+  const found: { tokens: TokenIds; logprob: number }[] = [];
+  const visit = async (tokens: TokenIds, logprob: number): Promise<void> => {
+    if (tokens.length === maxTokens || endTokenIds.includes(tokens.at(-1) ?? -1)) {
+      found.push({ tokens, logprob });
+      return;
+    }
+    const { ids, logprobs } = await nextTokens(generator, [...prompt, ...tokens], vocabularySize);
+    const likely = Array.from(ids, (id, rank) => ({ id, logprob: logprob + logprobs[rank]! })).filter(
+      (next) => next.logprob >= minLogprob,
+    );
+    await Promise.all(likely.map((next) => visit([...tokens, next.id], next.logprob)));
+  };
+  await visit([], 0);
+  const masses = found.map(({ logprob }) => Math.exp(alpha * logprob));
+  const total = masses.reduce((sum, mass) => sum + mass, 0);
+  return found.map(({ tokens }, index) => ({ tokens, weight: masses[index]! / total }));
+}
+
+async function nextTokens(generator: Generator, prompt: TokenIds, topCount: number) {
+  const settings = { sampler: "greedy" } as const;
+  const { tokens } = await complete(generator, {
+    prompt,
+    settings,
+    maxTokens: 1,
+    seed: 0,
+    choice: 0,
+    topCount,
+  });
+  return tokens[0]!.top!;
+}

@@ -1,0 +1,165 @@
+import { createGenerator } from "../src/commands/create-generator.ts";
+import { usualEngine } from "../src/commands/serve-settings.ts";
+import type { Generator, PowerReport, PowerSettings, SamplerSettings } from "../src/decoder/generator.ts";
+import { agreementBound, readsAsUnmixed, splitRHat } from "../src/mcmc/mixing.ts";
+import { complete } from "./complete.ts";
+import type { EmbeddedModel } from "./embedded-model.ts";
+import { enumerateTarget } from "./exact.ts";
+import { measureSampler } from "./measure.ts";
+
+const alpha = 4;
+
+/** Of a prompt's p^4, what is left out by leaving out beginnings less likely than e^−6: e^−18 at most. */
+const minLogprob = -6;
+
+type Row = readonly [name: string, settings: SamplerSettings];
+
+/** Ways to spend about as many evaluations; what they share is the target. */
+function rowsOf({ generation: { blockSize } }: EmbeddedModel): readonly Row[] {
+  const shared = {
+    blockSize,
+    schedule: "full",
+    // A budget that is never spent keeps each chain to a memo of its own, so that its cost is its own.
+    maxEvaluatedTokens: 1e9,
+  } as const;
+  const power = (mcmcSteps: number, changes: Partial<PowerSettings> = {}): PowerSettings => ({
+    sampler: "power",
+    alpha,
+    mcmcSteps,
+    proposalTemperature: 1 / alpha,
+    ...shared,
+    ...changes,
+  });
+  const flat = { proposalTemperature: 1 };
+  const tempering = (replicas: number) => ({ ...flat, kernel: { name: "tempering", replicas } }) as const;
+  const tries = { kernel: { name: "multiple_try", tries: 4 } } as const;
+  const smc = (particles: number, proposalTemperature: number): SamplerSettings => ({
+    sampler: "smc",
+    alpha,
+    particles,
+    proposalTemperature,
+    maxEvaluatedTokens: 1e9,
+  });
+  return [
+    ["defaults: 10 steps", power(10)],
+    ["defaults, 40 steps", power(40)],
+    ["defaults, 300 steps", power(300)],
+    ["multiple_try, 4 tries, 10 steps", power(10, tries)],
+    ["proposals at T = 1, 10 steps", power(10, flat)],
+    ["proposals at T = 1, 100 steps", power(100, flat)],
+    ["cut entropy, 10 steps", power(10, { cut: "entropy" })],
+    ["cut entropy, T = 1, 3 steps", power(3, { ...flat, cut: "entropy" })],
+    ["cut entropy, T = 1, 40 steps", power(40, { ...flat, cut: "entropy" })],
+    ["tempering, 2 replicas, 6 steps", power(6, tempering(2))],
+    ["tempering, 3 replicas, 4 steps", power(4, tempering(3))],
+    ["tempering, 2, cut entropy, 2 steps", power(2, { ...tempering(2), cut: "entropy" })],
+    ["smc, 16 particles", smc(16, 1 / alpha)],
+    ["smc, 8 particles, T = 1", smc(8, 1)],
+    [
+      "maximize, 10 steps",
+      { ...shared, sampler: "maximize", mcmcSteps: 10, proposalTemperature: 1, cut: "uniform" },
+    ],
+  ];
+}
+
+export interface MixingRow {
+  readonly passAt1: number;
+  /** Share of each of the task's routes. */
+  readonly routes: Readonly<Record<string, number>>;
+  readonly evaluationsPerToken: number;
+  readonly evaluationsPerAnswer: number;
+  /** Of samplers that are chains. */
+  readonly mixing?: {
+    /** Share of the steps that changed the first token, and of the chains that read as unmixed. */
+    readonly firstTokenChanges: number;
+    readonly unmixed: number;
+    /** Median of split R̂ over the prompts that it is defined for, and the share of them in which chains agree. */
+    readonly medianRHat: number;
+    readonly agreeing: number;
+  };
+}
+
+/** Measures how chains mix on held-out prompts, at several costs, beside the target that they are of. */
+export async function measureMixing(
+  model: EmbeddedModel,
+  folder: string,
+  options: {
+    readonly prompts: number;
+    readonly samples: number;
+    readonly onTarget: (target: Pick<MixingRow, "passAt1" | "routes">) => void;
+    readonly onRow: (name: string, row: MixingRow) => void;
+  },
+): Promise<void> {
+  const { generator } = await createGenerator({ ...usualEngine, model: folder, lanes: 32 });
+  options.onTarget(await exactTarget(model, generator, options.prompts));
+  for (const [name, settings] of rowsOf(model)) {
+    options.onRow(name, await measureRow(model, generator, { settings, ...options }));
+  }
+  await generator[Symbol.asyncDispose]();
+}
+
+async function measureRow(
+  { task, generation: { maxTokens } }: EmbeddedModel,
+  generator: Generator,
+  { settings, prompts, samples }: { settings: SamplerSettings; prompts: number; samples: number },
+): Promise<MixingRow> {
+  const chains = new Map<number, PowerReport[]>();
+  let evaluated = 0;
+  let emitted = 0;
+  const { passAt1, routes } = await measureSampler(
+    task,
+    async (text, address) => {
+      const prompt = task.vocabulary.encode(text);
+      const answer = await complete(generator, { prompt, settings, maxTokens, ...address });
+      evaluated += answer.evaluatedTokens;
+      emitted += answer.tokens.length;
+      if (answer.power !== undefined)
+        chains.set(address.seed, [...(chains.get(address.seed) ?? []), answer.power]);
+      return answer.text;
+    },
+    { prompts, samples },
+  );
+  const cost = {
+    evaluationsPerToken: evaluated / emitted,
+    evaluationsPerAnswer: evaluated / (prompts * samples),
+  };
+  const row = { passAt1, routes, ...cost };
+  return chains.size === 0 ? row : { ...row, mixing: mixingOf([...chains.values()]) };
+}
+
+function mixingOf(prompts: readonly (readonly PowerReport[])[]): NonNullable<MixingRow["mixing"]> {
+  const reports = prompts.flat();
+  const rHats = prompts
+    .flatMap((chains) => splitRHat(chains.map(({ logprobTrace }) => logprobTrace)) ?? [])
+    .sort((a, b) => a - b);
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  return {
+    firstTokenChanges:
+      sum(reports.map(({ firstTokenChanges }) => firstTokenChanges)) / sum(reports.map(({ steps }) => steps)),
+    unmixed: reports.filter(readsAsUnmixed).length / reports.length,
+    medianRHat: rHats[Math.floor(rHats.length / 2)] ?? NaN,
+    agreeing: rHats.filter((rHat) => rHat <= agreementBound).length / rHats.length,
+  };
+}
+
+async function exactTarget(
+  { task, generation: { maxTokens } }: EmbeddedModel,
+  generator: Generator,
+  prompts: number,
+): Promise<Pick<MixingRow, "passAt1" | "routes">> {
+  let right = 0;
+  const routes = Object.fromEntries(task.routes.map((route) => [route, 0]));
+  for (const prompt of task.testPrompts(prompts)) {
+    const tokens = task.vocabulary.encode(prompt);
+    for (const { tokens: answer, weight } of await enumerateTarget(generator, tokens, {
+      alpha,
+      maxTokens,
+      minLogprob,
+    })) {
+      const text = generator.tokenizer.decode(answer);
+      routes[task.routeOf(prompt, text)]! += weight / prompts;
+      if (task.isCorrect(prompt, text)) right += weight / prompts;
+    }
+  }
+  return { passAt1: right, routes };
+}

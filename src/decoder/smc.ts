@@ -1,0 +1,37 @@
+import { uniform } from "../core/random.ts";
+import { logProbability } from "../mcmc/completion.ts";
+import { effectiveSampleSize } from "../mcmc/resampling.ts";
+import { logEvidence, runSmc } from "../mcmc/smc.ts";
+import type { Decoder } from "./decoder.ts";
+import type { SmcSettings } from "./generator.ts";
+import { SuffixSource } from "./suffix-source.ts";
+
+/** Particles instead of a chain: approximately p(x)^α, the nearer the more of them. */
+export const decodeSmc: Decoder<SmcSettings> = async function* (context) {
+  const { alpha, particles: count, proposalTemperature } = context.settings;
+  const target = { alpha, inverseTemperature: 1 / proposalTemperature };
+  const suffixes = new SuffixSource(context, target.inverseTemperature);
+  const key = suffixes.keyOf({ stage: 0, step: 0 });
+  const { particles, answer, resamplings, budgetExhausted } = await runSmc({
+    target,
+    particles: count,
+    horizon: context.request.maxTokens,
+    resampleDraw: (length) => uniform(key, "resample", length),
+    selectDraw: uniform(key, "select"),
+    extend: (kept, horizon, branch) =>
+      suffixes.extend(kept, { horizon, address: { stage: 0, step: 0, branch } }),
+  });
+  for (const token of answer) yield { type: "token", token };
+  return {
+    smc: {
+      alpha,
+      particles: count,
+      logprob: logProbability(answer),
+      effectiveSampleSize: effectiveSampleSize(particles.map(({ logWeight }) => logWeight)),
+      resamplings,
+      ...(budgetExhausted ? {} : { logEvidence: logEvidence(particles) }),
+      drawnTokens: suffixes.drawnTokens,
+      budgetExhausted,
+    },
+  };
+};

@@ -1,0 +1,151 @@
+/**
+ * Sequential Monte Carlo over completions. N particles grow side by side from q, token by token, each with its weight
+ *
+ *     log W ← log W + w_t,   w_t = α·log p_t − log q_t
+ *
+ * up to its own end; one that has ended waits with its weight. When the effective number of particles falls under N/2,
+ * they are resampled, and all weights become their mean. The answer is one particle, drawn with probability ∝ W.
+ *
+ * Approximate: its law tends to p^α as N grows; with one particle it is q. Exact for every N is
+ *
+ *     Ẑ = (1/N) Σ W,   E[Ẑ · 1{answer = x}] = p(x)^α,   so E[Ẑ] = Σ_x p(x)^α
+ *
+ * Source: Azizi et al., "Power-SMC", arXiv 2602.10273; Del Moral, "Feynman-Kac formulae", 2004; resampling as
+ * needed: Liu & Chen, "Sequential Monte Carlo methods for dynamic systems", JASA 93 (1998).
+ */
+import { logSumExp, selectByLogWeight } from "../core/log-sum-exp.ts";
+import type { TokenRun } from "../core/tokens.ts";
+import { isComplete } from "./completion.ts";
+import type { Completion, CompletionToken } from "./completion.ts";
+import { lockStep } from "./lock-step.ts";
+import { effectiveSampleSize, resampleSystematically } from "./resampling.ts";
+import { logWeight } from "./target.ts";
+import type { PowerTarget } from "./target.ts";
+
+/** Share of the particles below which their effective number has them resampled. */
+const resamplingShare = 0.5;
+
+export interface Particle {
+  readonly completion: Completion;
+  /** log W, with the means of all resamplings in it. */
+  readonly logWeight: number;
+}
+
+export interface SmcSettings {
+  readonly target: PowerTarget;
+  /** How many. */
+  readonly particles: number;
+  readonly horizon: number;
+  /** The uniform that resamples when the particles that grow have so many tokens. */
+  readonly resampleDraw: (length: number) => number;
+  /** The uniform that draws the answer. */
+  readonly selectDraw: number;
+  /**
+   * Draws tokens of q after `kept`, until an absorbing token or `horizon`. A stream that ends before that says
+   * that the budget is spent. Each particle draws by uniforms of its own.
+   */
+  readonly extend: (
+    kept: Completion,
+    horizon: number,
+    particle: number,
+  ) => AsyncIterable<TokenRun<CompletionToken>>;
+}
+
+export interface SmcResult {
+  readonly particles: readonly Particle[];
+  /** The one that was drawn: of those that got furthest, when the budget ended before all were complete. */
+  readonly answer: Completion;
+  readonly resamplings: number;
+  readonly budgetExhausted: boolean;
+}
+
+/** Grows particles to their ends and draws one of them. */
+export async function runSmc(settings: SmcSettings): Promise<SmcResult> {
+  const { horizon, extend, resampleDraw } = settings;
+  let particles: readonly Particle[] = Array.from({ length: settings.particles }, () => ({
+    completion: [],
+    logWeight: 0,
+  }));
+  // A token drawn ahead, so that the prompt is run once and then found by all.
+  for await (const _run of extend([], 1, 0));
+  for (let resamplings = 0; ; resamplings++) {
+    const growth = await grow(particles, settings);
+    particles = growth.particles;
+    if (growth.isDry || particles.every(({ completion }) => isComplete(completion, horizon))) {
+      return {
+        particles,
+        answer: drawAnswer(particles, settings),
+        resamplings,
+        budgetExhausted: growth.isDry,
+      };
+    }
+    particles = resample(particles, resampleDraw(growth.length));
+  }
+}
+
+interface Growth {
+  readonly particles: readonly Particle[];
+  /** Tokens of each particle that still grows. */
+  readonly length: number;
+  /** Whether the budget ended before a particle did. */
+  readonly isDry: boolean;
+}
+
+/** Grows particles until all are complete, they have to be resampled, or the budget is spent. */
+async function grow(before: readonly Particle[], { target, horizon, extend }: SmcSettings): Promise<Growth> {
+  const particles = before.map(({ completion, logWeight }) => ({ completion: [...completion], logWeight }));
+  const growing = particles.filter(({ completion }) => !isComplete(completion, horizon));
+  const streams = growing.map((particle) => {
+    const place = particles.indexOf(particle);
+    return tokensOf(extend(before[place]!.completion, horizon, place));
+  });
+  let length = growing[0]?.completion.length ?? 0;
+  for await (const round of lockStep(streams)) {
+    for (const { index, value: token } of round) {
+      const particle = growing[index]!;
+      particle.completion.push(token);
+      particle.logWeight += logWeight(target, token);
+    }
+    length++;
+    const unfinished = growing.filter(({ completion }) => !isComplete(completion, horizon));
+    if (unfinished.some(({ completion }) => completion.length < length)) break;
+    if (unfinished.length > 0 && isDegenerate(particles)) return { particles, length, isDry: false };
+  }
+  const isDry = growing.some(({ completion }) => !isComplete(completion, horizon));
+  return { particles, length, isDry };
+}
+
+/** One token a pull, however many are known: particles are weighed against each other token by token. */
+async function* tokensOf(
+  runs: AsyncIterable<TokenRun<CompletionToken>>,
+): AsyncGenerator<CompletionToken, void, undefined> {
+  for await (const run of runs) yield* run;
+}
+
+const weightsOf = (particles: readonly Particle[]): number[] => particles.map(({ logWeight }) => logWeight);
+
+const isDegenerate = (particles: readonly Particle[]): boolean =>
+  effectiveSampleSize(weightsOf(particles)) < resamplingShare * particles.length;
+
+/** log Ẑ. */
+export const logEvidence = (particles: readonly Particle[]): number =>
+  logSumExp(weightsOf(particles)) - Math.log(particles.length);
+
+function resample(particles: readonly Particle[], u: number): Particle[] {
+  const mean = logEvidence(particles);
+  return resampleSystematically(weightsOf(particles), u).map((ancestor) => ({
+    completion: particles[ancestor]!.completion,
+    logWeight: mean,
+  }));
+}
+
+function drawAnswer(
+  particles: readonly Particle[],
+  { horizon, selectDraw }: Pick<SmcSettings, "horizon" | "selectDraw">,
+): Completion {
+  const reach = ({ completion }: Particle): number =>
+    isComplete(completion, horizon) ? Infinity : completion.length;
+  const furthest = Math.max(...particles.map(reach));
+  const candidates = particles.filter((particle) => reach(particle) === furthest);
+  return candidates[selectByLogWeight(weightsOf(candidates), selectDraw)]!.completion;
+}

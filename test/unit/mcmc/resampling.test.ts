@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { effectiveSampleSize, resampleSystematically } from "../../../src/mcmc/resampling.ts";
+
+const logs = (weights: readonly number[]): number[] => weights.map(Math.log);
+
+describe("the effective number of particles", () => {
+  it("is their number for equal weights, 1 for one that has all, and free of scale", () => {
+    expect(effectiveSampleSize([-5, -5, -5, -5])).toBeCloseTo(4, 12);
+    expect(effectiveSampleSize(logs([1, 0, 0]))).toBe(1);
+    expect(effectiveSampleSize(logs([2, 1, 1]))).toBeCloseTo(16 / 6, 12);
+    expect(effectiveSampleSize([-1000, -1000.5])).toBeCloseTo(effectiveSampleSize([0, -0.5]), 12);
+  });
+});
+
+describe("systematic resampling", () => {
+  const weights = [0.05, 0.4, 0, 0.32, 0.23];
+
+  it("gives each particle its share of offspring on average, and never off by one or more", () => {
+    const totals = new Array<number>(weights.length).fill(0);
+    const draws = 1000;
+    for (let draw = 0; draw < draws; draw++) {
+      const ancestors = resampleSystematically(logs(weights), (draw + 0.5) / draws);
+      expect(ancestors).toHaveLength(weights.length);
+      for (const [index, weight] of weights.entries()) {
+        const offspring = ancestors.filter((ancestor) => ancestor === index).length;
+        expect(Math.abs(offspring - weights.length * weight)).toBeLessThan(1);
+        totals[index]! += offspring / draws;
+      }
+    }
+    for (const [index, weight] of weights.entries())
+      expect(totals[index]).toBeCloseTo(weights.length * weight, 2);
+  });
+
+  it("leaves survivors where they are", () => {
+    const ancestors = resampleSystematically(logs(weights), 0.4);
+    for (const survivor of new Set(ancestors)) expect(ancestors[survivor]).toBe(survivor);
+  });
+
+  it("keeps everyone at equal weights, whatever the rounding", () => {
+    for (const count of [2, 3, 7, 10, 49, 256]) {
+      const everyone = Array.from({ length: count }, (_, index) => index);
+      for (const u of [1e-9, 0.3, 1 - 1e-9])
+        expect(resampleSystematically(new Array<number>(count).fill(-1234.5), u)).toEqual(everyone);
+    }
+  });
+});
