@@ -1,6 +1,4 @@
-import { execFile } from "node:child_process";
 import { freemem, totalmem } from "node:os";
-import { promisify } from "node:util";
 import { Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
@@ -8,6 +6,7 @@ import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
 import { runtimeVersion } from "../engine/onnx/ort/api.ts";
 import { builtInProviders } from "../engine/onnx/ort/runtime.ts";
 import type { ModelRunner } from "../engine/runner.ts";
+import { findGpus } from "./gpu.ts";
 import { locateModel } from "./locate-model.ts";
 import { mib } from "./memory.ts";
 import { modelOptions } from "./options.ts";
@@ -37,7 +36,7 @@ async function doctor(settings: DoctorSettings): Promise<void> {
   say("runtime", `ONNX Runtime ${runtimeVersion()}, built with ${builtInProviders().join(", ")}`);
   say("memory", `${gibibytes(freemem())} free of ${gibibytes(totalmem())}`);
   say("bandwidth", `${measureBandwidth().toFixed(1)} GB/s copying on one core`);
-  say("gpu", await describeGpu());
+  say("gpu", await describeGpus());
   say("model", graphPath);
 
   const reference = await tryDevice(graphPath, "cpu", settings.threads);
@@ -73,15 +72,13 @@ function measureBandwidth(): number {
   return Math.max(...rates);
 }
 
-/** What NVIDIA's own tool says; other makes have no common one. */
-async function describeGpu(): Promise<string> {
-  const query = ["--query-gpu=name,memory.free,memory.total,driver_version", "--format=csv,noheader"];
-  try {
-    const { stdout } = await promisify(execFile)("nvidia-smi", query, { timeout: 10_000 });
-    return stdout.trim().replaceAll("\n", "; ");
-  } catch {
-    return "nvidia-smi finds none";
-  }
+async function describeGpus(): Promise<string> {
+  const gpus = await findGpus();
+  const described = gpus.map(
+    ({ name, freeBytes, totalBytes, driver }) =>
+      `${name}, ${gibibytes(freeBytes)} free of ${gibibytes(totalBytes)}, driver ${driver}`,
+  );
+  return described.join("; ") || "nvidia-smi finds none";
 }
 
 type Logits = Pick<Trial, "logits">;

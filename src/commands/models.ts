@@ -9,6 +9,8 @@ import { formOf } from "../engine/onnx/open-graph.ts";
 import { byteLength } from "../engine/onnx/ort/tensor.ts";
 import { dtypesAmong } from "../hub/graph-choice.ts";
 import { filesBelow, HubCache, isModelId } from "../hub/hub-cache.ts";
+import { findGpus } from "./gpu.ts";
+import type { Gpu } from "./gpu.ts";
 import { locateModel } from "./locate-model.ts";
 import { chooseContext, fitCache, mib } from "./memory.ts";
 import { modelOptions, option } from "./options.ts";
@@ -106,8 +108,19 @@ async function inspectAction(model: string, { dtype, lanes, context }: InspectSe
       "memory",
       `${mebibytes(file.bytes)} + ${mebibytes(fit.neededBytes)} for ${lanes} lanes x ${capacity} tokens; ${fit.fits ? "fits" : `too much: ${fit.advice}`}`,
     ],
+    ["gpu", describeGpuFit(await findGpus(), file.bytes + fit.neededBytes)],
   ];
   for (const [name, value] of rows) console.log(`${name.padEnd(12)}${value}`);
+}
+
+function describeGpuFit(gpus: readonly Gpu[], neededBytes: number): string {
+  if (gpus.length === 0) return "nvidia-smi finds none; a device needs as much memory of its own";
+  return gpus
+    .map(({ name, freeBytes }) => {
+      const verdict = neededBytes <= freeBytes ? "fits" : "too much; fewer --lanes or a shorter --context";
+      return `${name}, ${mebibytes(freeBytes)} free: ${verdict}`;
+    })
+    .join("; ");
 }
 
 /** @throws InferenceError when the file cannot be read */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { graphOf } from "../support/exported-model.ts";
 import { runCommand } from "../support/server-process.ts";
+import { hasWebGpu } from "../support/webgpu.ts";
 
 describe("metropolis doctor", () => {
   it("says what there is, and which devices work", async () => {
@@ -23,7 +24,7 @@ describe("metropolis doctor", () => {
     expect(output).not.toMatch(/^cuda/m);
   });
 
-  it.skipIf(process.env.VK_ICD_FILENAMES === undefined)(
+  it.skipIf(!hasWebGpu)(
     "sees a software GPU agree with the CPU",
     { timeout: 120_000 },
     async () => {
