@@ -43,7 +43,7 @@ it("an evaluation that was killed and started again reports what one reports tha
   expect((await runCommand([...evaluation, "--out", killed])).code).toBe(0);
   expect(await reportIn(killed)).toEqual(await reportIn(whole));
   expect(await linesIn(results)).toBe(1 + 3 * 8);
-}, 60_000);
+}, 120_000);
 
 it("policy entropy is measured, and appended as a point", async () => {
   const points = join(folder, "measured.jsonl");
