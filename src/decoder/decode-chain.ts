@@ -47,7 +47,7 @@ export async function* decodeChain(
   }
   // Until the last step any token may still change, so nothing is final before.
   for (const token of next.value.state) yield { type: "token", token };
-  return { result: next.value, report: reportOf(next.value, suffixes.drawnTokens) };
+  return { result: next.value, report: reportOf(next.value) };
 }
 
 /** With a budget a chain does first what comes first: where it stops must not depend on what was begun ahead. */
@@ -108,16 +108,13 @@ function progressOf(
   return { block: stage + 1, blocks, step, steps: stepsPerBlock, acceptance: acceptance(event.diagnostics) };
 }
 
-function reportOf(
-  { state, diagnostics, blocks, budgetExhausted }: ChainResult,
-  drawnTokens: number,
-): ChainReport {
+function reportOf({ state, diagnostics, blocks, budgetExhausted }: ChainResult): ChainReport {
   const { steps, firstTokenChanges, firstTokenProposals, accepted, rejected, rejected_early, unchanged } =
     diagnostics;
   return {
     logprob: logProbability(state),
     steps,
-    drawnTokens,
+    drawnTokens: diagnostics.drawnTokens,
     outcomes: { accepted, rejected, rejected_early, unchanged },
     firstTokenChanges,
     firstTokenProposals,

@@ -99,12 +99,14 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
       blocks: stage + 1,
       budgetExhausted,
     });
-    const [undrafted] = states;
+    const undrafted = states;
     states = await Promise.all(
       states.map((state, replica) => draft(settings, state, horizon, { stage, step: 0, branch: replica })),
     );
+    const drawnTokens = lengthOf(states) - lengthOf(undrafted);
+    diagnostics = { ...diagnostics, drawnTokens: diagnostics.drawnTokens + drawnTokens };
     if (best !== undefined && logProbability(best) > logProbability(states[0]!)) states = [best];
-    if (states[0] !== undrafted) logprobTrace = [];
+    if (states[0] !== undrafted[0]) logprobTrace = [];
     yield { type: "block", stage, horizon, state: states[0]!, diagnostics };
     if (!states.every((state) => isComplete(state, horizon))) return finish(true);
 
@@ -131,6 +133,9 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
   }
   return { state: states[0]!, diagnostics, logprobTrace, blocks: horizons.length, budgetExhausted: false };
 }
+
+const lengthOf = (states: readonly Completion[]): number =>
+  states.reduce((sum, { length }) => sum + length, 0);
 
 interface StepToTake {
   readonly address: StepAddress;

@@ -5,6 +5,8 @@ import type { Swaps } from "./tempering.ts";
 /** Tally of a chain's steps. */
 export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
   readonly steps: number;
+  /** Tokens of all drafts and proposals, as far as they were looked at: the same however they came about. */
+  readonly drawnTokens: number;
   /** Steps after which the first token was another one: mixing that an acceptance rate does not show. */
   readonly firstTokenChanges: number;
   /** Steps whose proposal had another one, whatever became of it. */
@@ -15,6 +17,7 @@ export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
 
 export const noSteps: ChainDiagnostics = {
   steps: 0,
+  drawnTokens: 0,
   accepted: 0,
   rejected: 0,
   rejected_early: 0,
@@ -28,6 +31,7 @@ export function tally(
   diagnostics: ChainDiagnostics,
   step: {
     readonly info: StepInfo;
+    readonly drawnTokens: number;
     readonly swaps: Swaps;
     readonly previous: Completion;
     readonly state: Completion;
@@ -39,6 +43,7 @@ export function tally(
   const count = (outcome: Outcome): number => diagnostics[outcome] + (info.outcome === outcome ? 1 : 0);
   return {
     steps: diagnostics.steps + 1,
+    drawnTokens: diagnostics.drawnTokens + step.drawnTokens,
     accepted: count("accepted"),
     rejected: count("rejected"),
     rejected_early: count("rejected_early"),

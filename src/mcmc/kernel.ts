@@ -28,6 +28,8 @@ export interface StepInfo {
   readonly cut: number;
   /** The proposed suffix, as far as it was drawn. */
   readonly suffix: Completion;
+  /** Tokens drawn for all proposals of the step; those of the suffix when left out. */
+  readonly drawnTokens?: number;
   /** log r; of an early rejection the upper bound that fell to log u. */
   readonly logRatio: number;
 }

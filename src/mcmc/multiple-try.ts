@@ -49,6 +49,7 @@ export function multipleTry(weigh: CutWeight, count: number): Kernel {
       logSuffixWeight: 0,
       cutWeight: keptWeight,
     }));
+    const drawnTokens = (): number => tries.reduce((sum, { completion }) => sum + completion.length - cut, 0);
     const isDone = ({ completion }: Try): boolean => isComplete(completion, horizon);
 
     for await (const round of lockStep(tries.map((_, attempt) => propose(cut, attempt)))) {
@@ -67,7 +68,13 @@ export function multipleTry(weigh: CutWeight, count: number): Kernel {
         const longest = likeliest(tries);
         return {
           state,
-          info: { outcome: "rejected_early", cut, suffix: longest.slice(cut), logRatio: bound },
+          info: {
+            outcome: "rejected_early",
+            cut,
+            suffix: longest.slice(cut),
+            drawnTokens: drawnTokens(),
+            logRatio: bound,
+          },
         };
       }
     }
@@ -78,7 +85,7 @@ export function multipleTry(weigh: CutWeight, count: number): Kernel {
     const others = logWeights.filter((_, index) => index !== selected);
     const logRatio = logSumExp(logWeights) - logSumExp([...others, logOld]);
     const proposal = tries[selected]!.completion;
-    const info = { cut, suffix: proposal.slice(cut), logRatio };
+    const info = { cut, suffix: proposal.slice(cut), drawnTokens: drawnTokens(), logRatio };
     if (isSame(state, proposal)) return { state, info: { outcome: "unchanged", ...info } };
     if (!(logU < logRatio)) return { state, info: { outcome: "rejected", ...info } };
     return { state: proposal, info: { outcome: "accepted", ...info } };

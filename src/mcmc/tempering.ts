@@ -50,6 +50,8 @@ export interface ReplicaStep {
   readonly states: readonly Completion[];
   /** What the kernel did to the first replica, before the swaps. */
   readonly info: StepInfo;
+  /** Tokens drawn for the proposals of all replicas. */
+  readonly drawnTokens: number;
   readonly swaps: Swaps;
 }
 
@@ -71,10 +73,11 @@ export async function stepReplicas(
       }),
     ),
   );
-  const info = results[0]!.info;
-  if (info === undefined || results.some((result) => result.info === undefined)) return undefined;
+  const infos = results.flatMap(({ info }) => info ?? []);
+  if (infos.length < results.length) return undefined;
   return {
-    info,
+    info: infos[0]!,
+    drawnTokens: infos.reduce((sum, { drawnTokens, suffix }) => sum + (drawnTokens ?? suffix.length), 0),
     ...swapReplicas(
       results.map(({ state }) => state),
       targets,

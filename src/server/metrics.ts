@@ -102,7 +102,8 @@ export class Metrics {
         const { power, maximize, smc } = event;
         const drawnTokens = (power ?? maximize ?? smc)?.drawnTokens;
         this.#memoQueries.inc(drawnTokens ?? 0);
-        this.#memoHits.inc((drawnTokens ?? event.evaluatedTokens) - event.evaluatedTokens);
+        // Prefetching evaluates tokens that no step comes to look at.
+        this.#memoHits.inc(Math.max(0, (drawnTokens ?? 0) - event.evaluatedTokens));
         this.#resamplings.inc(smc?.resamplings ?? 0);
         for (const [outcome, count] of Object.entries((power ?? maximize)?.outcomes ?? {}))
           this.#proposals.inc({ outcome }, count);

@@ -78,7 +78,8 @@ describe("metropolis models", () => {
     await using local = await ServerProcess.start(["--model", model], env);
     const [pulled, fromFolder] = [await answer(server), await answer(local)];
     expect(pulled.text).toBe(fromFolder.text);
-    expect(pulled.power).toEqual(fromFolder.power);
+    // How much is begun ahead depends on the times that passes take.
+    expect(pulled.power).toEqual({ ...fromFolder.power, evaluated_tokens: expect.any(Number) as unknown });
     expect([pulled.model, fromFolder.model]).toEqual([id, "model"]);
   });
 

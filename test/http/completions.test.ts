@@ -41,10 +41,15 @@ describe("POST /v1/completions", () => {
       completion_tokens: choice!.text.length + 1,
       total_tokens: 8 + choice!.text.length + 1,
     });
-    // Again, now from cached prefixes: the same chain; log-probs may differ in their last bits.
+    // Again, now from what was remembered: the same chain, at no cost.
     const again = (await complete(body)).choices[0]!;
     expect(again.text).toBe(choice!.text);
-    expect(again.power).toEqual({ ...power, logprob: expect.closeTo(power.logprob, 4) as unknown });
+    expect(again.power).toEqual({ ...power, evaluated_tokens: 0 });
+    // And from cached prefixes alone, since a budget keeps to itself: log-probs may differ in their last bits.
+    const alone = (await complete({ ...body, max_evaluated_tokens: 100_000 })).choices[0]!;
+    expect(alone.text).toBe(choice!.text);
+    expect(alone.power!.evaluated_tokens).toBeGreaterThan(0);
+    expect(alone.power).toMatchObject({ steps: power.steps, drawn_tokens: power.drawn_tokens });
   });
 
   it("reports Σ log p that agrees with the log-probs of the tokens", async () => {
@@ -211,7 +216,9 @@ describe("POST /v1/completions", () => {
           finish_reason: choice.finish_reason,
           stop_reason: choice.stop_reason,
         });
-        expect(parts.at(-1)!.power).toEqual(choice.power);
+        // What it cost depends on who asked before.
+        const free = choice.power && { ...choice.power, evaluated_tokens: 0 };
+        expect(parts.at(-1)!.power).toEqual(free);
         expect(parts.slice(0, -1).every(({ finish_reason }) => finish_reason === null)).toBe(true);
         if (choice.logprobs !== null) {
           expect(parts.flatMap(({ logprobs }) => logprobs!.tokens)).toEqual(choice.logprobs.tokens);
