@@ -10,7 +10,8 @@ const rounds = 5;
 
 /** Decode speed of the engine against a plain loop over `session.run`, side by side on the same model. */
 export async function benchDecode(threads: number): Promise<void> {
-  const path = await writeRandomModel(smallShape);
+  await using model = await writeRandomModel(smallShape);
+  const { path } = model;
   const rows: string[][] = [];
   for (const batch of [1, 4, 16]) {
     const tokens = batch === 1 ? 96 : batch === 4 ? 32 : 12;

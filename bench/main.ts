@@ -1,10 +1,13 @@
 import { Command } from "commander";
 import { benchDecode } from "./decode.ts";
 import { benchFairness } from "./fairness.ts";
+import { benchHttp } from "./http.ts";
 import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
 import { benchPrefetching } from "./prefetch.ts";
 import { benchRealModel } from "./real-model.ts";
+import { benchRoofline } from "./roofline.ts";
 import { describeMachine } from "./report.ts";
+import { benchSampling } from "./sampling.ts";
 import { benchStreams } from "./streams.ts";
 
 const program = new Command("bench")
@@ -13,7 +16,7 @@ const program = new Command("bench")
   )
   .argument(
     "[parts...]",
-    "decode, accelerations, concurrency, prefetching, determinism, streams, fairness; all of them when none is named",
+    "decode, accelerations, concurrency, prefetching, determinism, streams, fairness, sampling, roofline, http; all of them when none is named",
   )
   .option("--model <folder>", "measure this model instead")
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
@@ -28,6 +31,9 @@ const program = new Command("bench")
     if (wants("determinism")) await benchDeterminism(64);
     if (wants("streams")) await benchStreams(100, 6);
     if (wants("fairness")) await benchFairness(20);
+    if (wants("sampling")) await benchSampling(threads);
+    if (wants("roofline")) await benchRoofline(threads);
+    if (wants("http")) await benchHttp(100);
   });
 
 await program.parseAsync();

@@ -17,6 +17,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** Milliseconds of one run of the work, over so many. */
+export async function timeMs(work: () => Promise<unknown>, repeats = 1): Promise<number> {
+  const start = performance.now();
+  for (let repeat = 0; repeat < repeats; repeat++) await work();
+  return (performance.now() - start) / repeats;
+}
+
 /** Seconds that the work took. */
 export async function time(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();

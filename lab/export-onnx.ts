@@ -29,8 +29,12 @@ const int32 = 6;
  * Writes a decoder as ONNX in the form that onnxruntime-genai's model builder gives it: GroupQueryAttention with
  * rotary positions inside, past and present of [batch, kvHeads, positions, headDim], lengths from the mask.
  */
-export function exportOnnx(shape: DecoderShape, weights: WeightSource): Uint8Array {
-  const graph = new DecoderWriter(weights);
+export function exportOnnx(
+  shape: DecoderShape,
+  weights: WeightSource,
+  writeLinear?: LinearWriter,
+): Uint8Array {
+  const graph = new DecoderWriter(weights, writeLinear);
   const { vocabularySize, hiddenSize, layers, kvHeads, headDim } = shape;
 
   graph.input("input_ids", "int64", ["batch", "sequence"]);
@@ -49,7 +53,7 @@ export function exportOnnx(shape: DecoderShape, weights: WeightSource): Uint8Arr
   graph.node("Gather", ["embedding", "input_ids"], ["hidden.0"]);
   for (let layer = 0; layer < layers; layer++) writeLayer(graph, shape, layer);
   writeNorm(graph, `hidden.${layers}`, { weight: "finalNorm", output: "final", shape });
-  writeLinear(graph, "final", { weight: "head", output: "logits", shape: [hiddenSize, vocabularySize] });
+  graph.linear("final", { weight: "head", output: "logits", shape: [hiddenSize, vocabularySize] });
 
   graph.output("logits", "float32", ["batch", "sequence", vocabularySize]);
   for (let layer = 0; layer < layers; layer++) {
@@ -79,17 +83,17 @@ function writeLayer(graph: DecoderWriter, shape: DecoderShape, layer: number): v
   const input = `hidden.${layer}`;
 
   writeNorm(graph, input, { weight: name("attentionNorm"), output: name("normed"), shape });
-  writeLinear(graph, name("normed"), {
+  graph.linear(name("normed"), {
     weight: name("query"),
     output: name("q"),
     shape: [hiddenSize, heads * headDim],
   });
-  writeLinear(graph, name("normed"), {
+  graph.linear(name("normed"), {
     weight: name("key"),
     output: name("k"),
     shape: [hiddenSize, kvHeads * headDim],
   });
-  writeLinear(graph, name("normed"), {
+  graph.linear(name("normed"), {
     weight: name("value"),
     output: name("v"),
     shape: [hiddenSize, kvHeads * headDim],
@@ -111,7 +115,7 @@ function writeLayer(graph: DecoderWriter, shape: DecoderShape, layer: number): v
     { num_heads: heads, kv_num_heads: kvHeads, do_rotary: 1, rotary_interleaved: 0 },
     microsoft,
   );
-  writeLinear(graph, name("attended"), {
+  graph.linear(name("attended"), {
     weight: name("output"),
     output: name("mixed"),
     shape: [heads * headDim, hiddenSize],
@@ -119,12 +123,12 @@ function writeLayer(graph: DecoderWriter, shape: DecoderShape, layer: number): v
   graph.node("Add", [input, name("mixed")], [name("residual")]);
 
   writeNorm(graph, name("residual"), { weight: name("mlpNorm"), output: name("mlpInput"), shape });
-  writeLinear(graph, name("mlpInput"), {
+  graph.linear(name("mlpInput"), {
     weight: name("gate"),
     output: name("gated"),
     shape: [hiddenSize, intermediateSize],
   });
-  writeLinear(graph, name("mlpInput"), {
+  graph.linear(name("mlpInput"), {
     weight: name("up"),
     output: name("lifted"),
     shape: [hiddenSize, intermediateSize],
@@ -132,7 +136,7 @@ function writeLayer(graph: DecoderWriter, shape: DecoderShape, layer: number): v
   graph.node("Sigmoid", [name("gated")], [name("sigmoid")]);
   graph.node("Mul", [name("gated"), name("sigmoid")], [name("silu")]);
   graph.node("Mul", [name("silu"), name("lifted")], [name("product")]);
-  writeLinear(graph, name("product"), {
+  graph.linear(name("product"), {
     weight: name("down"),
     output: name("mlp"),
     shape: [intermediateSize, hiddenSize],
@@ -152,14 +156,15 @@ function writeNorm(
   });
 }
 
-function writeLinear(
-  graph: DecoderWriter,
-  input: string,
-  { weight, output, shape }: { weight: string; output: string; shape: readonly number[] },
-): void {
-  graph.weight(weight, shape);
-  graph.node("MatMul", [input, weight], [output]);
+/** One multiplication by a weight [in, out]. */
+export interface Linear {
+  readonly weight: string;
+  readonly output: string;
+  readonly shape: readonly [inputs: number, outputs: number];
 }
+
+/** Writes a multiplication by a weight in another form than a matrix of float32. */
+type LinearWriter = (graph: GraphWriter, input: string, linear: Linear) => void;
 
 /** f(position · theta^{−2i/headDim}), [maxPositions, headDim/2]. */
 export function rotaryTable(
@@ -176,10 +181,21 @@ export function rotaryTable(
 /** A graph whose weights come from a source. */
 class DecoderWriter extends GraphWriter {
   readonly #weights: WeightSource;
+  readonly #writeLinear: LinearWriter | undefined;
 
-  constructor(weights: WeightSource) {
+  constructor(weights: WeightSource, writeLinear: LinearWriter | undefined) {
     super("decoder");
     this.#weights = weights;
+    this.#writeLinear = writeLinear;
+  }
+
+  linear(input: string, linear: Linear): void {
+    if (this.#writeLinear !== undefined) {
+      this.#writeLinear(this, input, linear);
+    } else {
+      this.weight(linear.weight, linear.shape);
+      this.node("MatMul", [input, linear.weight], [linear.output]);
+    }
   }
 
   weight(name: string, shape: readonly number[]): void {

@@ -40,6 +40,10 @@ export class GraphWriter {
     this.#initialize("int64", { name, values: BigInt64Array.from(values, BigInt), shape });
   }
 
+  bytes(name: string, values: Uint8Array, shape: readonly number[]): void {
+    this.#initialize("uint8", { name, values, shape });
+  }
+
   // eslint-disable-next-line max-params -- reads like a line of ONNX
   node(
     type: string,
@@ -84,7 +88,11 @@ export class GraphWriter {
 
   #initialize(
     type: ElementType,
-    { name, values, shape }: { name: string; values: Float32Array | BigInt64Array; shape: readonly number[] },
+    {
+      name,
+      values,
+      shape,
+    }: { name: string; values: Float32Array | BigInt64Array | Uint8Array; shape: readonly number[] },
   ): void {
     const size = shape.reduce((product, length) => product * length, 1);
     if (values.length !== size) throw new Error(`${name} has ${values.length} values, not ${size}`);

@@ -9,7 +9,7 @@ import { elementTypes } from "./ort/element-type.ts";
  */
 const leastBlock = 64;
 const usualBlock = 512;
-const largestBlock: number = 4096;
+const largestBlock = 4096;
 
 /** Blocks of one alignment are summed in one order, wherever their row stands. */
 const alignedTokens = 16;
@@ -75,7 +75,8 @@ export interface Blocks {
 export function blocksOf(vocabularySize: number): Blocks {
   const ratio = (size: number): number => Math.max(size / usualBlock, usualBlock / size);
   let tokens: number | undefined;
-  for (let size = leastBlock; size <= largestBlock; size += alignedTokens) {
+  const largest = Math.min(largestBlock, vocabularySize);
+  for (let size = leastBlock; size <= largest; size += alignedTokens) {
     if (vocabularySize % size === 0 && ratio(size) < ratio(tokens ?? Infinity)) tokens = size;
   }
   tokens ??= usualBlock;
