@@ -144,7 +144,7 @@ export class LaneCache {
     const { tokens, cached, reusableTokens: limit, tenant } = sequence;
     let most = cached;
     for (const leader of this.#holders) {
-      if (leader === undefined || leader === sequence || leader.pull === undefined) continue;
+      if (leader === undefined || leader.pull === undefined || isBehind(leader, sequence)) continue;
       if (leader.cached < cached || leader.tokens.length - leader.cached === 1) continue;
       if (leader.tenant.priority === "batch" && tenant.priority === "interactive") continue;
       const shared = Math.min(limit, commonPrefixLength(leader.tokens, tokens));
@@ -154,4 +154,12 @@ export class LaneCache {
       sequence.sharedTokens = shared;
     }
   }
+}
+
+/** Whether one sequence is the other, waits for it, or for one that does: where a lane was lost, it may have to. */
+function isBehind(sequence: Sequence, other: Sequence): boolean {
+  for (let ahead: Sequence | undefined = sequence; ahead !== undefined; ahead = ahead.leader) {
+    if (ahead === other) return true;
+  }
+  return false;
 }

@@ -53,7 +53,7 @@ const wishes = (count: number, first: number, rest: Omit<Wish, "seed"> = {}): Wi
 async function drawAlone(all: readonly Wish[]): Promise<number[][]> {
   await using engine = createToyEngine({
     model,
-    capacity: 128,
+    capacity: 256,
     lanes: all.length,
     scheduler: { prefixStoreBytes: 0 },
   });
@@ -342,6 +342,41 @@ describe("sequences that begin alike", () => {
     await Promise.all([leader, left]);
     expect(await follower).toEqual(
       (await drawAlone([{ seed: 2, prefix: [...prompt, 1, 1, 1], maxTokens: 5 }]))[0],
+    );
+    await expectIdle(engine);
+  });
+});
+
+describe("a sequence that loses its lane to another and at once takes one from a third", () => {
+  const prompt = Array.from({ length: 150 }, (_, index) => index % 5);
+
+  it("does not wait for the one that waits for it", async () => {
+    const { onStep, reached } = watchPasses();
+    let firstChunk: (() => void) | undefined;
+    const onBatch = (batch: Batch): void => {
+      onStep();
+      if (batch[0]!.tokens.length === 40) firstChunk?.();
+    };
+    const scheduler = { prefixStoreBytes: 0, prefillChunk: 40 };
+    await using engine = createToyEngine({ model, lanes: 7, capacity: 256, scheduler, onStep: onBatch });
+    const early: Wish[] = [
+      ...[0, 1, 2].map((seed) => ({ seed, prefix: [seed, 5, 3], request: "other", maxTokens: 120 })),
+      ...[0, 1].map((seed) => ({ seed, prefix: [seed, 4, 3], request: "leader's", maxTokens: 120 })),
+    ];
+    const leader: Wish = { seed: 7, prefix: prompt, request: "leader's", maxTokens: 5 };
+    const late: Wish[] = [
+      { seed: 8, prefix: prompt, request: "follower's", maxTokens: 5 },
+      { seed: 9, prefix: [4, 4], request: "taker's", maxTokens: 20 },
+    ];
+    const work = early.map((wish) => draw(engine, wish));
+    await reached(turnTokens + 10);
+    const chunk = new Promise<void>((resolve) => (firstChunk = resolve));
+    work.push(draw(engine, leader));
+    await chunk;
+    work.push(...late.map((wish) => draw(engine, wish)));
+    const answers = await Promise.all(work);
+    expect(answers).toEqual(
+      await drawAlone([...early, leader, ...late].map(({ request: _, ...wish }) => wish)),
     );
     await expectIdle(engine);
   });
