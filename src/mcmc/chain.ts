@@ -144,10 +144,12 @@ interface StepToTake {
 }
 
 function takeStep(
-  { targets, kernel, earlyRejection, draws, extend }: ChainSettings,
+  { targets, kernel, horizons, keepsBest = false, earlyRejection, draws, extend }: ChainSettings,
   states: readonly Completion[],
   { address, horizon, signal }: StepToTake,
 ): Promise<ReplicaStep | undefined> {
+  // A search may go back to a proposal that ends and is less likely than a state that has not: it has to see its end.
+  const mayComeBack = keepsBest && horizon < horizons.at(-1)! && !hasEnded(states[0]!);
   return stepReplicas(states, {
     targets,
     kernel,
@@ -157,7 +159,7 @@ function takeStep(
       const branch = attempt * targets.length + replica;
       return extend(states[replica]!.slice(0, cut), horizon, { ...address, branch }, signal);
     },
-    earlyRejection,
+    earlyRejection: earlyRejection && !mayComeBack,
   });
 }
 

@@ -7,6 +7,7 @@ import { runToyChain } from "../../support/toy-chain.ts";
 import type { ChainRun } from "../../support/toy-chain.ts";
 import { createToyEngine } from "../../support/toy-engine.ts";
 import { createToyModel, enumerate } from "../../support/toy-model.ts";
+import type { ToyModel } from "../../support/toy-model.ts";
 
 const prompt = [0, 1];
 const maxTokens = 4;
@@ -32,8 +33,11 @@ interface Searched {
   readonly ended: readonly number[];
 }
 
-async function search(changes: Partial<ChainRun> & { seed: number }): Promise<Searched> {
-  await using engine = createToyEngine({ model });
+async function search(
+  changes: Partial<ChainRun> & { seed: number },
+  searched: ToyModel = model,
+): Promise<Searched> {
+  await using engine = createToyEngine({ model: searched });
   const stages: Completion[][] = [];
   const ended: number[] = [];
   const { state: answer } = await runToyChain(engine, {
@@ -94,5 +98,10 @@ describe("the search for the likeliest completion", () => {
       const patient = await search({ seed, earlyRejection: false });
       expect(tokensOf(await search({ seed }))).toEqual(tokensOf(patient));
     }
+    // Here a later stage goes back to a proposal that ended, and was less likely than the state then.
+    const run = { seed: 63, maxTokens: 8, blockSize: 2, steps: 5 };
+    const reluctant = createToyModel({ seed: 3, vocabularySize: 3, endBias: -1 });
+    const patient = await search({ ...run, earlyRejection: false }, reluctant);
+    expect(tokensOf(await search(run, reluctant))).toEqual(tokensOf(patient));
   });
 });
