@@ -25,7 +25,11 @@ beforeAll(async () => {
   await server.app.listen({ port: 0, host: "127.0.0.1" });
   url = `http://127.0.0.1:${(server.app.server.address() as AddressInfo).port}`;
 });
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(async () => {
+  // A run that was stopped leaves connections that never asked anything; closing waits a minute for those.
+  server.app.server.closeAllConnections();
+  await server[Symbol.asyncDispose]();
+});
 
 const text = await readFile(new URL("../../../models/abacus/test.jsonl", import.meta.url), "utf8");
 const items = parseDataSet(text, {
