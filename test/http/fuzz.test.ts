@@ -37,6 +37,7 @@ const fields = {
   n: fc.constantFrom(1, 1, 1, 2, 3, 0, -1, 129, null, "1"),
   best_of: fc.constantFrom(1, 2, 3, 0, 129, null),
   mcmc_steps: fc.constantFrom(0, 1, 2, 5, -1, 10_001, 1.5, null),
+  particles: fc.constantFrom(2, 3, 8, 1, 257, null),
   max_tokens: fc.constantFrom(0, 1, 2, 8, 48, 249, 300, -1, 2 ** 53, null, "8"),
   max_completion_tokens: fc.constantFrom(1, 8, 0, 300, null),
   model: fc.constantFrom(
@@ -44,6 +45,7 @@ const fields = {
     "abacus:power",
     "abacus:greedy",
     "abacus:low_temperature",
+    "abacus:smc",
     null,
     "gpt-4",
     7,

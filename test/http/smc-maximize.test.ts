@@ -28,7 +28,7 @@ describe("sampler smc", () => {
     const body = { sampler: "smc", n: 4 };
     const first = await complete(body);
     expect(textsOf(await complete(body))).toEqual(textsOf(first));
-    const flat = { ...body, n: 16, proposal_temperature: 1 };
+    const flat = { ...body, n: 16, alpha: 1.5 };
     expect(new Set(textsOf(await complete(flat))).size).toBeGreaterThan(1);
     for (const { text, smc, finish_reason } of first.choices) {
       expect(finish_reason).toBe("stop");
