@@ -50,6 +50,7 @@ export class SuffixSource {
         draws: this.keyOf(address),
         topCount: request.topCount,
         logprobsMode: request.logprobsMode,
+        share: request.share,
       },
       calledOff === undefined ? signal : AbortSignal.any([signal, calledOff]),
     );

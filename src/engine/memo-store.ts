@@ -3,12 +3,12 @@ import { MemoEngine } from "./memo.ts";
 import { MemoTrie } from "./memo-trie.ts";
 
 /**
- * The memos of many prompts under one byte budget. The least recently grown is forgotten first, even in mid-use: a
+ * The memos of many prompts under one byte budget. The least recently used is forgotten first, even in mid-use: a
  * memo saves evaluations and decides nothing. One that outgrows the budget by itself starts again from nothing.
  */
 export class MemoStore implements Memos {
   readonly #maxBytes: number;
-  /** The least recently grown first. */
+  /** The least recently used first. */
   readonly #tries = new Map<string, MemoTrie>();
   #bytes = 0;
 
@@ -18,7 +18,7 @@ export class MemoStore implements Memos {
 
   share(engine: Engine, key: MemoKey): Engine {
     const name = `${key.priority}/${key.inverseTemperature}/${key.prompt.join()}`;
-    return new MemoEngine(engine, () => this.#tries.get(name) ?? this.#create(name, key));
+    return new MemoEngine(engine, () => this.#use(name) ?? this.#create(name, key));
   }
 
   /** Not counted in the store's bytes; forgets when it comes to as many by itself. */
@@ -33,6 +33,18 @@ export class MemoStore implements Memos {
     return { bytes: this.#bytes, maxBytes: this.#maxBytes, prompts: this.#tries.size };
   }
 
+  #use(name: string): MemoTrie | undefined {
+    const trie = this.#tries.get(name);
+    if (trie !== undefined) this.#place(name, trie);
+    return trie;
+  }
+
+  /** Puts it behind all others. */
+  #place(name: string, trie: MemoTrie): void {
+    this.#tries.delete(name);
+    this.#tries.set(name, trie);
+  }
+
   #create(name: string, { prompt }: MemoKey): MemoTrie {
     const trie = new MemoTrie(prompt.length, (addedBytes) => {
       // A walk may still be in a trie that was forgotten.
@@ -44,8 +56,7 @@ export class MemoStore implements Memos {
   }
 
   #grow(name: string, trie: MemoTrie, addedBytes: number): void {
-    this.#tries.delete(name);
-    this.#tries.set(name, trie);
+    this.#place(name, trie);
     this.#bytes += addedBytes;
     for (const [oldest, forgotten] of this.#tries) {
       if (this.#bytes <= this.#maxBytes) return;

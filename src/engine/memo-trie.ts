@@ -19,11 +19,18 @@ export interface Recalled {
   readonly top: TopTokens;
 }
 
+/** Somebody asks the model about a prefix. */
+export interface Asking {
+  /** Whose chain it is. */
+  readonly request: string | undefined;
+  /** When the answer is there, or was given up. */
+  readonly settled: Promise<void>;
+}
+
 /** A prefix, by the path that leads to it. */
 export interface MemoNode {
   visit: Visit | undefined;
-  /** Settles when somebody who asks the model about this prefix has its answer, or has given up. */
-  asked: Promise<void> | undefined;
+  asked: Asking | undefined;
   readonly children: Map<TokenId, MemoNode>;
 }
 
@@ -41,7 +48,7 @@ export class MemoTrie {
   readonly #promptLength: number;
   readonly #onGrowth: (addedBytes: number) => void;
 
-  /** @param onGrowth told of each visit that is remembered */
+  /** @param onGrowth told of each prefix that is seen and of each visit that is remembered */
   constructor(promptLength = 0, onGrowth: (addedBytes: number) => void = () => undefined) {
     this.#promptLength = promptLength;
     this.#onGrowth = onGrowth;
@@ -55,46 +62,61 @@ export class MemoTrie {
   find(prefix: TokenIds): MemoNode {
     let node = this.#root;
     for (let position = this.#promptLength; position < prefix.length; position++) {
-      node = childOf(node, prefix[position]!);
+      node = this.child(node, prefix[position]!);
     }
     return node;
   }
 
+  /** The node of a prefix with one token more. */
+  child(node: MemoNode, token: TokenId): MemoNode {
+    let child = node.children.get(token);
+    if (child === undefined) {
+      child = createNode();
+      node.children.set(token, child);
+      this.#grow(nodeBytes);
+    }
+    return child;
+  }
+
+  /** Keeps what is told after the node's prefix, unless as many of the likeliest tokens are known there. */
   remember(node: MemoNode, { top, logNormalizer, entropy }: ScoredToken): void {
-    if (node.visit !== undefined) return;
+    const before = node.visit;
+    if (before !== undefined && before.top.ids.length >= top!.ids.length) return;
     node.visit = { top: top!, logNormalizer, entropy, drawn: [] };
-    const addedBytes = nodeBytes + visitBytes + top!.ids.byteLength + top!.logprobs.byteLength;
-    this.#bytes += addedBytes;
-    this.#onGrowth(addedBytes);
+    this.#grow(bytesOf(top!) + visitBytes - (before === undefined ? 0 : bytesOf(before.top) + visitBytes));
   }
 
   forget(): void {
     this.#root = createNode();
     this.#bytes = nodeBytes;
   }
+
+  #grow(addedBytes: number): void {
+    this.#bytes += addedBytes;
+    this.#onGrowth(addedBytes);
+  }
 }
 
 const createNode = (): MemoNode => ({ visit: undefined, asked: undefined, children: new Map() });
 
-export function childOf(node: MemoNode, token: TokenId): MemoNode {
-  let child = node.children.get(token);
-  if (child === undefined) {
-    child = createNode();
-    node.children.set(token, child);
-  }
-  return child;
+const bytesOf = ({ ids, logprobs }: TopTokens): number => ids.byteLength + logprobs.byteLength;
+
+/** Whether a prefix was visited, and as many of the likeliest tokens are remembered there as are asked for. */
+export function isKnown({ visit }: MemoNode, topCount: number): boolean {
+  return visit !== undefined && visit.top.ids.length >= topCount;
 }
 
 /**
- * The token that the request draws at a visited prefix; `undefined` where nothing is remembered, or where the draw lands
- * in the tail beyond what is.
+ * The token that the request draws at a visited prefix; `undefined` where too little is remembered, or where the draw
+ * lands in the tail beyond what is.
  */
 export function recall(
-  { visit }: MemoNode,
-  { sampling: { inverseTemperature }, draws }: ExtendRequest,
+  node: MemoNode,
+  { sampling: { inverseTemperature }, draws, topCount }: ExtendRequest,
   position: number,
 ): Recalled | undefined {
-  if (visit === undefined) return undefined;
+  const { visit } = node;
+  if (visit === undefined || !isKnown(node, topCount)) return undefined;
   const { top, logNormalizer, entropy, drawn } = visit;
   const law = { inverseTemperature, logNormalizer };
   const draw = drawFromTop(top, law, uniform(draws, "token", position));

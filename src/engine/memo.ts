@@ -3,8 +3,8 @@ import { isTruncated, sampledTop } from "../core/distribution.ts";
 import { cancelled } from "../core/errors.ts";
 import type { ScoredToken, TokenRun, TopTokens } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "./engine.ts";
-import { childOf, MemoTrie, recall } from "./memo-trie.ts";
-import type { MemoNode } from "./memo-trie.ts";
+import { isKnown, MemoTrie, recall } from "./memo-trie.ts";
+import type { Asking, MemoNode } from "./memo-trie.ts";
 
 /** Of each visited prefix, how many of the likeliest next tokens are remembered. */
 const memoWidth = 64;
@@ -30,6 +30,7 @@ function nextTurn(): Promise<void> {
 
 /** How far an extension has come. */
 interface Walk {
+  readonly trie: MemoTrie;
   node: MemoNode;
   readonly tokens: number[];
 }
@@ -59,11 +60,12 @@ export class MemoEngine implements Engine {
     this.info = inner.info;
   }
 
-  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
-    this.#checkLaw(request);
+  async *extend(asked: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
+    this.#checkLaw(asked);
+    const request = { ...asked, topCount: Math.min(asked.topCount, this.info.vocabularySize) };
     const end = request.prefix.length + request.maxTokens;
     const trie = this.#trie();
-    const walk: Walk = { node: trie.find(request.prefix), tokens: [...request.prefix] };
+    const walk: Walk = { trie, node: trie.find(request.prefix), tokens: [...request.prefix] };
     while (walk.tokens.length < end) {
       await this.#pause();
       if (signal.aborted) throw cancelled();
@@ -71,10 +73,10 @@ export class MemoEngine implements Engine {
       if (run.length > 0) {
         yield run;
         if (request.endTokens.has(run.at(-1)!.token)) return;
-      } else if (walk.node.asked !== undefined) {
-        await walk.node.asked;
+      } else if (this.#hasToWait(walk, request)) {
+        await settledOrAborted(walk.node.asked!, signal);
       } else {
-        const explored = yield* this.#explore(trie, walk, { request, signal });
+        const explored = yield* this.#explore(walk, { request, signal });
         if (explored === "over") return;
       }
     }
@@ -102,7 +104,6 @@ export class MemoEngine implements Engine {
    * at its own limit, or because a budget is spent.
    */
   async *#explore(
-    trie: MemoTrie,
     walk: Walk,
     { request, signal }: { request: ExtendRequest; signal: AbortSignal },
   ): AsyncGenerator<TokenRun, "over" | "met", undefined> {
@@ -116,21 +117,32 @@ export class MemoEngine implements Engine {
     const drawing = this.#inner.extend(beyond, signal)[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const pulled = await ask(walk.node, () => drawing.next());
+        const pulled = await ask(walk.node, request, () => drawing.next());
         this.#turnedAt = performance.now();
         if (pulled.done === true) return "over";
         const run = pulled.value;
         for (const drawn of run) {
-          trie.remember(walk.node, drawn);
+          walk.trie.remember(walk.node, drawn);
           step(walk, drawn);
         }
         yield run.map(({ top, ...token }) => withTop(token, top!, request));
         if (request.endTokens.has(run.at(-1)!.token)) return "over";
-        if (walk.node.visit !== undefined || walk.node.asked !== undefined) return "met";
+        if (isKnown(walk.node, request.topCount) || this.#hasToWait(walk, request)) return "met";
       }
     } finally {
       await drawing.return?.();
     }
+  }
+
+  /**
+   * Whether somebody else's answer is worth waiting for. Another request's is while nobody waits for a lane: where lanes
+   * are short, it may be many turns of that request's away, and this one has lanes of its own to come.
+   */
+  #hasToWait({ node: { asked } }: Walk, { share }: ExtendRequest): boolean {
+    if (asked === undefined) return false;
+    if (asked.request === share?.request) return true;
+    const { pulled, lanes } = this.#inner.load();
+    return pulled <= lanes;
   }
 
   /** Messages and timers, an abort among them, are heard only when the event loop turns. */
@@ -165,22 +177,38 @@ function walkOn(walk: Walk, request: ExtendRequest, end: number): TokenRun {
 
 function step(walk: Walk, { token }: ScoredToken): void {
   walk.tokens.push(token);
-  walk.node = childOf(walk.node, token);
+  walk.node = walk.trie.child(walk.node, token);
 }
 
 /** Runs `pull`, and lets others who come to the node meanwhile wait for it. */
-async function ask<Value>(node: MemoNode, pull: () => Promise<Value>): Promise<Value> {
+async function ask<Value>(
+  node: MemoNode,
+  { share }: ExtendRequest,
+  pull: () => Promise<Value>,
+): Promise<Value> {
   const answer = pull();
   const settled = answer.then(
     () => undefined,
     () => undefined,
   );
-  node.asked = settled;
+  const asked = { request: share?.request, settled };
+  node.asked = asked;
   try {
     return await answer;
   } finally {
-    if (node.asked === settled) node.asked = undefined;
+    if (node.asked === asked) node.asked = undefined;
   }
+}
+
+function settledOrAborted({ settled }: Asking, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    };
+    signal.addEventListener("abort", stop);
+    void settled.then(stop);
+  });
 }
 
 /** The token with as many of the likeliest as its request asked for, under the law it asked for. */

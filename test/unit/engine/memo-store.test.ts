@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Engine, ExtendRequest, MemoKey } from "../../../src/engine/engine.ts";
 import { MemoStore } from "../../../src/engine/memo-store.ts";
 import { createToyEngine, never } from "../../support/toy-engine.ts";
+import { createToyModel } from "../../support/toy-model.ts";
 
 const requestOf = (prompt: readonly number[], seed: number): ExtendRequest => ({
   prefix: prompt,
@@ -63,6 +64,97 @@ describe("MemoStore", () => {
     await expect(left).rejects.toMatchObject({ code: "aborted" });
     expect(await staying).toHaveLength(8);
     expect(engine.health().lanes.leased).toBe(0);
+  });
+
+  it("lets go of whoever waits for another's answer and gives up", async () => {
+    let release!: () => void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await using engine = createToyEngine({ lanes: 2, onStep: () => held });
+    const store = new MemoStore(1_000_000);
+    const asking = drawn(store.share(engine, key([2, 1])), [2, 1]);
+    const controller = new AbortController();
+    const waiting = store.share(engine, key([2, 1])).extend(requestOf([2, 1], 2), controller.signal);
+    const left = waiting[Symbol.asyncIterator]().next();
+    setImmediate(() => {
+      controller.abort();
+    });
+    // The pass of the one who asks is still under way.
+    await expect(left).rejects.toMatchObject({ code: "aborted" });
+    release();
+    expect(await asking).toHaveLength(8);
+  });
+
+  it("has nobody wait for the turn of another request while lanes are short", async () => {
+    const model = createToyModel({ seed: 3, vocabularySize: 6, endBias: -20 });
+    await using engine = createToyEngine({ model, lanes: 4, capacity: 128 });
+    const store = new MemoStore(10_000_000);
+    const draw = async (request: string, seed: number, maxTokens: number): Promise<void> => {
+      const share = { request, priority: "interactive" as const };
+      const wish = { ...requestOf([0, 1], seed), maxTokens, sampling: { inverseTemperature: 1 }, share };
+      const memo = store.share(engine, { ...key([0, 1]), inverseTemperature: 1 });
+      for await (const _run of memo.extend(wish, never));
+    };
+    let isOver = false;
+    const crowd = Promise.all(Array.from({ length: 64 }, (_, seed) => draw("crowd", seed, 100))).then(() => {
+      isOver = true;
+    });
+    await expect.poll(() => engine.health().passes, { interval: 1 }).toBeGreaterThan(10);
+    const before = engine.health().passes;
+    await draw("lone", 1007, 10);
+    expect(isOver).toBe(false);
+    expect(engine.health().passes - before).toBeLessThan(60);
+    await crowd;
+  });
+
+  it("asks again where a request wants more of the likeliest tokens than are remembered", async () => {
+    const model = createToyModel({ seed: 1, vocabularySize: 120, endBias: -20 });
+    await using engine = createToyEngine({ model });
+    const store = new MemoStore(1_000_000);
+    const widths = async (topCount: number): Promise<number[]> => {
+      const widths: number[] = [];
+      const wish = { ...requestOf([0, 1], 3), topCount };
+      for await (const run of store.share(engine, key([0, 1])).extend(wish, never))
+        widths.push(...run.map(({ top }) => top!.ids.length));
+      return widths;
+    };
+    expect(await widths(5)).toEqual(Array(8).fill(5));
+    expect(await widths(100)).toEqual(Array(8).fill(100));
+    const { evaluatedTokens } = engine.health();
+    expect(await widths(100)).toEqual(Array(8).fill(100));
+    expect(await widths(5)).toEqual(Array(8).fill(5));
+    // Nobody has more than the whole vocabulary.
+    expect(await widths(200)).toEqual(Array(8).fill(120));
+    expect(await widths(200)).toEqual(Array(8).fill(120));
+    expect(engine.health().evaluatedTokens).toBeLessThanOrEqual(evaluatedTokens + 8);
+  });
+
+  it("keeps what is read over and over, though others grow", async () => {
+    await using engine = createToyEngine();
+    const store = new MemoStore(40_000);
+    await drawn(store.share(engine, key([0, 1])), [0, 1]);
+    for (let prompt = 0; prompt < 12; prompt++) {
+      const tokens = [2, prompt % 3, Math.floor(prompt / 3)];
+      await drawn(store.share(engine, key(tokens)), tokens);
+      const { evaluatedTokens } = engine.health();
+      await drawn(store.share(engine, key([0, 1])), [0, 1]);
+      expect(engine.health().evaluatedTokens).toBe(evaluatedTokens);
+    }
+    expect(store.health().prompts).toBeLessThan(13);
+  });
+
+  it("counts the prefixes that completions end at", async () => {
+    const model = createToyModel({ seed: 1, vocabularySize: 60 });
+    await using engine = createToyEngine({ model });
+    const store = new MemoStore(1_000_000);
+    const last = async (seed: number): Promise<void> => {
+      const wish = { ...requestOf([0, 1], seed), maxTokens: 1, sampling: { inverseTemperature: 1 } };
+      const memo = store.share(engine, { ...key([0, 1]), inverseTemperature: 1 });
+      for await (const _run of memo.extend(wish, never));
+    };
+    await last(0);
+    const { bytes } = store.health();
+    for (let seed = 1; seed < 100; seed++) await last(seed);
+    expect(store.health().bytes).toBeGreaterThan(bytes + 20 * 100);
   });
 
   it("stays within its budget, forgets the oldest, and draws the same tokens all the while", async () => {
