@@ -319,6 +319,8 @@ describe("the other routes", () => {
       "abacus:standard",
       "abacus:low_temperature",
       "abacus:greedy",
+      "abacus:smc",
+      "abacus:maximize",
     ]);
     expect(data[0]).toMatchObject({ max_model_len: 256, eos_token_ids: [16], example_prompt: prompt });
   });
