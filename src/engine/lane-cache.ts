@@ -144,7 +144,7 @@ export class LaneCache {
     const { tokens, cached, reusableTokens: limit, tenant } = sequence;
     let most = cached;
     for (const leader of this.#holders) {
-      if (leader === undefined || leader.pull === undefined || isBehind(leader, sequence)) continue;
+      if (leader?.pull === undefined || isBehind(leader, sequence)) continue;
       if (leader.cached < cached || leader.tokens.length - leader.cached === 1) continue;
       if (leader.tenant.priority === "batch" && tenant.priority === "interactive") continue;
       const shared = Math.min(limit, commonPrefixLength(leader.tokens, tokens));

@@ -24,13 +24,9 @@ describe("metropolis doctor", () => {
     expect(output).not.toMatch(/^cuda/m);
   });
 
-  it.skipIf(!hasWebGpu)(
-    "sees a software GPU agree with the CPU",
-    { timeout: 120_000 },
-    async () => {
-      const { code, output } = await runCommand(["doctor", "--device", "webgpu"]);
-      expect(output).toMatch(/webgpu +works: .*agrees with the cpu/);
-      expect(code).toBe(0);
-    },
-  );
+  it.skipIf(!hasWebGpu)("sees a software GPU agree with the CPU", { timeout: 120_000 }, async () => {
+    const { code, output } = await runCommand(["doctor", "--device", "webgpu"]);
+    expect(output).toMatch(/webgpu +works: .*agrees with the cpu/);
+    expect(code).toBe(0);
+  });
 });
