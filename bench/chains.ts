@@ -1,6 +1,8 @@
-import { createGenerator } from "../src/commands/create-generator.ts";
+import { locateModel } from "../src/commands/locate-model.ts";
 import { usualEngine } from "../src/commands/serve-settings.ts";
 import type { EngineSettings } from "../src/commands/serve-settings.ts";
+import { readModelFolder } from "../src/decoder/model-folder.ts";
+import { WorkerGenerator } from "../src/decoder/worker-generator.ts";
 import type { GenerateRequest, Generator, PowerSettings } from "../src/decoder/generator.ts";
 import { abacus } from "../lab/abacus.ts";
 
@@ -30,9 +32,17 @@ export function embeddedRequests(count: number, changes: Partial<PowerSettings> 
   }));
 }
 
+/** The compiled generator in a worker thread of its own, as `metropolis serve` has it. `npm run bench` builds it. */
 export async function openGenerator(changes: Partial<EngineSettings>): Promise<Generator> {
-  const { generator } = await createGenerator({ ...usualEngine, ...changes });
-  return generator;
+  const settings = { ...usualEngine, ...changes };
+  const { folder, id } = await locateModel(settings);
+  const { tokenizer } = await readModelFolder(folder, id);
+  return WorkerGenerator.start({
+    entry: new URL("../dist/commands/worker.js", import.meta.url),
+    workerData: settings,
+    tokenizer,
+    onNote: () => undefined,
+  });
 }
 
 /** The tokens that came out, and what they cost. */

@@ -29,9 +29,9 @@ function evaluate(name: string, folder: string, args: string): Chain[number] {
 }
 
 const abacus = `--data ${data("abacus")}`;
-const compared = `${abacus} --n 16 --base models/abacus`;
+const compared = `${abacus} --limit 200 --n 16 --base models/abacus`;
 const swept = `${abacus} --limit 200 --n 8 --model models/abacus --samplers power`;
-const pivot = `--data ${data("pivot")} --limit 100 --n 8 --model models/pivot`;
+const pivot = `--data ${data("pivot")} --limit 50 --n 8 --model models/pivot`;
 
 const chains: readonly Chain[] = [
   [
@@ -52,7 +52,7 @@ const chains: readonly Chain[] = [
     {
       name: "entropy",
       args: [
-        ...`entropy ${abacus} --n 4 --seed 1 --deterministic --out ${out}/entropy`.split(" "),
+        ...`entropy ${abacus} --limit 200 --n 4 --seed 1 --deterministic --out ${out}/entropy`.split(" "),
         "--model",
         ["abacus", ...trained].map((name) => `models/${name}`).join(","),
       ],
