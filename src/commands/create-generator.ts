@@ -39,7 +39,7 @@ async function createEngine(
   const runner = await closeOnError(opened.session, () => {
     const capacity = chooseContext(settings.context, maxPositions);
     // A device says itself what it has room for.
-    if (!opened.cacheIsOnDevice) checkMemory({ lanes, capacity, bytesPerToken: opened.bytesPerToken });
+    if (device === "cpu") checkMemory({ lanes, capacity, bytesPerToken: opened.bytesPerToken });
     return createRunner(opened, { device, lanes, capacity, maxRowTokens: prefillChunk });
   });
   return closeOnError(runner, async () => {
@@ -50,7 +50,7 @@ async function createEngine(
     const engine = new LocalEngine(runner, scheduling, passTimes);
     const { capacity, bytesPerToken } = runner.memory;
     const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
-    const place = opened.cacheIsOnDevice ? " on the device" : "";
+    const place = device === "cpu" ? "" : " on the device";
     const rows = opened.form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";
     return {
       engine,

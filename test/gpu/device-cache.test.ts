@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BoundPass } from "../../src/engine/onnx/bound-pass.ts";
-import { openDeviceCache } from "../../src/engine/onnx/device-live-cache.ts";
+import { DeviceLiveCache } from "../../src/engine/onnx/device-live-cache.ts";
 import { Logits } from "../../src/engine/onnx/logits.ts";
 import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
 import type { OpenedGraph } from "../../src/engine/onnx/open-graph.ts";
@@ -28,7 +28,7 @@ describe.skipIf(!hasWebGpu)("the live cache on a device", { timeout: 120_000 }, 
 
   const lanes = 5;
   const capacity = 64;
-  const openCache = () => openDeviceCache(opened.session, opened.graph, { lanes, capacity });
+  const openCache = () => new DeviceLiveCache(opened.session, opened.graph, { lanes, capacity });
 
   it("stays there: a pass brings ids and mask, takes logits, and finds the rest on the device", async () => {
     const { session, graph } = opened;

@@ -4,7 +4,6 @@ import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
 import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { graphOf, referenceOf } from "../support/exported-model.ts";
-import type { ExportedModel } from "../support/exported-model.ts";
 import { never } from "../support/toy-engine.ts";
 import { hasWebGpu } from "../support/webgpu.ts";
 
@@ -48,16 +47,14 @@ describe.skipIf(!hasWebGpu)("WebGPU", { timeout: 240_000 }, () => {
     expect(await completeAll(gpu)).toEqual(await completeAll(cpu));
   });
 
-  it.each<[ExportedModel, number]>([
-    ["builder-qwen2-int4", 0.3],
-    ["optimum-llama-fp32", 5e-3],
-  ])("runs %s to its exporter's logits", async (name, tolerance) => {
+  it("runs 4-bit weights to their exporter's logits", async () => {
+    const name = "builder-qwen2-int4";
     const options = { device: "webgpu", threads: 1, lanes: 3, capacity: 96, maxRowTokens: 32 } as const;
     await using runner = await createRunner(openGraph(graphOf(name), options), options);
     const { ids, logitsAfter } = referenceOf(name);
     const expectLogits = (actual: Float32Array, index: number): void => {
       const expected = logitsAfter(index);
-      expect(Math.max(...expected.map((value, id) => Math.abs(value - actual[id]!)))).toBeLessThan(tolerance);
+      expect(Math.max(...expected.map((value, id) => Math.abs(value - actual[id]!)))).toBeLessThan(0.3);
     };
     for (const lane of [0, 1, 2]) await runner.step([{ lane, tokens: ids.slice(0, 5), position: 0 }]);
     for (let position = 5; position < 9; position++) {

@@ -1,20 +1,21 @@
 import { InferenceError } from "../../core/errors.ts";
-import { CompactKvMemory } from "../../kvcache/compact-kv-memory.ts";
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
 import type { Batch, BatchRow, LogitsView, ModelRunner } from "../runner.ts";
 import { checkBatch } from "./check-batch.ts";
+import { HostConcatCache } from "./concat-cache.ts";
+import type { ConcatCache } from "./concat-cache.ts";
 import type { DecoderGraph } from "./decoder-graph.ts";
 import { passFailure } from "./device-failure.ts";
+import { DeviceConcatCache } from "./device-concat-cache.ts";
+import { openWhereItFits } from "./device-room.ts";
+import type { LiveCacheSize } from "./live-cache.ts";
 import { Logits } from "./logits.ts";
-import { elementTypes } from "./ort/element-type.ts";
 import type { IoBinding } from "./ort/io-binding.ts";
 import type { Session } from "./ort/session.ts";
 import { HostTensor } from "./ort/tensor.ts";
+import type { Tensor } from "./ort/tensor.ts";
 
-export interface ConcatCacheRunnerOptions {
-  readonly lanes: number;
-  /** Tokens per lane. */
-  readonly capacity: number;
+export interface ConcatCacheRunnerOptions extends LiveCacheSize {
   /** The longest row of a pass, tokens. */
   readonly maxRowTokens: number;
 }
@@ -25,14 +26,14 @@ const shortRowMs = 0.5;
 /**
  * Runs graphs that append to their cache by Concat: past [1, heads, P, d] gives present [1, heads, P+S, d]. Rows run
  * one after the other, for a batch would need pasts of one length. What a row wrote is bound as it is as the
- * past of the next; only the graph's own Concat copies.
+ * past of the next, where the graph runs; only the graph's own Concat copies.
  */
 export class ConcatCacheRunner implements ModelRunner {
   readonly vocabularySize: number;
   readonly maxRowTokens: number;
   readonly #session: Session;
   readonly #graph: DecoderGraph;
-  readonly #memory: CompactKvMemory;
+  readonly #cache: ConcatCache;
   readonly #logits: Logits;
   readonly #binding: IoBinding;
   /** How long the last row of one token took. */
@@ -42,17 +43,14 @@ export class ConcatCacheRunner implements ModelRunner {
 
   /** Takes the session over: closing the runner closes it. */
   constructor(session: Session, graph: DecoderGraph, options: ConcatCacheRunnerOptions) {
-    const { planes, kvHeads, headDim, cacheType, logitsType, vocabularySize } = graph;
-    const { lanes, capacity, maxRowTokens } = options;
+    const { logitsType, vocabularySize } = graph;
+    const { lanes, maxRowTokens } = options;
     this.#session = session;
     this.#graph = graph;
-    this.#memory = new CompactKvMemory({
-      planes: planes.length,
-      lanes,
-      heads: kvHeads,
-      capacity,
-      rowBytes: headDim * elementTypes[cacheType].bytes,
-    });
+    this.#cache =
+      session.device === "cpu"
+        ? new HostConcatCache(graph, options)
+        : openWhereItFits(options, (size) => new DeviceConcatCache(session, graph, size));
     const tokens = Math.max(lanes, maxRowTokens);
     this.#logits = new Logits({ type: logitsType, tokens, vocabularySize, threads: session.threads });
     this.#binding = session.createBinding();
@@ -61,14 +59,14 @@ export class ConcatCacheRunner implements ModelRunner {
   }
 
   get memory(): KvMemory {
-    return this.#memory;
+    return this.#cache.memory;
   }
 
   async step(batch: Batch): Promise<LogitsView> {
     if (this.#running !== undefined) throw new Error("a pass is running already");
     if (this.#isClosed) throw new InferenceError("engine_failed", "The model is closed.");
     const { maxRowTokens, vocabularySize } = this;
-    const { lanes, capacity } = this.#memory;
+    const { lanes, capacity } = this.memory;
     checkBatch(batch, { lanes, capacity, maxRowTokens, vocabularySize });
     this.#running = this.#run(batch);
     try {
@@ -84,9 +82,7 @@ export class ConcatCacheRunner implements ModelRunner {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#running?.catch(() => undefined);
-    this.#binding[Symbol.dispose]();
-    this.#logits[Symbol.dispose]();
-    this.#session[Symbol.dispose]();
+    for (const owned of [this.#binding, this.#logits, this.#cache, this.#session]) owned[Symbol.dispose]();
   }
 
   async #run(batch: Batch): Promise<void> {
@@ -99,7 +95,7 @@ export class ConcatCacheRunner implements ModelRunner {
   }
 
   async #runRow({ lane, tokens, position }: BatchRow, row: number): Promise<void> {
-    const past = this.#memory.head(lane, position);
+    const past = this.#cache.past(lane, position);
     const bound = this.#bind(past, { tokens, position, row });
     const started = performance.now();
     try {
@@ -112,21 +108,21 @@ export class ConcatCacheRunner implements ModelRunner {
       for (const tensor of bound) tensor[Symbol.dispose]();
     }
     if (tokens.length === 1) this.#rowMs = performance.now() - started;
-    this.#memory.adopt(lane, position + tokens.length);
+    this.#cache.adopt(lane, position + tokens.length);
   }
 
   /** Binds a row's tensors, and gives them back to be released after the run. */
   #bind(
-    past: readonly Uint8Array[],
+    past: readonly Tensor[],
     { tokens, position, row }: Pick<BatchRow, "tokens" | "position"> & { row: number },
-  ): HostTensor[] {
-    const { planes, kvHeads, headDim, cacheType, takesPositions } = this.#graph;
-    const bound: HostTensor[] = [];
-    const input = (name: string, tensor: HostTensor): void => {
+  ): Tensor[] {
+    const { planes, takesPositions } = this.#graph;
+    const bound: Tensor[] = [];
+    const input = (name: string, tensor: Tensor): void => {
       bound.push(tensor);
       this.#binding.bindInput(name, tensor);
     };
-    const output = (name: string, tensor: HostTensor): void => {
+    const output = (name: string, tensor: Tensor): void => {
       bound.push(tensor);
       this.#binding.bindOutput(name, tensor);
     };
@@ -135,9 +131,10 @@ export class ConcatCacheRunner implements ModelRunner {
     input("attention_mask", integers(Array<number>(total).fill(1)));
     if (takesPositions) input("position_ids", integers(tokens.map((_, index) => position + index)));
     output("logits", this.#logits.tensor(row, 1, tokens.length));
-    for (const [index, { past: pastName, present }] of planes.entries()) {
-      input(pastName, HostTensor.of(cacheType, [1, kvHeads, position, headDim], past[index]!));
-      output(present, HostTensor.of(cacheType, [1, kvHeads, total, headDim], this.#memory.spare[index]!));
+    const present = this.#cache.present(total);
+    for (const [index, names] of planes.entries()) {
+      input(names.past, past[index]!);
+      output(names.present, present[index]!);
     }
     return bound;
   }

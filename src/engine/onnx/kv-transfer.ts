@@ -1,59 +1,124 @@
-import { GraphWriter } from "./graph-writer.ts";
-import type { DecoderGraph } from "./decoder-graph.ts";
-import type { Device } from "./ort/device-memory.ts";
+import type { KvSlice } from "../../kvcache/kv-memory.ts";
+import { readingGraph, writingGraph } from "./kv-transfer-graphs.ts";
+import type { CacheShape } from "./kv-transfer-graphs.ts";
+import type { Device, DeviceMemory, DeviceTensor } from "./ort/device-memory.ts";
 import type { IoBinding } from "./ort/io-binding.ts";
 import { Session } from "./ort/session.ts";
-import { HostTensor } from "./ort/tensor.ts";
+import { byteLength, HostTensor } from "./ort/tensor.ts";
 import type { Tensor } from "./ort/tensor.ts";
 
-type CacheShape = Pick<DecoderGraph, "planes" | "kvHeads" | "headDim" | "cacheType">;
+/** A row of planes [rows, kvHeads, length, headDim]. */
+export interface KvPlace {
+  readonly planes: readonly Tensor[];
+  readonly row: number;
+}
+
+/** What a copy holds at once on the host or in passing on the device, bytes. */
+const chunkBytes = 32 * 1024 * 1024;
 
 /**
- * Moves the K/V of consecutive tokens out of and into planes [rows, kvHeads, capacity, headDim] that stand on a device, by
- * two graphs that run there. A slice is one tensor [planes, kvHeads, tokens, headDim], on the host or on the device.
+ * Moves the K/V of consecutive tokens between planes that stand on a device, and to the host and back, by two graphs that
+ * run there. In passing it is one tensor [planes, kvHeads, tokens, headDim]; slices on the host are laid out so too.
  */
 export class KvTransfer implements Disposable {
-  readonly #planes: readonly Tensor[];
-  readonly #heads: number;
+  readonly bytesPerToken: number;
+  readonly #shape: CacheShape;
+  readonly #memory: DeviceMemory;
   readonly #reader: Session;
   readonly #reading: IoBinding;
   readonly #writer: Session;
   readonly #writing: IoBinding;
 
   /** @throws Error when the device has no kernel for what it takes */
-  constructor(device: Device, shape: CacheShape, planes: readonly Tensor[]) {
+  constructor(device: Device, shape: CacheShape, memory: DeviceMemory) {
     const options = { device, threads: 1, isWhole: true } as const;
-    this.#planes = planes;
-    this.#heads = shape.kvHeads;
+    this.#shape = shape;
+    this.#memory = memory;
+    this.bytesPerToken = byteLength(shape.cacheType, this.#sliceShape(1));
     this.#reader = new Session(readingGraph(shape), options);
     this.#reading = this.#reader.createBinding();
     this.#writer = new Session(writingGraph(shape), options);
     this.#writing = this.#writer.createBinding();
   }
 
-  /** Copies tokens `from`..`to` of a row out, into `slice`. */
-  read(row: number, from: number, to: number, slice: Tensor): void {
+  /** Copies tokens `from`..`to` to the host. */
+  read(place: KvPlace, from: number, to: number): KvSlice {
+    const length = to - from;
+    const bytes = new Uint8Array(length * this.bytesPerToken);
+    for (const [start, end] of this.#chunks(from, to)) {
+      using part = this.#hostPart(end - start);
+      this.#readPart(place, start, part);
+      this.#copyTokens(part.bytes, bytes, { from: 0, to: end - start, at: start - from });
+    }
+    return { length, bytes };
+  }
+
+  /** Copies tokens `from`..`to` of a slice into place, the first landing at position `at`. */
+  // eslint-disable-next-line max-params -- a copy has a place and a range
+  write(place: KvPlace, at: number, slice: KvSlice, from: number, to: number): void {
+    for (const [start, end] of this.#chunks(from, to)) {
+      using part = this.#hostPart(end - start);
+      this.#copyTokens(slice.bytes, part.bytes, { from: start, to: end, at: 0 });
+      this.#writePart(place, at + start - from, part);
+    }
+  }
+
+  /** Sets the first `length` tokens to zeros. */
+  clear(place: KvPlace, length: number): void {
+    for (const [from, to] of this.#chunks(0, length)) {
+      using zeros = this.#hostPart(to - from);
+      this.#writePart(place, from, zeros);
+    }
+  }
+
+  /** Copies the first `length` tokens over others, without leaving the device. */
+  copy(source: KvPlace, target: KvPlace, length: number): void {
+    for (const [from, to] of this.#chunks(0, length)) {
+      using part = this.#devicePart(to - from);
+      this.#readPart(source, from, part);
+      this.#writePart(target, from, part);
+    }
+  }
+
+  /** Lets the first `length` tokens of two places trade them. */
+  swap(one: KvPlace, other: KvPlace, length: number): void {
+    for (const [from, to] of this.#chunks(0, length)) {
+      using part = this.#devicePart(to - from);
+      using otherPart = this.#devicePart(to - from);
+      this.#readPart(one, from, part);
+      this.#readPart(other, from, otherPart);
+      this.#writePart(one, from, otherPart);
+      this.#writePart(other, from, part);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const owned of [this.#reading, this.#writing, this.#reader, this.#writer]) owned[Symbol.dispose]();
+  }
+
+  /** Fills `part` with the tokens from `from` on. */
+  #readPart({ planes, row }: KvPlace, from: number, part: Tensor): void {
     using starts = integers([row, from], [2]);
-    using ends = integers([row + 1, to], [2]);
+    using ends = integers([row + 1, from + part.shape[2]!], [2]);
     this.#reading.bindInput("starts", starts);
     this.#reading.bindInput("ends", ends);
-    for (const [index, plane] of this.#planes.entries()) this.#reading.bindInput(`plane.${index}`, plane);
-    this.#reading.bindOutput("slice", slice);
+    for (const [index, plane] of planes.entries()) this.#reading.bindInput(`plane.${index}`, plane);
+    this.#reading.bindOutput("slice", part);
     this.#reader.runSync(this.#reading);
     this.#reading.clear();
   }
 
-  /** Copies `slice` into a row, its first token landing at position `at`. */
-  write(row: number, at: number, slice: Tensor): void {
-    const tokens = slice.shape[2]!;
-    const heads = Array.from({ length: this.#heads }, (_, head) => head);
-    const places = heads.flatMap((head) =>
+  /** Puts the tokens of `part` from position `at` on. */
+  #writePart({ planes, row }: KvPlace, at: number, part: Tensor): void {
+    const tokens = part.shape[2]!;
+    const heads = Array.from({ length: this.#shape.kvHeads }, (_, head) => head);
+    const indices = heads.flatMap((head) =>
       Array.from({ length: tokens }, (_, token) => [row, head, at + token]),
     );
-    using indices = integers(places.flat(), [this.#heads, tokens, 3]);
-    this.#writing.bindInput("places", indices);
-    this.#writing.bindInput("slice", slice);
-    for (const [index, plane] of this.#planes.entries()) {
+    using places = integers(indices.flat(), [heads.length, tokens, 3]);
+    this.#writing.bindInput("places", places);
+    this.#writing.bindInput("slice", part);
+    for (const [index, plane] of planes.entries()) {
       // The same memory as input and output: the rest of the plane stays where it is.
       this.#writing.bindInput(`plane.${index}`, plane);
       this.#writing.bindOutput(`written.${index}`, plane);
@@ -62,41 +127,41 @@ export class KvTransfer implements Disposable {
     this.#writing.clear();
   }
 
-  [Symbol.dispose](): void {
-    for (const owned of [this.#reading, this.#writing, this.#reader, this.#writer]) owned[Symbol.dispose]();
+  /** Cuts a range of tokens into pieces that are moved at once. */
+  *#chunks(from: number, to: number): Generator<[from: number, to: number], void, undefined> {
+    const size = Math.max(1, Math.floor(chunkBytes / this.bytesPerToken));
+    for (let start = from; start < to; start += size) yield [start, Math.min(to, start + size)];
   }
-}
 
-/** slice = Concat_i plane_i[row:row+1, :, from:to, :] */
-function readingGraph({ planes, kvHeads, headDim, cacheType }: CacheShape): Uint8Array {
-  const graph = new GraphWriter("read");
-  const parts = planes.map((_, index) => `part.${index}`);
-  graph.input("starts", "int64", [2]);
-  graph.input("ends", "int64", [2]);
-  graph.integers("axes", [0, 2]);
-  for (const [index, part] of parts.entries()) {
-    graph.input(`plane.${index}`, cacheType, ["rows", kvHeads, "capacity", headDim]);
-    graph.node("Slice", [`plane.${index}`, "starts", "ends", "axes"], [part]);
+  #sliceShape(tokens: number): readonly number[] {
+    const { planes, kvHeads, headDim } = this.#shape;
+    return [planes.length, kvHeads, tokens, headDim];
   }
-  graph.node("Concat", parts, ["slice"], { axis: 0 });
-  graph.output("slice", cacheType, [planes.length, kvHeads, "tokens", headDim]);
-  return graph.encode();
-}
 
-/** plane_i[places] = slice[i], places[head, token] = (row, head, position) */
-function writingGraph({ planes, kvHeads, headDim, cacheType }: CacheShape): Uint8Array {
-  const graph = new GraphWriter("write");
-  const shape = ["rows", kvHeads, "capacity", headDim];
-  graph.input("slice", cacheType, [planes.length, kvHeads, "tokens", headDim]);
-  graph.input("places", "int64", [kvHeads, "tokens", 3]);
-  for (const index of planes.keys()) {
-    graph.input(`plane.${index}`, cacheType, shape);
-    graph.integers(`index.${index}`, [index], []);
-    graph.node("Gather", ["slice", `index.${index}`], [`part.${index}`], { axis: 0 });
-    graph.node("ScatterND", [`plane.${index}`, "places", `part.${index}`], [`written.${index}`]);
-    graph.output(`written.${index}`, cacheType, shape);
+  #hostPart(tokens: number): HostTensor {
+    return HostTensor.zeros(this.#shape.cacheType, this.#sliceShape(tokens));
   }
-  return graph.encode();
+
+  #devicePart(tokens: number): DeviceTensor {
+    return this.#memory.allocate(this.#shape.cacheType, this.#sliceShape(tokens));
+  }
+
+  /** Copies tokens `from`..`to` of one slice's bytes to another's, the first landing at token `at`. */
+  #copyTokens(
+    source: Uint8Array,
+    target: Uint8Array,
+    { from, to, at }: { from: number; to: number; at: number },
+  ): void {
+    const { planes, kvHeads, headDim, cacheType } = this.#shape;
+    const rowBytes = byteLength(cacheType, [headDim]);
+    const runs = planes.length * kvHeads;
+    const [sourceBytes, targetBytes] = [source.length / runs, target.length / runs];
+    for (let run = 0; run < runs; run++) {
+      const start = run * sourceBytes;
+      const tokens = source.subarray(start + from * rowBytes, start + to * rowBytes);
+      target.set(tokens, run * targetBytes + at * rowBytes);
+    }
+  }
 }
 
 function integers(values: readonly number[], shape: readonly number[]): HostTensor {

@@ -23,8 +23,6 @@ export interface OpenedGraph {
   readonly graph: DecoderGraph;
   readonly form: GraphForm;
   readonly bytesPerToken: number;
-  /** Whether the live cache stands in memory of the session's device, and not the host's. */
-  readonly cacheIsOnDevice: boolean;
   readonly path: string;
 }
 
@@ -43,8 +41,7 @@ export function openGraph(path: string, options: SessionOptions): OpenedGraph {
     const graph = readDecoderGraph(session);
     const { planes, kvHeads, headDim, cacheType } = graph;
     const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
-    const cacheIsOnDevice = form === "shared" && session.device !== "cpu";
-    return { session, graph, form, bytesPerToken, cacheIsOnDevice, path };
+    return { session, graph, form, bytesPerToken, path };
   } catch (error) {
     session[Symbol.dispose]();
     throw error;

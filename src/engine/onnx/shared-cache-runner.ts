@@ -6,7 +6,8 @@ import type { PassContext } from "./bound-pass.ts";
 import { checkBatch } from "./check-batch.ts";
 import type { DecoderGraph } from "./decoder-graph.ts";
 import { passFailure } from "./device-failure.ts";
-import { openDeviceCache } from "./device-live-cache.ts";
+import { DeviceLiveCache } from "./device-live-cache.ts";
+import { openWhereItFits } from "./device-room.ts";
 import { HostLiveCache } from "./live-cache.ts";
 import type { LiveCacheSize } from "./live-cache.ts";
 import { Logits } from "./logits.ts";
@@ -47,7 +48,9 @@ export class SharedCacheRunner implements ModelRunner {
     const tokens = Math.max(lanes, maxRowTokens);
     const logits = new Logits({ type: logitsType, tokens, vocabularySize, threads: session.threads });
     const cache =
-      session.device === "cpu" ? new HostLiveCache(graph, options) : openDeviceCache(session, graph, options);
+      session.device === "cpu"
+        ? new HostLiveCache(graph, options)
+        : openWhereItFits(options, (size) => new DeviceLiveCache(session, graph, size));
     this.#context = { session, graph, cache, logits };
     this.vocabularySize = vocabularySize;
     this.maxRowTokens = maxRowTokens;

@@ -39,17 +39,14 @@ export class DeviceMemory implements Disposable {
   }
 
   /**
-   * The first `rows` of a tensor's first dimension, over the same memory, which must outlive it. A later row cannot begin
-   * a tensor: WebGPU names a buffer, not an address.
+   * A tensor of another shape over the first bytes of one, which must outlive it. None can begin elsewhere: WebGPU names a
+   * buffer, not an address.
    */
-  firstRows({ type, shape, value }: DeviceTensor, rows: number): DeviceTensor {
-    const part = [rows, ...shape.slice(1)];
-    const size = part.map(BigInt);
+  over({ type, value }: DeviceTensor, shape: readonly number[]): DeviceTensor {
+    const size = shape.map(BigInt);
     const data = create(ort().GetTensorMutableData, value);
-    const { code } = elementTypes[type];
-    const bytes = byteLength(type, part);
-    const args = [this.#info, data, bytes, size, size.length, code];
-    return new DeviceTensor(create(ort().CreateTensorWithDataAsOrtValue, ...args), type, part);
+    const args = [this.#info, data, byteLength(type, shape), size, size.length, elementTypes[type].code];
+    return new DeviceTensor(create(ort().CreateTensorWithDataAsOrtValue, ...args), type, shape);
   }
 
   [Symbol.dispose](): void {
