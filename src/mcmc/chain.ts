@@ -9,7 +9,7 @@ import type { Schedule } from "./schedule.ts";
 import { MoveRate, stepAhead } from "./step-ahead.ts";
 import type { PrefetchPolicy } from "./step-ahead.ts";
 import type { PowerTarget } from "./target.ts";
-import { stepReplicas } from "./tempering.ts";
+import { runReplicas, stepReplicas } from "./tempering.ts";
 import type { ReplicaStep } from "./tempering.ts";
 
 /** Names a step; step 0 is the draft that brings a block to its horizon. */
@@ -33,6 +33,8 @@ export interface ChainSettings {
   readonly earlyRejection: boolean;
   /** Whether to begin steps before those in front of them are decided; none are when left out. */
   readonly prefetch?: PrefetchPolicy | undefined;
+  /** Whether replicas go one after another, for the sake of a budget; side by side when left out. */
+  readonly replicasInTurn?: boolean;
   /** Whether a stage goes back to the likeliest completion that has ended, where its draft is less likely. */
   readonly keepsBest?: boolean;
   readonly draws: (address: StepAddress, replica: number) => StepDraws;
@@ -100,8 +102,8 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
       budgetExhausted,
     });
     const undrafted = states;
-    states = await Promise.all(
-      states.map((state, replica) => draft(settings, state, horizon, { stage, step: 0, branch: replica })),
+    states = await runReplicas(states, settings.replicasInTurn === true, (state, replica) =>
+      draft(settings, state, horizon, { stage, step: 0, branch: replica }),
     );
     const drawnTokens = lengthOf(states) - lengthOf(undrafted);
     diagnostics = { ...diagnostics, drawnTokens: diagnostics.drawnTokens + drawnTokens };
@@ -144,10 +146,11 @@ interface StepToTake {
 }
 
 function takeStep(
-  { targets, kernel, horizons, keepsBest = false, earlyRejection, draws, extend }: ChainSettings,
+  settings: ChainSettings,
   states: readonly Completion[],
   { address, horizon, signal }: StepToTake,
 ): Promise<ReplicaStep | undefined> {
+  const { targets, kernel, horizons, keepsBest = false, earlyRejection, draws, extend } = settings;
   // A search may go back to a proposal that ends and is less likely than a state that has not: it has to see its end.
   const mayComeBack = keepsBest && horizon < horizons.at(-1)! && !hasEnded(states[0]!);
   return stepReplicas(states, {
@@ -160,6 +163,7 @@ function takeStep(
       return extend(states[replica]!.slice(0, cut), horizon, { ...address, branch }, signal);
     },
     earlyRejection: earlyRejection && !mayComeBack,
+    inTurn: settings.replicasInTurn === true,
   });
 }
 

@@ -44,6 +44,8 @@ export interface ReplicaContext {
     attempt: number,
   ) => AsyncIterable<TokenRun<CompletionToken>>;
   readonly earlyRejection: boolean;
+  /** See `runReplicas`; side by side when left out. */
+  readonly inTurn?: boolean;
 }
 
 export interface ReplicaStep {
@@ -55,23 +57,36 @@ export interface ReplicaStep {
   readonly swaps: Swaps;
 }
 
+/**
+ * Does something for every replica: side by side, or in turn, coldest first. In turn a budget of evaluations is spent in
+ * one order; side by side, which of them gets its last tokens depends on what else the engine has to do.
+ */
+export async function runReplicas<Result>(
+  states: readonly Completion[],
+  inTurn: boolean,
+  run: (state: Completion, replica: number) => Promise<Result>,
+): Promise<Result[]> {
+  if (!inTurn) return await Promise.all(states.map(run));
+  const results: Result[] = [];
+  for (const [replica, state] of states.entries()) results.push(await run(state, replica));
+  return results;
+}
+
 /** One step of every replica and a sweep of swaps; `undefined` when the budget ran out: the step did not happen. */
 export async function stepReplicas(
   states: readonly Completion[],
   context: ReplicaContext,
 ): Promise<ReplicaStep | undefined> {
-  const { targets, kernel, horizon, earlyRejection } = context;
+  const { targets, kernel, horizon, earlyRejection, inTurn = false } = context;
   const draws = states.map((_, replica) => context.draws(replica));
-  const results = await Promise.all(
-    states.map((state, replica) =>
-      kernel(state, {
-        target: targets[replica]!,
-        horizon,
-        draws: draws[replica]!,
-        propose: (cut, attempt = 0) => context.propose(replica, cut, attempt),
-        earlyRejection,
-      }),
-    ),
+  const results = await runReplicas(states, inTurn, (state, replica) =>
+    kernel(state, {
+      target: targets[replica]!,
+      horizon,
+      draws: draws[replica]!,
+      propose: (cut, attempt = 0) => context.propose(replica, cut, attempt),
+      earlyRejection,
+    }),
   );
   const infos = results.flatMap(({ info }) => info ?? []);
   if (infos.length < results.length) return undefined;
