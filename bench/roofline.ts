@@ -72,6 +72,9 @@ export async function benchRoofline(threads: number): Promise<void> {
     ["model", "rows", "read, MB", "GB/s", "GFLOP/s", "floor, ms", "step, ms", "tokens/s", "floor reached"],
     table,
   );
+  console.log(
+    "\nThe embedded model fits in the processor's caches: memory is no limit to it, calling 50 small operators is.",
+  );
   console.log("\nwhere the time of the operators goes\n");
   printTable(["model", "rows", "operators"], profiles);
 }
