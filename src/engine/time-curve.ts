@@ -45,7 +45,10 @@ export class TimeCurve {
     return 0;
   }
 
-  /** Moves the two points beside `size` towards what it took, by exponential average. */
+  /**
+   * Moves the two points beside `size` towards what it took, by exponential average. They are scaled, not shifted: a
+   * shift that fits the larger of them would take the smaller one below 0.
+   */
   observe(size: number, ms: number): void {
     const left = this.#below(size);
     const share = this.#shareOfNext(left, size);
@@ -54,9 +57,9 @@ export class TimeCurve {
       this.#ms.fill(ms);
       return;
     }
-    const change = weight * (Math.min(ms, mostStretch * expected) - expected);
-    this.#ms[left]! += (1 - share) * change;
-    if (share > 0) this.#ms[left + 1]! += share * change;
+    const change = weight * (Math.min(ms / expected, mostStretch) - 1);
+    this.#ms[left]! *= 1 + (1 - share) * change;
+    if (share > 0) this.#ms[left + 1]! *= 1 + share * change;
   }
 
   /** Index of the largest size at or below `size`, or 0. */

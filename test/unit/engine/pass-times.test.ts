@@ -52,6 +52,18 @@ describe("TimeCurve", () => {
     expect(jolted.at(8)).toBeLessThan(60);
   });
 
+  it("stays above 0 where passes become far shorter than a steep curve said, and follows them there", () => {
+    const steep = new TimeCurve([
+      { size: 2, ms: 2 },
+      { size: 4, ms: 6 },
+    ]);
+    for (let pass = 0; pass < 200; pass++) steep.observe(3, 0.5);
+    expect(steep.at(3)).toBeCloseTo(0.5, 2);
+    expect(steep.at(2)).toBeGreaterThan(0);
+    for (let pass = 0; pass < 200; pass++) steep.observe(2, 0.4);
+    expect(steep.at(2)).toBeCloseTo(0.4, 2);
+  });
+
   it("takes the first thing it sees for all sizes when it knows nothing", () => {
     const blank = new TimeCurve([1, 2, 4].map((size) => ({ size, ms: 0 })));
     expect(blank.at(3)).toBe(0);
