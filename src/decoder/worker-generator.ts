@@ -8,6 +8,7 @@ import { EventQueue } from "../core/event-queue.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 import type { Generator, GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { mostUnreadEvents } from "./worker-protocol.ts";
 import type { FromWorker, ToWorker } from "./worker-protocol.ts";
 
 export interface WorkerGeneratorOptions {
@@ -119,7 +120,13 @@ export class WorkerGenerator implements Generator {
     try {
       worker = await this.#worker;
       worker.postMessage(message(id));
-      yield* queue;
+      let read = 0;
+      for await (const reply of queue) {
+        yield reply;
+        if (++read < mostUnreadEvents / 2) continue;
+        worker.postMessage({ type: "read", id, count: read } satisfies ToWorker);
+        read = 0;
+      }
     } finally {
       signal.removeEventListener("abort", onAbort);
       this.#calls.delete(id);

@@ -1,11 +1,37 @@
 import type { MessagePort } from "node:worker_threads";
 import { toErrorDescription } from "../core/errors.ts";
 import type { Generator } from "./generator.ts";
+import { mostUnreadEvents } from "./worker-protocol.ts";
 import type { FromWorker, ToWorker } from "./worker-protocol.ts";
+
+/** Events of one call that were sent and not read yet. */
+class Unread {
+  #count = 0;
+  #wake: (() => void) | undefined;
+
+  /** Waits while too many are. */
+  async add(signal: AbortSignal): Promise<void> {
+    this.#count++;
+    while (this.#count >= mostUnreadEvents && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener("abort", () => {
+          resolve();
+        });
+      });
+    }
+  }
+
+  remove(count: number): void {
+    this.#count -= count;
+    this.#wake?.();
+  }
+}
 
 /** Answers calls that arrive at `port` with `generator`, until told to stop. Disposes the generator then. */
 export function hostGenerator(port: MessagePort, generator: Generator, notes: readonly string[]): void {
   const running = new Map<number, AbortController>();
+  const unread = new Map<number, Unread>();
   const send = (message: FromWorker): void => {
     port.postMessage(message);
   };
@@ -22,6 +48,7 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
       send({ type: "error", id, error: description });
     } finally {
       running.delete(id);
+      unread.delete(id);
     }
   };
 
@@ -38,8 +65,11 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
     switch (message.type) {
       case "generate":
         return answer(message.id, async (signal) => {
+          const sent = new Unread();
+          unread.set(message.id, sent);
           for await (const event of generator.generate(message.request, signal)) {
             send({ type: "event", id: message.id, event });
+            await sent.add(signal);
           }
         });
       case "score":
@@ -51,6 +81,9 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
         return answer(message.id, async () => {
           send({ type: "health", id: message.id, health: await generator.health() });
         });
+      case "read":
+        unread.get(message.id)?.remove(message.count);
+        return;
       case "abort":
         running.get(message.id)?.abort();
         return;

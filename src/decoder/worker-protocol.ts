@@ -3,6 +3,9 @@ import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth, Share } from "../engine/engine.ts";
 import type { GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
 
+/** Events of a call that may be on their way at once: a chain outruns whoever shows it. */
+export const mostUnreadEvents = 512;
+
 /** From the server's thread to the worker. Calls carry an `id`; logits never cross. */
 export type ToWorker =
   | { readonly type: "generate"; readonly id: number; readonly request: GenerateRequest }
@@ -14,6 +17,8 @@ export type ToWorker =
       readonly share?: Share | undefined;
     }
   | { readonly type: "health"; readonly id: number }
+  /** So many of a call's events were read: as many more may come. */
+  | { readonly type: "read"; readonly id: number; readonly count: number }
   | { readonly type: "abort"; readonly id: number }
   | { readonly type: "stop" };
 

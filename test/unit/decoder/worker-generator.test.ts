@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { InferenceError } from "../../../src/core/errors.ts";
 import type { GenerateRequest } from "../../../src/decoder/generator.ts";
 import { WorkerGenerator } from "../../../src/decoder/worker-generator.ts";
+import { mostUnreadEvents } from "../../../src/decoder/worker-protocol.ts";
 import { byteTokenizer } from "../../support/byte-tokenizer.ts";
 import { never } from "../../support/toy-engine.ts";
 
@@ -123,5 +125,30 @@ describe("WorkerGenerator", () => {
     await expect(start(unusable)).rejects.toThrow("no model");
     await expect(start("process.exit(1)")).rejects.toThrow(/exited while it started/);
     await expect(start("throw new Error('broken')")).rejects.toThrow();
+  });
+
+  it("lets a chain run only so far ahead of its reader, and hands over every event in order", async () => {
+    const host = JSON.stringify(new URL("../../../dist/decoder/worker-host.js", import.meta.url).href);
+    const worker = await start(`
+      import { parentPort } from "node:worker_threads";
+      import { hostGenerator } from ${host};
+      let sent = 0;
+      hostGenerator(parentPort, {
+        model: { id: "fake" },
+        async *generate() { while (sent < 5000) yield { type: "progress", sent: ++sent }; },
+        async health() { return { sent }; },
+        async [Symbol.asyncDispose]() {},
+      }, []);
+    `);
+    const seen: number[] = [];
+    for await (const event of worker.generate(request(0), never)) {
+      if (seen.length === 0) {
+        await sleep(100);
+        const { sent } = (await worker.health()) as unknown as { sent: number };
+        expect(sent).toBeLessThanOrEqual(mostUnreadEvents);
+      }
+      seen.push((event as unknown as { sent: number }).sent);
+    }
+    expect(seen).toEqual(Array.from({ length: 5000 }, (_, index) => index + 1));
   });
 });
