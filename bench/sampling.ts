@@ -2,7 +2,7 @@ import { drawToken } from "../src/core/draw.ts";
 import { measure } from "../src/core/measure.ts";
 import { uniform } from "../src/core/random.ts";
 import { createRunner, openGraph } from "../src/engine/onnx/open-graph.ts";
-import { HostTensor } from "../src/engine/onnx/ort/tensor.ts";
+import { HostLogitsMemory } from "../src/engine/onnx/logits-memory.ts";
 import { RowMeasurer } from "../src/engine/onnx/row-measurer.ts";
 import { mediumShape, writeRandomModel } from "./random-model.ts";
 import { median, printTable, timeMs } from "./report.ts";
@@ -44,25 +44,15 @@ interface Load {
 
 /** Milliseconds of each way, taken in turns. */
 async function compare({ vocabularySize, rows, threads }: Load): Promise<{ loop: number; graph: number }> {
-  using tensor = HostTensor.zeros("float32", [rows, vocabularySize]);
+  using memory = new HostLogitsMemory({ logitsType: "float32", tokens: rows, vocabularySize });
+  using tensor = memory.tensor(0, [rows, vocabularySize]);
   const values = tensor.asFloat32();
   // Zipf's law, scattered over the ids.
   for (let index = 0; index < values.length; index++) {
     values[index] = -1.2 * Math.log(1 + ((index * 7919) % vocabularySize));
   }
-  const row = (index: number): Float32Array =>
-    values.subarray(index * vocabularySize, (index + 1) * vocabularySize);
-  using measurer = new RowMeasurer({
-    type: "float32",
-    vocabularySize,
-    rows,
-    threads,
-    logits: (first, count) =>
-      HostTensor.over(tensor, first * vocabularySize * Float32Array.BYTES_PER_ELEMENT, [
-        count,
-        vocabularySize,
-      ]),
-  });
+  const row = (index: number): Float32Array => memory.read(index);
+  using measurer = new RowMeasurer(memory, threads);
   const request = (index: number) => ({
     sampling: { inverseTemperature },
     u: uniform({ seed: 1, choice: 0, stage: 0, step: 0 }, "token", index),

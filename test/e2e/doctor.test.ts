@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { graphOf } from "../support/exported-model.ts";
 import { runCommand } from "../support/server-process.ts";
-import { hasWebGpu } from "../support/webgpu.ts";
+import { gpu } from "../support/gpu.ts";
 
 describe("metropolis doctor", () => {
   it("says what there is, and which devices work", async () => {
@@ -24,7 +24,7 @@ describe("metropolis doctor", () => {
     expect(output).not.toMatch(/^cuda/m);
   });
 
-  it.skipIf(!hasWebGpu)("sees a software GPU agree with the CPU", { timeout: 120_000 }, async () => {
+  it.skipIf(gpu !== "webgpu")("sees a software GPU agree with the CPU", { timeout: 120_000 }, async () => {
     const { code, output } = await runCommand(["doctor", "--device", "webgpu"]);
     expect(output).toMatch(/webgpu +works: .*agrees with the cpu/);
     expect(code).toBe(0);

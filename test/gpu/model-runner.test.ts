@@ -3,18 +3,18 @@ import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
 import { runnerSize, testRunner } from "../contract/model-runner.contract.ts";
 import { graphOf, referenceOf } from "../support/exported-model.ts";
 import type { ExportedModel } from "../support/exported-model.ts";
-import { hasWebGpu } from "../support/webgpu.ts";
+import { gpu } from "../support/gpu.ts";
 
-const webgpu = { device: "webgpu", threads: 1 } as const;
+const options = { device: gpu ?? "cpu", threads: 1 } as const;
 /** Of both forms, with what rounding explains: optimum's graphs take rotary angles' sines on the device, the builder's bring them. */
 const models: readonly [ExportedModel, tolerance: number][] = [
   ["builder-llama-fp32", 5e-5],
   ["optimum-llama-fp32", 5e-3],
 ];
 
-if (hasWebGpu) {
+if (gpu !== undefined) {
   // Shaders live as long as anybody uses the device: held here, they are compiled once and not for every test.
-  const { session } = openGraph(graphOf("builder-llama-fp32"), webgpu);
+  const { session } = openGraph(graphOf("builder-llama-fp32"), options);
   afterAll(() => {
     session[Symbol.dispose]();
   });
@@ -22,12 +22,12 @@ if (hasWebGpu) {
 
 for (const [name, tolerance] of models) {
   testRunner(
-    `${name} on WebGPU`,
+    `${name} on ${gpu}`,
     {
-      open: () => createRunner(openGraph(graphOf(name), webgpu), { ...webgpu, ...runnerSize }),
+      open: () => createRunner(openGraph(graphOf(name), options), { ...options, ...runnerSize }),
       ...referenceOf(name),
       tolerance,
     },
-    { skip: !hasWebGpu, timeout: 240_000 },
+    { skip: gpu === undefined, timeout: 240_000 },
   );
 }

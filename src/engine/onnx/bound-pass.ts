@@ -51,7 +51,7 @@ export class BoundPass implements Disposable {
   /** Ones at the start of each row of the mask: from pass to pass a row gains one, or is another lane's. */
   readonly #maskEnds: Uint32Array;
   readonly #positions: HostTensor | undefined;
-  readonly #logits: HostTensor;
+  readonly #logits: Tensor;
   /** The rows of the pass in every plane. */
   readonly #planes: readonly Tensor[];
 

@@ -10,6 +10,7 @@ import { DeviceConcatCache } from "./device-concat-cache.ts";
 import { openWhereItFits } from "./device-room.ts";
 import type { LiveCacheSize } from "./live-cache.ts";
 import { Logits } from "./logits.ts";
+import { HostLogitsMemory } from "./logits-memory.ts";
 import type { IoBinding } from "./ort/io-binding.ts";
 import type { Session } from "./ort/session.ts";
 import { HostTensor } from "./ort/tensor.ts";
@@ -52,7 +53,9 @@ export class ConcatCacheRunner implements ModelRunner {
         ? new HostConcatCache(graph, options)
         : openWhereItFits(options, (size) => new DeviceConcatCache(session, graph, size));
     const tokens = Math.max(lanes, maxRowTokens);
-    this.#logits = new Logits({ type: logitsType, tokens, vocabularySize, threads: session.threads });
+    // Rows are written one by one, where a device's tensors cannot begin.
+    const memory = new HostLogitsMemory({ logitsType, tokens, vocabularySize });
+    this.#logits = new Logits(memory, session.threads);
     this.#binding = session.createBinding();
     this.vocabularySize = vocabularySize;
     this.maxRowTokens = maxRowTokens;

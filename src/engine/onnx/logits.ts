@@ -1,19 +1,10 @@
 import { measure } from "../../core/measure.ts";
 import type { Batch, LogitsView } from "../runner.ts";
-import type { FloatType } from "./decoder-graph.ts";
-import { widenFloat16 } from "./float16.ts";
-import { elementTypes } from "./ort/element-type.ts";
-import { HostTensor } from "./ort/tensor.ts";
+import { DeviceLogitsMemory, HostLogitsMemory } from "./logits-memory.ts";
+import type { LogitsMemory, LogitsSize } from "./logits-memory.ts";
+import type { Session } from "./ort/session.ts";
+import type { Tensor } from "./ort/tensor.ts";
 import { RowMeasurer } from "./row-measurer.ts";
-
-export interface LogitsOptions {
-  readonly type: FloatType;
-  /** Of the largest pass. */
-  readonly tokens: number;
-  readonly vocabularySize: number;
-  /** Native threads for measuring them. */
-  readonly threads: number;
-}
 
 /**
  * Vocabularies from this size on are measured by a graph. Below, its call costs more than a loop in JavaScript takes
@@ -21,27 +12,30 @@ export interface LogitsOptions {
  */
 export const leastMeasuredVocabulary = 2048;
 
-/** Room for the logits of the largest pass, [tokens, vocabularySize]; every pass writes from its start. */
+/** Where logits are measured: small ones are sooner brought to the host than their measures. */
+export function openLogitsMemory(session: Session, size: LogitsSize): LogitsMemory {
+  const isOnHost = session.device === "cpu" || size.vocabularySize < leastMeasuredVocabulary;
+  return isOnHost ? new HostLogitsMemory(size) : new DeviceLogitsMemory(session, size);
+}
+
+/** The logits of a pass, which every pass writes from the start, and what was measured of them. */
 export class Logits implements Disposable {
-  readonly #tensor: HostTensor;
-  readonly #size: number;
-  /** Where halves are widened to; float32 logits are looked at where they stand. */
-  readonly #widened: Float32Array | undefined;
+  readonly #memory: LogitsMemory;
   readonly #measurer: RowMeasurer | undefined;
 
-  constructor({ type, tokens, vocabularySize, threads }: LogitsOptions) {
-    this.#tensor = HostTensor.zeros(type, [tokens, vocabularySize]);
-    this.#size = vocabularySize;
-    this.#widened = type === "float16" ? new Float32Array(tokens * vocabularySize) : undefined;
-    if (vocabularySize >= leastMeasuredVocabulary) {
-      const logits = (first: number, count: number): HostTensor => this.#over(first, [count, vocabularySize]);
-      this.#measurer = new RowMeasurer({ type, vocabularySize, rows: tokens, threads, logits });
-    }
+  /**
+   * Takes the memory over.
+   * @param threads native threads for measuring
+   */
+  constructor(memory: LogitsMemory, threads: number) {
+    this.#memory = memory;
+    if (memory.size.vocabularySize >= leastMeasuredVocabulary)
+      this.#measurer = new RowMeasurer(memory, threads);
   }
 
   /** The tensor [rows, rowTokens, vocabularySize] that a graph writes, from the given token on. */
-  tensor(firstToken: number, rows: number, rowTokens: number): HostTensor {
-    return this.#over(firstToken, [rows, rowTokens, this.#size]);
+  tensor(firstToken: number, rows: number, rowTokens: number): Tensor {
+    return this.#memory.tensor(firstToken, [rows, rowTokens, this.#memory.size.vocabularySize]);
   }
 
   /** Measures what the batch says will be asked for. The pass has written its logits, and the next must wait. */
@@ -66,10 +60,10 @@ export class Logits implements Disposable {
       return row * rowTokens + index;
     };
     return {
-      row: (row, index = rowTokens - 1) => this.#at(place(row, index)),
+      row: (row, index = rowTokens - 1) => this.#memory.read(place(row, index)),
       distribution: (row, index, inverseTemperature) => {
         const token = place(row, index);
-        const readLogits = (): Float32Array => this.#at(token);
+        const readLogits = (): Float32Array => this.#memory.read(token);
         return (
           this.#measurer?.distribution(token, inverseTemperature, readLogits) ??
           measure(readLogits(), inverseTemperature)
@@ -80,20 +74,6 @@ export class Logits implements Disposable {
 
   [Symbol.dispose](): void {
     this.#measurer?.[Symbol.dispose]();
-    this.#tensor[Symbol.dispose]();
-  }
-
-  #over(firstToken: number, shape: readonly number[]): HostTensor {
-    const tokenBytes = this.#size * elementTypes[this.#tensor.type].bytes;
-    return HostTensor.over(this.#tensor, firstToken * tokenBytes, shape);
-  }
-
-  #at(token: number): Float32Array {
-    const start = token * this.#size;
-    const end = start + this.#size;
-    if (this.#widened === undefined) return this.#tensor.asFloat32().subarray(start, end);
-    const target = this.#widened.subarray(start, end);
-    widenFloat16(this.#tensor.asUint16().subarray(start, end), target);
-    return target;
+    this.#memory[Symbol.dispose]();
   }
 }

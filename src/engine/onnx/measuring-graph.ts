@@ -24,9 +24,14 @@ const paddingLogit = -1e30;
  *       → top_logits, top_ids [R, K]   the likeliest, most likely first, ties by the lower id; K = min(64, V)
  *         mass, tempered_mass, weighted [R, blocks]   the sums of `RowSums` by blocks; max is the first of top_logits
  *
- * A row with NaN or +∞, or of nothing but −∞, gives NaN in `weighted`.
+ * A row with NaN or +∞, or of nothing but −∞, gives NaN in `weighted`. Sliced, it measures the rows `first_row` up to
+ * `end_row` of the logits: for memory that tensors cannot begin in the middle of.
  */
-export function measuringGraph(type: FloatType, vocabularySize: number): Uint8Array {
+export function measuringGraph(
+  type: FloatType,
+  vocabularySize: number,
+  { isSliced = false }: { readonly isSliced?: boolean } = {},
+): Uint8Array {
   const blocks = blocksOf(vocabularySize);
   const graph = new GraphWriter("measure");
   const likeliest = Math.min(measuredTop, vocabularySize);
@@ -36,9 +41,14 @@ export function measuringGraph(type: FloatType, vocabularySize: number): Uint8Ar
   graph.integers("axis_2", [2]);
   graph.integers("likeliest", [likeliest]);
 
-  graph.node("Cast", ["logits"], ["wide"], { to: elementTypes.float32.code });
-  graph.node("TopK", ["wide", "likeliest"], ["top_logits", "ids"], { axis: 1, largest: 1, sorted: 1 });
-  graph.node("Cast", ["ids"], ["top_ids"], { to: elementTypes.int32.code });
+  if (isSliced) {
+    graph.input("first_row", "int64", [1]);
+    graph.input("end_row", "int64", [1]);
+    graph.integers("axis_0", [0]);
+    graph.node("Slice", ["logits", "first_row", "end_row", "axis_0"], ["measured"]);
+  }
+  graph.node("Cast", [isSliced ? "measured" : "logits"], ["wide"], { to: elementTypes.float32.code });
+  graph.node("TopK", ["wide", "likeliest"], ["top_logits", "top_ids"], { axis: 1, largest: 1, sorted: 1 });
   graph.node("Gather", ["top_logits", "first"], ["max"], { axis: 1 });
 
   writeBlocks(graph, vocabularySize, blocks);
@@ -59,7 +69,7 @@ export function measuringGraph(type: FloatType, vocabularySize: number): Uint8Ar
   graph.node("ReduceSum", ["weighted_shares", "axis_2"], ["weighted"], { keepdims: 0 });
 
   graph.output("top_logits", "float32", ["rows", likeliest]);
-  graph.output("top_ids", "int32", ["rows", likeliest]);
+  graph.output("top_ids", "int64", ["rows", likeliest]);
   for (const name of ["mass", "tempered_mass", "weighted"])
     graph.output(name, "float32", ["rows", blocks.count]);
   return graph.encode();

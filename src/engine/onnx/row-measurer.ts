@@ -2,22 +2,12 @@ import { LRUCache } from "lru-cache";
 import type { Distribution } from "../../core/distribution.ts";
 import { topOf } from "../../core/likeliest.ts";
 import { measuredTop, summarize } from "../../core/measure.ts";
-import type { FloatType } from "./decoder-graph.ts";
+import type { LogitsMemory } from "./logits-memory.ts";
 import { blocksOf, measuringGraph } from "./measuring-graph.ts";
 import type { IoBinding } from "./ort/io-binding.ts";
 import { Session } from "./ort/session.ts";
 import { HostTensor } from "./ort/tensor.ts";
-
-export interface RowMeasurerOptions {
-  readonly type: FloatType;
-  readonly vocabularySize: number;
-  /** Most rows that are measured at a time. */
-  readonly rows: number;
-  /** Native threads of one run. */
-  readonly threads: number;
-  /** The tensor [count, vocabularySize] of the logits of consecutive rows; released by the measurer. */
-  readonly logits: (firstRow: number, count: number) => HostTensor;
-}
+import type { Tensor } from "./ort/tensor.ts";
 
 /** Bounds what the graph needs for its intermediate results, each as large as the logits of so many rows. */
 const maxRowsPerRun = 16;
@@ -28,9 +18,9 @@ const maxBindings = 64;
 /** A run whose like last took less than this stays on the calling thread; see the shared-cache runner. */
 const shortRunMs = 0.5;
 
-/** Measures rows of logits where they stand, by a graph: they are not looped over in JavaScript. */
+/** Measures rows of logits where they stand, by a graph: JavaScript never loops over them, and they stay on a device. */
 export class RowMeasurer implements Disposable {
-  readonly #options: RowMeasurerOptions;
+  readonly #memory: Omit<LogitsMemory, "read">;
   readonly #session: Session;
   readonly #results: Results;
   /** By the first row and their number. */
@@ -43,17 +33,20 @@ export class RowMeasurer implements Disposable {
   /** The 1/τ that each row was last measured at; NaN for rows that were not. */
   readonly #measuredAt: Float64Array;
 
-  constructor(options: RowMeasurerOptions) {
-    const { type, vocabularySize, rows, threads } = options;
-    this.#options = options;
+  /** @param threads native threads of a run */
+  constructor(memory: Omit<LogitsMemory, "read">, threads: number) {
+    const { device, size } = memory;
+    const { logitsType, vocabularySize, tokens: rows } = size;
+    this.#memory = memory;
     const likeliest = Math.min(measuredTop, vocabularySize);
     const blocks = blocksOf(vocabularySize).count;
-    this.#session = new Session(measuringGraph(type, vocabularySize), { device: "cpu", threads });
+    const graph = measuringGraph(logitsType, vocabularySize, { isSliced: device !== "cpu" });
+    this.#session = new Session(graph, { device, threads, isWhole: true });
     this.#measuredAt = new Float64Array(rows).fill(NaN);
     this.#results = {
       inverse_temperature: HostTensor.zeros("float32", [rows, 1]),
       top_logits: HostTensor.zeros("float32", [rows, likeliest]),
-      top_ids: HostTensor.zeros("int32", [rows, likeliest]),
+      top_ids: HostTensor.zeros("int64", [rows, likeliest]),
       mass: HostTensor.zeros("float32", [rows, blocks]),
       tempered_mass: HostTensor.zeros("float32", [rows, blocks]),
       weighted: HostTensor.zeros("float32", [rows, blocks]),
@@ -67,6 +60,7 @@ export class RowMeasurer implements Disposable {
     const end = firstRow + inverseTemperatures.length;
     for (let row = firstRow; row < end; row += maxRowsPerRun) {
       const run = this.#runFor(row, Math.min(maxRowsPerRun, end - row));
+      if (this.#memory.device !== "cpu") run.bindInputs();
       const started = performance.now();
       if (run.durationMs < shortRunMs) this.#session.runSync(run.binding);
       else await this.#session.run(run.binding);
@@ -95,8 +89,8 @@ export class RowMeasurer implements Disposable {
     };
     if (Number.isNaN(sums.mass + sums.weighted)) return undefined;
     const { logSum, logNormalizer, entropy } = summarize(sums, inverseTemperature);
-    const top = topOf(rowOf(top_ids.asInt32(), row, top_ids.shape[1]!), logits, logSum);
-    const { vocabularySize } = this.#options;
+    const top = topOf(idsOf(top_ids, row), logits, logSum);
+    const { vocabularySize } = this.#memory.size;
     return { logSum, logNormalizer, entropy, top, vocabularySize, readLogits };
   }
 
@@ -110,22 +104,35 @@ export class RowMeasurer implements Disposable {
     const key = `${firstRow}/${count}`;
     let run = this.#runs.get(key);
     if (run === undefined) {
-      run = new BoundRun(
-        this.#session.createBinding(),
-        this.#options.logits(firstRow, count),
-        partsOf(this.#results, firstRow, count),
-      );
+      run = new BoundRun(this.#session.createBinding(), {
+        ...this.#rows(firstRow, count),
+        ...partsOf(this.#results, firstRow, count),
+      });
       this.#runs.set(key, run);
     }
     return run;
   }
+
+  /** The logits of consecutive rows, as the graph takes them. */
+  #rows(firstRow: number, count: number): Tensors {
+    const { device, size } = this.#memory;
+    const { tokens, vocabularySize } = size;
+    if (device === "cpu") return { logits: this.#memory.tensor(firstRow, [count, vocabularySize]) };
+    const logits = this.#memory.tensor(0, [tokens, vocabularySize]);
+    return { logits, first_row: integer(firstRow), end_row: integer(firstRow + count) };
+  }
 }
 
-const rowOf = <Values extends Float32Array | Int32Array>(
-  values: Values,
-  row: number,
-  width: number,
-): Values => values.subarray(row * width, (row + 1) * width) as Values;
+const rowOf = (values: Float32Array, row: number, width: number): Float32Array =>
+  values.subarray(row * width, (row + 1) * width);
+
+/** Ids are the low halves of little-endian int64, which TopK gives. */
+function idsOf(ids: HostTensor, row: number): Int32Array {
+  const width = ids.shape[1]!;
+  const halves = ids.asInt32();
+  const start = row * width;
+  return Int32Array.from({ length: width }, (_, rank) => halves[2 * (start + rank)]!);
+}
 
 function sumRow(tensor: HostTensor, row: number): number {
   let sum = 0;
@@ -133,19 +140,28 @@ function sumRow(tensor: HostTensor, row: number): number {
   return sum;
 }
 
+function integer(value: number): HostTensor {
+  const tensor = HostTensor.zeros("int64", [1]);
+  tensor.asBigInt64()[0] = BigInt(value);
+  return tensor;
+}
+
 /** What the graph takes beside the logits, and what it gives, by its names; a row for each of the logits. */
 type Results = Readonly<
   Record<"inverse_temperature" | "top_logits" | "top_ids" | "mass" | "tempered_mass" | "weighted", HostTensor>
 >;
 
-function partsOf(results: Results, firstRow: number, count: number): Results {
+/** By their names in the graph. */
+type Tensors = Readonly<Record<string, Tensor>>;
+
+const inputs = ["logits", "first_row", "end_row", "inverse_temperature"];
+
+function partsOf(results: Results, firstRow: number, count: number): Tensors {
   const part = (tensor: HostTensor): HostTensor => {
     const rowBytes = tensor.bytes.byteLength / tensor.shape[0]!;
     return HostTensor.over(tensor, firstRow * rowBytes, [count, tensor.shape[1]!]);
   };
-  return Object.fromEntries(
-    Object.entries(results).map(([name, tensor]) => [name, part(tensor)]),
-  ) as unknown as Results;
+  return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, part(tensor)]));
 }
 
 /** The tensors of a run over some rows, bound. */
@@ -153,18 +169,27 @@ class BoundRun implements Disposable {
   /** How long it last took, ms; infinite before the first. */
   durationMs = Infinity;
   readonly binding: IoBinding;
-  readonly #tensors: readonly HostTensor[];
+  readonly #tensors: Tensors;
 
-  constructor(binding: IoBinding, logits: HostTensor, { inverse_temperature, ...outputs }: Results) {
+  constructor(binding: IoBinding, tensors: Tensors) {
     this.binding = binding;
-    this.#tensors = [logits, inverse_temperature, ...Object.values(outputs)];
-    binding.bindInput("logits", logits);
-    binding.bindInput("inverse_temperature", inverse_temperature);
-    for (const [name, tensor] of Object.entries(outputs)) binding.bindOutput(name, tensor);
+    this.#tensors = tensors;
+    this.bindInputs();
+    for (const [name, tensor] of Object.entries(tensors)) {
+      if (!inputs.includes(name)) binding.bindOutput(name, tensor);
+    }
+  }
+
+  /** To a device other than the CPU the contents of host tensors go now. */
+  bindInputs(): void {
+    for (const name of inputs) {
+      const tensor = this.#tensors[name];
+      if (tensor !== undefined) this.binding.bindInput(name, tensor);
+    }
   }
 
   [Symbol.dispose](): void {
     this.binding[Symbol.dispose]();
-    for (const tensor of this.#tensors) tensor[Symbol.dispose]();
+    for (const tensor of Object.values(this.#tensors)) tensor[Symbol.dispose]();
   }
 }

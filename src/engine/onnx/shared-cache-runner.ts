@@ -10,7 +10,7 @@ import { DeviceLiveCache } from "./device-live-cache.ts";
 import { openWhereItFits } from "./device-room.ts";
 import { HostLiveCache } from "./live-cache.ts";
 import type { LiveCacheSize } from "./live-cache.ts";
-import { Logits } from "./logits.ts";
+import { Logits, openLogitsMemory } from "./logits.ts";
 import type { Session } from "./ort/session.ts";
 
 export interface SharedCacheRunnerOptions extends LiveCacheSize {
@@ -30,7 +30,8 @@ const shortPassMs = 0.5;
 
 /**
  * Runs graphs with GroupQueryAttention over one preallocated cache where the graph runs: the same memory is bound as
- * past and as present, and attention appends in place. Nothing is copied in a pass but token ids, mask and logits.
+ * past and as present, and attention appends in place. Nothing is copied in a pass but token ids, the mask,
+ * and logits that JavaScript measures.
  */
 export class SharedCacheRunner implements ModelRunner {
   readonly vocabularySize: number;
@@ -46,7 +47,10 @@ export class SharedCacheRunner implements ModelRunner {
     const { logitsType, vocabularySize } = graph;
     const { lanes, maxRowTokens } = options;
     const tokens = Math.max(lanes, maxRowTokens);
-    const logits = new Logits({ type: logitsType, tokens, vocabularySize, threads: session.threads });
+    const logits = new Logits(
+      openLogitsMemory(session, { logitsType, tokens, vocabularySize }),
+      session.threads,
+    );
     const cache =
       session.device === "cpu"
         ? new HostLiveCache(graph, options)

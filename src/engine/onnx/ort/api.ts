@@ -73,6 +73,10 @@ const prototypes = {
   GetTensorMemoryInfo: [194, "void *(void *value, _Out_ void **info)"],
   SessionOptionsAppendExecutionProvider_CUDA_V2: [204, "void *(void *options, void *cuda)"],
   CreateCUDAProviderOptions: [205, "void *(_Out_ void **cuda)"],
+  UpdateCUDAProviderOptions: [
+    206,
+    "void *(void *cuda, const char **keys, const char **values, size_t count)",
+  ],
   ReleaseCUDAProviderOptions: [208, "void (void *cuda)"],
   SessionOptionsAppendExecutionProvider: [
     216,

@@ -101,10 +101,21 @@ function configure(options: Pointer, { device, threads, isWhole }: SessionOption
   if (device === "cuda") appendCuda(options);
 }
 
+/**
+ * Float32 stays float32: TF32, the default, has 10 bits of mantissa, and a chain's weights are sums over whole completions.
+ * Memory grows by what is asked for, rather than by doubling: most of it is taken at the start.
+ */
+const cudaOptions: Readonly<Record<string, string>> = {
+  use_tf32: "0",
+  arena_extend_strategy: "kSameAsRequested",
+};
+
 /** CUDA is older than the call that takes a provider's name, and not known to it. */
 function appendCuda(options: Pointer): void {
   const cuda = create(ort().CreateCUDAProviderOptions);
   try {
+    const [keys, values] = [Object.keys(cudaOptions), Object.values(cudaOptions)];
+    check(ort().UpdateCUDAProviderOptions(cuda, keys, values, keys.length) as Pointer | null);
     check(ort().SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda) as Pointer | null);
   } finally {
     ort().ReleaseCUDAProviderOptions(cuda);

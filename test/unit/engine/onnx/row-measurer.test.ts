@@ -5,8 +5,7 @@ import { measure } from "../../../../src/core/measure.ts";
 import { uniform } from "../../../../src/core/random.ts";
 import type { FloatType } from "../../../../src/engine/onnx/decoder-graph.ts";
 import { Logits } from "../../../../src/engine/onnx/logits.ts";
-import { elementTypes } from "../../../../src/engine/onnx/ort/element-type.ts";
-import { HostTensor } from "../../../../src/engine/onnx/ort/tensor.ts";
+import { HostLogitsMemory } from "../../../../src/engine/onnx/logits-memory.ts";
 import { RowMeasurer } from "../../../../src/engine/onnx/row-measurer.ts";
 
 const rows = 20;
@@ -32,35 +31,26 @@ function toHalf(value: number): number {
 
 class Subject implements Disposable {
   readonly measurer: RowMeasurer;
-  readonly #size: number;
-  readonly #tensor: HostTensor;
+  readonly #memory: HostLogitsMemory;
 
-  constructor(size: number, type: FloatType = "float32") {
-    this.#size = size;
-    this.#tensor = HostTensor.zeros(type, [rows, size]);
-    const rowBytes = size * elementTypes[type].bytes;
-    const logits = (first: number, count: number): HostTensor =>
-      HostTensor.over(this.#tensor, first * rowBytes, [count, size]);
-    this.measurer = new RowMeasurer({ type, vocabularySize: size, rows, threads: 1, logits });
+  constructor(vocabularySize: number, logitsType: FloatType = "float32") {
+    this.#memory = new HostLogitsMemory({ logitsType, vocabularySize, tokens: rows });
+    this.measurer = new RowMeasurer(this.#memory, 1);
   }
 
   write(row: number, logits: Float32Array): void {
-    if (this.#tensor.type === "float32") this.#tensor.asFloat32().set(logits, row * this.#size);
-    else this.#tensor.asUint16().set(Uint16Array.from(logits, toHalf), row * this.#size);
+    using tensor = this.#memory.tensor(row, [1, logits.length]);
+    if (tensor.type === "float32") tensor.asFloat32().set(logits);
+    else tensor.asUint16().set(Uint16Array.from(logits, toHalf));
   }
 
   read(row: number, inverseTemperature: number): Distribution | undefined {
-    const readLogits = (): Float32Array =>
-      this.#tensor
-        .asFloat32()
-        .slice(row * this.#size)
-        .subarray(0, this.#size);
-    return this.measurer.distribution(row, inverseTemperature, readLogits);
+    return this.measurer.distribution(row, inverseTemperature, () => this.#memory.read(row));
   }
 
   [Symbol.dispose](): void {
     this.measurer[Symbol.dispose]();
-    this.#tensor[Symbol.dispose]();
+    this.#memory[Symbol.dispose]();
   }
 }
 
@@ -194,8 +184,9 @@ describe("rows measured by a graph", () => {
 describe("the logits of a pass", () => {
   it.each(["float32", "float16"] as const)("are measured as the batch asks, %s", async (type) => {
     const size = 3000;
-    using logits = new Logits({ type, tokens: 6, vocabularySize: size, threads: 1 });
-    using tensor = logits.tensor(0, 1, 6);
+    const memory = new HostLogitsMemory({ logitsType: type, tokens: 6, vocabularySize: size });
+    using logits = new Logits(memory, 1);
+    using tensor = memory.tensor(0, [1, 6, size]);
     const values = randomLogits(6 * size, 3).map((logit) => Math.round(logit * 64) / 64 + 0);
     if (type === "float32") tensor.asFloat32().set(values);
     else tensor.asUint16().set(Uint16Array.from(values, toHalf));

@@ -5,7 +5,7 @@ import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { graphOf, referenceOf } from "../support/exported-model.ts";
 import { never } from "../support/toy-engine.ts";
-import { hasWebGpu } from "../support/webgpu.ts";
+import { gpu } from "../support/gpu.ts";
 
 const samplers: readonly SamplerSettings[] = [
   { sampler: "greedy" },
@@ -40,16 +40,16 @@ const completeAll = (generator: LocalGenerator): Promise<string[]> =>
   Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(generator, settings, seed))));
 
 // A software Vulkan device will do; .ci/run provides one. It compiles shaders for every shape, which takes long.
-describe.skipIf(!hasWebGpu)("WebGPU", { timeout: 240_000 }, () => {
+describe.skipIf(gpu === undefined)("samplers on a GPU", { timeout: 240_000 }, () => {
   it("draws the tokens that the CPU draws, by every sampler", async () => {
     await using cpu = await createEmbedded({ lanes: 4 });
-    await using gpu = await createEmbedded({ lanes: 4, device: "webgpu" });
-    expect(await completeAll(gpu)).toEqual(await completeAll(cpu));
+    await using onGpu = await createEmbedded({ lanes: 4, device: gpu! });
+    expect(await completeAll(onGpu)).toEqual(await completeAll(cpu));
   });
 
   it("runs 4-bit weights to their exporter's logits", async () => {
     const name = "builder-qwen2-int4";
-    const options = { device: "webgpu", threads: 1, lanes: 3, capacity: 96, maxRowTokens: 32 } as const;
+    const options = { device: gpu!, threads: 1, lanes: 3, capacity: 96, maxRowTokens: 32 } as const;
     await using runner = await createRunner(openGraph(graphOf(name), options), options);
     const { ids, logitsAfter } = referenceOf(name);
     const expectLogits = (actual: Float32Array, index: number): void => {
