@@ -3,6 +3,7 @@ import { createRunner, openGraph } from "../src/engine/onnx/open-graph.ts";
 import type { Device } from "../src/engine/onnx/ort/device-memory.ts";
 import type { BatchRow, ModelRunner } from "../src/engine/runner.ts";
 import { mediumShape, writeRandomModel } from "./random-model.ts";
+import type { WeightFormat } from "./random-model.ts";
 import { median, printTable, timeMs } from "./report.ts";
 
 const contextTokens = 64;
@@ -16,15 +17,15 @@ const largeVocabulary = 152_064;
  * they stand, and with its rows brought to the host and measured there; the CPU's beside it.
  */
 export async function benchDevice(device: Device, threads: number): Promise<void> {
-  await using model = await writeRandomModel({ ...mediumShape, vocabularySize: largeVocabulary });
   const table: string[][] = [];
-  for (const where of new Set<Device>(["cpu", device])) {
+  for (const { format, where } of subjectsOn(device)) {
+    await using model = await writeRandomModel({ ...mediumShape, vocabularySize: largeVocabulary }, format);
     const options = { device: where, threads, lanes, capacity: 256, maxRowTokens: contextTokens };
     await using runner = await createRunner(openGraph(model.path, options), options);
     for (const rows of [1, 4, 16, 32]) {
       const { alone, there, here } = await timeSteps(runner, rows);
       table.push([
-        where,
+        `${where}, ${format}`,
         String(rows),
         alone.toFixed(2),
         there.toFixed(2),
@@ -34,7 +35,7 @@ export async function benchDevice(device: Device, threads: number): Promise<void
     }
   }
   console.log(
-    `\ndevice: 135M shape, vocabulary ${largeVocabulary.toLocaleString("en")}, fp32, ${threads} thread(s)\n`,
+    `\ndevice: 135M shape, vocabulary ${largeVocabulary.toLocaleString("en")}, ${threads} thread(s)\n`,
   );
   printTable(
     [
@@ -47,6 +48,13 @@ export async function benchDevice(device: Device, threads: number): Promise<void
     ],
     table,
   );
+}
+
+/** The CPU has float32 alone at speed, CUDA attention in halves alone. */
+function subjectsOn(device: Device): { format: WeightFormat; where: Device }[] {
+  const onCpu = { format: "fp32", where: "cpu" } as const;
+  if (device === "cpu") return [onCpu];
+  return [onCpu, { format: "fp32", where: device }, { format: "fp16", where: device }];
 }
 
 /** Medians, ms. */

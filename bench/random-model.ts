@@ -6,6 +6,7 @@ import type { DecoderShape, Linear, WeightSource } from "../lab/export-onnx.ts";
 import { Stream } from "../lab/stream.ts";
 import { microsoft } from "../src/engine/onnx/graph-writer.ts";
 import type { GraphWriter } from "../src/engine/onnx/graph-writer.ts";
+import { toHalfPrecision } from "./half-precision.ts";
 
 /** 6 layers, d = 256: small enough to build in a second, large enough that the cache matters. */
 export const smallShape: DecoderShape = {
@@ -35,7 +36,7 @@ export const mediumShape: DecoderShape = {
   normEpsilon: 1e-5,
 };
 
-export type WeightFormat = "fp32" | "4-bit";
+export type WeightFormat = "fp32" | "fp16" | "4-bit";
 
 /** A model file in a folder of its own, which goes with it. */
 export interface RandomModel extends AsyncDisposable {
@@ -53,7 +54,7 @@ export async function writeRandomModel(
   });
   const folder = await mkdtemp(join(tmpdir(), "metropolis-bench-"));
   const path = join(folder, "model.onnx");
-  await writeFile(path, bytes);
+  await writeFile(path, format === "fp16" ? toHalfPrecision(bytes) : bytes);
   return { path, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }
 

@@ -107,7 +107,7 @@ function describe(
 }
 
 /** A float32 scale for every 32 weights of four bits. */
-const bytesPerWeight: Readonly<Record<WeightFormat, number>> = { fp32: 4, "4-bit": 0.5 + 4 / 32 };
+const bytesPerWeight: Readonly<Record<WeightFormat, number>> = { fp32: 4, fp16: 2, "4-bit": 0.5 + 4 / 32 };
 
 /** What one step reads and computes at least: each matrix once, the cache of each row, two operations a weight and row. */
 function costOf(shape: DecoderShape, format: WeightFormat, rows: number): { bytes: number; flops: number } {

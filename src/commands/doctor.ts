@@ -5,6 +5,7 @@ import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
 import { runtimeVersion } from "../engine/onnx/ort/api.ts";
 import { builtInProviders } from "../engine/onnx/ort/runtime.ts";
+import { attentionDevice } from "../engine/onnx/shared-cache-runner.ts";
 import type { ModelRunner } from "../engine/runner.ts";
 import { findGpus } from "./gpu.ts";
 import { locateModel } from "./locate-model.ts";
@@ -89,6 +90,8 @@ interface Trial {
   readonly startMs: number;
   /** Median pass of one token. */
   readonly stepMs: number;
+  /** Attention and its cache stay on the CPU, though the device is another. */
+  readonly isAttentionOnCpu: boolean;
 }
 
 const promptLength = 5;
@@ -114,7 +117,11 @@ async function tryDevice(path: string, device: Device, threads: number): Promise
       logits = Float32Array.from(pass.row(1));
       times.push(performance.now() - start);
     }
-    return { logits, startMs, stepMs: times.sort((a, b) => a - b)[times.length >> 1]! };
+    const stepMs = times.sort((a, b) => a - b)[times.length >> 1]!;
+    const { form, session, graph } = opened;
+    const isAttentionOnCpu =
+      device !== "cpu" && form === "shared" && attentionDevice(session, graph) === "cpu";
+    return { logits, startMs, stepMs, isAttentionOnCpu };
   } catch (error) {
     opened?.session[Symbol.dispose]();
     if (error instanceof InferenceError) return error;
@@ -127,7 +134,7 @@ function report(device: Device, outcome: Trial | InferenceError, reference: Tria
     say(device, `cannot be used. ${outcome.message}`);
     return;
   }
-  const { startMs, stepMs, logits } = outcome;
+  const { startMs, stepMs, logits, isAttentionOnCpu } = outcome;
   const parity =
     reference === undefined
       ? logits.every(Number.isFinite)
@@ -138,6 +145,9 @@ function report(device: Device, outcome: Trial | InferenceError, reference: Tria
     device,
     `works: ready in ${startMs.toFixed(0)} ms, ${stepMs.toFixed(2)} ms a step of two rows${parity}`,
   );
+  if (isAttentionOnCpu) {
+    say("", `attention runs on the CPU: ${device} has it in float16 alone. A float16 model runs whole`);
+  }
 }
 
 const difference = (trial: Logits, reference: Logits): number =>

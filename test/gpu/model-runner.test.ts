@@ -10,6 +10,8 @@ const options = { device: gpu ?? "cpu", threads: 1 } as const;
 const models: readonly [ExportedModel, tolerance: number][] = [
   ["builder-llama-fp32", 5e-5],
   ["optimum-llama-fp32", 5e-3],
+  // CUDA's own kernel for attention, and its cache on the device.
+  ...(gpu === "cuda" ? [["builder-llama-fp16", 0.06] as [ExportedModel, number]] : []),
 ];
 
 if (gpu !== undefined) {

@@ -37,7 +37,7 @@ export class DeviceKvMemory implements KvMemory {
 
   /** Fills the cache with zeros: to attention, K/V that is masked counts for nothing only if it is a number. */
   clear(): void {
-    for (const lane of this.#rows.keys()) this.#transfer.clear(this.#place(lane), this.capacity);
+    this.#transfer.clear(this.#planes);
     this.#lengths.fill(0);
   }
 

@@ -1,5 +1,6 @@
 import { GraphWriter } from "./graph-writer.ts";
 import type { DecoderGraph } from "./decoder-graph.ts";
+import { elementTypes } from "./ort/element-type.ts";
 
 export type CacheShape = Pick<DecoderGraph, "planes" | "kvHeads" | "headDim" | "cacheType">;
 
@@ -32,5 +33,16 @@ export function writingGraph({ planes, kvHeads, headDim, cacheType }: CacheShape
     graph.node("ScatterND", [`plane.${index}`, "places", `part.${index}`], [`written.${index}`]);
     graph.output(`written.${index}`, cacheType, shape);
   }
+  return graph.encode();
+}
+
+/** plane = zeros(shape) */
+export function clearingGraph({ kvHeads, headDim, cacheType }: CacheShape): Uint8Array {
+  const graph = new GraphWriter("clear");
+  graph.input("shape", "int64", [4]);
+  graph.constant("zero", Float32Array.of(0), [1]);
+  graph.node("Cast", ["zero"], ["typed_zero"], { to: elementTypes[cacheType].code });
+  graph.node("Expand", ["typed_zero", "shape"], ["plane"]);
+  graph.output("plane", cacheType, ["rows", kvHeads, "capacity", headDim]);
   return graph.encode();
 }

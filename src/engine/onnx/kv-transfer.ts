@@ -1,9 +1,10 @@
 import type { KvSlice } from "../../kvcache/kv-memory.ts";
-import { readingGraph, writingGraph } from "./kv-transfer-graphs.ts";
+import { clearingGraph, readingGraph, writingGraph } from "./kv-transfer-graphs.ts";
 import type { CacheShape } from "./kv-transfer-graphs.ts";
 import type { Device, DeviceMemory, DeviceTensor } from "./ort/device-memory.ts";
 import type { IoBinding } from "./ort/io-binding.ts";
 import { Session } from "./ort/session.ts";
+import type { SessionOptions } from "./ort/session.ts";
 import { byteLength, HostTensor } from "./ort/tensor.ts";
 import type { Tensor } from "./ort/tensor.ts";
 
@@ -22,6 +23,7 @@ const chunkBytes = 32 * 1024 * 1024;
  */
 export class KvTransfer implements Disposable {
   readonly bytesPerToken: number;
+  readonly #options: SessionOptions;
   readonly #shape: CacheShape;
   readonly #memory: DeviceMemory;
   readonly #reader: Session;
@@ -31,13 +33,13 @@ export class KvTransfer implements Disposable {
 
   /** @throws Error when the device has no kernel for what it takes */
   constructor(device: Device, shape: CacheShape, memory: DeviceMemory) {
-    const options = { device, threads: 1, isWhole: true } as const;
+    this.#options = { device, threads: 1, isWhole: true };
     this.#shape = shape;
     this.#memory = memory;
     this.bytesPerToken = byteLength(shape.cacheType, this.#sliceShape(1));
-    this.#reader = new Session(readingGraph(shape), options);
+    this.#reader = new Session(readingGraph(shape), this.#options);
     this.#reading = this.#reader.createBinding();
-    this.#writer = new Session(writingGraph(shape), options);
+    this.#writer = new Session(writingGraph(shape), this.#options);
     this.#writing = this.#writer.createBinding();
   }
 
@@ -63,11 +65,16 @@ export class KvTransfer implements Disposable {
     }
   }
 
-  /** Sets the first `length` tokens to zeros. */
-  clear(place: KvPlace, length: number): void {
-    for (const [from, to] of this.#chunks(0, length)) {
-      using zeros = this.#hostPart(to - from);
-      this.#writePart(place, from, zeros);
+  /** Fills planes with zeros. */
+  clear(planes: readonly Tensor[]): void {
+    using clearer = new Session(clearingGraph(this.#shape), this.#options);
+    using clearing = clearer.createBinding();
+    for (const plane of planes) {
+      using shape = integers(plane.shape, [plane.shape.length]);
+      clearing.bindInput("shape", shape);
+      clearing.bindOutput("plane", plane);
+      clearer.runSync(clearing);
+      clearing.clear();
     }
   }
 
@@ -111,11 +118,15 @@ export class KvTransfer implements Disposable {
   /** Puts the tokens of `part` from position `at` on. */
   #writePart({ planes, row }: KvPlace, at: number, part: Tensor): void {
     const tokens = part.shape[2]!;
-    const heads = Array.from({ length: this.#shape.kvHeads }, (_, head) => head);
-    const indices = heads.flatMap((head) =>
-      Array.from({ length: tokens }, (_, token) => [row, head, at + token]),
-    );
-    using places = integers(indices.flat(), [heads.length, tokens, 3]);
+    const { kvHeads } = this.#shape;
+    using places = HostTensor.zeros("int64", [kvHeads, tokens, 3]);
+    const indices = places.asBigInt64();
+    let next = 0;
+    for (let head = 0; head < kvHeads; head++) {
+      for (let token = 0; token < tokens; token++) {
+        for (const index of [row, head, at + token]) indices[next++] = BigInt(index);
+      }
+    }
     this.#writing.bindInput("places", places);
     this.#writing.bindInput("slice", part);
     for (const [index, plane] of planes.entries()) {

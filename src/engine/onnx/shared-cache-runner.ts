@@ -11,6 +11,7 @@ import { openWhereItFits } from "./device-room.ts";
 import { HostLiveCache } from "./live-cache.ts";
 import type { LiveCacheSize } from "./live-cache.ts";
 import { Logits, openLogitsMemory } from "./logits.ts";
+import type { Device } from "./ort/device-memory.ts";
 import type { Session } from "./ort/session.ts";
 
 export interface SharedCacheRunnerOptions extends LiveCacheSize {
@@ -29,7 +30,18 @@ const maxPasses = 256;
 const shortPassMs = 0.5;
 
 /**
- * Runs graphs with GroupQueryAttention over one preallocated cache where the graph runs: the same memory is bound as
+ * Where GroupQueryAttention runs, and the cache with it. CUDA has it in halves alone: in float32 ONNX Runtime gives it to
+ * the CPU, and a cache on the device would cross the bus twice a layer.
+ */
+export function attentionDevice(
+  { device }: Pick<Session, "device">,
+  { cacheType }: Pick<DecoderGraph, "cacheType">,
+): Device {
+  return device === "cuda" && cacheType === "float32" ? "cpu" : device;
+}
+
+/**
+ * Runs graphs with GroupQueryAttention over one preallocated cache where attention runs: the same memory is bound as
  * past and as present, and attention appends in place. Nothing is copied in a pass but token ids, the mask,
  * and logits that JavaScript measures.
  */
@@ -52,7 +64,7 @@ export class SharedCacheRunner implements ModelRunner {
       session.threads,
     );
     const cache =
-      session.device === "cpu"
+      attentionDevice(session, graph) === "cpu"
         ? new HostLiveCache(graph, options)
         : openWhereItFits(options, (size) => new DeviceLiveCache(session, graph, size));
     this.#context = { session, graph, cache, logits };

@@ -9,7 +9,11 @@ import type { Tensor } from "./tensor.ts";
 export type Device = "cpu" | "webgpu" | "cuda";
 
 /** What each provider calls its memory. */
-export const memoryNames: Readonly<Record<Device, string>> = { cpu: "Cpu", webgpu: "WebGPU_Buf", cuda: "Cuda" };
+export const memoryNames: Readonly<Record<Device, string>> = {
+  cpu: "Cpu",
+  webgpu: "WebGPU_Buf",
+  cuda: "Cuda",
+};
 
 const deviceAllocator = 0;
 const defaultMemory = 0;

@@ -25,7 +25,8 @@ export interface GraphValue {
   readonly shape: readonly number[];
 }
 
-const warnings = 2;
+/** Warnings are about ways to run that were chosen here, one or more a session. */
+const errors = 3;
 
 let environment: Pointer | undefined;
 
@@ -43,7 +44,7 @@ export class Session implements Disposable {
    * @throws Error what the runtime says about the graph, the device or the options
    */
   constructor(graph: string | Uint8Array, options: SessionOptions) {
-    environment ??= create(ort().CreateEnv, warnings, "metropolis");
+    environment ??= create(ort().CreateEnv, errors, "metropolis");
     const native = create(ort().CreateSessionOptions);
     try {
       configure(native, options);
