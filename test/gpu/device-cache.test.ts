@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { toHalfPrecision } from "../../bench/half-precision.ts";
 import { BoundPass } from "../../src/engine/onnx/bound-pass.ts";
 import { DeviceLiveCache } from "../../src/engine/onnx/device-live-cache.ts";
 import { Logits, openLogitsMemory } from "../../src/engine/onnx/logits.ts";
@@ -105,8 +106,9 @@ describe.skipIf(gpu === undefined)("the live cache on a device", { timeout: 120_
     // SwiftShader has 1 GiB for a buffer; no card has the 256 GiB of the other.
     const folder = mkdtempSync(join(tmpdir(), "metropolis-device-"));
     const oneLayer = join(folder, "model.onnx");
-    writeFileSync(oneLayer, randomModel({ ...tinyShape, layers: 1 }));
-    const size = { lanes: gpu === "webgpu" ? 64 : 8192, capacity: 1 << 17, maxRowTokens: 1 };
+    const written = randomModel({ ...tinyShape, layers: 1 });
+    writeFileSync(oneLayer, gpu === "cuda" ? toHalfPrecision(written) : written);
+    const size = { lanes: gpu === "webgpu" ? 64 : 16384, capacity: 1 << 17, maxRowTokens: 1 };
     const creating = createRunner(openGraph(oneLayer, options), { ...options, ...size });
     await expect(creating).rejects.toThrow(/'\w+' has too little memory.*--lanes \d+ --context 131072 fits/s);
     rmSync(folder, { recursive: true });

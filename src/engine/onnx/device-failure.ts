@@ -7,20 +7,24 @@ const lost =
 
 /** What to do about a device that cannot be used, by what the runtime says; `undefined` when it is something else. */
 export function adviseOnDevice(device: Device, reason: string): string | undefined {
-  if (/out of memory|bad_alloc|failed to allocate|OOM|invalid due to a previous error/i.test(reason)) {
+  if (/out of memory|bad_alloc|failed to allocate|array buffer allocation|typed array length|OOM|invalid due to a previous error/i.test(reason)) {
     return `Device '${device}' has too little memory (${reason}). Fewer --lanes, a shorter --context or a smaller --dtype need less; metropolis models inspect says how much`;
   }
   if (lost.test(reason)) {
     return `Device '${device}' was lost, as when a driver is reset or a card is taken away (${reason})`;
   }
+  const missing = /\b(lib(?:cu|nv)[\w.-]+): cannot open shared object/.exec(reason)?.[1];
+  if (device === "cuda" && missing !== undefined) {
+    return `The CUDA provider needs ${missing}, which was not found. Install the CUDA and cuDNN that it was built for, or name their folders in LD_LIBRARY_PATH (docs/models.md)`;
+  }
   if (device === "cuda" && /load (shared )?library|providers_(shared|cuda)/i.test(reason)) {
-    return "The CUDA provider is not installed. Run: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false (it needs CUDA 12 and cuDNN 9; docs/models.md)";
+    return "The CUDA provider is not installed. Run: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false (it needs CUDA and cuDNN 9; docs/models.md)";
   }
   if (
     device === "cuda" &&
     /no CUDA-capable device|CUDA driver version|cudaGetDevice|CUDA failure/i.test(reason)
   ) {
-    return "There is no CUDA device, or its driver is older than CUDA 12. nvidia-smi shows what there is";
+    return "There is no CUDA device, or its driver is older than the CUDA of the provider. nvidia-smi shows what there is";
   }
   if (device === "webgpu" && /adapter/i.test(reason)) {
     return "There is no GPU that WebGPU can use: it needs a driver for Vulkan, Metal or Direct3D 12 (docs/models.md)";
