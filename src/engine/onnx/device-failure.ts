@@ -7,7 +7,11 @@ const lost =
 
 /** What to do about a device that cannot be used, by what the runtime says; `undefined` when it is something else. */
 export function adviseOnDevice(device: Device, reason: string): string | undefined {
-  if (/out of memory|bad_alloc|failed to allocate|array buffer allocation|typed array length|OOM|invalid due to a previous error/i.test(reason)) {
+  if (
+    /out of memory|bad_alloc|failed to allocate|array buffer allocation|typed array length|OOM|invalid due to a previous error/i.test(
+      reason,
+    )
+  ) {
     return `Device '${device}' has too little memory (${reason}). Fewer --lanes, a shorter --context or a smaller --dtype need less; metropolis models inspect says how much`;
   }
   if (lost.test(reason)) {
