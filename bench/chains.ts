@@ -32,6 +32,20 @@ export function embeddedRequests(count: number, changes: Partial<PowerSettings> 
   }));
 }
 
+/** Requests for a model of random weights whose tokens are bytes. */
+export function byteRequests(
+  count: number,
+  maxTokens: number,
+  changes: Partial<PowerSettings> = {},
+): ChainRequest[] {
+  return Array.from({ length: count }, (_, seed) => ({
+    prompt: [seed % 256, 7, 1],
+    settings: { ...usualPower, blockSize: 8, ...changes },
+    maxTokens,
+    seed,
+  }));
+}
+
 /** The compiled generator in a worker thread of its own, as `metropolis serve` has it. `npm run bench` builds it. */
 export async function openGenerator(changes: Partial<EngineSettings>): Promise<Generator> {
   const settings = { ...usualEngine, ...changes };

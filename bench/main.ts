@@ -39,7 +39,7 @@ const program = new Command("bench")
     if (device !== undefined) return benchDevice(device, threads);
     if (wants("decode")) await benchDecode(threads);
     if (wants("accelerations")) await benchAccelerations(40);
-    if (wants("concurrency")) await benchConcurrency(256, 32);
+    if (wants("concurrency")) await benchConcurrency(32);
     if (wants("prefetching")) await benchPrefetching(10);
     if (wants("determinism")) await benchDeterminism(64);
     if (wants("streams")) await benchStreams(100, 6);

@@ -1,13 +1,18 @@
+import { rm } from "node:fs/promises";
+import { usualEngine } from "../src/commands/serve-settings.ts";
+import { writeByteModel } from "../test/support/byte-model.ts";
 import {
   accelerated,
   answer,
   answerAll,
+  byteRequests,
   embeddedRequests,
   evaluationsPerToken,
   naive,
   openGenerator,
 } from "./chains.ts";
-import type { Answer } from "./chains.ts";
+import type { Answer, ChainRequest } from "./chains.ts";
+import { wideShape } from "./random-model.ts";
 import { printTable, time } from "./report.ts";
 
 const variants = [
@@ -58,29 +63,38 @@ export async function benchAccelerations(requests: number): Promise<void> {
   );
 }
 
-/** The same requests one after the other and many at a time. */
-export async function benchConcurrency(requests: number, atOnce: number): Promise<void> {
+/** The same requests one after the other and many at a time, on a model that the caches hold and on one that they do not. */
+export async function benchConcurrency(atOnce: number): Promise<void> {
+  const wide = await writeByteModel(wideShape);
+  const subjects = [
+    { name: "embedded", model: usualEngine.model, requests: embeddedRequests(8 * atOnce) },
+    { name: "38 M parameters", model: wide, requests: byteRequests(atOnce, 16, { mcmcSteps: 4 }) },
+  ];
   const rows: string[][] = [];
-  for (const [name, switches] of [variants[0], variants.at(-1)!]) {
-    const { alone, together } = await timeBoth(requests, atOnce, { ...switches, lanes: atOnce });
-    rows.push([
-      name,
-      ...[alone, together].map((seconds) => (requests / seconds).toFixed(1)),
-      `${(alone / together).toFixed(1)}x`,
-    ]);
+  for (const { name, model, requests } of subjects) {
+    for (const [variant, switches] of [variants[0], variants.at(-1)!]) {
+      const engine = { ...switches, model, lanes: atOnce };
+      const { alone, together } = await timeBoth(requests, atOnce, engine);
+      rows.push([
+        `${name}, ${variant}`,
+        String(requests.length),
+        ...[alone, together].map((seconds) => (requests.length / seconds).toFixed(2)),
+        `${(alone / together).toFixed(1)}x`,
+      ]);
+    }
   }
-  console.log(
-    `\n(c) ${requests} power requests, one after the other and ${atOnce} at a time, ${atOnce} lanes\n`,
-  );
-  printTable(["", "one by one, chains/s", `${atOnce} at a time, chains/s`, "ratio"], rows);
+  await rm(wide, { recursive: true });
+  console.log(`\n(c) power requests, one after the other and ${atOnce} at a time, ${atOnce} lanes\n`);
+  printTable(["", "requests", "one by one, chains/s", `${atOnce} at a time, chains/s`, "ratio"], rows);
 }
 
 /** What --deterministic costs. */
 export async function benchDeterminism(requests: number): Promise<void> {
+  const chains = embeddedRequests(requests);
   const rows: string[][] = [];
   for (const lanes of [1, 4, 16]) {
-    const free = await timeBoth(requests, requests, { lanes });
-    const fixed = await timeBoth(requests, requests, { lanes, deterministic: true });
+    const free = await timeBoth(chains, requests, { lanes });
+    const fixed = await timeBoth(chains, requests, { lanes, deterministic: true });
     rows.push([
       String(lanes),
       ...[free.alone, fixed.alone].map((seconds) => seconds.toFixed(2)),
@@ -94,17 +108,16 @@ export async function benchDeterminism(requests: number): Promise<void> {
   printTable(["lanes", ...head], rows);
 }
 
-/** Chunks of the requests take turns, on prompts that the memo has not seen: other requests than the sequence's. */
+/** Seconds for the same requests on two generators that have not seen them: a memo would know the second time. */
 async function timeBoth(
-  requests: number,
+  requests: readonly ChainRequest[],
   atOnce: number,
   changes: Parameters<typeof openGenerator>[0],
 ): Promise<{ alone: number; together: number }> {
-  const [warm, cold] = [await openGenerator(changes), await openGenerator(changes)];
-  const all = embeddedRequests(requests + 1);
-  for (const generator of [warm, cold]) await answer(generator, all.pop()!);
-  const alone = await time(() => answerAll(warm, all, 1));
-  const together = await time(() => answerAll(cold, all, atOnce));
-  for (const generator of [warm, cold]) await generator[Symbol.asyncDispose]();
+  const [one, other] = [await openGenerator(changes), await openGenerator(changes)];
+  for (const generator of [one, other]) await answer(generator, { ...requests[0]!, seed: -1 });
+  const alone = await time(() => answerAll(one, requests, 1));
+  const together = await time(() => answerAll(other, requests, atOnce));
+  for (const generator of [one, other]) await generator[Symbol.asyncDispose]();
   return { alone, together };
 }

@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import type { EngineSettings } from "../src/commands/serve-settings.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
-import { answer, embeddedRequests, openGenerator, usualPower } from "./chains.ts";
+import type { PowerSettings } from "../src/decoder/generator.ts";
+import { answer, byteRequests, embeddedRequests, openGenerator } from "./chains.ts";
 import type { Answer, ChainRequest } from "./chains.ts";
 import { smallShape } from "./random-model.ts";
 import { printTable, time } from "./report.ts";
@@ -55,13 +56,8 @@ export async function benchPrefetching(requests: number): Promise<void> {
 }
 
 function casesOf(flat: string, count: number): readonly Case[] {
-  const random = (settings: Partial<ChainRequest["settings"]>): ChainRequest[] =>
-    Array.from({ length: count + 1 }, (_, seed) => ({
-      prompt: [seed % 256, 7, 1],
-      settings: { ...usualPower, mcmcSteps: 8, blockSize: 8, ...settings } as ChainRequest["settings"],
-      maxTokens: 32,
-      seed,
-    }));
+  const random = (settings: Partial<PowerSettings>): ChainRequest[] =>
+    byteRequests(count + 1, 32, { mcmcSteps: 8, ...settings });
   const rejected = { proposalTemperature: 1 };
   return [
     {

@@ -22,6 +22,16 @@ export const smallShape: DecoderShape = {
   normEpsilon: 1e-5,
 };
 
+/** 38 M parameters, 154 MB: beyond any cache, so that a step costs the reading of its weights. */
+export const wideShape: DecoderShape = {
+  ...smallShape,
+  hiddenSize: 512,
+  layers: 12,
+  kvHeads: 4,
+  headDim: 64,
+  intermediateSize: 1408,
+};
+
 /** SmolLM2-135M's. */
 export const mediumShape: DecoderShape = {
   vocabularySize: 49_152,
