@@ -6,6 +6,7 @@ import { MemoStore } from "../engine/memo-store.ts";
 import { measurePassTimes } from "../engine/pass-times.ts";
 import { checkRowAgreement } from "../engine/row-agreement.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
+import { attentionDevice } from "../engine/onnx/shared-cache-runner.ts";
 import { locateModel } from "./locate-model.ts";
 import { checkMemory, chooseContext, mib } from "./memory.ts";
 import type { EngineSettings } from "./serve-settings.ts";
@@ -50,7 +51,13 @@ async function createEngine(
     const engine = new LocalEngine(runner, scheduling, passTimes);
     const { capacity, bytesPerToken } = runner.memory;
     const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
-    const place = device === "cpu" ? "" : " on the device";
+    const isOnHost = opened.form === "shared" && attentionDevice(opened.session, opened.graph) === "cpu";
+    const place =
+      device === "cpu"
+        ? ""
+        : isOnHost
+          ? " on the host: CUDA has attention in float16 alone"
+          : " on the device";
     const rows = opened.form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";
     return {
       engine,
