@@ -48,6 +48,10 @@ export type Sample = z.output<typeof sample>;
 /** All samples of one item by one model in one configuration. */
 export type Result = z.output<typeof result>;
 
+/** Which question, model and configuration a result answers: a file counts one of each. */
+export const keyOf = ({ model, configuration, id }: Pick<Result, "model" | "configuration" | "id">): string =>
+  JSON.stringify([model, configuration, id]);
+
 /**
  * The results of an evaluation, appended line by line as they come: whatever ends a run, what was finished stays,
  * and the next run goes on from there. The first line says what is being evaluated.
@@ -55,6 +59,7 @@ export type Result = z.output<typeof result>;
 export class ResultFile implements AsyncDisposable {
   readonly results: Result[];
   readonly #file: FileHandle;
+  #written: Promise<void> = Promise.resolve();
 
   private constructor(file: FileHandle, results: Result[]) {
     this.#file = file;
@@ -71,20 +76,28 @@ export class ResultFile implements AsyncDisposable {
       throw new InferenceError("invalid_request", `${path} cannot be read.`, { cause: error });
     });
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-    if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
     const [first, ...lines] = whole.split("\n").filter((line) => line !== "");
     if (first !== undefined) checkHeader(path, first, evaluation);
+    else if (!beginsHeader(text)) throw noEvaluation(path);
     const results = lines.map((line, index) => parseLine(line, `${path}, line ${index + 2}`));
+    if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
     const file = await open(path, "a");
     if (first === undefined) await file.appendFile(`${JSON.stringify({ evaluation })}\n`);
-    return new ResultFile(file, results);
+    // Two runs side by side may both have answered a question: the first answer counts.
+    const seen = new Set<string>();
+    const firsts = results.filter((one) => seen.size < seen.add(keyOf(one)).size);
+    return new ResultFile(file, firsts);
   }
 
   /** On disk once this resolves. */
-  async append(next: Result): Promise<void> {
+  append(next: Result): Promise<void> {
     this.results.push(next);
-    await this.#file.appendFile(`${JSON.stringify(next)}\n`);
-    await this.#file.datasync();
+    // A long line is written in pieces, and those of two lines must not mix.
+    this.#written = this.#written.then(async () => {
+      await this.#file.appendFile(`${JSON.stringify(next)}\n`);
+      await this.#file.datasync();
+    });
+    return this.#written;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,11 +105,18 @@ export class ResultFile implements AsyncDisposable {
   }
 }
 
+/** Whether a text without a whole line is what a run left that was killed at once. */
+const beginsHeader = (text: string): boolean => {
+  const start = '{"evaluation":';
+  return text.startsWith(start) || start.startsWith(text);
+};
+
+const noEvaluation = (path: string): InferenceError =>
+  new InferenceError("invalid_request", `${path} holds no evaluation. Choose another --out.`);
+
 function checkHeader(path: string, line: string, evaluation: Readonly<Record<string, unknown>>): void {
   const parsed = header.safeParse(parseJson(line, `${path}, line 1`));
-  if (!parsed.success) {
-    throw new InferenceError("invalid_request", `${path} holds no evaluation. Choose another --out.`);
-  }
+  if (!parsed.success) throw noEvaluation(path);
   const stored = parsed.data.evaluation;
   const differing = Object.keys({ ...stored, ...evaluation }).filter(
     (name) => JSON.stringify(stored[name]) !== JSON.stringify(evaluation[name]),

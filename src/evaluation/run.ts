@@ -4,6 +4,7 @@ import { plainFields } from "./configurations.ts";
 import type { Configuration } from "./configurations.ts";
 import type { DataItem } from "./data-set.ts";
 import { grade } from "./graders/graders.ts";
+import { keyOf } from "./result-file.ts";
 import type { ResultFile, Sample } from "./result-file.ts";
 
 /** A model and how to reach it. */
@@ -45,17 +46,15 @@ export function missingTasks({
   file,
   seed,
 }: Pick<RunOptions, "items" | "model" | "configurations" | "file" | "seed">): Task[] {
-  const keyOf = (configuration: string, id: string): string => JSON.stringify([configuration, id]);
-  const finished = new Set(
-    file.results
-      .filter((result) => result.model === model.name)
-      .map(({ configuration, id }) => keyOf(configuration, id)),
-  );
+  const finished = new Set(file.results.map(keyOf));
   // The same seed would give every prompt the same uniforms.
   const tasks = items.flatMap((item, index) =>
     configurations.map((configuration) => ({ configuration, item, seed: seed + index })),
   );
-  return tasks.filter(({ configuration, item }) => !finished.has(keyOf(configuration.name, item.id)));
+  return tasks.filter(
+    ({ configuration, item }) =>
+      !finished.has(keyOf({ model: model.name, configuration: configuration.name, id: item.id })),
+  );
 }
 
 /** Samples and judges what the file does not have yet. A failure stops the run; what was finished stays. */
