@@ -13,6 +13,8 @@ import type { DataItem, DataSetOptions } from "../evaluation/data-set.ts";
 import { ResultFile } from "../evaluation/result-file.ts";
 import { missingTasks, runEvaluation } from "../evaluation/run.ts";
 import type { EvaluatedModel } from "../evaluation/run.ts";
+import { listServedModels, parseAddress } from "../evaluation/server-request.ts";
+import type { ServerAddress } from "../evaluation/server-request.ts";
 import { createGenerator } from "./create-generator.ts";
 import { integerFrom, listOf, modelOptions, option } from "./options.ts";
 import { reachServer } from "./own-server.ts";
@@ -126,7 +128,6 @@ export async function runModels(
       if (missing[index] === 0) continue;
       bar.update({ model: model.name });
       await using server = await openServer(settings, model);
-      const { servedModel } = settings;
       await runEvaluation({
         ...work,
         ...settings,
@@ -134,7 +135,7 @@ export async function runModels(
         isPlain,
         completions: new CompletionSource({
           ...server,
-          model: servedModel === undefined ? undefined : model.name,
+          model: settings.url === undefined ? undefined : model.name,
           isPlain,
         }),
         // What it says of its own answers is the same to the rounding of a pass.
@@ -152,9 +153,12 @@ export async function runModels(
   return models;
 }
 
-async function listModels({ url, model, servedModel }: EvaluationSettings): Promise<EvaluatedModel[]> {
+async function listModels(settings: EvaluationSettings): Promise<EvaluatedModel[]> {
+  const { url, model, servedModel } = settings;
   if (url !== undefined) {
-    return (servedModel ?? ["served model"]).map((name) => ({ name, source: url }));
+    const source = parseAddress(url);
+    const names = servedModel ?? [await findServedModel({ url: source, apiKey: settings.apiKey })];
+    return names.map((name) => ({ name, source }));
   }
   if (servedModel !== undefined) {
     throw new InferenceError(
@@ -168,6 +172,17 @@ async function listModels({ url, model, servedModel }: EvaluationSettings): Prom
   throw new InferenceError(
     "invalid_request",
     `--model: two models are called '${twice.name}'; a report could not tell them apart.`,
+  );
+}
+
+/** The model of a server that has one. Its name tells answers apart when another server comes to the same address. */
+async function findServedModel(server: ServerAddress): Promise<string> {
+  const [first, ...others] = await listServedModels(server);
+  // The rest may be the same one with a sampler's suffix.
+  if (first !== undefined && others.every((name) => name.startsWith(`${first}:`))) return first;
+  throw new InferenceError(
+    "invalid_request",
+    `--served-model: say which of the server's models to ask: ${[first ?? "it tells none", ...others].join(", ")}.`,
   );
 }
 
@@ -186,7 +201,7 @@ function checkSources(models: readonly EvaluatedModel[], { results }: ResultFile
 async function openServer(settings: EvaluationSettings, { source }: EvaluatedModel) {
   const { url, apiKey } = settings;
   if (url === undefined) await provideModel({ model: source, dtype: settings.dtype });
-  return reachServer({ ...engineOf(settings), model: source, url, apiKey });
+  return reachServer({ ...engineOf(settings), model: source, url: url && source, apiKey });
 }
 
 async function openBase(settings: EvaluationSettings): Promise<AsyncDisposable & { readonly score?: Score }> {

@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
 import type { DataItem } from "./data-set.ts";
+import { askServer } from "./server-request.ts";
+import type { ServerAddress } from "./server-request.ts";
 
 const choice = z.object({
   text: z.string().optional(),
@@ -35,8 +36,6 @@ const answer = z.object({
   usage: z.object({ completion_tokens: z.number() }).nullish(),
 });
 
-const failure = z.object({ error: z.object({ message: z.string() }) });
-
 /** A completion with what the model says of it. */
 export interface SampledText {
   readonly text: string;
@@ -52,17 +51,14 @@ export interface SampledText {
   readonly evaluatedTokens?: number | undefined;
 }
 
-export interface SourceOptions {
-  /** Address of the server, without /v1. */
-  readonly url: string;
-  readonly apiKey: string | undefined;
+export interface SourceOptions extends ServerAddress {
   readonly model: string | undefined;
   /** Whether the server is another one, which knows OpenAI's fields alone. */
   readonly isPlain: boolean;
 }
 
-/** Times that an overloaded or unreachable server is asked again. */
-const retries = 5;
+/** Times that an overloaded or unreachable server is asked again: for some two minutes. */
+const retries = 8;
 
 /** Completions from a server that speaks OpenAI's API. */
 export class CompletionSource {
@@ -75,7 +71,7 @@ export class CompletionSource {
   /** @throws InferenceError with what the server said */
   async sample(
     { prompt, messages, stop }: Pick<DataItem, "prompt" | "messages" | "stop">,
-    fields: Readonly<Record<string, unknown>>,
+    fields: { readonly n: number } & Readonly<Record<string, unknown>>,
     signal: AbortSignal,
   ): Promise<{ readonly samples: readonly SampledText[]; readonly tokens: number | undefined }> {
     const { model, isPlain } = this.#options;
@@ -87,7 +83,8 @@ export class CompletionSource {
       ...(stop.length === 0 ? {} : { stop }),
       ...fields,
     };
-    const json = await this.#post(isChat ? "/v1/chat/completions" : "/v1/completions", body, signal);
+    const path = isChat ? "/v1/chat/completions" : "/v1/completions";
+    const json = await askServer(this.#options, path, { body, signal, retries });
     const parsed = answer.safeParse(json);
     if (!parsed.success) {
       throw new InferenceError(
@@ -95,7 +92,14 @@ export class CompletionSource {
         `The server's answer has not OpenAI's shape: ${z.prettifyError(parsed.error)}`,
       );
     }
-    const samples = parsed.data.choices.map((one) => ({
+    const { choices } = parsed.data;
+    if (choices.length !== fields.n) {
+      throw new InferenceError(
+        "invalid_request",
+        `The server gave ${choices.length} of ${fields.n} answers. If it knows no n, ask with --n ${choices.length}.`,
+      );
+    }
+    const samples = choices.map((one) => ({
       text: one.text ?? one.message?.content ?? "",
       finish: one.finish_reason ?? null,
       logprobs: (
@@ -109,41 +113,5 @@ export class CompletionSource {
       evaluatedTokens: (one.power ?? one.maximize ?? one.smc)?.evaluated_tokens,
     }));
     return { samples, tokens: parsed.data.usage?.completion_tokens };
-  }
-
-  async #post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
-    const { url, apiKey } = this.#options;
-    for (let attempt = 0; ; attempt++) {
-      let reply: Response;
-      try {
-        reply = await fetch(url.replace(/\/+$/, "") + path, {
-          method: "POST",
-          headers: {
-            "content-type": "application/json",
-            ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-          },
-          body: JSON.stringify(body),
-          signal,
-        });
-      } catch (cause) {
-        signal.throwIfAborted();
-        if (attempt < retries) {
-          await sleep(1000 * 2 ** attempt, undefined, { signal });
-          continue;
-        }
-        throw new InferenceError("engine_failed", `${url} does not answer. Is the server running?`, {
-          cause,
-        });
-      }
-      if (reply.ok) return reply.json();
-      if ((reply.status === 429 || reply.status === 503) && attempt < retries) {
-        const seconds = Number(reply.headers.get("retry-after") ?? NaN);
-        await sleep(1000 * (Number.isFinite(seconds) ? seconds : 2 ** attempt), undefined, { signal });
-        continue;
-      }
-      const said = failure.safeParse(await reply.json().catch(() => undefined));
-      const message = said.success ? said.data.error.message : `status ${reply.status}`;
-      throw new InferenceError("invalid_request", `The server refused: ${message}`);
-    }
   }
 }

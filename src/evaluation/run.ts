@@ -1,3 +1,4 @@
+import { InferenceError } from "../core/errors.ts";
 import type { Score } from "./base-model.ts";
 import type { CompletionSource, SampledText } from "./completion-source.ts";
 import { plainFields } from "./configurations.ts";
@@ -100,7 +101,9 @@ async function evaluate(
     ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
   };
   const start = performance.now();
-  const { samples, tokens } = await completions.sample(item, fields, signal);
+  const { samples, tokens } = await completions.sample(item, fields, signal).catch((error: unknown) => {
+    throw error instanceof InferenceError && error.code === "invalid_request" ? atItem(item, error) : error;
+  });
   const seconds = (performance.now() - start) / 1000;
   const likelihoods = await Promise.all(samples.map((sample) => likelihoodOf(item, sample, options, signal)));
   const judged: Sample[] = [];
@@ -125,14 +128,22 @@ async function evaluate(
   });
 }
 
+/** Says which question it was that the server would not take. */
+const atItem = ({ id }: DataItem, error: InferenceError): InferenceError =>
+  new InferenceError(error.code, `question '${id}': ${error.message}`, { cause: error });
+
+/** Samplers whose answers may have a budget of model evaluations. */
 const budgeted: ReadonlySet<string> = new Set(["power", "smc", "maximize"]);
 
+/** More than any answer takes. */
+const unreachedBudget = 2 ** 40;
+
 /**
- * A chain with a budget remembers for itself alone, so that what an answer cost does not depend on the other answers
- * or on what was asked before. No answer comes to this one.
+ * Makes what an answer costs its own. Answers to a prompt usually share what they learn of it; one that has a budget
+ * shares nothing, since where it stops must not depend on the others. So it is given one, which it never spends.
  */
 const ownCost = ({ fields }: Configuration): object =>
-  budgeted.has(fields.sampler) ? { max_evaluated_tokens: 2 ** 40 } : {};
+  budgeted.has(fields.sampler) ? { max_evaluated_tokens: unreachedBudget } : {};
 
 async function likelihoodOf(
   item: DataItem,

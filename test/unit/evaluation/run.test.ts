@@ -165,9 +165,8 @@ describe("an evaluation", () => {
   it("passes on what a server refuses", async () => {
     const source = new CompletionSource({ url, apiKey: undefined, model: "gpt-4", isPlain: false });
     const never = new AbortController().signal;
-    await expect(source.sample({ prompt: "1+1=", messages: undefined, stop: [] }, {}, never)).rejects.toThrow(
-      /gpt-4/,
-    );
+    const question = { prompt: "1+1=", messages: undefined, stop: [] };
+    await expect(source.sample(question, { n: 1 }, never)).rejects.toThrow(/gpt-4/);
   });
 });
 
