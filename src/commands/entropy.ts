@@ -10,6 +10,7 @@ import { readText } from "../evaluation/json-lines.ts";
 import type { Estimate } from "../evaluation/statistics.ts";
 import { dataOptions, engineOptions, openEvaluation, runModels } from "./evaluated-models.ts";
 import type { EvaluationSettings } from "./evaluated-models.ts";
+import { refuseIdleOptions } from "./idle-options.ts";
 import { integerFrom, listOf, numberFrom } from "./options.ts";
 
 const examples = `
@@ -53,7 +54,8 @@ type MeasureSettings = EvaluationSettings & {
   readonly steps: readonly number[] | undefined;
 };
 
-async function measureModels(settings: MeasureSettings): Promise<void> {
+async function measureModels(settings: MeasureSettings, command: Command): Promise<void> {
+  refuseIdleOptions(command);
   const { points, steps } = settings;
   const sources = settings.url === undefined ? settings.model : (settings.servedModel ?? [settings.url]);
   if (settings.plain) {

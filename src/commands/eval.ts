@@ -6,10 +6,12 @@ import { cutNames, kernelNames, samplerNames } from "../decoder/generator.ts";
 import type { SamplerName } from "../decoder/generator.ts";
 import { configurations, plainFields } from "../evaluation/configurations.ts";
 import type { Configuration } from "../evaluation/configurations.ts";
+import { formatInterval } from "../evaluation/report/page.ts";
 import { summarize } from "../evaluation/summary.ts";
 import type { Summary } from "../evaluation/summary.ts";
 import { dataOptions, engineOptions, nameModel, openEvaluation, runModels } from "./evaluated-models.ts";
 import type { EvaluationSettings } from "./evaluated-models.ts";
+import { refuseIdleOptions } from "./idle-options.ts";
 import { integerFrom, listOf, numberFrom, oneOf } from "./options.ts";
 
 type EvalSettings = EvaluationSettings & {
@@ -44,13 +46,17 @@ export function evalCommand(): Command {
         .argParser(listOf(oneOf(samplerNames)))
         .default([...samplerNames].reverse(), "all"),
     )
-    .addOption(sweep("--alpha <numbers>", "exponents of power and low_temperature", numberFrom(1, 1000)))
-    .addOption(sweep("--steps <numbers>", "steps per block of power", integerFrom(0, 10_000)))
+    .addOption(sweep("--alpha <numbers>", "exponents of power, smc and low_temperature", numberFrom(1, 1000)))
+    .addOption(sweep("--steps <numbers>", "steps per block of power and maximize", integerFrom(0, 10_000)))
     .addOption(
-      sweep("--proposal-temperature <numbers>", "temperatures of power's proposals", numberFrom(0.001, 100)),
+      sweep(
+        "--proposal-temperature <numbers>",
+        "temperatures of proposals: power, smc, maximize",
+        numberFrom(0.001, 100),
+      ),
     )
     .addOption(sweep("--kernel <names>", "kernels of power", oneOf(kernelNames)))
-    .addOption(sweep("--cut <names>", "cuts of power", oneOf(cutNames)))
+    .addOption(sweep("--cut <names>", "cuts of power and maximize", oneOf(cutNames)))
     .addOption(
       new Option("--base <folder|id>", "model under which answers are scored; each's own when left out"),
     )
@@ -59,7 +65,8 @@ export function evalCommand(): Command {
   return command.addHelpText("after", examples).action(evaluate);
 }
 
-async function evaluate(settings: EvalSettings): Promise<void> {
+async function evaluate(settings: EvalSettings, command: Command): Promise<void> {
+  refuseIdleOptions(command);
   const { out } = settings;
   const compared = configurations(settings.samplers, {
     alpha: settings.alpha,
@@ -107,7 +114,7 @@ function checkPlain(compared: readonly Configuration[]): void {
 
 function row({ label, accuracy, passAt, evaluatedTokensPerAnswer }: Summary): string {
   const last = passAt.at(-1)!;
-  const interval = `[${accuracy.low.toFixed(3)}, ${accuracy.high.toFixed(3)}]`;
+  const interval = formatInterval(accuracy);
   return [
     label.padEnd(36),
     `pass@1 ${accuracy.value.toFixed(3)} ${interval}`,

@@ -48,7 +48,7 @@ export const dataOptions = (): Option[] => [
   new Option("--limit <n>", "ask only the first questions").argParser(integerFrom(1)),
   new Option("--n <n>", "answers to each question").argParser(integerFrom(1, 128)).default(16),
   new Option("--max-tokens <n>", "longest answer; the model's when left out").argParser(integerFrom(1)),
-  new Option("--seed <n>", "repeats a run").argParser(integerFrom(0)).default(0),
+  new Option("--seed <n>", "repeats a run").argParser(integerFrom(0, 2 ** 52)).default(0),
   new Option("--grader <name>", "for questions that name none").choices(namedGraders).default("last_number"),
   new Option("--allow-commands", "let the data's graders run commands on this machine").default(false),
   new Option("--allow-code", "let graders run the Python that a model writes on this machine").default(false),
@@ -81,12 +81,22 @@ export async function openEvaluation(settings: EvaluationSettings): Promise<{
   readonly evaluation: Readonly<Record<string, unknown>>;
 }> {
   const { data, limit = null, n, maxTokens = null, seed, grader, base = null, out } = settings;
+  const { dtype, context, plain } = settings;
   const items = (await readDataSet(data, settings)).slice(0, settings.limit);
   const digest = createHash("sha256")
     .update(await readFile(data))
     .digest("hex");
-  const evaluation = { data: digest, limit, n, maxTokens, seed, grader, base };
-  await mkdir(out, { recursive: true });
+  const evaluation = {
+    ...{ data: digest, limit, n, maxTokens, seed, grader, base },
+    ...(dtype === undefined ? {} : { dtype }),
+    ...(context === undefined ? {} : { context }),
+    ...(plain ? { plain } : {}),
+  };
+  await mkdir(out, { recursive: true }).catch((cause: unknown) => {
+    throw new InferenceError("invalid_request", `--out: ${out} is no folder, and cannot be made one.`, {
+      cause,
+    });
+  });
   return { items, file: await ResultFile.open(join(out, "results.jsonl"), evaluation), evaluation };
 }
 
@@ -159,12 +169,6 @@ async function listModels(settings: EvaluationSettings): Promise<EvaluatedModel[
     const source = parseAddress(url);
     const names = servedModel ?? [await findServedModel({ url: source, apiKey: settings.apiKey })];
     return names.map((name) => ({ name, source }));
-  }
-  if (servedModel !== undefined) {
-    throw new InferenceError(
-      "invalid_request",
-      "--served-model names a model of a server; give its --url too.",
-    );
   }
   const models = await Promise.all(model.map(async (source) => ({ name: await nameModel(source), source })));
   const twice = models.find(({ name }, index) => models.findIndex((other) => other.name === name) < index);

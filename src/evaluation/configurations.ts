@@ -1,3 +1,4 @@
+import { InferenceError } from "../core/errors.ts";
 import type { SamplerName } from "../decoder/generator.ts";
 
 export type Setting = number | string;
@@ -8,7 +9,7 @@ export interface Configuration {
   readonly fields: { readonly sampler: SamplerName } & Readonly<Record<string, Setting>>;
 }
 
-/** Which samplers a field means something to. */
+/** Which samplers a field means something to, as the server has it. */
 const sweepable = {
   alpha: ["power", "low_temperature", "smc"],
   mcmc_steps: ["power", "maximize"],
@@ -20,8 +21,27 @@ const sweepable = {
 /** Values of each field; where there are none, the model's own is used. */
 export type Sweeps = Readonly<Partial<Record<keyof typeof sweepable, readonly Setting[]>>>;
 
-/** Every sampler with every combination of the settings that mean something to it. */
+/** Options that sweep a field under another name than its own. */
+const optionNames: Readonly<Record<string, string>> = { mcmc_steps: "steps" };
+
+/**
+ * Every sampler with every combination of the settings that mean something to it, each once.
+ * @throws InferenceError for a setting that means nothing to any of them
+ */
 export function configurations(samplers: readonly SamplerName[], sweeps: Sweeps): readonly Configuration[] {
+  for (const [field, users] of Object.entries(sweepable)) {
+    if ((sweeps[field as keyof Sweeps] ?? []).length === 0) continue;
+    if (samplers.some((sampler) => users.some((user) => user === sampler))) continue;
+    throw new InferenceError(
+      "invalid_request",
+      `--${(optionNames[field] ?? field).replaceAll("_", "-")} means nothing to ${samplers.join(", ")}. Leave it out, or add ${users.join(" or ")} to --samplers.`,
+    );
+  }
+  const all = combine(samplers, sweeps);
+  return all.filter(({ name }, index) => all.findIndex((other) => other.name === name) === index);
+}
+
+function combine(samplers: readonly SamplerName[], sweeps: Sweeps): Configuration[] {
   return samplers.flatMap((sampler) => {
     let combinations: Readonly<Record<string, Setting>>[] = [{}];
     for (const [field, users] of Object.entries(sweepable)) {

@@ -1,0 +1,28 @@
+import type { Command } from "commander";
+import { InferenceError } from "../core/errors.ts";
+
+const engine = ["dtype", "device", "threads", "lanes", "context", "deterministic"] as const;
+
+/**
+ * Refuses options that nobody would read: of a server where none is asked, of an engine where none runs here. What
+ * the environment says is for other commands too, and let be.
+ * @throws InferenceError naming the option
+ */
+export function refuseIdleOptions(command: Command): void {
+  const { url, base } = command.opts<{ url?: string; base?: string }>();
+  if (url === undefined) {
+    refuse(command, ["apiKey", "servedModel"], "is about a server; give its --url too");
+    return;
+  }
+  refuse(command, ["model"], "runs where no server is asked; with --url, name --served-model");
+  if (base === undefined)
+    refuse(command, engine, "is about a model in this process, and --url asks a server");
+}
+
+function refuse(command: Command, names: readonly string[], why: string): void {
+  for (const name of names) {
+    if (command.getOptionValueSource(name) !== "cli") continue;
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new InferenceError("invalid_request", `--${flag} ${why}.`);
+  }
+}
