@@ -16,6 +16,9 @@ export interface ChildOutcome {
   readonly output: string;
 }
 
+/** How long after a child's end its output is read. */
+const lastWordsMs = 1000;
+
 /** Groups that run, so that none outlives this process. */
 const running = new Set<number>();
 process.once("exit", () => {
@@ -45,6 +48,7 @@ export function runChild(
   };
   if (group !== undefined) running.add(group);
   const timer = setTimeout(kill, timeoutMs);
+  let leftOpen: NodeJS.Timeout | undefined;
   // It may well judge without reading.
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);
@@ -57,13 +61,17 @@ export function runChild(
   });
   return new Promise<ChildOutcome>((resolve, reject) => {
     child.once("error", reject);
-    // What it left behind may hold its output open.
-    child.once("exit", kill);
+    // What it left behind may hold its output open, and may have left the group too.
+    child.once("exit", () => {
+      kill();
+      leftOpen = setTimeout(() => child.stdout.destroy(), lastWordsMs);
+    });
     child.once("close", (code) => {
       resolve({ code: bytes > maxOutputBytes ? null : code, output: Buffer.concat(chunks).toString() });
     });
   }).finally(() => {
     clearTimeout(timer);
+    clearTimeout(leftOpen);
     if (group !== undefined) running.delete(group);
   });
 }
