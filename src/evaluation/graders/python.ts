@@ -23,7 +23,8 @@ const limitsFailed = 97;
 
 /**
  * Whether a completion passes its tests, run by python3 in a folder of its own that is removed afterwards: limited
- * in time, memory, output and file size, without children, and, where the kernel grants namespaces, without network.
+ * in time, memory, output and file size, without children (those of root die with it), and, where the kernel grants
+ * namespaces, without network.
  * Passing means to print a secret after the last test, so that leaving early is no way to pass.
  * @throws InferenceError where python3 is missing or limits cannot be set
  */
@@ -73,9 +74,11 @@ export function toProgram(
   { prompt, entry_point: name }: Pick<PythonGrader, "prompt" | "entry_point">,
   text: string,
 ): string {
-  const fenced = [...text.matchAll(/```(?:python|py)?[^\S\n]*\n([\s\S]*?)(?:```|$)/g)].at(-1)?.[1];
-  const source = fenced ?? text;
-  const isWhole = new RegExp(`^(?:async )?def ${name}\\b`, "m").test(source);
+  const whole = new RegExp(`^(?:async )?def ${name}\\b`, "m");
+  const blocks = [...text.matchAll(/```\w*[^\S\n]*\n([\s\S]*?)(?:```|$)/g)].map((match) => match[1]!);
+  // Examples of its use may follow the function.
+  const source = blocks.findLast((block) => whole.test(block)) ?? blocks.at(-1) ?? text;
+  const isWhole = whole.test(source);
   // The beginning brings the imports.
   return isWhole ? `${prompt}\n    pass\n\n${source}` : prompt + source;
 }

@@ -93,5 +93,7 @@ describe("a program", () => {
     const anew = toProgram(grader, "def add(a, b):\n    return b\n");
     expect(anew.indexOf("import math")).toBe(0);
     expect(anew.endsWith("def add(a, b):\n    return b\n")).toBe(true);
+    const withExample = "```python3\ndef add(a, b):\n    return a\n```\nFor example:\n```\nadd(1, 2)\n```";
+    expect(toProgram(grader, withExample).endsWith("def add(a, b):\n    return a\n")).toBe(true);
   });
 });
