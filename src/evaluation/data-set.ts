@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
+import { faultOf } from "./graders/references.ts";
 import { parseLines, readText } from "./json-lines.ts";
 
 const isPattern = (text: string): boolean => {
@@ -91,6 +92,10 @@ export function parseDataSet(
     const settings: GraderSettings = own ?? { type: usual };
     if (settings.type === "regex" && settings.pattern === undefined && !isPattern(answer)) {
       throw invalid(`${at}: the answer is to be the grader's pattern, and is no regular expression.`);
+    }
+    const fault = faultOf(settings.type, answer);
+    if (fault !== undefined) {
+      throw invalid(`${at}: answer ${fault}, as grader ${settings.type} wants. Name another grader.`);
     }
     if (settings.type === "command" && !allowCommands) {
       throw invalid(`${at}: the grader runs a command. Pass --allow-commands if you trust this file.`);

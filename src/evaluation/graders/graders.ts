@@ -2,6 +2,8 @@ import type { DataItem, GraderSettings } from "../data-set.ts";
 import { passesCommand } from "./command.ts";
 import { lastBoxed } from "./latex.ts";
 import { isSameMathematics } from "./mathematics.ts";
+import { letterOf, settledChoice } from "./choice.ts";
+import { numberOf } from "./references.ts";
 import { passesPython } from "./python.ts";
 
 export interface Grade {
@@ -16,16 +18,11 @@ interface Reading {
   readonly isSame: (answer: string, reference: string) => boolean;
 }
 
-const number = /-?(?:\d[\d,]*)?\.?\d+/g;
+/** A minus after a digit, letter or bracket takes away, and is no sign; commas are thousands, or part two numbers. */
+const number = /(?:(?<![\w)\].])[-−])?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?/g;
 const lastNumber = (text: string): string | undefined =>
-  [...text.matchAll(number)].at(-1)?.[0].replaceAll(",", "");
-const isSameNumber = (answer: string, reference: string): boolean =>
-  Number(answer) === Number(reference.replaceAll(",", "").trim());
-
-const statedChoice = /(?:answer|choice|option)\W{0,12}(?:is|:)?\W{0,6}\b([A-J])\b/gi;
-const aloneChoice = /(?:^|[\s(*[])([A-J])(?=[\s).\]:*,]|$)/g;
-const lastChoice = (text: string): string | undefined =>
-  ([...text.matchAll(statedChoice)].at(-1) ?? [...text.matchAll(aloneChoice)].at(-1))?.[1]?.toUpperCase();
+  [...text.matchAll(number)].at(-1)?.[0].replaceAll(",", "").replace("−", "-");
+const isSameNumber = (answer: string, reference: string): boolean => Number(answer) === numberOf(reference);
 
 /** What a solution of the embedded models' tasks arrives at: the number after a # at its end. */
 const afterHash = (text: string): string | undefined => /#(-?\d+)$/.exec(text.trim())?.[1];
@@ -36,8 +33,11 @@ const isSameText = (answer: string, reference: string): boolean => answer === re
 const readings: Readonly<Record<Exclude<GraderSettings["type"], "regex" | "command" | "python">, Reading>> = {
   exact: { read: (text) => text.trim(), isSame: isSameText },
   last_number: { read: lastNumber, isSame: isSameNumber },
-  boxed: { read: lastBoxed, isSame: isSameMathematics },
-  choice: { read: lastChoice, isSame: (answer, reference) => answer === reference.trim().toUpperCase() },
+  boxed: {
+    read: lastBoxed,
+    isSame: (answer, reference) => isSameMathematics(answer, lastBoxed(reference) ?? reference),
+  },
+  choice: { read: settledChoice, isSame: (answer, reference) => answer === letterOf(reference) },
   abacus: { read: afterHash, isSame: isSameText },
   pivot: { read: afterHash, isSame: isSameText },
 };

@@ -35,7 +35,11 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   // Rows of a matrix, before a backslash and a space is taken for a gap.
   [/\\\\/g, ";"],
   [/\\(?:begin|end)\s*\{[bpv]?matrix\}/g, "|"],
-  [/\{,\}/g, ","],
+  // Thousands that say so.
+  [/\{,\}|,\\!(?=\s*\d{3})/g, ""],
+  [/−/g, "-"],
+  [/\\[()[\]]/g, ""],
+  [/,?\s*\\text\s*\{\s*(?:and|or)\s*\}/g, ","],
   [word("left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits"), ""],
   [/\\[!,;: ]|~/g, " "],
   [word("q?quad"), " "],
@@ -72,8 +76,8 @@ export function toPlainNotation(latex: string): string {
       .replace(/^(\S*\d)\s+(?!pi\b)[a-zA-Z]{2,}(?:\s+[a-zA-Z]+)*\.?$/, "$1")
       .replace(/\s+/g, "")
       .replace(/[.,;]$/, "")
-      // Thousands, not the members of a list.
-      .replace(/(\d),(?=\d{3}(?!\d))/g, "$1")
+      // Thousands, not the members of a list; in brackets there are members.
+      .replace(/^[^([⟦|]*$/, (plain) => plain.replace(/(\d),(?=\d{3}(?!\d))/g, "$1"))
       .replace(/(^|[^\d.])\.(\d)/g, "$10.$2")
       .replace(/^[a-zA-Z](?:_\w)?(?:\([a-zA-Z]\))?[=∈](?=[^=]+$)/, "")
       .replace(/([\^_])\((\w+)\)/g, "$1$2")

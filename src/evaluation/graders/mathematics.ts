@@ -8,6 +8,9 @@ export function isSameMathematics(left: string, right: string): boolean {
 
 function isSameNotation(left: string, right: string): boolean {
   if (left === right) return true;
+  if ((left + right).includes("±") && ![left, right].some((text) => membersOf(text).isOrdered)) {
+    return isSameSet(bothSigns(left), bothSigns(right));
+  }
   const [x, y] = [valueOf(left), valueOf(right)];
   if (x !== undefined && y !== undefined) {
     return Math.abs(x - y) <= 1e-9 * Math.max(1, Math.abs(x), Math.abs(y));
@@ -19,6 +22,14 @@ function isSameNotation(left: string, right: string): boolean {
     ? a.members.every((member, index) => isSameNotation(member, b.members[index]!))
     : isSameSet(a.members, b.members);
 }
+
+/** What ± stands for: two members for one. */
+const bothSigns = (text: string): string[] =>
+  membersOf(text).members.flatMap((member) =>
+    member.includes("±")
+      ? ["+", "-"].map((sign) => member.replaceAll("±", sign).replace(/^\+/, ""))
+      : [member],
+  );
 
 function isSameSet(left: readonly string[], right: readonly string[]): boolean {
   const rest = [...right];

@@ -1,0 +1,20 @@
+import { letterOf } from "./choice.ts";
+
+/** NaN for what is none. */
+export const numberOf = (reference: string): number =>
+  reference.trim() === "" ? NaN : Number(reference.replaceAll(",", "").replace("−", "-"));
+
+/** What is wrong with a reference that no answer could equal; undefined where nothing is. */
+export function faultOf(grader: string, reference: string): string | undefined {
+  switch (grader) {
+    case "last_number":
+      return Number.isNaN(numberOf(reference)) ? `'${reference}' is no number` : undefined;
+    case "choice":
+      return letterOf(reference) === undefined ? `'${reference}' is no letter from A to J` : undefined;
+    case "abacus":
+    case "pivot":
+      return /^\s*-?\d+\s*$/.test(reference) ? undefined : `'${reference}' is no whole number`;
+    default:
+      return undefined;
+  }
+}
