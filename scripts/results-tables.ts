@@ -156,7 +156,7 @@ function chainTable(summaries: readonly Summary[]): string {
   const head = ["", "different answers", "answer entropy", "accepted", "steps", "chains", "unmixed", "drawn"];
   return markdown(
     head,
-    summaries.map(({ label, distinctAnswers, answerEntropy, chain }) => [
+    summaries.map(({ label, distinctAnswers, answerEntropy, chain, drawnTokensPerAnswer }) => [
       label,
       figure(distinctAnswers, 2),
       figure(answerEntropy, 2),
@@ -164,7 +164,7 @@ function chainTable(summaries: readonly Summary[]): string {
       figure(chain?.firstTokenChanges ?? null, 4),
       figure(chain?.movedChains ?? null),
       figure(chain?.unmixedChains ?? null),
-      figure(chain?.drawnTokensPerAnswer ?? null, 0),
+      figure(drawnTokensPerAnswer, 0),
     ]),
   );
 }

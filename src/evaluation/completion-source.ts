@@ -4,6 +4,8 @@ import type { DataItem } from "./data-set.ts";
 import { askServer } from "./server-request.ts";
 import type { ServerAddress } from "./server-request.ts";
 
+const cost = z.object({ drawn_tokens: z.number(), evaluated_tokens: z.number() });
+
 const choice = z.object({
   text: z.string().optional(),
   message: z.object({ content: z.string().nullable() }).optional(),
@@ -16,19 +18,17 @@ const choice = z.object({
     .nullish(),
   entropy: z.array(z.number()).optional(),
   token_ids: z.array(z.number().int()).optional(),
-  power: z
-    .object({
+  power: cost
+    .extend({
       steps: z.number(),
       accepted: z.number(),
       unchanged: z.number(),
       first_token_changes: z.number(),
-      drawn_tokens: z.number(),
-      evaluated_tokens: z.number(),
       mixing_warning: z.string().nullable(),
     })
     .optional(),
-  maximize: z.object({ evaluated_tokens: z.number() }).optional(),
-  smc: z.object({ evaluated_tokens: z.number() }).optional(),
+  maximize: cost.optional(),
+  smc: cost.optional(),
 });
 
 const answer = z.object({
@@ -47,8 +47,8 @@ export interface SampledText {
   /** Where the server reports them. */
   readonly tokenIds: readonly number[] | undefined;
   readonly power: z.output<typeof choice>["power"];
-  /** Model evaluations it took, where the server says; else one for each token. */
-  readonly evaluatedTokens?: number | undefined;
+  /** What it took, where the server says; else an evaluation for each token. */
+  readonly cost?: z.output<typeof cost> | undefined;
 }
 
 export interface SourceOptions extends ServerAddress {
@@ -110,7 +110,7 @@ export class CompletionSource {
       entropies: one.entropy ?? [],
       tokenIds: one.token_ids,
       power: one.power,
-      evaluatedTokens: (one.power ?? one.maximize ?? one.smc)?.evaluated_tokens,
+      cost: one.power ?? one.maximize ?? one.smc,
     }));
     return { samples, tokens: parsed.data.usage?.completion_tokens };
   }

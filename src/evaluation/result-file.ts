@@ -12,6 +12,8 @@ const sample = z.object({
   tokens: z.number().int().nullable(),
   /** Model evaluations paid for, discarded ones included; null where nobody counts. */
   evaluatedTokens: z.number().nullable(),
+  /** What the answer would cost without a memo: tokens of all drafts and proposals; null where nobody counts. */
+  drawnTokens: z.number().int().nullable(),
   finish: z.string().nullable(),
   /** Under the base, or under the model that answered; null where nobody says. */
   likelihood: z
@@ -24,8 +26,6 @@ const sample = z.object({
       firstTokenChanges: z.number().int(),
       /** Whether it reads as unmixed. */
       isUnmixed: z.boolean(),
-      /** What the answer would cost without the memo. */
-      drawnTokens: z.number().int(),
     })
     .optional(),
 });

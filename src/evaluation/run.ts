@@ -163,20 +163,23 @@ async function likelihoodOf(
 }
 
 function costOf(
-  { logprobs, power, evaluatedTokens }: SampledText,
+  { logprobs, power, cost }: SampledText,
   meanTokens: number | null,
-): Pick<Sample, "tokens" | "evaluatedTokens" | "chain"> {
+): Pick<Sample, "tokens" | "evaluatedTokens" | "drawnTokens" | "chain"> {
   const tokens = logprobs.length > 0 ? logprobs.length : meanTokens;
-  if (power === undefined) return { tokens, evaluatedTokens: evaluatedTokens ?? tokens };
-  return {
+  const paid = {
     tokens,
-    evaluatedTokens: power.evaluated_tokens,
+    evaluatedTokens: cost?.evaluated_tokens ?? tokens,
+    drawnTokens: cost?.drawn_tokens ?? tokens,
+  };
+  if (power === undefined) return paid;
+  return {
+    ...paid,
     chain: {
       steps: power.steps,
       accepted: power.accepted + power.unchanged,
       firstTokenChanges: power.first_token_changes,
       isUnmixed: power.mixing_warning !== null,
-      drawnTokens: power.drawn_tokens,
     },
   };
 }

@@ -24,6 +24,8 @@ export interface Summary {
   readonly confidences: readonly number[];
   readonly tokensPerAnswer: number;
   readonly evaluatedTokensPerAnswer: number;
+  /** What an answer would cost without a memo. */
+  readonly drawnTokensPerAnswer: number;
   readonly distinctAnswers: number;
   /** Entropy of an item's answers, nats, averaged. */
   readonly answerEntropy: number;
@@ -42,7 +44,6 @@ export interface ChainSummary {
   readonly movedChains: number;
   /** Share of chains that read as unmixed. */
   readonly unmixedChains: number;
-  readonly drawnTokensPerAnswer: number;
 }
 
 export interface Summaries {
@@ -121,6 +122,7 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
     confidences: likelihoods.flatMap(({ meanEntropy }) => (meanEntropy === null ? [] : round(-meanEntropy))),
     tokensPerAnswer: mean(samples.flatMap(({ tokens }) => tokens ?? [])),
     evaluatedTokensPerAnswer: mean(evaluated),
+    drawnTokensPerAnswer: mean(samples.flatMap(({ drawnTokens }) => drawnTokens ?? [])),
     distinctAnswers: mean(own.map((result) => new Set(answersOf(result)).size)),
     answerEntropy: mean(own.map((result) => answerEntropy(answersOf(result)))),
     chain: summarizeChains(samples),
@@ -164,6 +166,5 @@ function summarizeChains(samples: readonly Sample[]): ChainSummary | null {
     firstTokenChanges: share("firstTokenChanges"),
     movedChains: mean(chains.map(({ firstTokenChanges }) => (firstTokenChanges > 0 ? 1 : 0))),
     unmixedChains: mean(chains.map(({ isUnmixed }) => (isUnmixed ? 1 : 0))),
-    drawnTokensPerAnswer: mean(chains.map(({ drawnTokens }) => drawnTokens)),
   };
 }

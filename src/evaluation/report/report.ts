@@ -89,12 +89,12 @@ function costs(summaries: readonly Summary[]): string {
     "chains that read as unmixed",
   ];
   const note =
-    "<p>Drawn tokens are what an answer would cost without the memo, evaluated ones what its chain asked of the model. Seconds are those that requests took, waiting for one another included. A high acceptance is no sign of mixing; chains that never changed their first token are a sign against it.</p>";
+    "<p>Drawn tokens are those of all drafts and proposals: what an answer would cost without the memo. Evaluated ones are what it asked of the model. Seconds are those that requests took, waiting for one another included. A high acceptance is no sign of mixing; chains that never changed their first token are a sign against it.</p>";
   const rows = summaries.map((summary) => [
     summary.label,
     formatNumber(summary.evaluatedTokensPerAnswer, 1),
     formatNumber(summary.totalEvaluatedTokens, 0),
-    formatNumber(summary.chain?.drawnTokensPerAnswer ?? summary.tokensPerAnswer, 0),
+    formatNumber(summary.drawnTokensPerAnswer, 0),
     formatNumber(summary.secondsPerRequest, 2),
     formatNumber(summary.totalSeconds, 0),
     formatNumber(summary.chain?.acceptance ?? null),

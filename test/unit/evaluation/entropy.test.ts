@@ -116,6 +116,7 @@ describe("policy entropy", () => {
     isCorrect,
     tokens,
     evaluatedTokens: tokens,
+    drawnTokens: tokens,
     finish: "stop",
     likelihood: { tokens, logprob: -1, meanEntropy },
   });

@@ -17,7 +17,16 @@ const resultOf = (id: string, text = id): Result => ({
   seed: 1,
   seconds: 1,
   samples: [
-    { text, answer: "", isCorrect: true, tokens: 1, evaluatedTokens: 1, finish: "stop", likelihood: null },
+    {
+      text,
+      answer: "",
+      isCorrect: true,
+      tokens: 1,
+      evaluatedTokens: 1,
+      drawnTokens: 1,
+      finish: "stop",
+      likelihood: null,
+    },
   ],
 });
 

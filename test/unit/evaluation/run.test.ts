@@ -8,6 +8,7 @@ import type { Score } from "../../../src/evaluation/base-model.ts";
 import type { SamplerName } from "../../../src/decoder/generator.ts";
 import { CompletionSource } from "../../../src/evaluation/completion-source.ts";
 import { configurations } from "../../../src/evaluation/configurations.ts";
+import type { Configuration } from "../../../src/evaluation/configurations.ts";
 import { parseDataSet } from "../../../src/evaluation/data-set.ts";
 import { renderReport } from "../../../src/evaluation/report/report.ts";
 import { ResultFile } from "../../../src/evaluation/result-file.ts";
@@ -49,11 +50,19 @@ interface RunChanges {
   readonly score?: Score;
   readonly name?: string;
   readonly samplers?: readonly SamplerName[];
+  readonly searches?: readonly Configuration[];
 }
 
 async function run(
   path: string,
-  { stopAfter = Infinity, isPlain = false, score, name = "abacus", samplers = all }: RunChanges = {},
+  {
+    stopAfter = Infinity,
+    isPlain = false,
+    score,
+    name = "abacus",
+    samplers = all,
+    searches,
+  }: RunChanges = {},
 ): Promise<readonly Result[]> {
   await using file = await ResultFile.open(path, { n: 3 });
   const stop = new AbortController();
@@ -61,7 +70,7 @@ async function run(
   await runEvaluation({
     items,
     model: { ...model, name },
-    configurations: compared.filter(({ fields }) => samplers.includes(fields.sampler)),
+    configurations: searches ?? compared.filter(({ fields }) => samplers.includes(fields.sampler)),
     completions: new CompletionSource({ url, apiKey: undefined, model: undefined, isPlain }),
     isPlain,
     score,
@@ -162,6 +171,16 @@ describe("an evaluation", () => {
     expect(unfinished.length).toBeGreaterThan(0);
   });
 
+  it("counts what samplers of whole completions drew and evaluated", async () => {
+    const searches = configurations(["maximize", "smc"], { mcmc_steps: [3] });
+    const results = await run(join(folder, "searches.jsonl"), { searches });
+    expect(new Set(results.map(({ configuration }) => configuration)).size).toBe(2);
+    for (const { tokens, drawnTokens, evaluatedTokens } of results.flatMap(({ samples }) => samples)) {
+      expect(evaluatedTokens).toBeGreaterThanOrEqual(tokens!);
+      expect(drawnTokens).toBeGreaterThan(evaluatedTokens!);
+    }
+  });
+
   it("passes on what a server refuses", async () => {
     const source = new CompletionSource({ url, apiKey: undefined, model: "gpt-4", isPlain: false });
     const never = new AbortController().signal;
@@ -189,6 +208,7 @@ describe("the report", () => {
           likelihood: { tokens: 4, logprob: -2, meanEntropy: 0.5 },
           finish: "stop",
           evaluatedTokens: 10,
+          drawnTokens: fields.sampler === "power" ? 90 : 4,
           ...(fields.sampler === "power"
             ? {
                 chain: {
@@ -196,7 +216,6 @@ describe("the report", () => {
                   accepted: 5,
                   firstTokenChanges: isCorrect ? 2 : 0,
                   isUnmixed: false,
-                  drawnTokens: 90,
                 },
               }
             : {}),
@@ -210,7 +229,8 @@ describe("the report", () => {
     expect(summaries[2]).toMatchObject({
       n: 3,
       items: 3,
-      chain: { acceptance: 0.5, unmixedChains: 0, drawnTokensPerAnswer: 90 },
+      chain: { acceptance: 0.5, unmixedChains: 0 },
+      drawnTokensPerAnswer: 90,
       distinctAnswers: 3,
     });
     expect(summaries[2]!.meanLogprobs).toEqual(Array.from({ length: 9 }, () => -0.5));
