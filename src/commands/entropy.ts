@@ -1,4 +1,4 @@
-import { appendFile, writeFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
@@ -67,6 +67,12 @@ async function measureModels(settings: MeasureSettings, command: Command): Promi
   if (points !== undefined && steps?.length !== sources.length) {
     throw new InferenceError("invalid_request", "--points wants --steps: one training step for each model.");
   }
+  if (points === undefined && steps !== undefined) {
+    throw new InferenceError(
+      "invalid_request",
+      "--steps says what --points writes; give a file to --points.",
+    );
+  }
   const { items, file: opened } = await openEvaluation(settings);
   await using file = opened;
   const models = await runModels(settings, { items, configurations: configurations(["standard"], {}), file });
@@ -88,8 +94,15 @@ async function measureModels(settings: MeasureSettings, command: Command): Promi
       n: answers,
       checkpoint: name,
     };
-    await appendFile(points, `${JSON.stringify(point)}\n`);
+    await appendPoint(points, JSON.stringify(point));
   }
+}
+
+/** Adds a line that the file does not have: a measurement that is repeated is the same point. */
+async function appendPoint(path: string, line: string): Promise<void> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  if (text.split("\n").includes(line)) return;
+  await appendFile(path, `${text === "" || text.endsWith("\n") ? "" : "\n"}${line}\n`);
 }
 
 async function fitFile(path: string, { first, out }: { first: number; out?: string }): Promise<void> {

@@ -47,14 +47,17 @@ it("an evaluation that was killed and started again reports what one reports tha
 
 it("policy entropy is measured, and appended as a point", async () => {
   const points = join(folder, "measured.jsonl");
-  const measured = await runCommand([
+  const args = [
     ..."entropy --data models/abacus/test.jsonl --limit 4 --n 2 --steps 3".split(" "),
     ...["--points", points, "--out", join(folder, "entropy")],
-  ]);
-  expectExit(measured, 0, /token-mean.*\n.*seq-mean.*\n.*accuracy/);
+  ];
+  expectExit(await runCommand(args), 0, /token-mean.*\n.*seq-mean.*\n.*accuracy/);
   const point = JSON.parse(await readFile(points, "utf8")) as { H: number; step: number };
   expect(point).toMatchObject({ step: 3, n: 8, checkpoint: "abacus" });
   expect(point.H).toBeGreaterThan(0);
+  // The same measurement again is no second point.
+  expect((await runCommand(args)).code).toBe(0);
+  expect(await linesIn(points)).toBe(1);
 });
 
 it("points are fitted and drawn", async () => {

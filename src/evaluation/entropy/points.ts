@@ -23,7 +23,7 @@ export type Point = z.output<typeof point>;
 
 /**
  * Points of one run, by step.
- * @throws InferenceError naming line and field, or that there are too few, or of several models
+ * @throws InferenceError naming line and field, or that there are too few, or of several models or runs
  */
 export function parsePoints(text: string, name: string): readonly Point[] {
   const points = parseLines(text, name).map(({ value, at }) => {
@@ -41,7 +41,12 @@ export function parsePoints(text: string, name: string): readonly Point[] {
     throw invalid(`${name} holds ${points.length} points; a fit of two coefficients wants at least 3.`);
   }
   if (new Set(points.map(({ H }) => H)).size < 2) throw invalid(`${name}: H is the same at all points.`);
-  return points.toSorted((a, b) => a.step - b.step);
+  const sorted = points.toSorted((a, b) => a.step - b.step);
+  const twice = sorted.find(({ step }, index) => step === sorted[index + 1]?.step);
+  if (twice === undefined) return sorted;
+  throw invalid(
+    `${name} holds two points of step ${twice.step}; a run has one. Split the file if it holds several runs.`,
+  );
 }
 
 const invalid = (message: string): InferenceError => new InferenceError("invalid_request", message);

@@ -101,6 +101,7 @@ describe("points", () => {
     [`${line({})}\n${line({ H: 0.2 })}`, /2 points; a fit of two coefficients wants at least 3/],
     [[1, 2, 3].map((step) => line({ step })).join("\n"), /H is the same at all points/],
     [`${three}\n${line({ model: "a" })}\n${line({ model: "b" })}`, /points of a, b; .* a single run/],
+    [`${three}\n${line({ step: 2 })}`, /two points of step 2; a run has one/],
     [`${three}\n${line({ R: 1.5 })}`, /line 4: .*R/],
     [`${three}\n{"step":1}`, /line 4: .*H/],
     [`${three}\nH=1`, /line 4: not valid JSON/],
