@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { init } from "@jax-js/jax";
 import { SingleBar } from "cli-progress";
 import { Argument, Command } from "commander";
+import { isMendable } from "../src/commands/mendable.ts";
 import { embeddedModelNames, embeddedModels, modelFiles } from "./embedded-model.ts";
 import type { EmbeddedModelName } from "./embedded-model.ts";
 import { evaluate } from "./evaluate.ts";
 import { exportOnnx } from "./export-onnx.ts";
+import { toCount, toNumber } from "./option-values.ts";
 import { checkpointsCommand } from "./rl/checkpoints-command.ts";
 import { rlCommand } from "./rl/command.ts";
 import { tabularCommand } from "./tabular/command.ts";
@@ -30,8 +32,8 @@ program
   .command("train")
   .description("train a model and write its folder")
   .addArgument(whichModel())
-  .option("--seed <n>", "seed of weights and data", Number, usualTraining.seed)
-  .option("--steps <n>", "optimiser steps", Number, usualTraining.steps)
+  .option("--seed <n>", "seed of weights and data", toNumber, usualTraining.seed)
+  .option("--steps <n>", "optimiser steps", toCount, usualTraining.steps)
   .option("--out <folder>", "where to write the model; models/NAME when left out")
   .action(async (name: EmbeddedModelName, options: { seed: number; steps: number; out?: string }) => {
     const { seed, steps } = options;
@@ -88,8 +90,8 @@ program
   .description("measure the samplers on the held-out prompts, as the model card's table has it")
   .addArgument(whichModel())
   .option("--folder <folder>", "the model's folder; models/NAME when left out")
-  .option("--prompts <n>", "held-out prompts", Number, testSize)
-  .option("--samples <n>", "completions of each", Number, 16)
+  .option("--prompts <n>", "held-out prompts", toCount, testSize)
+  .option("--samples <n>", "completions of each", toCount, 16)
   .action(async (name: EmbeddedModelName, options: { folder?: string; prompts: number; samples: number }) => {
     const model = embeddedModels[name];
     const { prompts, samples } = options;
@@ -113,4 +115,9 @@ async function writeFiles(name: EmbeddedModelName, out: string): Promise<void> {
   for (const [file, content] of modelFiles(embeddedModels[name])) await writeFile(join(out, file), content);
 }
 
-await program.parseAsync();
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(isMendable(error) ? `error: ${error.message}` : error);
+  process.exitCode = 1;
+}

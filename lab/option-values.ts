@@ -8,6 +8,27 @@ export function toNumber(text: string): number {
   return value;
 }
 
+/** A number from 0 on. */
+export function toWeight(text: string): number {
+  const value = toNumber(text);
+  if (value < 0) throw new InvalidArgumentError("It is less than 0.");
+  return value;
+}
+
+/** A number over 0. */
+export function toPositive(text: string): number {
+  const value = toNumber(text);
+  if (value <= 0) throw new InvalidArgumentError("It is not over 0.");
+  return value;
+}
+
+/** A number over 0, up to 1. */
+export function toShare(text: string): number {
+  const value = toPositive(text);
+  if (value > 1) throw new InvalidArgumentError("A share is at most 1.");
+  return value;
+}
+
 /** A whole number from 1 on. */
 export function toCount(text: string): number {
   const value = toNumber(text);

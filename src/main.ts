@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { ClientError } from "./client/client.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { entropyCommand } from "./commands/entropy.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { importCommand } from "./commands/import.ts";
+import { isMendable } from "./commands/mendable.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { watchCommand } from "./commands/watch.ts";
-import { InferenceError } from "./core/errors.ts";
 
 const program = new Command("metropolis")
   .description("Inference by power sampling: whole answers from p(x)^alpha, over OpenAI's API.")
@@ -23,8 +22,6 @@ const program = new Command("metropolis")
 try {
   await program.parseAsync();
 } catch (error) {
-  // What the user can mend is said in a line; only bugs show their stack.
-  const isForeseen = error instanceof InferenceError || error instanceof ClientError;
-  console.error(isForeseen ? `error: ${error.message}` : error);
+  console.error(isMendable(error) ? `error: ${error.message}` : error);
   process.exitCode = 1;
 }

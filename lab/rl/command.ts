@@ -7,7 +7,7 @@ import { embeddedModelNames, embeddedModels, modelFiles } from "../embedded-mode
 import type { EmbeddedModelName } from "../embedded-model.ts";
 import { exportOnnx } from "../export-onnx.ts";
 import { importOnnx } from "../import-onnx.ts";
-import { toCount, toNumber, toWindow } from "../option-values.ts";
+import { toCount, toNumber, toPositive, toShare, toWeight, toWindow } from "../option-values.ts";
 import { adjustMethod, methodNames } from "./methods.ts";
 import type { Adjustments, MethodName } from "./methods.ts";
 import { checkTraining, trainPolicy, usualPolicyTraining } from "./train-policy.ts";
@@ -41,17 +41,17 @@ export const rlCommand = new Command("rl")
   .option("--prompts <n>", "prompts per step", toCount, usual.promptsPerStep)
   .option("--group <n>", "responses to each prompt", toCount, usual.groupSize)
   .option("--minibatches <n>", "updates per step", toCount, usual.minibatches)
-  .option("--learning-rate <x>", "of AdamW", toNumber, usual.learningRate)
+  .option("--learning-rate <x>", "of AdamW", toPositive, usual.learningRate)
   .option("--warmup <n>", "updates over which it rises", toCount, usual.warmupUpdates)
   .option(
     "--coefficient <x>",
     "weight of the entropy bonus, of the reference KL, or of KL-Cov's penalty; the method's own when left out",
-    toNumber,
+    toWeight,
   )
   .option(
     "--fraction <x>",
     "of tokens that Clip-Cov or KL-Cov acts on; the method's own when left out",
-    toNumber,
+    toShare,
   )
   .option(
     "--window <window>",

@@ -84,8 +84,15 @@ export async function trainPolicy(
   }
 }
 
-/** @throws Error for settings under which a method would silently do nothing */
-export function checkTraining({ promptsPerStep, groupSize, minibatches, method }: PolicyTraining): void {
+/** @throws Error for settings under which a method would silently do nothing, or that cannot be kept */
+export function checkTraining({
+  promptsPerStep,
+  groupSize,
+  minibatches,
+  method,
+  heldOut,
+}: PolicyTraining): void {
+  if (heldOut.prompts > testSize) throw new Error(`there are ${testSize} held-out prompts: use no more`);
   if (groupSize < 2) throw new Error("a group of one response has no advantage: use at least 2");
   if (promptsPerStep * groupSize < 2 * minibatches)
     throw new Error("a minibatch of one response has a constant advantage: use fewer minibatches");

@@ -12,7 +12,8 @@ export const tabularCommand = new Command("tabular")
   .option("--policies <n>", "random policies", toCount, 1000)
   .option("--actions <n>", "actions of each, at least 2", toCount, 10)
   .action((settings: TabularSettings) => {
-    if (settings.actions < 2) throw new Error("--actions: a policy over one action has no entropy to change");
+    if (settings.actions < 2)
+      tabularCommand.error("error: --actions: a policy over one action has no entropy to change");
     console.log("| gradient | η | mean of \\|ΔH\\| | mean error of the prediction | error / error at η/2 |");
     console.log("|---|---|---|---|---|");
     const rows = checkTheorems(settings, learningRates);
