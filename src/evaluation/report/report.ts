@@ -2,6 +2,7 @@ import { mean } from "../statistics.ts";
 import type { Summary } from "../summary.ts";
 import { drawAccuracy, drawCost, drawHistogram, drawPassAtK, drawSweep } from "./charts.ts";
 import { escapeText, formatInterval, formatNumber, renderFigure, renderPage, renderTable } from "./page.ts";
+import type { Cell } from "./page.ts";
 
 export interface ReportContent {
   readonly title: string;
@@ -44,20 +45,25 @@ export function renderReport({ title, summaries, base }: ReportContent): string 
   ]);
 }
 
+/** As many columns of differences as paper is wide. */
+const columnsOnPaper = 7;
+
 function differences(summaries: readonly Summary[]): string {
   if (summaries.length < 2) return "";
-  const letter = (index: number): string => String(index + 1);
-  const rows = summaries.map(({ label, differences }, index) => [
-    `${letter(index)} ${label}`,
-    ...summaries.map((other) => {
-      const estimate = differences.find(({ to }) => to === other.label)?.estimate;
-      return estimate === undefined
-        ? ""
-        : ([formatNumber(estimate.value), formatInterval(estimate)] as const);
-    }),
-  ]);
-  const head = ["", ...summaries.map((_, index) => letter(index))];
-  return `<h2>Paired differences of pass@1: row less column</h2>${renderTable(head, rows)}`;
+  const numbered = summaries.map(({ label }, index) => ({ label, number: String(index + 1) }));
+  const tables: string[] = [];
+  for (let start = 0; start < numbered.length; start += columnsOnPaper) {
+    const columns = numbered.slice(start, start + columnsOnPaper);
+    const rows = summaries.map(({ label, differences: own }, index) => [
+      `${index + 1} ${label}`,
+      ...columns.map((column): Cell => {
+        const estimate = own.find(({ to }) => to === column.label)?.estimate;
+        return estimate === undefined ? "" : [formatNumber(estimate.value), formatInterval(estimate)];
+      }),
+    ]);
+    tables.push(renderTable(["", ...columns.map(({ number }) => number)], rows));
+  }
+  return `<h2>Paired differences of pass@1: row less column</h2>${tables.join("<br>")}`;
 }
 
 function answers(summaries: readonly Summary[]): string {

@@ -236,6 +236,12 @@ describe("the report", () => {
     expect(summaries[2]!.meanLogprobs).toEqual(Array.from({ length: 9 }, () => -0.5));
     expect(summaries[2]!.chain!.movedChains).toBeCloseTo(2 / 3);
     expect(summaries[0]!.passAt.map(({ k }) => k)).toEqual([1, 2, 3]);
+    // Tables of differences are no wider than paper, however many there are to compare.
+    const many = Array.from({ length: 9 }, (_, index) => ({ ...summaries[0]!, label: `l${index}` }));
+    const wide = renderReport({ title: "many", summaries: many, base: undefined });
+    expect([...wide.matchAll(/<th><\/th>((?:<th>\d<\/th>)+)/g)].map(([, head]) => head!.length)).toEqual(
+      [7, 2].map((columns) => columns * "<th>1</th>".length),
+    );
     const page = renderReport({ title: "a <data> set", summaries, base: "the base" });
     expect(page).toContain("a &lt;data> set");
     for (const { name } of compared) expect(page).toContain(name);
