@@ -119,9 +119,12 @@ export async function runModels(
   checkSources(models, work.file);
   const stop = new AbortController();
   const interrupt = (): void => {
+    // Whoever asks twice would not wait for a grader's program: it ends with this process.
+    if (stop.signal.aborted) process.exit(130);
     stop.abort(new InferenceError("aborted", "Interrupted; start it again to go on."));
   };
-  process.once("SIGINT", interrupt);
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const name of signals) process.on(name, interrupt);
   const bar = new SingleBar({
     format: "{bar} {value}/{total} questions  {duration_formatted}, {eta_formatted} left  {model}",
     gracefulExit: false,
@@ -158,7 +161,7 @@ export async function runModels(
     }
   } finally {
     bar.stop();
-    process.off("SIGINT", interrupt);
+    for (const name of signals) process.off(name, interrupt);
   }
   return models;
 }

@@ -84,8 +84,11 @@ export function toProgram(
 }
 
 const limitsSource = ({ timeoutMs, memoryBytes }: PythonLimits): string => `
-import os, resource, runpy
+import os, resource, runpy, signal
 try:
+    # Ends it too when nobody is left to do so. As a namespace's first process it ignores what it does not handle.
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+    signal.alarm(${Math.ceil(timeoutMs / 1000) + 1})
     for name, limit in (
         ("AS", ${memoryBytes}),
         ("CPU", ${Math.ceil(timeoutMs / 1000)}),

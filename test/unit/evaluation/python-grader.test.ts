@@ -49,6 +49,11 @@ describe.runIf(hasPython && process.platform === "linux")("code of a model", () 
   it.each([
     ["that is right", "    return a + b\n", true],
     [
+      "that ends by itself when nobody ends it",
+      "    import signal\n    assert signal.alarm(9) > 0\n    return a + b\n",
+      true,
+    ],
+    [
       "that is right, the whole function in a block",
       "Sure:\n```python\ndef add(a, b):\n    return a + b\n```",
       true,
