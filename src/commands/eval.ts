@@ -112,7 +112,7 @@ function checkPlain(compared: readonly Configuration[]): void {
   );
 }
 
-function row({ label, accuracy, passAt, evaluatedTokensPerAnswer }: Summary): string {
+function row({ label, accuracy, passAt, evaluatedTokensPerAnswer, cutOff }: Summary): string {
   const last = passAt.at(-1)!;
   const interval = formatInterval(accuracy);
   return [
@@ -120,6 +120,7 @@ function row({ label, accuracy, passAt, evaluatedTokensPerAnswer }: Summary): st
     `pass@1 ${accuracy.value.toFixed(3)} ${interval}`,
     `pass@${last.k} ${last.estimate.value.toFixed(3)}`,
     `${evaluatedTokensPerAnswer.toFixed(1)} tokens evaluated per answer`,
+    ...(cutOff === 0 ? [] : [`${(100 * cutOff).toFixed(0)} % cut off: raise --max-tokens`]),
   ].join("  ");
 }
 

@@ -23,6 +23,8 @@ export interface Summary {
   /** Under the same: negative mean entropy of each sample, nats (arXiv 2510.14901, equation 13). */
   readonly confidences: readonly number[];
   readonly tokensPerAnswer: number;
+  /** Share of answers that ran out of tokens. */
+  readonly cutOff: number;
   readonly evaluatedTokensPerAnswer: number;
   /** What an answer would cost without a memo. */
   readonly drawnTokensPerAnswer: number;
@@ -120,6 +122,7 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
     passAt: passCounts(n).map((k) => ({ k, estimate: bootstrap(own.map(passOf(k)), mean) })),
     meanLogprobs: likelihoods.map(({ logprob, tokens }) => round(logprob / Math.max(1, tokens))),
     confidences: likelihoods.flatMap(({ meanEntropy }) => (meanEntropy === null ? [] : round(-meanEntropy))),
+    cutOff: mean(samples.map(({ finish }) => (finish === "length" ? 1 : 0))),
     tokensPerAnswer: mean(samples.flatMap(({ tokens }) => tokens ?? [])),
     evaluatedTokensPerAnswer: mean(evaluated),
     drawnTokensPerAnswer: mean(samples.flatMap(({ drawnTokens }) => drawnTokens ?? [])),

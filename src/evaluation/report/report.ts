@@ -67,7 +67,7 @@ function differences(summaries: readonly Summary[]): string {
 }
 
 function answers(summaries: readonly Summary[]): string {
-  const head = ["", "log p per token", "entropy", "tokens", "different answers", "answer entropy"];
+  const head = ["", "log p per token", "entropy", "tokens", "cut off", "different answers", "answer entropy"];
   return renderTable(
     head,
     summaries.map((summary) => [
@@ -75,6 +75,7 @@ function answers(summaries: readonly Summary[]): string {
       formatNumber(mean(summary.meanLogprobs)),
       formatNumber(-mean(summary.confidences)),
       formatNumber(summary.tokensPerAnswer, 1),
+      formatNumber(summary.cutOff),
       formatNumber(summary.distinctAnswers, 2),
       formatNumber(summary.answerEntropy, 2),
     ]),

@@ -206,7 +206,7 @@ describe("the report", () => {
           isCorrect,
           tokens: 4,
           likelihood: { tokens: 4, logprob: -2, meanEntropy: 0.5 },
-          finish: "stop",
+          finish: index === 2 ? "length" : "stop",
           evaluatedTokens: 10,
           drawnTokens: fields.sampler === "power" ? 90 : 4,
           ...(fields.sampler === "power"
@@ -231,6 +231,7 @@ describe("the report", () => {
       items: 3,
       chain: { acceptance: 0.5, unmixedChains: 0 },
       drawnTokensPerAnswer: 90,
+      cutOff: expect.closeTo(1 / 3) as unknown,
       distinctAnswers: 3,
     });
     expect(summaries[2]!.meanLogprobs).toEqual(Array.from({ length: 9 }, () => -0.5));
