@@ -117,7 +117,7 @@ async function fitFile(path: string, { first, out }: { first: number; out?: stri
   console.log(`  a        ${inWords(a)}`);
   console.log(`  b        ${inWords(b)}`);
   console.log(`  ceiling  ${inWords(ceiling)}   b - a, where no entropy is left`);
-  const noise = samplingError === undefined ? "" : `   (sampling alone: ${samplingError.toFixed(4)})`;
+  const noise = samplingError === undefined ? "" : `   (sampling alone: at most ${samplingError.toFixed(4)})`;
   console.log(`  RMSE     ${rmse.toFixed(4)}${noise}`);
   console.log(`  R2       ${rSquared.toFixed(4)}`);
   console.log(

@@ -28,7 +28,7 @@ export function renderFit(content: FitContent): string {
     ["b", formatNumber(b.value, 4), formatInterval(b)],
     ["ceiling, b − a", formatNumber(ceiling.value, 4), formatInterval(ceiling)],
     ["RMSE", formatNumber(rmse, 4), ""],
-    ["RMSE that sampling alone would give", formatNumber(samplingError ?? null, 4), ""],
+    ["RMSE that sampling alone would give, at most", formatNumber(samplingError ?? null, 4), ""],
     ["R²", formatNumber(rSquared, 4), ""],
   ];
   if (backTest !== undefined) {

@@ -18,7 +18,10 @@ export interface Fit {
   /** Of R. */
   readonly rmse: number;
   readonly rSquared: number;
-  /** RMSE that R would have from its sampling alone, √mean(R(1 − R)/n); undefined where no n is given. */
+  /**
+   * RMSE that R would have from its sampling alone, √mean(R(1 − R)/n); less where all points ask the same questions,
+   * whose difficulty is not drawn anew. Undefined where no n is given.
+   */
   readonly samplingError: number | undefined;
   readonly backTest: BackTest | undefined;
 }
