@@ -79,7 +79,10 @@ export class ResultFile implements AsyncDisposable {
     const [first, ...lines] = whole.split("\n").filter((line) => line !== "");
     if (first !== undefined) checkHeader(path, first, evaluation);
     else if (!beginsHeader(text)) throw noEvaluation(path);
-    const results = lines.map((line, index) => parseLine(line, `${path}, line ${index + 2}`));
+    // Runs that began at once have each said what they are about.
+    const results = lines.flatMap((line, index) =>
+      line === first ? [] : [parseLine(line, `${path}, line ${index + 2}`)],
+    );
     if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
     const file = await open(path, "a");
     if (first === undefined) await file.appendFile(`${JSON.stringify({ evaluation })}\n`);

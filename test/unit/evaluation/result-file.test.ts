@@ -45,8 +45,9 @@ describe("a result file", () => {
   it("counts a question once that two runs have answered", async () => {
     const path = join(folder, "twice.jsonl");
     {
-      await using one = await ResultFile.open(path, evaluation);
-      await using other = await ResultFile.open(path, evaluation);
+      const opening = [0, 1].map(() => ResultFile.open(path, evaluation));
+      await using one = await opening[0]!;
+      await using other = await opening[1]!;
       await one.append(resultOf("a"));
       await other.append({ ...resultOf("a"), seconds: 2 });
     }
