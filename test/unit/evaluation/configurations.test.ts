@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { samplerNames } from "../../../src/decoder/generator.ts";
+import type { ModelInfo } from "../../../src/decoder/generator.ts";
 import { configurations } from "../../../src/evaluation/configurations.ts";
+import { planSampling } from "../../../src/server/sampling-plan.ts";
 
 const names = (...args: Parameters<typeof configurations>): string[] =>
   configurations(...args).map(({ name }) => name);
@@ -24,5 +27,34 @@ describe("configurations", () => {
     expect(() => names(["standard", "smc"], { mcmc_steps: [5] })).toThrow(
       "--steps means nothing to standard, smc. Leave it out, or add power or maximize to --samplers.",
     );
+  });
+
+  it("take the settings that the server takes", () => {
+    const model = { id: "m", defaults: { alpha: 4, mcmcSteps: 10 }, vocabularySize: 9 } as ModelInfo;
+    const values = {
+      alpha: 2,
+      mcmc_steps: 5,
+      proposal_temperature: 0.5,
+      kernel: "single_try",
+      cut: "entropy",
+    } as const;
+    const isTaken = (ask: () => unknown): boolean => {
+      try {
+        ask();
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    for (const sampler of samplerNames) {
+      for (const [field, value] of Object.entries(values)) {
+        const body = { model: undefined, sampler, [field]: value } as Parameters<typeof planSampling>[0];
+        const byServer = isTaken(() => planSampling(body, model, 16, "power"));
+        expect(
+          isTaken(() => configurations([sampler], { [field]: [value] })),
+          `${sampler}, ${field}`,
+        ).toBe(byServer);
+      }
+    }
   });
 });
