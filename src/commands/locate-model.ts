@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { InferenceError } from "../core/errors.ts";
+import { readGraphFile } from "../engine/onnx/graph-file.ts";
 import { chooseGraph } from "../hub/graph-choice.ts";
 import { filesBelow, HubCache, isModelId } from "../hub/hub-cache.ts";
 import type { EngineSettings } from "./serve-settings.ts";
@@ -13,24 +15,45 @@ export interface LocatedModel {
   readonly graphPath: string;
 }
 
-type Wanted = Pick<EngineSettings, "model" | "dtype">;
+interface Wanted extends Pick<EngineSettings, "model" | "dtype"> {
+  /** Of a model of the hub. */
+  readonly revision?: string;
+}
 
 /**
  * Finds a folder, or a model of the hub in the cache. Asks nobody.
- * @throws InferenceError `model_not_found` when there is neither, or not in the format wanted
+ * @throws InferenceError `model_not_found` when there is neither, not in the format wanted, or only a part in the cache
  */
-export async function locateModel({ model, dtype }: Wanted, env = process.env): Promise<LocatedModel> {
-  const { id, folder } = await locateFolder(model, env);
-  const graph = chooseGraph(await filesBelow(folder), dtype, model);
-  return { id, folder, graphPath: join(folder, graph) };
+export async function locateModel(wanted: Wanted, env = process.env): Promise<LocatedModel> {
+  const { model, dtype } = wanted;
+  const { id, folder } = await locateFolder(wanted, env);
+  const files = await filesBelow(folder);
+  const graphPath = join(folder, chooseGraph(files, dtype, model));
+  if (id !== undefined) checkComplete(id, files, graphPath);
+  return { id, folder, graphPath };
 }
 
-async function locateFolder(model: string, env: NodeJS.ProcessEnv): Promise<Omit<LocatedModel, "graphPath">> {
+/** Other tools share the cache, and bring the files that they want. */
+function checkComplete(id: string, files: readonly string[], graphPath: string): void {
+  const missing = existsSync(graphPath) ? [...readGraphFile(graphPath).missingFiles] : [basename(graphPath)];
+  if (!files.includes("tokenizer.json")) missing.push("tokenizer.json");
+  if (missing.length === 0) return;
+  throw new InferenceError(
+    "model_not_found",
+    `${id} is in the cache without ${missing.join(", ")}. Run: metropolis models pull ${id}`,
+    { param: "model" },
+  );
+}
+
+async function locateFolder(
+  { model, revision }: Wanted,
+  env: NodeJS.ProcessEnv,
+): Promise<Omit<LocatedModel, "graphPath">> {
   const found = await stat(model).catch(() => undefined);
   if (found?.isDirectory() === true) return { id: undefined, folder: resolve(model) };
   if (found === undefined && isModelId(model)) {
     const cache = new HubCache(env);
-    const snapshot = await cache.snapshot(model);
+    const snapshot = await cache.snapshot(model, revision);
     if (snapshot !== undefined) return { id: model, folder: snapshot.folder };
     throw new InferenceError(
       "model_not_found",

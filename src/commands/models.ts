@@ -65,10 +65,12 @@ interface PullSettings extends Pick<EngineSettings, "dtype"> {
 async function listAction(): Promise<void> {
   const cache = new HubCache(process.env);
   let count = 0;
-  for (const { id, commit, folder } of await cache.snapshots()) {
+  for (const { id, commit, folder, revisions } of await cache.snapshots()) {
     const formats = dtypesAmong(await filesBelow(folder));
     if (formats.length === 0) continue;
-    console.log(`${id.padEnd(48)} ${formats.join(",").padEnd(16)} ${commit.slice(0, 8)}`);
+    console.log(
+      `${id.padEnd(48)} ${formats.join(",").padEnd(16)} ${commit.slice(0, 8)} ${revisions.join(",")}`.trimEnd(),
+    );
     count++;
   }
   if (count === 0) console.log(`no models in ${cache.root}; bring one with: metropolis models pull ID`);
@@ -87,7 +89,7 @@ async function inspectAction(model: string, { dtype, lanes, context }: InspectSe
   const fit = fitCache({ lanes, capacity, bytesPerToken });
   const rows: [string, string][] = [
     ["model", info.id],
-    ["graph", `${relative(folder, graphPath)}, ${mebibytes(file.bytes)} with its weights`],
+    ["graph", `${relative(folder, graphPath)}, ${describeFiles(file)}`],
     [
       "form",
       formOf(file.operators) === "shared"
@@ -128,11 +130,17 @@ function readGraph(path: string): GraphFile {
   try {
     return readGraphFile(path);
   } catch (error) {
+    if (error instanceof InferenceError) throw error;
     throw new InferenceError("engine_failed", `${basename(path)}: ${(error as Error).message}.`, {
       cause: error,
     });
   }
 }
+
+const describeFiles = ({ bytes, missingFiles }: GraphFile): string =>
+  missingFiles.length === 0
+    ? `${mebibytes(bytes)} with its weights`
+    : `without its weights: ${missingFiles.join(", ")} must stand beside it`;
 
 const mebibytes = (bytes: number): string => `${(bytes / mib).toFixed(1)} MiB`;
 
@@ -149,5 +157,10 @@ function describeWeights({ weightBits, weightBytes, operators }: GraphFile): str
   return [...bits, ...types].join(", ");
 }
 
-const describeWindows = ({ windows }: GraphFile): string =>
-  windows.size === 0 ? "full" : `sliding windows of ${[...windows].join(", ")} tokens; the cache keeps all`;
+/** GroupQueryAttention names its window; other graphs work it into the mask that they compute. */
+const describeWindows = ({ windows, operators }: GraphFile): string =>
+  formOf(operators) === "concat"
+    ? "by the graph's own mask"
+    : windows.size === 0
+      ? "full"
+      : `sliding windows of ${[...windows].join(", ")} tokens; the cache keeps all`;

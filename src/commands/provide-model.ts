@@ -3,6 +3,7 @@ import { readGraphFile } from "../engine/onnx/graph-file.ts";
 import type { Dtype } from "../hub/graph-choice.ts";
 import { HubCache, isModelId } from "../hub/hub-cache.ts";
 import { HubClient } from "../hub/hub-client.ts";
+import { readHubSettings } from "../hub/hub-settings.ts";
 import { HubUnreachable, pullModel } from "../hub/pull.ts";
 import { DownloadBars } from "./download-bars.ts";
 import { locateModel } from "./locate-model.ts";
@@ -19,25 +20,23 @@ export async function provideModel(wanted: Pick<EngineSettings, "model" | "dtype
   } catch (error) {
     const isMissing = error instanceof InferenceError && error.code === "model_not_found";
     if (!isMissing || !isModelId(wanted.model)) throw error;
-    if (process.env.HF_HUB_OFFLINE === "1") throw error;
     await pull(wanted.model, wanted.dtype);
     return locateModel(wanted);
   }
 }
 
-/** Pulls with progress on the terminal; a model that is in the cache is good enough when the hub cannot be reached. */
+/**
+ * Pulls with progress on the terminal; what is in the cache is good enough when the hub cannot, or may not, be reached.
+ * @returns the snapshot's folder
+ */
 export async function pull(id: string, dtype: Dtype | undefined, revision = "main"): Promise<string> {
-  const { HF_ENDPOINT: endpoint = "https://huggingface.co", HF_TOKEN: token } = process.env;
-  const client = new HubClient({
-    endpoint: endpoint.replace(/\/$/, ""),
-    token: token === "" ? undefined : token,
-  });
-  const cache = new HubCache(process.env);
+  const settings = readHubSettings(process.env);
+  if (settings.isOffline) return findOffline(id, dtype, revision);
   using bars = new DownloadBars();
   try {
     const snapshot = await pullModel(
       id,
-      { client, cache },
+      { client: new HubClient(settings), cache: new HubCache(process.env) },
       {
         dtype,
         revision,
@@ -49,11 +48,23 @@ export async function pull(id: string, dtype: Dtype | undefined, revision = "mai
     );
     return snapshot.folder;
   } catch (error) {
-    if (!(error instanceof HubUnreachable) || revision !== "main") throw error;
-    const { folder } = await locateModel({ model: id, dtype }).catch(() => {
+    if (!(error instanceof HubUnreachable)) throw error;
+    const { folder } = await locateModel({ model: id, dtype, revision }).catch(() => {
       throw error;
     });
     console.error(`${error.message} What is in the cache is used.`);
     return folder;
+  }
+}
+
+async function findOffline(id: string, dtype: Dtype | undefined, revision: string): Promise<string> {
+  try {
+    return (await locateModel({ model: id, dtype, revision })).folder;
+  } catch (error) {
+    throw new InferenceError(
+      "model_not_found",
+      `HF_HUB_OFFLINE forbids to ask the hub for ${id}; unset it to pull. ${(error as Error).message}`,
+      { param: "model", cause: error },
+    );
   }
 }

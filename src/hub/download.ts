@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { constants, createReadStream } from "node:fs";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,13 +21,18 @@ export interface DownloadOptions {
 /** Failures in a row, none of which brought a byte, before it is given up. */
 const maxFailures = 5;
 
+const incompletePath = (target: string): string => `${target}.incomplete`;
+
+/** How much of a file an earlier attempt left. */
+export const incompleteBytes = (target: string): Promise<number> => sizeOf(incompletePath(target));
+
 /**
  * Downloads a file to `target`, going on where an earlier attempt stopped, and verifies size and hash before it gets its
  * name. Cut connections are taken up again.
  * @throws InferenceError naming the file: given up, wrong hash, no space. What came so far is kept, unless it is wrong
  */
 export async function download(file: HubFile, target: string, options: DownloadOptions): Promise<void> {
-  const incomplete = `${target}.incomplete`;
+  const incomplete = incompletePath(target);
   await mkdir(dirname(target), { recursive: true });
   let failures = 0;
   for (;;) {
@@ -35,7 +40,7 @@ export async function download(file: HubFile, target: string, options: DownloadO
     try {
       const hash = await fill(file, incomplete, options);
       if (hash !== file.hash) {
-        await rm(incomplete);
+        await rm(incomplete, { force: true });
         throw new InferenceError(
           "model_not_found",
           `${file.path} arrived with hash ${hash} instead of ${file.hash}. It was thrown away; pull again.`,
@@ -46,6 +51,9 @@ export async function download(file: HubFile, target: string, options: DownloadO
     } catch (error) {
       if (error instanceof InferenceError) throw error;
       if (isFull(error)) throw diskFull(file, target, error);
+      // Another process pulled it meanwhile.
+      if ((await sizeOf(target)) === file.size) return;
+      if (isOfDisk(error)) throw error;
       failures = (await sizeOf(incomplete)) > before ? 1 : failures + 1;
       if (failures >= maxFailures) throw givenUp(file, error);
       await sleep((options.retryDelayMs ?? 500) * 2 ** (failures - 1));
@@ -53,16 +61,23 @@ export async function download(file: HubFile, target: string, options: DownloadO
   }
 }
 
-/** Appends what is missing of the file, and returns the hash of all of it. */
+/**
+ * Appends what is missing of the file, and returns the hash of all of it. Nothing that is there is cut away: another
+ * process may be pulling the same bytes into the same file.
+ */
 async function fill(
   file: HubFile,
   path: string,
   { openAt, onProgress, stallMs = 60_000 }: DownloadOptions,
 ): Promise<string> {
   let offset = await sizeOf(path);
-  if (offset > file.size) offset = 0;
+  if (offset > file.size) {
+    await rm(path, { force: true });
+    offset = 0;
+  }
   let hash = await startHash(file, path, offset);
   onProgress(offset);
+  await using output = await open(path, constants.O_RDWR | constants.O_CREAT);
   if (offset < file.size) {
     const stall = new AbortController();
     const timer = setTimeout(() => {
@@ -74,12 +89,11 @@ async function fill(
         offset = 0;
         hash = await startHash(file, path, 0);
       }
-      await using output = await open(path, offset > 0 ? "r+" : "w");
       for await (const chunk of reply.body ?? []) {
         timer.refresh();
         const bytes = chunk as Uint8Array;
         if (offset + bytes.length > file.size) {
-          await output.truncate(0);
+          await rm(path, { force: true });
           throw wrongSize(file, offset + bytes.length);
         }
         await writeAll(output, bytes, offset);
@@ -121,6 +135,10 @@ const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(
 
 const isFull = (error: unknown): boolean =>
   ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
+
+/** Whether a file could not be opened, written or renamed; what the network does comes without a system call. */
+export const isOfDisk = (error: unknown): error is NodeJS.ErrnoException =>
+  (error as NodeJS.ErrnoException).syscall !== undefined;
 
 function diskFull({ path, size }: HubFile, target: string, cause: unknown): InferenceError {
   return new InferenceError(

@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 
@@ -7,11 +7,16 @@ const idPattern = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 
 export const isModelId = (text: string): boolean => idPattern.test(text);
 
-/** One model's revision in the cache. */
+/** One commit of a model in the cache. */
 export interface Snapshot {
   readonly id: string;
   readonly commit: string;
   readonly folder: string;
+}
+
+export interface NamedSnapshot extends Snapshot {
+  /** The branches and tags that were at this commit when they were pulled last. */
+  readonly revisions: readonly string[];
 }
 
 /**
@@ -40,13 +45,19 @@ export class HubCache {
     return (await isFolder(folder)) ? { id, commit: commit.trim(), folder } : undefined;
   }
 
-  /** Links a blob into a snapshot, and returns the link's path. */
-  async link(id: string, commit: string, path: string, hash: string): Promise<string> {
+  /** Links a blob into a snapshot. */
+  async link(id: string, commit: string, { path, hash }: { path: string; hash: string }): Promise<void> {
     const link = join(this.#repository(id), "snapshots", commit, path);
     await mkdir(dirname(link), { recursive: true });
+    const target = relative(dirname(link), this.blob(id, hash));
+    if ((await readlink(link).catch(() => undefined)) === target) return;
     await rm(link, { force: true });
-    await symlink(relative(dirname(link), this.blob(id, hash)), link);
-    return link;
+    try {
+      await symlink(target, link);
+    } catch (error) {
+      // Another process that pulls the same was faster.
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
   }
 
   async setRevision(id: string, revision: string, commit: string): Promise<void> {
@@ -55,14 +66,26 @@ export class HubCache {
     await writeFile(ref, commit);
   }
 
-  /** What the main revision of every model in the cache has. */
-  async snapshots(): Promise<Snapshot[]> {
+  /** Every commit of every model in the cache. */
+  async snapshots(): Promise<NamedSnapshot[]> {
     const names = await readdir(this.root).catch(() => []);
     const ids = names
       .filter((name) => name.startsWith("models--"))
       .map((name) => name.slice("models--".length).replace("--", "/"));
-    const snapshots = await Promise.all(ids.map((id) => this.snapshot(id)));
-    return snapshots.filter((snapshot) => snapshot !== undefined);
+    return (await Promise.all(ids.map((id) => this.#snapshotsOf(id)))).flat();
+  }
+
+  async #snapshotsOf(id: string): Promise<NamedSnapshot[]> {
+    const repository = this.#repository(id);
+    const revisions = await filesBelow(join(repository, "refs")).catch(() => []);
+    const commits = await Promise.all(revisions.map((name) => readText(join(repository, "refs", name))));
+    const snapshots = await readdir(join(repository, "snapshots")).catch(() => []);
+    return snapshots.map((commit) => ({
+      id,
+      commit,
+      folder: join(repository, "snapshots", commit),
+      revisions: revisions.filter((_, index) => commits[index]?.trim() === commit),
+    }));
   }
 
   #repository(id: string): string {

@@ -1,8 +1,7 @@
-import { stat, statfs } from "node:fs/promises";
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat, statfs } from "node:fs/promises";
 import { dirname, posix } from "node:path";
 import { InferenceError } from "../core/errors.ts";
-import { describeFailure, download } from "./download.ts";
+import { describeFailure, download, incompleteBytes, isOfDisk } from "./download.ts";
 import type { DownloadOptions } from "./download.ts";
 import { chooseGraph } from "./graph-choice.ts";
 import type { Dtype } from "./graph-choice.ts";
@@ -12,6 +11,7 @@ import type { HubClient, HubFile } from "./hub-client.ts";
 /** Beside the graph; those that a repository lacks are optional, or missed when the model is opened. */
 const usualFiles = [
   "config.json",
+  "genai_config.json",
   "generation_config.json",
   "tokenizer.json",
   "tokenizer_config.json",
@@ -21,7 +21,7 @@ const usualFiles = [
 export interface PullOptions {
   readonly dtype: Dtype | undefined;
   readonly revision: string;
-  /** Names of the files with weights that a downloaded graph points to, relative to it. */
+  /** Names of the files with weights that a downloaded graph points to, relative to where the graph belongs. */
   readonly dataFilesOf: (graphPath: string) => Iterable<string>;
   readonly onProgress: (file: HubFile, bytes: number) => void;
   readonly retry?: Pick<DownloadOptions, "retryDelayMs" | "stallMs">;
@@ -34,6 +34,18 @@ export interface PullOptions {
  */
 export async function pullModel(
   id: string,
+  hub: { client: HubClient; cache: HubCache },
+  options: PullOptions,
+): Promise<Snapshot> {
+  try {
+    return await bringModel(id, hub, options);
+  } catch (error) {
+    throw isOfDisk(error) ? unwritable(hub.cache, error) : error;
+  }
+}
+
+async function bringModel(
+  id: string,
   { client, cache }: { client: HubClient; cache: HubCache },
   options: PullOptions,
 ): Promise<Snapshot> {
@@ -41,10 +53,11 @@ export async function pullModel(
   const byPath = new Map(files.map((file) => [file.path, file]));
   const graph = chooseGraph([...byPath.keys()], options.dtype, id);
 
-  const fetchFile = async (file: HubFile): Promise<string> => {
+  /** @returns where the bytes are */
+  const bring = async (file: HubFile): Promise<string> => {
     const blob = cache.blob(id, file.hash);
     if ((await stat(blob).catch(() => undefined))?.size !== file.size) {
-      await checkSpace(file, dirname(blob));
+      await checkSpace(file, blob);
       await download(file, blob, {
         ...options.retry,
         openAt: (offset, signal) => client.open(id, { commit, path: file.path, offset }, signal),
@@ -53,15 +66,20 @@ export async function pullModel(
         },
       });
     }
-    return cache.link(id, commit, file.path, file.hash);
+    return blob;
+  };
+  const place = async (file: HubFile): Promise<void> => {
+    await bring(file);
+    await cache.link(id, commit, file);
   };
 
   for (const path of usualFiles) {
     const file = byPath.get(path);
-    if (file !== undefined) await fetchFile(file);
+    if (file !== undefined) await place(file);
   }
-  const graphPath = await fetchFile(byPath.get(graph)!);
-  for (const name of options.dataFilesOf(graphPath)) {
+  // Its weights before it, so that a graph in a snapshot can be run.
+  const graphFile = byPath.get(graph)!;
+  for (const name of options.dataFilesOf(await bring(graphFile))) {
     const path = posix.normalize(posix.join(posix.dirname(graph), name));
     const file = byPath.get(path);
     if (file === undefined) {
@@ -70,10 +88,11 @@ export async function pullModel(
         `${graph} keeps weights in ${name}, which ${id} does not have.`,
       );
     }
-    await fetchFile(file);
+    await place(file);
   }
-  // Last, so that a revision never stands for files that are not all there.
-  await cache.setRevision(id, options.revision, commit);
+  await place(graphFile);
+  // Last, so that a revision never stands for files that are not all there. A commit stands for itself.
+  if (options.revision !== commit) await cache.setRevision(id, options.revision, commit);
   return (await cache.snapshot(id, options.revision))!;
 }
 
@@ -101,16 +120,26 @@ export class HubUnreachable extends InferenceError {
   }
 }
 
+function unwritable({ root }: HubCache, cause: Error): InferenceError {
+  return new InferenceError(
+    "model_not_found",
+    `The cache ${root} cannot be written: ${cause.message}. Give this user the right to, or set HF_HOME to a folder of its own.`,
+    { cause },
+  );
+}
+
 /** Room that is left alone, bytes. */
 const reserve = 64 * 1024 * 1024;
 
-async function checkSpace({ path, size }: HubFile, folder: string): Promise<void> {
+async function checkSpace(file: HubFile, blob: string): Promise<void> {
+  const folder = dirname(blob);
   await mkdir(folder, { recursive: true });
+  const missing = file.size - (await incompleteBytes(blob));
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
-  if (size + (size > reserve ? reserve : 0) <= free) return;
+  if (missing + (missing > reserve ? reserve : 0) <= free) return;
   throw new InferenceError(
     "model_not_found",
-    `${path} needs ${size} bytes and ${folder} has ${free} left. Make room, or set HF_HOME to a larger disk.`,
+    `${file.path} needs ${missing} bytes and ${folder} has ${free} left. Make room, or set HF_HOME to a larger disk.`,
   );
 }

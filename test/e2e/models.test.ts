@@ -61,7 +61,9 @@ describe("metropolis models", () => {
     const again = await runCommand(["models", "pull", id, "--dtype", "fp16"], env);
     expect(again.output).toMatch(/cannot be asked.*in the cache is used/s);
     expect(again.code).toBe(0);
-    expect((await runCommand(["models", "list"], env)).output).toMatch(/tiny\/llama-ONNX +fp16 +aaaaaaaa/);
+    expect((await runCommand(["models", "list"], env)).output).toMatch(
+      /tiny\/llama-ONNX +fp16 +aaaaaaaa main/,
+    );
     const inspected = await runCommand(["models", "inspect", id, "--lanes", "4"], env);
     expect(inspected.output).toMatch(/shared cache.*float16.*2 layers x 2 heads x 16.*4 lanes x 256/s);
     await using server = await ServerProcess.start(["--model", id, "--dtype", "fp16"], env);
@@ -83,6 +85,18 @@ describe("metropolis models", () => {
     expect([pulled.model, fromFolder.model]).toEqual([id, "model"]);
   });
 
+  it("pulls what is missing of a model that another tool brought a part of", async () => {
+    await runCommand(["models", "pull", id, "--dtype", "fp16"], env);
+    await rm(
+      join(scratch, "home/hub/models--tiny--llama-ONNX/snapshots", hub.commit, "onnx/model.onnx.data"),
+    );
+    const offline = { ...env, HF_HUB_OFFLINE: "1" };
+    const inspected = await runCommand(["models", "inspect", id, "--dtype", "fp16"], offline);
+    expect(inspected.output).toMatch(/in the cache without model\.onnx\.data.*models pull/);
+    await using server = await ServerProcess.start(["--model", id, "--dtype", "fp16"], env);
+    expect(await answer(server)).toMatchObject({ model: id });
+  });
+
   it.each([
     [["models", "pull", "not-an-id"], {}, /ORGANISATION\/NAME/],
     [["models", "pull", id], { HF_TOKEN: "" }, /gives no access.*HF_TOKEN/],
@@ -90,7 +104,9 @@ describe("metropolis models", () => {
     [["models", "inspect", "tiny/absent"], {}, /models pull tiny\/absent/],
     [["models", "inspect", "/nowhere"], {}, /\/nowhere is not a folder/],
     [["models", "inspect", id, "--dtype", "q8"], {}, /no q8 graph: it has/],
-    [["serve", "--port", "0", "--model", "tiny/absent"], { HF_HUB_OFFLINE: "1" }, /models pull tiny\/absent/],
+    [["serve", "--port", "0", "--model", "tiny/absent"], { HF_HUB_OFFLINE: "1" }, /HF_HUB_OFFLINE forbids/],
+    [["models", "pull", "tiny/absent"], { HF_HUB_OFFLINE: "true" }, /HF_HUB_OFFLINE forbids/],
+    [["models", "pull", id], { HF_ENDPOINT: "hub" }, /HF_ENDPOINT is 'hub'/],
   ])("says what to do: %j", async (args, changes, message) => {
     const { code, output } = await runCommand(args, { ...env, ...changes });
     expect(output).toMatch(message);

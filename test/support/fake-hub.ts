@@ -30,6 +30,7 @@ export interface Fault {
  */
 export class FakeHub {
   readonly commit = "a".repeat(40);
+  readonly #revisions: readonly string[] = ["main", "v1", this.commit];
   /** Ranges asked for, by path. */
   readonly ranges: { path: string; range: string | undefined }[] = [];
   /** Authorization that the store of large files was sent. */
@@ -87,7 +88,7 @@ export class FakeHub {
     }
     if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
       response.writeHead(401).end();
-    } else if (pathname === `/api/models/${this.#id}/revision/main`) {
+    } else if (this.#revisions.some((name) => pathname === `/api/models/${this.#id}/revision/${name}`)) {
       response.end(JSON.stringify({ id: this.#id, sha: this.commit, private: false }));
     } else if (pathname === `/api/models/${this.#id}/tree/${this.commit}`) {
       this.#sendTree(Number(searchParams.get("cursor") ?? 0), response);

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { InferenceError } from "../../core/errors.ts";
 import { elementTypeOf } from "./ort/element-type.ts";
 import type { GraphValue } from "./ort/session.ts";
 
@@ -17,6 +18,8 @@ export interface GraphFile {
   readonly windows: ReadonlySet<number>;
   /** Files beside it that hold weights. */
   readonly dataFiles: ReadonlySet<string>;
+  /** Those of them that are not there. */
+  readonly missingFiles: readonly string[];
   /** This file and those beside it, bytes. */
   readonly bytes: number;
 }
@@ -51,7 +54,10 @@ const elementTypes: Readonly<Record<number, readonly [name: string, bits: number
 
 const blockQuantized: ReadonlySet<string> = new Set(["MatMulNBits", "GatherBlockQuantized"]);
 
-/** @throws Error when the file is missing or no ONNX file */
+/**
+ * @throws InferenceError `engine_failed` when it is no ONNX file
+ * @throws Error when it cannot be read
+ */
 export function readGraphFile(path: string): GraphFile {
   const inputs: GraphValue[] = [];
   const outputs: GraphValue[] = [];
@@ -80,18 +86,23 @@ export function readGraphFile(path: string): GraphFile {
         else if (item.number === field.graph.output) outputs.push(readValue(file, item));
       }
     }
-    if (operators.size === 0) throw new Error(`${path} holds no ONNX graph`);
-    const besides = [...dataFiles].map((name) => sizeOf(join(dirname(path), name)));
-    const bytes = besides.reduce((sum, size) => sum + size, file.size);
-    return { inputs, outputs, operators, weightBits, weightBytes, windows, dataFiles, bytes };
+    if (operators.size === 0) throw corrupt(path);
+    const besides = [...dataFiles].map((name) => ({ name, size: sizeOf(join(dirname(path), name)) }));
+    const bytes = besides.reduce((sum, { size = 0 }) => sum + size, file.size);
+    const missingFiles = besides.filter(({ size }) => size === undefined).map(({ name }) => name);
+    return { inputs, outputs, operators, weightBits, weightBytes, windows, dataFiles, missingFiles, bytes };
   } finally {
     file[Symbol.dispose]();
   }
 }
 
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
+const corrupt = (path: string): InferenceError =>
+  new InferenceError(
+    "engine_failed",
+    `${path} is no ONNX file, or cut short. Remove it, and copy or pull it again.`,
+  );
+
+const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;
 
 function readNode(file: FileWindow, node: Field): { operator: string; attributes: Map<string, number> } {
   let operator = "";
@@ -251,6 +262,6 @@ class FileWindow implements Disposable {
   }
 
   #corrupt(): Error {
-    return new Error(`${this.#path} is no ONNX file, or cut short`);
+    return corrupt(this.#path);
   }
 }

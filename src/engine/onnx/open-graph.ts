@@ -86,9 +86,13 @@ export async function createRunner(opened: OpenedGraph, options: RunnerOptions):
 
 function openSession(path: string, options: SessionOptions): { session: Session; form: GraphForm } {
   try {
-    const { operators } = readGraphFile(path);
+    const { operators, missingFiles } = readGraphFile(path);
+    if (missingFiles.length > 0) {
+      throw new Error(`it keeps weights in ${missingFiles.join(", ")}, which must stand beside it`);
+    }
     return { session: new Session(path, options), form: formOf(operators) };
   } catch (error) {
+    if (error instanceof InferenceError) throw error;
     const reason = (error as Error).message;
     const advice = adviseOnDevice(options.device, reason) ?? reason;
     throw new InferenceError(

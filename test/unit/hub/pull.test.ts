@@ -1,11 +1,15 @@
+import { createHash } from "node:crypto";
 import { lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Dtype } from "../../../src/hub/graph-choice.ts";
+import { download } from "../../../src/hub/download.ts";
 import { filesBelow, HubCache } from "../../../src/hub/hub-cache.ts";
 import { HubClient } from "../../../src/hub/hub-client.ts";
+import { readHubSettings } from "../../../src/hub/hub-settings.ts";
 import { HubUnreachable, pullModel } from "../../../src/hub/pull.ts";
 import { FakeHub } from "../../support/fake-hub.ts";
 
@@ -13,7 +17,9 @@ const id = "organisation/model-2.5_x";
 const weights = Buffer.alloc(300_000, "weights, ");
 const files = {
   "config.json": "{}",
+  "genai_config.json": "{ }",
   "tokenizer.json": '{"model":{}}',
+  "chat_template.jinja": "",
   "README.md": "not needed",
   "onnx/model.onnx": "fp32 graph",
   "onnx/model_q4.onnx": "q4 graph",
@@ -35,15 +41,15 @@ afterEach(async () => {
 });
 
 const progress: [string, number][] = [];
-function pull(options: { dtype?: Dtype; token?: string; model?: string } = {}) {
+function pull(options: { dtype?: Dtype; token?: string; model?: string; revision?: string } = {}) {
   progress.length = 0;
   return pullModel(
     options.model ?? id,
     { client: new HubClient({ endpoint: hub.url, token: options.token }), cache },
     {
       dtype: options.dtype,
-      revision: "main",
-      dataFilesOf: (path) => (path.endsWith("q4.onnx") ? ["model_q4.onnx_data"] : []),
+      revision: options.revision ?? "main",
+      dataFilesOf: (path) => (readFileSync(path, "utf8").startsWith("q4") ? ["model_q4.onnx_data"] : []),
       onProgress: ({ path }, bytes) => progress.push([path, bytes]),
       retry: { retryDelayMs: 1, stallMs: 300 },
     },
@@ -61,7 +67,9 @@ describe("pullModel", () => {
     expect(commit).toBe(hub.commit);
     expect(folder).toBe(join(home, "hub", "models--organisation--model-2.5_x", "snapshots", commit));
     expect(await filesBelow(folder)).toEqual([
+      "chat_template.jinja",
       "config.json",
+      "genai_config.json",
       "onnx/model_q4.onnx",
       "onnx/model_q4.onnx_data",
       "tokenizer.json",
@@ -72,9 +80,30 @@ describe("pullModel", () => {
       commit,
     );
     // Small files stand under git's hash of them, large ones under their SHA-256.
-    expect((await blobs()).map(({ length }) => length).sort()).toEqual([40, 40, 64, 64]);
+    expect((await blobs()).map(({ length }) => length).sort()).toEqual([40, 40, 40, 40, 64, 64]);
     expect(progress.at(-1)).toEqual([data, weights.length]);
-    expect(await cache.snapshots()).toEqual([{ id, commit, folder }]);
+    expect(await cache.snapshots()).toEqual([{ id, commit, folder, revisions: ["main"] }]);
+  });
+
+  it("names branches and tags, and takes a commit for what it is", async () => {
+    const pulled = await pull({ revision: hub.commit });
+    expect(await cache.snapshots()).toEqual([{ ...pulled, revisions: [] }]);
+    expect(await cache.snapshot(id)).toBeUndefined();
+    for (const revision of ["v1", "main"]) await pull({ revision });
+    expect(await cache.snapshots()).toEqual([{ ...pulled, revisions: ["main", "v1"] }]);
+    expect(await cache.snapshot(id, "v1")).toEqual(pulled);
+  });
+
+  it("puts a graph into the snapshot once its weights are there", async () => {
+    const { folder } = await pull({ dtype: "fp16" });
+    hub.fail(data, ...Array.from({ length: 10 }, () => ({ status: 503 })));
+    await expect(pull({ dtype: "q4" })).rejects.toThrow(/503/);
+    expect(await filesBelow(folder)).not.toContain("onnx/model_q4.onnx");
+  });
+
+  it("says that the cache cannot be written", async () => {
+    await writeFile(join(home, "hub"), "in the way");
+    await expect(pull()).rejects.toThrow(/The cache .*hub cannot be written: ENOTDIR.*HF_HOME/);
   });
 
   it("asks for nothing that is there, and adds other formats", async () => {
@@ -108,7 +137,7 @@ describe("pullModel", () => {
   it("gives up after failures that bring nothing, and goes on in the next pull", async () => {
     hub.fail(data, { after: 120_000 }, ...Array.from({ length: 10 }, () => ({ status: 503 })));
     await expect(pull()).rejects.toThrow(/model_q4\.onnx_data could not be downloaded: .*503.*[Pp]ull again/);
-    expect(await cache.snapshots()).toEqual([]);
+    expect(await cache.snapshot(id)).toBeUndefined();
     hub.faults.clear();
     hub.ranges.length = 0;
     const { folder } = await pull();
@@ -182,6 +211,79 @@ describe("pullModel", () => {
     await using evil = await FakeHub.start(id, { "../../escape.json": "x", "model.onnx": "graph" });
     const client = new HubClient({ endpoint: evil.url, token: undefined });
     await expect(client.files(id, evil.commit)).rejects.toThrow(/'\.\.\/\.\.\/escape\.json'/);
+  });
+});
+
+describe("download, beside another process that pulls the same", () => {
+  const bytes = Buffer.alloc(200_000, "weights, ");
+  const file = {
+    path: "model.onnx",
+    size: bytes.length,
+    hash: createHash("sha256").update(bytes).digest("hex"),
+    hashKind: "sha256",
+  } as const;
+  const streamOf = (): { push: (part: Buffer) => void; end: () => void; response: Response } => {
+    let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const stream = new ReadableStream<Uint8Array>({ start: (given) => void (controller = given) });
+    return {
+      push: (part) => {
+        controller!.enqueue(part);
+      },
+      end: () => {
+        controller!.close();
+      },
+      response: new Response(stream),
+    };
+  };
+
+  it("cuts nothing off what the other wrote, and takes the file that the other finished", async () => {
+    const target = join(home, "blob");
+    const [one, other] = [streamOf(), streamOf()];
+    let asked = 0;
+    const start = ({ response }: { response: Response }): Promise<void> =>
+      download(file, target, {
+        openAt: () => {
+          asked++;
+          return Promise.resolve(response);
+        },
+        onProgress: () => undefined,
+        retryDelayMs: 1,
+      });
+    // Both find nothing, and begin at the start.
+    const first = start(one);
+    const second = start(other);
+    one.push(bytes.subarray(0, 150_000));
+    await expect.poll(() => stat(`${target}.incomplete`).then(({ size }) => size)).toBe(150_000);
+    other.push(bytes.subarray(0, 10));
+    await sleep(50);
+    one.push(bytes.subarray(150_000));
+    one.end();
+    await first;
+    expect(await readFile(target)).toEqual(bytes);
+    other.push(bytes.subarray(10));
+    other.end();
+    await second;
+    expect(asked).toBe(2);
+    expect(await readFile(target)).toEqual(bytes);
+  });
+});
+
+describe("readHubSettings", () => {
+  it("takes empty variables for absent ones, and a slash off the end", () => {
+    expect(readHubSettings({ HF_ENDPOINT: "", HF_TOKEN: "" })).toEqual({
+      endpoint: "https://huggingface.co",
+      token: undefined,
+      isOffline: false,
+    });
+    expect(readHubSettings({ HF_ENDPOINT: "http://mirror:80/hf/" }).endpoint).toBe("http://mirror:80/hf");
+  });
+
+  it.each(["1", "true", "YES", "on"])("knows HF_HUB_OFFLINE=%s", (value) => {
+    expect(readHubSettings({ HF_HUB_OFFLINE: value }).isOffline).toBe(true);
+  });
+
+  it.each(["huggingface.co", "ftp://mirror", "https://"])("refuses HF_ENDPOINT=%s by name", (endpoint) => {
+    expect(() => readHubSettings({ HF_ENDPOINT: endpoint })).toThrow(/HF_ENDPOINT is '.*https:\/\/HOST/);
   });
 });
 
