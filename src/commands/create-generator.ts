@@ -6,9 +6,8 @@ import { MemoStore } from "../engine/memo-store.ts";
 import { measurePassTimes } from "../engine/pass-times.ts";
 import { checkRowAgreement } from "../engine/row-agreement.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
-import { attentionDevice } from "../engine/onnx/shared-cache-runner.ts";
 import { locateModel } from "./locate-model.ts";
-import { checkMemory, chooseContext, mib } from "./memory.ts";
+import { cacheBudget, checkMemory, chooseContext, mib } from "./memory.ts";
 import type { EngineSettings } from "./serve-settings.ts";
 
 export interface CreatedGenerator {
@@ -40,7 +39,9 @@ async function createEngine(
   const runner = await closeOnError(opened.session, () => {
     const capacity = chooseContext(settings.context, maxPositions);
     // A device says itself what it has room for.
-    if (device === "cpu") checkMemory({ lanes, capacity, bytesPerToken: opened.bytesPerToken });
+    if (opened.cacheDevice === "cpu") {
+      checkMemory({ lanes, capacity, bytesPerToken: opened.bytesPerToken }, cacheBudget(opened.fileBytes));
+    }
     return createRunner(opened, { device, lanes, capacity, maxRowTokens: prefillChunk });
   });
   return closeOnError(runner, async () => {
@@ -51,7 +52,6 @@ async function createEngine(
     const engine = new LocalEngine(runner, scheduling, passTimes);
     const { capacity, bytesPerToken } = runner.memory;
     const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
-    const isOnHost = opened.form === "shared" && attentionDevice(opened.session, opened.graph) === "cpu";
     const place =
       device === "cpu"
         ? ""

@@ -1,15 +1,14 @@
-import { freemem, totalmem } from "node:os";
+import { freemem } from "node:os";
 import { Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
 import { runtimeVersion } from "../engine/onnx/ort/api.ts";
 import { builtInProviders } from "../engine/onnx/ort/runtime.ts";
-import { attentionDevice } from "../engine/onnx/shared-cache-runner.ts";
 import type { ModelRunner } from "../engine/runner.ts";
 import { findGpus } from "./gpu.ts";
 import { locateModel } from "./locate-model.ts";
-import { mib } from "./memory.ts";
+import { machineMemory, mib } from "./memory.ts";
 import { modelOptions } from "./options.ts";
 import { devices } from "./serve-settings.ts";
 import type { Device, EngineSettings } from "./serve-settings.ts";
@@ -35,7 +34,7 @@ async function doctor(settings: DoctorSettings): Promise<void> {
   const { graphPath } = await locateModel(settings);
   say("node", `${process.version} on ${process.platform}-${process.arch}`);
   say("runtime", `ONNX Runtime ${runtimeVersion()}, built with ${builtInProviders().join(", ")}`);
-  say("memory", `${gibibytes(freemem())} free of ${gibibytes(totalmem())}`);
+  say("memory", `${gibibytes(Math.min(freemem(), machineMemory()))} free of ${gibibytes(machineMemory())}`);
   say("bandwidth", `${measureBandwidth().toFixed(1)} GB/s copying on one core`);
   say("gpu", await describeGpus());
   say("model", graphPath);
@@ -90,6 +89,8 @@ interface Trial {
   readonly startMs: number;
   /** Median pass of one token. */
   readonly stepMs: number;
+  /** Of the graph with its weights, which a pass reads once. */
+  readonly fileBytes: number;
   /** Attention and its cache stay on the CPU, though the device is another. */
   readonly isAttentionOnCpu: boolean;
 }
@@ -118,10 +119,8 @@ async function tryDevice(path: string, device: Device, threads: number): Promise
       times.push(performance.now() - start);
     }
     const stepMs = times.sort((a, b) => a - b)[times.length >> 1]!;
-    const { form, session, graph } = opened;
-    const isAttentionOnCpu =
-      device !== "cpu" && form === "shared" && attentionDevice(session, graph) === "cpu";
-    return { logits, startMs, stepMs, isAttentionOnCpu };
+    const { fileBytes, cacheDevice } = opened;
+    return { logits, startMs, stepMs, fileBytes, isAttentionOnCpu: cacheDevice !== device };
   } catch (error) {
     opened?.session[Symbol.dispose]();
     if (error instanceof InferenceError) return error;
@@ -134,7 +133,7 @@ function report(device: Device, outcome: Trial | InferenceError, reference: Tria
     say(device, `cannot be used. ${outcome.message}`);
     return;
   }
-  const { startMs, stepMs, logits, isAttentionOnCpu } = outcome;
+  const { startMs, stepMs, fileBytes, logits, isAttentionOnCpu } = outcome;
   const parity =
     reference === undefined
       ? logits.every(Number.isFinite)
@@ -143,7 +142,7 @@ function report(device: Device, outcome: Trial | InferenceError, reference: Tria
       : `, ${agrees(outcome, reference) ? "agrees with" : "DIFFERS from"} the cpu (logits by ${difference(outcome, reference).toExponential(1)})`;
   say(
     device,
-    `works: ready in ${startMs.toFixed(0)} ms, ${stepMs.toFixed(2)} ms a step of two rows${parity}`,
+    `works: ready in ${startMs.toFixed(0)} ms, ${stepMs.toFixed(2)} ms a step of two rows (${(fileBytes / stepMs / 1e6).toFixed(2)} GB/s of weights)${parity}`,
   );
   if (isAttentionOnCpu) {
     say("", `attention runs on the CPU: ${device} has it in float16 alone. A float16 model runs whole`);

@@ -11,36 +11,56 @@ export interface CacheSize {
   readonly bytesPerToken: number;
 }
 
-/** Share of the machine's memory that the live cache may take. */
-const memoryShare = 0.6;
-
 export interface Fit {
   readonly neededBytes: number;
   readonly budgetBytes: number;
   readonly fits: boolean;
-  /** Settings that would fit, as a sentence's end. */
+  /** What would fit, as a sentence's end. */
   readonly advice: string;
 }
 
-export function fitCache({ lanes, capacity, bytesPerToken }: CacheSize, memoryBytes = totalmem()): Fit {
-  const budgetBytes = memoryBytes * memoryShare;
+/** This machine's memory, or what a container may use of it. */
+export function machineMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+/** Share of the machine's memory beside the weights that the live cache may take. */
+const memoryShare = 0.6;
+
+/** What the live cache may take of a machine that also holds the weights. */
+export const cacheBudget = (weightBytes: number, memoryBytes = machineMemory()): number =>
+  Math.max(0, memoryBytes - weightBytes) * memoryShare;
+
+export function fitCache({ lanes, capacity, bytesPerToken }: CacheSize, budgetBytes: number): Fit {
   const neededBytes = lanes * capacity * bytesPerToken;
-  const fittingLanes = Math.floor(budgetBytes / (capacity * bytesPerToken));
-  const fittingContext = Math.floor(budgetBytes / (lanes * bytesPerToken));
-  const advice =
-    fittingLanes >= 1
-      ? `--lanes ${fittingLanes}, or --context ${fittingContext} with ${lanes} lanes, would fit`
-      : `--lanes 1 --context ${Math.floor(budgetBytes / bytesPerToken)} would fit`;
-  return { neededBytes, budgetBytes, fits: neededBytes <= budgetBytes, advice };
+  const tokens = Math.floor(budgetBytes / bytesPerToken);
+  return {
+    neededBytes,
+    budgetBytes,
+    fits: neededBytes <= budgetBytes,
+    advice: adviseOnSize({ lanes, capacity }, tokens),
+  };
+}
+
+/** @param tokens how many there is room for */
+function adviseOnSize({ lanes, capacity }: Pick<CacheSize, "lanes" | "capacity">, tokens: number): string {
+  if (tokens < 2) return "the weights leave no room for a cache; use a smaller --dtype or model";
+  const fittingLanes = Math.floor(tokens / capacity);
+  const fittingContext = Math.floor(tokens / lanes);
+  if (fittingLanes < 1) return `--lanes 1 --context ${tokens} would fit`;
+  // A lane of one token is of no use.
+  if (fittingContext < 2) return `--lanes ${fittingLanes} would fit`;
+  return `--lanes ${fittingLanes}, or --context ${fittingContext} with ${lanes} lanes, would fit`;
 }
 
 /** @throws InferenceError with the settings that would fit */
-export function checkMemory(size: CacheSize, memoryBytes = totalmem()): void {
-  const { fits, neededBytes, budgetBytes, advice } = fitCache(size, memoryBytes);
+export function checkMemory(size: CacheSize, budgetBytes: number): void {
+  const { fits, neededBytes, advice } = fitCache(size, budgetBytes);
   if (fits) return;
   throw new InferenceError(
     "invalid_request",
-    `A cache of ${size.lanes} lanes x ${size.capacity} tokens needs ${Math.ceil(neededBytes / mib)} MiB; ${Math.floor(budgetBytes / mib)} MiB of this machine's memory may be used for it. ${advice}.`,
+    `A cache of ${size.lanes} lanes x ${size.capacity} tokens needs ${Math.ceil(neededBytes / mib)} MiB; ${Math.floor(budgetBytes / mib)} MiB of this machine's memory may be used for it beside the weights: ${advice}.`,
     { param: "lanes" },
   );
 }

@@ -12,7 +12,8 @@ import { filesBelow, HubCache, isModelId } from "../hub/hub-cache.ts";
 import { findGpus } from "./gpu.ts";
 import type { Gpu } from "./gpu.ts";
 import { locateModel } from "./locate-model.ts";
-import { chooseContext, fitCache, mib } from "./memory.ts";
+import { cacheBudget, chooseContext, fitCache, mib } from "./memory.ts";
+import type { CacheSize } from "./memory.ts";
 import { modelOptions, option } from "./options.ts";
 import { pull } from "./provide-model.ts";
 import type { EngineSettings } from "./serve-settings.ts";
@@ -86,7 +87,8 @@ async function inspectAction(model: string, { dtype, lanes, context }: InspectSe
   const { planes, kvHeads, headDim, cacheType, vocabularySize } = graph;
   const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
   const capacity = chooseContext(context, maxPositions);
-  const fit = fitCache({ lanes, capacity, bytesPerToken });
+  const size = { lanes, capacity, bytesPerToken };
+  const fit = fitCache(size, cacheBudget(file.bytes));
   const rows: [string, string][] = [
     ["model", info.id],
     ["graph", `${relative(folder, graphPath)}, ${describeFiles(file)}`],
@@ -110,17 +112,17 @@ async function inspectAction(model: string, { dtype, lanes, context }: InspectSe
       "memory",
       `${mebibytes(file.bytes)} + ${mebibytes(fit.neededBytes)} for ${lanes} lanes x ${capacity} tokens; ${fit.fits ? "fits" : `too much: ${fit.advice}`}`,
     ],
-    ["gpu", describeGpuFit(await findGpus(), file.bytes + fit.neededBytes)],
+    ["gpu", describeGpuFit(await findGpus(), file.bytes, size)],
   ];
   for (const [name, value] of rows) console.log(`${name.padEnd(12)}${value}`);
 }
 
-function describeGpuFit(gpus: readonly Gpu[], neededBytes: number): string {
+function describeGpuFit(gpus: readonly Gpu[], weightBytes: number, size: CacheSize): string {
   if (gpus.length === 0) return "nvidia-smi finds none; a device needs as much memory of its own";
   return gpus
     .map(({ name, freeBytes }) => {
-      const verdict = neededBytes <= freeBytes ? "fits" : "too much; fewer --lanes or a shorter --context";
-      return `${name}, ${mebibytes(freeBytes)} free: ${verdict}`;
+      const { fits, advice } = fitCache(size, Math.max(0, freeBytes - weightBytes));
+      return `${name}, ${mebibytes(freeBytes)} free: ${fits ? "fits" : `too much: ${advice}`}`;
     })
     .join("; ");
 }

@@ -6,10 +6,11 @@ import { readDecoderGraph } from "./decoder-graph.ts";
 import type { DecoderGraph } from "./decoder-graph.ts";
 import { adviseOnDevice } from "./device-failure.ts";
 import { readGraphFile } from "./graph-file.ts";
+import type { Device } from "./ort/device-memory.ts";
 import { byteLength } from "./ort/tensor.ts";
 import { Session } from "./ort/session.ts";
 import type { SessionOptions } from "./ort/session.ts";
-import { SharedCacheRunner } from "./shared-cache-runner.ts";
+import { attentionDevice, SharedCacheRunner } from "./shared-cache-runner.ts";
 
 /**
  * How a graph keeps its cache. `shared`: GroupQueryAttention appends in place, rows run as a batch. `concat`: the
@@ -23,6 +24,10 @@ export interface OpenedGraph {
   readonly graph: DecoderGraph;
   readonly form: GraphForm;
   readonly bytesPerToken: number;
+  /** Where the live cache stands: where attention runs. */
+  readonly cacheDevice: Device;
+  /** The file and its weights. */
+  readonly fileBytes: number;
   readonly path: string;
 }
 
@@ -36,12 +41,13 @@ export const formOf = (operators: ReadonlyMap<string, number>): GraphForm =>
  */
 export function openGraph(path: string, options: SessionOptions): OpenedGraph {
   if (!existsSync(path)) throw new InferenceError("engine_failed", `${path} does not exist.`);
-  const { session, form } = openSession(path, options);
+  const { session, form, fileBytes } = openSession(path, options);
   try {
     const graph = readDecoderGraph(session);
     const { planes, kvHeads, headDim, cacheType } = graph;
     const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
-    return { session, graph, form, bytesPerToken, path };
+    const cacheDevice = form === "shared" ? attentionDevice(session, graph) : session.device;
+    return { session, graph, form, bytesPerToken, cacheDevice, fileBytes, path };
   } catch (error) {
     session[Symbol.dispose]();
     throw error;
@@ -84,13 +90,16 @@ export async function createRunner(opened: OpenedGraph, options: RunnerOptions):
   }
 }
 
-function openSession(path: string, options: SessionOptions): { session: Session; form: GraphForm } {
+function openSession(
+  path: string,
+  options: SessionOptions,
+): Pick<OpenedGraph, "session" | "form" | "fileBytes"> {
   try {
-    const { operators, missingFiles } = readGraphFile(path);
+    const { operators, missingFiles, bytes } = readGraphFile(path);
     if (missingFiles.length > 0) {
       throw new Error(`it keeps weights in ${missingFiles.join(", ")}, which must stand beside it`);
     }
-    return { session: new Session(path, options), form: formOf(operators) };
+    return { session: new Session(path, options), form: formOf(operators), fileBytes: bytes };
   } catch (error) {
     if (error instanceof InferenceError) throw error;
     const reason = (error as Error).message;
