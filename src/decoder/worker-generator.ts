@@ -26,12 +26,13 @@ export interface WorkerGeneratorOptions {
 type Reply = Extract<FromWorker, { id: number }>;
 type Call = EventQueue<Exclude<Reply, { type: "end" | "error" }>>;
 
-/** Pause before a dead worker is replaced, so that one that dies at once does not spin. */
+/** Pause before a dead worker is replaced, so that one that dies at once does not spin; doubles up to the longest. */
 const restartDelayMs = 500;
+const longestRestartDelayMs = 30_000;
 
 /**
  * A generator in a worker thread. A worker that dies fails what ran with `engine_failed` and is replaced; calls
- * made meanwhile wait for the new one.
+ * made meanwhile wait for the new one, and fail when it does not start either.
  */
 export class WorkerGenerator implements Generator {
   readonly model: ModelInfo;
@@ -43,7 +44,7 @@ export class WorkerGenerator implements Generator {
   /** Settles when the worker at hand is gone. */
   #exit: Promise<void> = Promise.resolve();
   #nextId = 0;
-  #stopping = false;
+  readonly #stop = new AbortController();
 
   private constructor(options: WorkerGeneratorOptions, started: StartedWorker) {
     this.#options = options;
@@ -92,7 +93,7 @@ export class WorkerGenerator implements Generator {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     const worker = await this.#worker.catch(() => undefined);
     worker?.postMessage({ type: "stop" } satisfies ToWorker);
     await this.#exit;
@@ -108,7 +109,7 @@ export class WorkerGenerator implements Generator {
     signal: AbortSignal,
   ): AsyncGenerator<Reply, void, undefined> {
     if (signal.aborted) throw aborted();
-    if (this.#stopping) throw new InferenceError("shutting_down", "The server is shutting down.");
+    if (this.#stopping) throw shuttingDown();
     const id = this.#nextId++;
     const queue: Call = new EventQueue();
     const onAbort = (): void => {
@@ -117,14 +118,23 @@ export class WorkerGenerator implements Generator {
     signal.addEventListener("abort", onAbort, { once: true });
     this.#calls.set(id, queue);
     let worker: Worker | undefined;
+    // A call that waits for a worker can be left, as one that runs can.
+    this.#worker.then(
+      (started) => {
+        if (this.#calls.get(id) !== queue) return;
+        worker = started;
+        worker.postMessage(message(id));
+      },
+      (error: unknown) => {
+        queue.fail(error);
+      },
+    );
     try {
-      worker = await this.#worker;
-      worker.postMessage(message(id));
       let read = 0;
       for await (const reply of queue) {
         yield reply;
         if (++read < mostUnreadEvents / 2) continue;
-        worker.postMessage({ type: "read", id, count: read } satisfies ToWorker);
+        worker?.postMessage({ type: "read", id, count: read } satisfies ToWorker);
         read = 0;
       }
     } finally {
@@ -133,6 +143,10 @@ export class WorkerGenerator implements Generator {
       // Nothing happens to a call that is over; one that was left or aborted stops.
       worker?.postMessage({ type: "abort", id } satisfies ToWorker);
     }
+  }
+
+  get #stopping(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   #adopt({ worker }: StartedWorker): Worker {
@@ -156,35 +170,44 @@ export class WorkerGenerator implements Generator {
   }
 
   #lose(reason: string): void {
-    const stopped = this.#stopping;
-    for (const call of this.#calls.values()) {
-      call.fail(
-        stopped
-          ? new InferenceError("shutting_down", "The server is shutting down.")
-          : new InferenceError(
-              "engine_failed",
-              `The engine's worker died (${reason}) and is being restarted; send the request again.`,
-            ),
-      );
+    if (this.#stopping) {
+      this.#failCalls(shuttingDown());
+      return;
     }
-    this.#calls.clear();
-    if (stopped) return;
+    this.#failCalls(
+      new InferenceError(
+        "engine_failed",
+        `The engine's worker died (${reason}) and is being restarted; send the request again.`,
+      ),
+    );
     this.#options.onNote(`The engine's worker died (${reason}); restarting it.`);
     this.#worker = this.#restart();
   }
 
+  #failCalls(error: InferenceError): void {
+    for (const call of this.#calls.values()) call.fail(error);
+    this.#calls.clear();
+  }
+
   async #restart(): Promise<Worker> {
-    for (;;) {
-      await sleep(restartDelayMs);
-      if (this.#stopping) throw new InferenceError("shutting_down", "The server is shutting down.");
+    for (let delayMs = restartDelayMs; ; delayMs = Math.min(2 * delayMs, longestRestartDelayMs)) {
+      await sleep(delayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      if (this.#stopping) throw shuttingDown();
       try {
         return this.#adopt(await startWorker(this.#options));
       } catch (error) {
-        this.#options.onNote(`The engine's worker did not start: ${toErrorDescription(error).message}`);
+        const problem = `The engine's worker did not start: ${toErrorDescription(error).message}`;
+        this.#options.onNote(problem);
+        this.#failCalls(
+          new InferenceError("engine_failed", `${problem} It is tried again; send the request later.`),
+        );
       }
     }
   }
 }
+
+const shuttingDown = (): InferenceError =>
+  new InferenceError("shutting_down", "The server is shutting down.");
 
 const aborted = (): InferenceError => new InferenceError("aborted", "The request was cancelled.");
 

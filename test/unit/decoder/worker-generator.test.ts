@@ -103,6 +103,39 @@ describe("WorkerGenerator", () => {
     expect(await types(worker, 0)).toEqual(["finish"]);
   });
 
+  describe("whose worker dies and does not start again", () => {
+    // Of its lives the first serves until it is told to die; the next ones are unusable.
+    const source = `
+      import { parentPort, workerData } from "node:worker_threads";
+      if (Atomics.add(workerData, 0, 1) === 0) {
+        parentPort.postMessage({ type: "ready", model: { id: "fake" }, notes: [] });
+        parentPort.on("message", () => process.exit(3));
+      } else parentPort.postMessage({ type: "unusable", error: { code: "unsupported", message: "no GPU" } });
+    `;
+    const startDying = async (): Promise<WorkerGenerator> => {
+      const worker = await start(source, new Int32Array(new SharedArrayBuffer(4)));
+      await expect(types(worker, 0)).rejects.toMatchObject({ code: "engine_failed" });
+      return worker;
+    };
+
+    it("fails the calls that wait for it, with the reason", async () => {
+      const worker = await startDying();
+      await expect(types(worker, 0)).rejects.toMatchObject({
+        code: "engine_failed",
+        message: expect.stringMatching(/did not start: no GPU.*send the request later/) as unknown,
+      });
+    });
+
+    it("answers for its health in time, and lets go of calls that are cancelled", async () => {
+      const worker = await startDying();
+      await expect(worker.health()).rejects.toMatchObject({ code: "engine_failed" });
+      const controller = new AbortController();
+      const waiting = worker.generate(request(0), controller.signal).next();
+      controller.abort();
+      await expect(waiting).rejects.toMatchObject({ code: "aborted" });
+    });
+  });
+
   it("says that a worker hangs", async () => {
     const worker = await start();
     await expect(worker.health()).rejects.toMatchObject({ code: "engine_failed" });
