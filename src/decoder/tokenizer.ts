@@ -1,6 +1,8 @@
 import * as huggingFace from "@huggingface/tokenizers";
 import { InferenceError } from "../core/errors.ts";
 import type { TokenId, TokenIds } from "../core/tokens.ts";
+import { spellOut } from "./pre-tokenizer.ts";
+import type { PreTokenizerJson } from "./pre-tokenizer.ts";
 import { specialTokens } from "./special-tokens.ts";
 import { TokenBytes, hasFallback } from "./token-bytes.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
@@ -14,27 +16,6 @@ interface LibraryTokenizer {
 const { Tokenizer: HuggingFaceTokenizer } = huggingFace as unknown as {
   Tokenizer: new (json: object, config: object) => LibraryTokenizer;
 };
-
-interface PreTokenizerJson {
-  readonly type: string;
-  readonly pretokenizers?: readonly PreTokenizerJson[];
-  readonly individual_digits?: boolean;
-}
-
-/**
- * A Digits step spelled out as a regular expression. The package takes only 0-9 for digits; the original takes every
- * numeric character of Unicode.
- */
-function withUnicodeDigits(step: PreTokenizerJson | null | undefined): PreTokenizerJson | null | undefined {
-  if (step?.pretokenizers !== undefined)
-    return {
-      ...step,
-      pretokenizers: step.pretokenizers.map((inner) => withUnicodeDigits(inner)!),
-    };
-  if (step?.type !== "Digits") return step;
-  const pattern = { Regex: step.individual_digits === true ? "\\p{N}" : "\\p{N}+" };
-  return { type: "Split", pattern, behavior: "Isolated", invert: false } as PreTokenizerJson;
-}
 
 /** Text to tokens and back, for one model. */
 export class Tokenizer {
@@ -52,7 +33,7 @@ export class Tokenizer {
     this.#tokenizer = new HuggingFaceTokenizer(
       {
         ...json,
-        pre_tokenizer: withUnicodeDigits(json.pre_tokenizer as PreTokenizerJson | null | undefined),
+        pre_tokenizer: spellOut(json.pre_tokenizer as PreTokenizerJson | null | undefined),
       },
       config,
     );

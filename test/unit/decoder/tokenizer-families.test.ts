@@ -51,3 +51,19 @@ describe.each(["llama3", "qwen2", "smollm2", "llama2", "llama2-new", "gemma"])(
     });
   },
 );
+
+describe("a byte-level tokenizer that cuts by GPT-2's pattern", () => {
+  const tokenizer = new Tokenizer(
+    read("smollm2", "tokenizer.json") as TokenizerJson,
+    read("smollm2", "tokenizer_config.json") as Record<string, unknown>,
+  );
+
+  // By the Rust library. JavaScript's \s has U+FEFF and lacks U+0085.
+  it.each([
+    ["a\uFEFF's", [64, 171, 884, 6, 82]],
+    ["  \uFEFFa", [220, 220, 171, 884, 64]],
+    ["a\u0085\u0085b", [64, 126, 227, 126, 227, 65]],
+  ])("takes Unicode's white space for space: %j", (text, ids) => {
+    expect(tokenizer.encode(text, { addSpecialTokens: false })).toEqual(ids);
+  });
+});
