@@ -1,11 +1,15 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { filesBelow } from "../../src/hub/hub-cache.ts";
 import { layOutModel } from "../support/exported-model.ts";
 import { FakeHub } from "../support/fake-hub.ts";
-import { ServerProcess, runCommand } from "../support/server-process.ts";
+import { ServerProcess, commandPath, runCommand } from "../support/server-process.ts";
 
 const id = "tiny/llama-ONNX";
 
@@ -95,6 +99,23 @@ describe("metropolis models", () => {
     expect(inspected.output).toMatch(/in the cache without model\.onnx\.data.*models pull/);
     await using server = await ServerProcess.start(["--model", id, "--dtype", "fp16"], env);
     expect(await answer(server)).toMatchObject({ model: id });
+  });
+
+  // Dying of the signal is not enough: the kernel spares the first process of a container that does not listen.
+  it.each(["SIGTERM", "SIGINT"] as const)("exits on %s while it pulls", async (signal) => {
+    const silent = createServer();
+    const asked = once(silent, "request");
+    await once(silent.listen(0, "127.0.0.1"), "listening");
+    const { port } = silent.address() as AddressInfo;
+    const args = [commandPath, "serve", "--port", "0", "--model", "tiny/absent"];
+    const server = spawn(process.execPath, args, {
+      env: { ...process.env, ...env, HF_ENDPOINT: `http://127.0.0.1:${port}` },
+    });
+    const exited = once(server, "exit");
+    await asked;
+    server.kill(signal);
+    expect(await exited).toEqual([signal === "SIGTERM" ? 143 : 130, null]);
+    silent.close();
   });
 
   it.each([

@@ -1,0 +1,13 @@
+import { constants } from "node:os";
+
+/**
+ * Ends the process on SIGTERM and SIGINT unless somebody else listens for them. The kernel would do so by itself, except
+ * for the first process of a container.
+ */
+export function exitOnSignals(): void {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + constants.signals[signal]);
+    });
+  }
+}
