@@ -30,6 +30,9 @@ export function adviseOnDevice(device: Device, reason: string): string | undefin
   ) {
     return "There is no CUDA device, or its driver is older than the CUDA of the provider. nvidia-smi shows what there is";
   }
+  if (device === "webgpu" && /requires f16|shader-f16/i.test(reason)) {
+    return "This GPU, or its driver, has no half precision: use a graph whose cache is float32, such as --dtype q4 or fp32";
+  }
   if (device === "webgpu" && /adapter/i.test(reason)) {
     return "There is no GPU that WebGPU can use: it needs a driver for Vulkan, Metal or Direct3D 12 (docs/models.md)";
   }

@@ -15,7 +15,7 @@ export function openWhereItFits<T extends Disposable>(
     const smaller = halvings(size).find((candidate) => fits(candidate, open));
     const advice =
       smaller === undefined
-        ? "not even one lane of one token fits"
+        ? "nor one of a single token"
         : `--lanes ${smaller.lanes} --context ${smaller.capacity} fits`;
     const [reason] = (error as Error).message.split("\n");
     throw new Error(

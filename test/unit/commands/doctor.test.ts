@@ -26,6 +26,11 @@ describe("adviseOnDevice", () => {
     ["cuda", "CUDA failure 100: no CUDA-capable device is detected", /no CUDA device/],
     ["cuda", "CUDA error: out of memory", /too little memory.*--lanes.*--context/],
     ["webgpu", "Failed to get a WebGPU adapter: No supported adapters", /Vulkan, Metal/],
+    [
+      "webgpu",
+      "Program Gather requires f16 but the device does not support it.",
+      /no half precision.*--dtype q4 or fp32/,
+    ],
     ["cpu", "std::bad_alloc", /too little memory/],
     ["webgpu", "WebGPU device lost (2): vkQueueSubmit failed with VK_ERROR_DEVICE_LOST", /'webgpu' was lost/],
     ["webgpu", "Failed to download data from buffer. wgpu::MapAsyncStatus value: 3", /'webgpu' was lost/],
