@@ -12,7 +12,12 @@ export class DownloadBars implements Disposable {
   constructor() {
     if (!process.stderr.isTTY) return;
     this.#bars = new MultiBar(
-      { format: "{name} {bar} {percentage}% of {mebibytes} MiB, {eta_formatted} left", hideCursor: true },
+      {
+        format: "{name} {bar} {percentage}% of {mebibytes} MiB, {eta_formatted} left",
+        // A line has to fit 80 columns; what does not is cut off.
+        barsize: 15,
+        hideCursor: true,
+      },
       Presets.shades_classic,
     );
   }
