@@ -8,6 +8,9 @@ export interface ChatMessage {
   readonly name?: string;
 }
 
+/** transformers sets these to none where nobody gives them, and templates rely on it. */
+const unasked = { tools: null, documents: null };
+
 /** Turns a conversation into the text that the model continues. */
 export class ChatTemplate {
   readonly #template: Template;
@@ -39,6 +42,7 @@ export class ChatTemplate {
   ): string {
     try {
       return this.#template.render({
+        ...unasked,
         ...this.#variables,
         ...options.variables,
         messages,
