@@ -39,7 +39,7 @@ export function chooseGraph(paths: readonly string[], wanted: Dtype | undefined,
     there.length > 0
       ? `it has ${there.join(", ")}; choose one with --dtype`
       : others.length > 0
-        ? `it has only ${others.slice(0, 5).join(", ")}`
+        ? `it has only ${others.slice(0, 5).join(", ")}; to serve one, give --model a folder that holds it as model.onnx`
         : "it has no ONNX file at all; docs/models.md says how to convert one";
   throw new InferenceError(
     "model_not_found",
