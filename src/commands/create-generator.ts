@@ -55,9 +55,7 @@ async function createEngine(
     const place =
       device === "cpu"
         ? ""
-        : isOnHost
-          ? " on the host: CUDA has attention in float16 alone"
-          : " on the device";
+        : ` on the ${opened.cacheDevice === "cpu" ? "host, where attention runs" : "device"}`;
     const rows = opened.form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";
     return {
       engine,

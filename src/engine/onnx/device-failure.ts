@@ -5,21 +5,23 @@ import type { Device } from "./ort/device-memory.ts";
 const lost =
   /device (was |is )?lost|failed to download data from buffer|CUDA (error|failure).*(unspecified launch failure|illegal memory access|device-side assert|ECC|: (700|719)\b)/is;
 
+const outOfMemory =
+  /out[ _]of[ _](device[ _]|host[ _])?memory|bad_alloc|failed to allocate|array buffer allocation|typed array length|\bOOM\b|invalid due to a previous error/i;
+
+/** A library that a provider needs, and the loader does not find; the runtime's own are the provider itself. */
+const missingLibrary = /\b(lib(?!onnxruntime)[\w-]+\.so[.\d]*): cannot open shared object/;
+
 /** What to do about a device that cannot be used, by what the runtime says; `undefined` when it is something else. */
 export function adviseOnDevice(device: Device, reason: string): string | undefined {
-  if (
-    /out of memory|bad_alloc|failed to allocate|array buffer allocation|typed array length|OOM|invalid due to a previous error/i.test(
-      reason,
-    )
-  ) {
+  if (outOfMemory.test(reason)) {
     return `Device '${device}' has too little memory (${reason}). Fewer --lanes, a shorter --context or a smaller --dtype need less; metropolis models inspect says how much`;
   }
   if (lost.test(reason)) {
     return `Device '${device}' was lost, as when a driver is reset or a card is taken away (${reason})`;
   }
-  const missing = /\b(lib(?:cu|nv)[\w.-]+): cannot open shared object/.exec(reason)?.[1];
-  if (device === "cuda" && missing !== undefined) {
-    return `The CUDA provider needs ${missing}, which was not found. Install the CUDA and cuDNN that it was built for, or name their folders in LD_LIBRARY_PATH (docs/models.md)`;
+  const library = missingLibrary.exec(reason)?.[1];
+  if (device === "cuda" && library !== undefined) {
+    return `The CUDA provider does not find ${library}. Install the CUDA and cuDNN that it was built for, or put their folders into LD_LIBRARY_PATH (docs/models.md)`;
   }
   if (device === "cuda" && /load (shared )?library|providers_(shared|cuda)/i.test(reason)) {
     return "The CUDA provider is not installed. Run: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false (it needs CUDA and cuDNN 9; docs/models.md)";

@@ -23,6 +23,21 @@ describe("adviseOnDevice", () => {
       "OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library",
       /not installed.*Run/,
     ],
+    [
+      "cuda",
+      "Failed to load library libonnxruntime_providers_cuda.so with error: libcudnn.so.9: cannot open shared object file",
+      /does not find libcudnn\.so\.9\. Install/,
+    ],
+    [
+      "cuda",
+      "Failed to load library /app/libonnxruntime_providers_shared.so with error: /app/libonnxruntime_providers_shared.so: cannot open shared object file",
+      /not installed.*Run/,
+    ],
+    ["webgpu", "vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY", /too little memory/],
+    ["cpu", "Load model from /models/bloom-560m/model.onnx failed", undefined],
+    // V8's words, where the cache stands on the host.
+    ["cpu", "Array buffer allocation failed", /too little memory.*--lanes/],
+    ["cuda", "Invalid typed array length: undefined", /too little memory.*--lanes/],
     ["cuda", "CUDA failure 100: no CUDA-capable device is detected", /no CUDA device/],
     ["cuda", "CUDA error: out of memory", /too little memory.*--lanes.*--context/],
     ["webgpu", "Failed to get a WebGPU adapter: No supported adapters", /Vulkan, Metal/],
