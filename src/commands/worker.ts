@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { toErrorDescription } from "../core/errors.ts";
 import { hostGenerator } from "../decoder/worker-host.ts";
-import type { FromWorker } from "../decoder/worker-protocol.ts";
+import type { WorkerStart } from "../decoder/worker-protocol.ts";
 import { createGenerator } from "./create-generator.ts";
 import type { EngineSettings } from "./serve-settings.ts";
 
@@ -13,5 +13,5 @@ try {
   const { generator, notes } = await createGenerator(workerData as EngineSettings);
   hostGenerator(port, generator, notes);
 } catch (error) {
-  port.postMessage({ type: "unusable", error: toErrorDescription(error) } satisfies FromWorker);
+  port.postMessage({ type: "unusable", error: toErrorDescription(error) } satisfies WorkerStart);
 }

@@ -9,7 +9,7 @@ import type { ChatTemplate } from "./chat-template.ts";
 import type { Generator, GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
-import type { FromWorker, ToWorker } from "./worker-protocol.ts";
+import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
 
 export interface WorkerGeneratorOptions {
   /** The script that builds a generator and hands it to `hostGenerator`. */
@@ -23,8 +23,7 @@ export interface WorkerGeneratorOptions {
   readonly healthTimeoutMs?: number;
 }
 
-type Reply = Extract<FromWorker, { id: number }>;
-type Call = EventQueue<Exclude<Reply, { type: "end" | "error" }>>;
+type Call = EventQueue<Exclude<WorkerReply, { type: "end" | "error" }>>;
 
 /** Pause before a dead worker is replaced, so that one that dies at once does not spin; doubles up to the longest. */
 const restartDelayMs = 500;
@@ -99,7 +98,7 @@ export class WorkerGenerator implements Generator {
     await this.#exit;
   }
 
-  async #callOnce(message: (id: number) => ToWorker, signal: AbortSignal): Promise<Reply> {
+  async #callOnce(message: (id: number) => ToWorker, signal: AbortSignal): Promise<WorkerReply> {
     for await (const reply of this.#call(message, signal)) return reply;
     throw new InferenceError("internal", "The worker ended a call without an answer.");
   }
@@ -107,7 +106,7 @@ export class WorkerGenerator implements Generator {
   async *#call(
     message: (id: number) => ToWorker,
     signal: AbortSignal,
-  ): AsyncGenerator<Reply, void, undefined> {
+  ): AsyncGenerator<WorkerReply, void, undefined> {
     if (signal.aborted) throw aborted();
     if (this.#stopping) throw shuttingDown();
     const id = this.#nextId++;
@@ -150,11 +149,13 @@ export class WorkerGenerator implements Generator {
   }
 
   #adopt({ worker }: StartedWorker): Worker {
-    worker.on("message", (reply: Reply) => {
-      const call = this.#calls.get(reply.id);
-      if (reply.type === "end") call?.end();
-      else if (reply.type === "error") call?.fail(fromErrorDescription(reply.error));
-      else call?.push(reply);
+    worker.on("message", (replies: readonly WorkerReply[]) => {
+      for (const reply of replies) {
+        const call = this.#calls.get(reply.id);
+        if (reply.type === "end") call?.end();
+        else if (reply.type === "error") call?.fail(fromErrorDescription(reply.error));
+        else call?.push(reply);
+      }
     });
     let reason = "it exited";
     worker.on("error", (error) => {
@@ -211,7 +212,7 @@ const shuttingDown = (): InferenceError =>
 
 const aborted = (): InferenceError => new InferenceError("aborted", "The request was cancelled.");
 
-function unexpected(reply: Reply): never {
+function unexpected(reply: WorkerReply): never {
   throw new InferenceError("internal", `The worker answered with '${reply.type}'.`);
 }
 
@@ -229,10 +230,8 @@ async function startWorker({ entry, workerData, onNote }: WorkerGeneratorOptions
       once(worker, "exit", { signal: startup.signal }).then(() => {
         throw new InferenceError("engine_failed", "The engine's worker exited while it started.");
       }),
-    ])) as [FromWorker];
+    ])) as [WorkerStart];
     if (message.type === "unusable") throw fromErrorDescription(message.error);
-    if (message.type !== "ready")
-      throw new InferenceError("internal", `The worker began with '${message.type}'.`);
     for (const note of message.notes) onNote(note);
     return { worker, model: message.model };
   } finally {

@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import { toErrorDescription } from "../core/errors.ts";
 import type { Generator } from "./generator.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
-import type { FromWorker, ToWorker } from "./worker-protocol.ts";
+import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
 
 /** Events of one call that were sent and not read yet. */
 class Unread {
@@ -32,8 +32,14 @@ class Unread {
 export function hostGenerator(port: MessagePort, generator: Generator, notes: readonly string[]): void {
   const running = new Map<number, AbortController>();
   const unread = new Map<number, Unread>();
-  const send = (message: FromWorker): void => {
-    port.postMessage(message);
+  let replies: WorkerReply[] = [];
+  /** All that comes in one turn of the event loop goes as one message: each costs both threads. */
+  const send = (reply: WorkerReply): void => {
+    if (replies.push(reply) > 1) return;
+    setImmediate(() => {
+      port.postMessage(replies);
+      replies = [];
+    });
   };
 
   const answer = async (id: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
@@ -97,5 +103,5 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
     // A failed call reports itself; anything else takes the worker down rather than leave it half alive.
     void take(message);
   });
-  send({ type: "ready", model: generator.model, notes });
+  port.postMessage({ type: "ready", model: generator.model, notes } satisfies WorkerStart);
 }

@@ -22,9 +22,13 @@ export type ToWorker =
   | { readonly type: "abort"; readonly id: number }
   | { readonly type: "stop" };
 
-export type FromWorker =
+/** What a worker says first, and once. */
+export type WorkerStart =
   | { readonly type: "ready"; readonly model: ModelInfo; readonly notes: readonly string[] }
-  | { readonly type: "unusable"; readonly error: ErrorDescription }
+  | { readonly type: "unusable"; readonly error: ErrorDescription };
+
+/** From the worker to the server's thread; several at a time. */
+export type WorkerReply =
   | { readonly type: "event"; readonly id: number; readonly event: GenerateEvent }
   | { readonly type: "scores"; readonly id: number; readonly scores: readonly ScoredToken[] }
   | { readonly type: "health"; readonly id: number; readonly health: EngineHealth }

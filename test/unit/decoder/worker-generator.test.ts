@@ -17,9 +17,9 @@ const script = `
     if (message.type !== "generate") return;
     if (message.request.seed === 1) process.exit(3);
     if (message.request.seed === 2) throw new Error("out of memory");
-    if (message.request.seed === 3) return parentPort.postMessage({ type: "error", id: message.id, error: { code: "numerical_error", message: "NaN", param: "x" } });
-    parentPort.postMessage({ type: "event", id: message.id, event: { type: "finish", reason: "stop" } });
-    parentPort.postMessage({ type: "end", id: message.id });
+    if (message.request.seed === 3) return parentPort.postMessage([{ type: "error", id: message.id, error: { code: "numerical_error", message: "NaN", param: "x" } }]);
+    parentPort.postMessage([{ type: "event", id: message.id, event: { type: "finish", reason: "stop" } }]);
+    parentPort.postMessage([{ type: "end", id: message.id }]);
   });
 `;
 
@@ -143,7 +143,7 @@ describe("WorkerGenerator", () => {
 
   it("rejects at once when aborted", async () => {
     const worker = await start(
-      script.replace('parentPort.postMessage({ type: "end"', 'if (0) parentPort.postMessage({ type: "end"'),
+      script.replace('parentPort.postMessage([{ type: "end"', 'if (0) parentPort.postMessage([{ type: "end"'),
     );
     const controller = new AbortController();
     const stream = worker.generate(request(0), controller.signal);
