@@ -77,6 +77,7 @@ function chainSettings(
     schedule: settings.schedule,
     earlyRejection: accelerations.earlyRejection,
     prefetch: prefetchPolicy(context, law),
+    signal: context.signal,
     replicasInTurn: settings.maxEvaluatedTokens !== undefined,
     keepsBest: law.keepsBest ?? false,
     draws: ({ stage, step }, replica) => {

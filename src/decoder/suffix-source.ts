@@ -52,7 +52,7 @@ export class SuffixSource {
         logprobsMode: request.logprobsMode,
         share: request.share,
       },
-      calledOff === undefined ? signal : AbortSignal.any([signal, calledOff]),
+      calledOff ?? signal,
     );
     return ends.mark(kept, extension);
   }

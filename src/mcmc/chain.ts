@@ -33,6 +33,8 @@ export interface ChainSettings {
   readonly earlyRejection: boolean;
   /** Whether to begin steps before those in front of them are decided; none are when left out. */
   readonly prefetch?: PrefetchPolicy | undefined;
+  /** Ends the chain's draws; steps begun ahead have their own signals, which follow it. */
+  readonly signal?: AbortSignal;
   /** Whether replicas go one after another, for the sake of a budget; side by side when left out. */
   readonly replicasInTurn?: boolean;
   /** Whether a stage goes back to the likeliest completion that has ended, where its draft is less likely. */
@@ -120,6 +122,7 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
       hasMoved: (next) => next?.states.some((state, replica) => state !== states[replica]) ?? true,
       prefetch: settings.prefetch,
       moveRate,
+      signal: settings.signal,
     })) {
       if (result === undefined) return finish(true);
       const address = { stage, step: ++step };

@@ -64,8 +64,6 @@ export class MoveRate {
 /** A step that was begun and not taken yet. */
 interface Begun<Result> {
   readonly result: Promise<Result>;
-  /** What calls it off; a step begun when no other was under way is always used. */
-  readonly controller: AbortController | undefined;
   isDecided: boolean;
 }
 
@@ -82,6 +80,8 @@ export interface StepsToTake<Result> {
   /** No prefetching when left out. */
   readonly prefetch: PrefetchPolicy | undefined;
   readonly moveRate: MoveRate;
+  /** Calls off every step that was begun ahead. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Yields the result of each step in order. Whoever takes one that moved the chain moves it before asking for the next. */
@@ -91,12 +91,22 @@ export async function* stepAhead<Result>({
   hasMoved,
   prefetch,
   moveRate,
+  signal,
 }: StepsToTake<Result>): AsyncGenerator<Result, void, undefined> {
   let ahead: Begun<Result>[] = [];
   let next = 1;
+  // Steps begun ahead from one state are called off together. A step begun when no other was under way is always used.
+  let controller: AbortController | undefined;
+  const callOff = (): void => {
+    controller?.abort();
+    controller = undefined;
+  };
   const start = (): void => {
-    const controller = ahead.length === 0 ? undefined : new AbortController();
-    const begun = { result: begin(next++, controller?.signal), controller, isDecided: false };
+    if (ahead.length > 0) controller ??= new AbortController();
+    const begun = {
+      result: begin(next++, ahead.length > 0 ? controller?.signal : undefined),
+      isDecided: false,
+    };
     ahead.push(begun);
     const decide = (): void => {
       begun.isDecided = true;
@@ -104,8 +114,11 @@ export async function* stepAhead<Result>({
     begun.result.then(decide, decide).then(topUp, topUp);
   };
   const topUp = (): void => {
-    while (prefetch !== undefined && next <= steps && isWanted(ahead, moveRate.value, prefetch)) start();
+    if (prefetch === undefined || signal?.aborted === true) return;
+    while (next <= steps && isWanted(ahead, moveRate.value, prefetch)) start();
   };
+  // One listener for all: a signal derived for each step costs as much as the rest of a step that is remembered.
+  signal?.addEventListener("abort", callOff);
   try {
     for (let step = 1; step <= steps; step++) {
       if (ahead.length === 0) start();
@@ -115,15 +128,16 @@ export async function* stepAhead<Result>({
       const moved = hasMoved(result);
       moveRate.observe(moved);
       if (moved) {
-        discard(ahead);
+        callOff();
         ahead = [];
         next = step + 1;
       }
       yield result;
     }
   } finally {
+    signal?.removeEventListener("abort", callOff);
     next = steps + 1;
-    discard(ahead);
+    callOff();
     await Promise.allSettled(ahead.map(({ result }) => result));
   }
 }
@@ -136,8 +150,4 @@ function isWanted(ahead: readonly Begun<unknown>[], moveRate: number, prefetch: 
   const undecided = ahead.flatMap(({ isDecided }, offset) => (isDecided ? [] : [survivalAt(offset)]));
   const useful = undecided.reduce((sum, chance) => sum + chance, 0);
   return prefetch({ count: undecided.length, useful, survival });
-}
-
-function discard(ahead: readonly Begun<unknown>[]): void {
-  for (const { controller } of ahead) controller?.abort();
 }
