@@ -3,6 +3,7 @@
  * rows of a pass that would be idle. They are taken in order; what was begun from a state that a step has left is
  * discarded. Since every draw has its own address, the chain is the same, token for token.
  */
+import { setMaxListeners } from "node:events";
 
 /** What a prefetch would be added to. */
 export interface StepsUnderWay {
@@ -102,11 +103,9 @@ export async function* stepAhead<Result>({
     controller = undefined;
   };
   const start = (): void => {
-    if (ahead.length > 0) controller ??= new AbortController();
-    const begun = {
-      result: begin(next++, ahead.length > 0 ? controller?.signal : undefined),
-      isDecided: false,
-    };
+    if (ahead.length > 0) controller ??= sharedController();
+    const called = ahead.length > 0 ? controller?.signal : undefined;
+    const begun = { result: begin(next++, called), isDecided: false };
     ahead.push(begun);
     const decide = (): void => {
       begun.isDecided = true;
@@ -140,6 +139,13 @@ export async function* stepAhead<Result>({
     callOff();
     await Promise.allSettled(ahead.map(({ result }) => result));
   }
+}
+
+/** Listened to by as many steps as are begun, without a warning of a leak. */
+function sharedController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 function isWanted(ahead: readonly Begun<unknown>[], moveRate: number, prefetch: PrefetchPolicy): boolean {
