@@ -2,7 +2,7 @@ import { Backlog } from "../server/watch/backlog.ts";
 import type { WatchEvent } from "../server/watch/messages.ts";
 
 /** Events kept one by one for a reader that is behind; beyond them it gets the latest state. */
-const kept = 512;
+export const kept = 512;
 
 /** Hands a request's events to whoever iterates over them, without growing when nobody does. */
 export class Inbox {

@@ -8,9 +8,16 @@ import { chiSquare } from "../support/statistics.ts";
  * frequencies must be those of p^α.
  */
 
+/** Two worked steps in: what follows is a short answer with a few likely continuations. */
+const prompt = [3, 10, 5, 11, 2, 13];
+const horizon = 3;
+
 let server: Awaited<ReturnType<typeof createTestApp>>;
+/** log p of every completion, by its tokens. */
+let p: ReadonlyMap<string, number>;
 beforeAll(async () => {
   server = await createTestApp();
+  p = await enumerateServed();
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
@@ -36,7 +43,7 @@ async function nextLogprobs(prefix: readonly number[]): Promise<number[]> {
   return Array.from({ length: vocabularySize }, (_, id) => top[`token_id:${id}`]!);
 }
 
-async function enumerateServed(prompt: readonly number[], horizon: number): Promise<Map<string, number>> {
+async function enumerateServed(): Promise<Map<string, number>> {
   const logprobs = new Map<string, number>();
   const visit = async (tokens: readonly number[], logprob: number): Promise<void> => {
     if (tokens.length === horizon || tokens.at(-1) === endToken) {
@@ -53,17 +60,13 @@ async function enumerateServed(prompt: readonly number[], horizon: number): Prom
   return logprobs;
 }
 
-describe("completions fetched over HTTP", () => {
+describe("completions fetched over HTTP", { timeout: 60_000 }, () => {
   for (const { alpha, proposal_temperature } of [
     { alpha: 1, proposal_temperature: 1 },
     { alpha: 2, proposal_temperature: 0.5 },
     { alpha: 2, proposal_temperature: 1 },
   ]) {
     it(`match the enumerated p^${alpha}, proposals at temperature ${proposal_temperature}`, async () => {
-      // Two worked steps in: what follows is a short answer with a few likely continuations.
-      const prompt = [3, 10, 5, 11, 2, 13];
-      const horizon = 3;
-      const p = await enumerateServed(prompt, horizon);
       const weights = [...p.values()].map((logprob) => Math.exp(alpha * logprob));
       const total = weights.reduce((sum, weight) => sum + weight, 0);
       const index = new Map([...p.keys()].map((key, position) => [key, position]));
@@ -76,7 +79,7 @@ describe("completions fetched over HTTP", () => {
           proposal_temperature,
           max_tokens: horizon,
           block_size: 1,
-          mcmc_steps: 40,
+          mcmc_steps: 20,
           n: 128,
           seed,
           return_token_ids: true,
