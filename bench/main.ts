@@ -42,7 +42,7 @@ const program = new Command("bench")
     if (wants("concurrency")) await benchConcurrency(32);
     if (wants("prefetching")) await benchPrefetching(10);
     if (wants("determinism")) await benchDeterminism(64);
-    if (wants("streams")) await benchStreams(100, 6);
+    if (wants("streams")) await benchStreams(100, 2);
     if (wants("fairness")) await benchFairness(20);
     if (wants("sampling")) await benchSampling(threads);
     if (wants("roofline")) await benchRoofline(threads);

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { Generator } from "../src/decoder/generator.ts";
 import { usualEngine } from "../src/commands/serve-settings.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
 import {
@@ -24,11 +25,14 @@ const variants = [
 ] as const;
 
 /** Until V8 has compiled what a chain runs through; a server is past that after its first minute. */
-const warmUpRequests = 20;
+const warmUpMs = 4_000;
+
+/** Requests that a variant answers before the next has its turn, so that each finds the processor's caches its own. */
+const turn = 10;
 
 /**
- * What each acceleration saves, one request at a time, on the same chains. The variants take turns request by request,
- * so that whatever else the machine does hits all alike.
+ * What each acceleration saves, one request at a time, on the same chains. The variants take turns, so that whatever else
+ * the machine does hits all alike.
  */
 export async function benchAccelerations(requests: number): Promise<void> {
   const runs = await Promise.all(
@@ -39,12 +43,12 @@ export async function benchAccelerations(requests: number): Promise<void> {
       seconds: 0,
     })),
   );
-  const all = embeddedRequests(warmUpRequests + requests);
-  const measured = all.splice(warmUpRequests);
-  for (const { generator } of runs) await answerAll(generator, all, 1);
-  for (const request of measured) {
+  const all = embeddedRequests(2 * requests);
+  for (const { generator } of runs) await warmUp(generator, all.slice(requests));
+  for (let start = 0; start < requests; start += turn) {
     for (const run of runs) {
-      run.seconds += await time(async () => run.answers.push(await answer(run.generator, request)));
+      const chunk = all.slice(start, Math.min(start + turn, requests));
+      run.seconds += await time(async () => run.answers.push(...(await answerAll(run.generator, chunk, 1))));
     }
   }
   for (const { generator } of runs) await generator[Symbol.asyncDispose]();
@@ -65,6 +69,12 @@ export async function benchAccelerations(requests: number): Promise<void> {
       ];
     }),
   );
+}
+
+async function warmUp(generator: Generator, requests: readonly ChainRequest[]): Promise<void> {
+  const end = performance.now() + warmUpMs;
+  for (let next = 0; performance.now() < end; next++)
+    await answer(generator, requests[next % requests.length]!);
 }
 
 /** The same requests one after the other and many at a time, on a model that the caches hold and on one that they do not. */

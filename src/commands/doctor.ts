@@ -96,7 +96,7 @@ interface Trial {
 }
 
 const promptLength = 5;
-const steps = 5;
+const steps = 20;
 
 /** A short prompt and a few steps over two lanes. */
 async function tryDevice(path: string, device: Device, threads: number): Promise<Trial | InferenceError> {

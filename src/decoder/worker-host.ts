@@ -4,6 +4,38 @@ import type { Generator } from "./generator.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
 import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
 
+/** How long a reply may wait for others, ms, where work keeps the event loop from turning. */
+const maxReplyDelayMs = 2;
+
+/** Sends what comes in one turn of the event loop as one message: each costs both threads. */
+class Outbox {
+  readonly #port: MessagePort;
+  #replies: WorkerReply[] = [];
+  #since = 0;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  push(reply: WorkerReply): void {
+    const now = performance.now();
+    if (this.#replies.length === 0) {
+      this.#since = now;
+      setImmediate(() => {
+        this.#flush();
+      });
+    }
+    this.#replies.push(reply);
+    if (now - this.#since > maxReplyDelayMs) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#replies.length === 0) return;
+    this.#port.postMessage(this.#replies);
+    this.#replies = [];
+  }
+}
+
 /** Events of one call that were sent and not read yet. */
 class Unread {
   #count = 0;
@@ -32,14 +64,9 @@ class Unread {
 export function hostGenerator(port: MessagePort, generator: Generator, notes: readonly string[]): void {
   const running = new Map<number, AbortController>();
   const unread = new Map<number, Unread>();
-  let replies: WorkerReply[] = [];
-  /** All that comes in one turn of the event loop goes as one message: each costs both threads. */
+  const replies = new Outbox(port);
   const send = (reply: WorkerReply): void => {
-    if (replies.push(reply) > 1) return;
-    setImmediate(() => {
-      port.postMessage(replies);
-      replies = [];
-    });
+    replies.push(reply);
   };
 
   const answer = async (id: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
