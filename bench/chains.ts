@@ -5,6 +5,7 @@ import { readModelFolder } from "../src/decoder/model-folder.ts";
 import { WorkerGenerator } from "../src/decoder/worker-generator.ts";
 import type { GenerateRequest, Generator, PowerSettings } from "../src/decoder/generator.ts";
 import { abacus } from "../lab/abacus.ts";
+import { time } from "./report.ts";
 
 /** What the embedded model's folder asks for. */
 export const usualPower: PowerSettings = {
@@ -93,6 +94,50 @@ export async function answerAll(
   };
   await Promise.all(Array.from({ length: atOnce }, takeTurns));
   return answers;
+}
+
+/** One of the generators that are compared: what it answered, and how long it took. */
+export interface Side {
+  readonly generator: Generator;
+  readonly answers: Answer[];
+  seconds: number;
+}
+
+export const sideOf = async (changes: Partial<EngineSettings>): Promise<Side> => ({
+  generator: await openGenerator(changes),
+  answers: [],
+  seconds: 0,
+});
+
+/** Until V8 has compiled what a chain runs through; a server is past that after its first minute. */
+const warmUpMs = 4_000;
+
+/** Requests that a side answers before the next has its turn, so that each finds the processor's caches its own. */
+const usualTurn = 10;
+
+export async function warmUp({ generator }: Side, requests: readonly ChainRequest[]): Promise<void> {
+  const end = performance.now() + warmUpMs;
+  for (let next = 0; performance.now() < end; next++)
+    await answer(generator, requests[next % requests.length]!);
+}
+
+/**
+ * Lets all sides answer the same requests one by one, in turns, so that whatever else the machine does hits all alike; there
+ * and back, so that none always comes after another.
+ */
+export async function takeTurns(
+  sides: readonly Side[],
+  requests: readonly ChainRequest[],
+  turn = usualTurn,
+): Promise<void> {
+  for (let start = 0; start < requests.length; start += turn) {
+    const chunk = requests.slice(start, start + turn);
+    for (const side of (start / turn) % 2 === 0 ? sides : sides.toReversed()) {
+      side.seconds += await time(async () =>
+        side.answers.push(...(await answerAll(side.generator, chunk, 1))),
+      );
+    }
+  }
 }
 
 /** Evaluations per emitted token over all answers. */

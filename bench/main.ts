@@ -40,9 +40,9 @@ const program = new Command("bench")
     if (wants("decode")) await benchDecode(threads);
     if (wants("accelerations")) await benchAccelerations(40);
     if (wants("concurrency")) await benchConcurrency(32);
-    if (wants("prefetching")) await benchPrefetching(10);
+    if (wants("prefetching")) await benchPrefetching(20);
     if (wants("determinism")) await benchDeterminism(64);
-    if (wants("streams")) await benchStreams(100, 2);
+    if (wants("streams")) await benchStreams(100, 6);
     if (wants("fairness")) await benchFairness(20);
     if (wants("sampling")) await benchSampling(threads);
     if (wants("roofline")) await benchRoofline(threads);

@@ -1,5 +1,4 @@
 import { rm } from "node:fs/promises";
-import type { Generator } from "../src/decoder/generator.ts";
 import { usualEngine } from "../src/commands/serve-settings.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
 import {
@@ -11,8 +10,11 @@ import {
   evaluationsPerToken,
   naive,
   openGenerator,
+  sideOf,
+  takeTurns,
+  warmUp,
 } from "./chains.ts";
-import type { Answer, ChainRequest } from "./chains.ts";
+import type { ChainRequest } from "./chains.ts";
 import { wideShape } from "./random-model.ts";
 import { printTable, time } from "./report.ts";
 
@@ -24,33 +26,16 @@ const variants = [
   ["all", accelerated],
 ] as const;
 
-/** Until V8 has compiled what a chain runs through; a server is past that after its first minute. */
-const warmUpMs = 4_000;
-
-/** Requests that a variant answers before the next has its turn, so that each finds the processor's caches its own. */
-const turn = 10;
-
 /**
- * What each acceleration saves, one request at a time, on the same chains. The variants take turns, so that whatever else
- * the machine does hits all alike.
+ * What each acceleration saves, one request at a time, on the same chains.
  */
 export async function benchAccelerations(requests: number): Promise<void> {
   const runs = await Promise.all(
-    variants.map(async ([name, switches]) => ({
-      name,
-      generator: await openGenerator(switches),
-      answers: [] as Answer[],
-      seconds: 0,
-    })),
+    variants.map(async ([name, switches]) => ({ name, ...(await sideOf(switches)) })),
   );
   const all = embeddedRequests(2 * requests);
-  for (const { generator } of runs) await warmUp(generator, all.slice(requests));
-  for (let start = 0; start < requests; start += turn) {
-    for (const run of runs) {
-      const chunk = all.slice(start, Math.min(start + turn, requests));
-      run.seconds += await time(async () => run.answers.push(...(await answerAll(run.generator, chunk, 1))));
-    }
-  }
+  for (const run of runs) await warmUp(run, all.slice(requests));
+  await takeTurns(runs, all.slice(0, requests));
   for (const { generator } of runs) await generator[Symbol.asyncDispose]();
   const [reference] = runs;
   console.log(
@@ -69,12 +54,6 @@ export async function benchAccelerations(requests: number): Promise<void> {
       ];
     }),
   );
-}
-
-async function warmUp(generator: Generator, requests: readonly ChainRequest[]): Promise<void> {
-  const end = performance.now() + warmUpMs;
-  for (let next = 0; performance.now() < end; next++)
-    await answer(generator, requests[next % requests.length]!);
 }
 
 /** The same requests one after the other and many at a time, on a model that the caches hold and on one that they do not. */

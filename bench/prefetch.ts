@@ -2,39 +2,31 @@ import { rm } from "node:fs/promises";
 import type { EngineSettings } from "../src/commands/serve-settings.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
 import type { PowerSettings } from "../src/decoder/generator.ts";
-import { answer, byteRequests, embeddedRequests, openGenerator } from "./chains.ts";
-import type { Answer, ChainRequest } from "./chains.ts";
+import { byteRequests, embeddedRequests, sideOf, takeTurns, warmUp } from "./chains.ts";
+import type { ChainRequest } from "./chains.ts";
 import { smallShape } from "./random-model.ts";
-import { printTable, time } from "./report.ts";
+import { printTable } from "./report.ts";
 
 interface Case {
   readonly name: string;
   readonly engine: Partial<EngineSettings>;
+  /** Twice as many as are measured: the second half is to warm up. */
   readonly requests: readonly ChainRequest[];
 }
 
 /**
  * What prefetching alone does for a lone chain, where most proposals are rejected and where most are accepted. With and
- * without take turns request by request.
+ * without take turns.
  */
 export async function benchPrefetching(requests: number): Promise<void> {
   const folder = await writeByteModel(smallShape);
   const rows: string[][] = [];
-  for (const { name, engine, requests: chains } of casesOf(folder, requests)) {
-    const sides = await Promise.all(
-      [false, true].map(async (prefetch) => ({
-        generator: await openGenerator({ ...engine, prefetch }),
-        answers: [] as Answer[],
-        seconds: 0,
-      })),
-    );
-    for (const { generator } of sides) await answer(generator, chains[0]!);
+  for (const { name, engine, requests: all } of casesOf(folder, requests)) {
+    const [chains, others] = [all.slice(0, all.length / 2), all.slice(all.length / 2)];
+    const sides = await Promise.all([false, true].map((prefetch) => sideOf({ ...engine, prefetch })));
+    for (const side of sides) await warmUp(side, others);
     const before = await Promise.all(sides.map(({ generator }) => generator.health()));
-    for (const chain of chains.slice(1)) {
-      for (const side of sides) {
-        side.seconds += await time(async () => side.answers.push(await answer(side.generator, chain)));
-      }
-    }
+    await takeTurns(sides, chains, requests / 5);
     const after = await Promise.all(sides.map(({ generator }) => generator.health()));
     for (const { generator } of sides) await generator[Symbol.asyncDispose]();
     const [plain, ahead] = sides;
@@ -47,7 +39,7 @@ export async function benchPrefetching(requests: number): Promise<void> {
       spent("evaluatedTokens"),
       `${plain!.seconds.toFixed(2)} / ${ahead!.seconds.toFixed(2)}`,
       `${(plain!.seconds / ahead!.seconds).toFixed(2)}x`,
-      `${same.length}/${chains.length - 1}`,
+      `${same.length}/${chains.length}`,
     ]);
   }
   await rm(folder, { recursive: true });
@@ -57,7 +49,7 @@ export async function benchPrefetching(requests: number): Promise<void> {
 
 function casesOf(flat: string, count: number): readonly Case[] {
   const random = (settings: Partial<PowerSettings>): ChainRequest[] =>
-    byteRequests(count + 1, 32, { mcmcSteps: 8, ...settings });
+    byteRequests(2 * count, 32, { mcmcSteps: 8, ...settings });
   const rejected = { proposalTemperature: 1 };
   return [
     {
@@ -68,13 +60,13 @@ function casesOf(flat: string, count: number): readonly Case[] {
     {
       name: "rejected: embedded model, proposals at T = 1, memo off",
       engine: { memo: false },
-      requests: embeddedRequests(count + 1, rejected),
+      requests: embeddedRequests(2 * count, rejected),
     },
     {
       name: "accepted: 4.7 M parameters, alpha 1",
       engine: { model: flat },
       requests: random({ alpha: 1, proposalTemperature: 1 }),
     },
-    { name: "embedded model as it comes", engine: {}, requests: embeddedRequests(4 * count + 1) },
+    { name: "embedded model as it comes", engine: {}, requests: embeddedRequests(16 * count) },
   ];
 }

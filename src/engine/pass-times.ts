@@ -59,12 +59,13 @@ export interface MeasureOptions {
   readonly now?: () => number;
 }
 
-/** The best of so many counts: what disturbs a pass only makes it longer. */
-const repeats = 5;
+/** The best of so many counts: what disturbs a pass only makes it longer, and the first ones find nothing compiled. */
+const rounds = 25;
 
 /**
- * Times passes of 1, 2, 4, … rows and chunks of 1, 2, 4, … tokens on the runner itself. A model too slow for the
- * budget runs each size less often, or only the smallest and the largest. The lanes hold nothing valid afterwards.
+ * Times passes of 1, 2, 4, … rows and chunks of 1, 2, 4, … tokens on the runner itself, round by round, so that whatever
+ * disturbs a while hits all sizes alike. A model too slow for the budget runs fewer rounds, or only the smallest and the
+ * largest. The lanes hold nothing valid afterwards.
  * @throws InferenceError `engine_failed` when the runtime fails
  */
 export async function measurePassTimes(
@@ -72,37 +73,33 @@ export async function measurePassTimes(
   { deterministic = false, budgetMs = 1000, now = () => performance.now() }: MeasureOptions = {},
 ): Promise<PassTimes> {
   const { lanes } = runner.memory;
-  const end = now() + budgetMs;
-  const timePass = async (batch: readonly BatchRow[]): Promise<number> => {
-    let best = Infinity;
-    for (let repeat = 0; repeat < repeats; repeat++) {
-      const started = now();
-      await runner.step(batch);
-      const finished = now();
-      best = Math.min(best, finished - started);
-      if (finished >= end) break;
-    }
-    return best;
-  };
   const decode = new Map<number, number>();
   const prefill = new Map<number, number>();
-  const timeDecode = async (rows: number): Promise<void> => {
-    const batch = Array.from({ length: rows }, (_, lane) => ({ lane, tokens: [0], position: 0 }));
-    decode.set(rows, await timePass(batch));
+  const timePass = async (
+    best: Map<number, number>,
+    size: number,
+    batch: readonly BatchRow[],
+  ): Promise<void> => {
+    const started = now();
+    await runner.step(batch);
+    best.set(size, Math.min(best.get(size) ?? Infinity, now() - started));
   };
-  const timePrefill = async (tokens: number): Promise<void> => {
-    const row = { lane: 0, tokens: Array<number>(tokens).fill(0), position: 0 };
-    prefill.set(tokens, await timePass([row]));
-  };
-  if (deterministic) {
-    await timeDecode(lanes);
-    return new PassTimes(toPoints(decode), []);
-  }
+  const timeDecode = (rows: number): Promise<void> =>
+    timePass(
+      decode,
+      rows,
+      Array.from({ length: rows }, (_, lane) => ({ lane, tokens: [0], position: 0 })),
+    );
+  const timePrefill = (tokens: number): Promise<void> =>
+    timePass(prefill, tokens, [{ lane: 0, tokens: Array<number>(tokens).fill(0), position: 0 }]);
+  const end = now() + budgetMs;
   const chunk = longestChunk(runner);
-  for (const rows of new Set([1, lanes])) await timeDecode(rows);
-  for (const tokens of new Set([1, chunk])) await timePrefill(tokens);
-  for (const rows of powersOfTwo(lanes)) if (!decode.has(rows) && now() < end) await timeDecode(rows);
-  for (const tokens of powersOfTwo(chunk)) if (!prefill.has(tokens) && now() < end) await timePrefill(tokens);
+  for (const rows of deterministic ? [lanes] : new Set([1, lanes])) await timeDecode(rows);
+  for (const tokens of deterministic ? [] : new Set([1, chunk])) await timePrefill(tokens);
+  for (let round = 0; round < rounds; round++) {
+    for (const rows of deterministic ? [lanes] : powersOfTwo(lanes)) if (now() < end) await timeDecode(rows);
+    for (const tokens of deterministic ? [] : powersOfTwo(chunk)) if (now() < end) await timePrefill(tokens);
+  }
   return new PassTimes(toPoints(decode), toPoints(prefill));
 }
 

@@ -68,8 +68,11 @@ interface Begun<Result> {
   isDecided: boolean;
 }
 
-/** Steps so unlikely to be used are not begun even when they cost nothing, and no more than so many at once. */
-const leastSurvival = 0.05;
+/**
+ * Steps less likely to be used are not begun: rows may cost nothing, but a lane, and the K/V that is brought into it, do. Nor
+ * are more than so many at once.
+ */
+const leastSurvival = 0.2;
 const mostAhead = 64;
 
 export interface StepsToTake<Result> {
@@ -116,12 +119,22 @@ export async function* stepAhead<Result>({
     if (prefetch === undefined || signal?.aborted === true) return;
     while (next <= steps && isWanted(ahead, moveRate.value, prefetch)) start();
   };
+  // A step that a memo answers is decided before the event loop turns; one that is not waits for the model by then.
+  let isTopUpDue = false;
+  const topUpSoon = (): void => {
+    if (prefetch === undefined || isTopUpDue) return;
+    isTopUpDue = true;
+    setImmediate(() => {
+      isTopUpDue = false;
+      topUp();
+    });
+  };
   // One listener for all: a signal derived for each step costs as much as the rest of a step that is remembered.
   signal?.addEventListener("abort", callOff);
   try {
     for (let step = 1; step <= steps; step++) {
       if (ahead.length === 0) start();
-      topUp();
+      topUpSoon();
       const result = await ahead[0]!.result;
       ahead.shift();
       const moved = hasMoved(result);
@@ -154,6 +167,7 @@ function isWanted(ahead: readonly Begun<unknown>[], moveRate: number, prefetch: 
   const survival = survivalAt(ahead.length);
   if (survival < leastSurvival) return false;
   const undecided = ahead.flatMap(({ isDecided }, offset) => (isDecided ? [] : [survivalAt(offset)]));
+  if (undecided.length === 0) return false;
   const useful = undecided.reduce((sum, chance) => sum + chance, 0);
   return prefetch({ count: undecided.length, useful, survival });
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { MoveRate, stepAhead } from "../../../src/mcmc/step-ahead.ts";
 
@@ -33,15 +34,33 @@ class Steps {
 }
 
 describe("steps begun ahead", () => {
+  it("are none while steps are decided at once, as from a memo", async () => {
+    const begun: (AbortSignal | undefined)[] = [];
+    const chain = stepAhead({
+      steps: 10,
+      begin: (_, signal) => {
+        begun.push(signal);
+        return Promise.resolve(false);
+      },
+      hasMoved: (moved) => moved,
+      prefetch: () => true,
+      moveRate: new MoveRate(),
+    });
+    for await (const moved of chain) expect(moved).toBe(false);
+    expect(begun).toEqual(Array(10).fill(undefined));
+  });
+
   it("are called off by a step that moves the chain, and begun anew from where it went", async () => {
     const steps = new Steps();
     const chain = steps.run();
     const first = chain.next();
+    await setImmediate();
     expect(steps.begun.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
     steps.end(1, true);
     expect(await first).toEqual({ done: false, value: true });
     expect(steps.begun.map(({ signal }) => signal?.aborted)).toEqual([undefined, true, true, true]);
     const second = chain.next();
+    await setImmediate();
     const anew = steps.begun.slice(4);
     expect(anew[0]).toEqual({ step: 2, signal: undefined });
     expect(anew.slice(1).every(({ signal }) => signal?.aborted === false)).toBe(true);
@@ -56,9 +75,11 @@ describe("steps begun ahead", () => {
     const steps = new Steps();
     const chain = steps.run(request.signal);
     const first = chain.next();
+    await setImmediate();
     steps.end(1, false);
     await first;
     const second = chain.next();
+    await setImmediate();
     const begun = steps.begun.length;
     request.abort();
     await expect(second).rejects.toThrow("called off");
