@@ -1,50 +1,82 @@
-import { abacus } from "../lab/abacus.ts";
+import { rm } from "node:fs/promises";
+import { usualEngine } from "../src/commands/serve-settings.ts";
+import type { PowerSettings } from "../src/decoder/generator.ts";
+import { writeByteModel } from "../test/support/byte-model.ts";
 import { ServerProcess } from "../test/support/server-process.ts";
-import { answer, embeddedRequests, openGenerator } from "./chains.ts";
+import { answer, byteRequests, embeddedRequests, openGenerator } from "./chains.ts";
 import type { ChainRequest } from "./chains.ts";
+import { wideShape } from "./random-model.ts";
 import { median, printTable, timeMs } from "./report.ts";
 
-/** Compiled code and warm caches first. */
-const warmUp = 20;
+interface Subject {
+  readonly name: string;
+  readonly model: string;
+  /** The first are to warm up: compiled code and caches. */
+  readonly requests: readonly ChainRequest[];
+  readonly warmUps: number;
+}
 
 /**
  * The same power requests in two ways in turn: to a generator in a worker thread, and by HTTP to a server, which has its
  * own such worker. What the server adds is HTTP and JSON, the client's included.
  */
 export async function benchHttp(requests: number): Promise<void> {
-  await using worker = await openGenerator({});
-  await using server = await ServerProcess.start();
-  const post = async ({ settings, maxTokens, seed }: ChainRequest, prompt: string): Promise<void> => {
-    // The model's own defaults are the settings of the other way.
-    const body = { prompt, sampler: settings.sampler, seed, max_tokens: maxTokens };
-    const reply = await server.post("/v1/completions", body);
+  const wide = await writeByteModel(wideShape);
+  const [some, few] = [requests, requests / 10];
+  const subjects = [
+    { name: "embedded", model: usualEngine.model, requests: embeddedRequests(2 * some), warmUps: some },
+    {
+      name: "38 M parameters",
+      model: wide,
+      requests: byteRequests(few + 2, 16, { mcmcSteps: 4 }),
+      warmUps: 2,
+    },
+  ];
+  const rows: string[][] = [];
+  for (const subject of subjects) rows.push(await compare(subject));
+  await rm(wide, { recursive: true });
+  console.log("\nHTTP: power requests one by one, each by both ways in turn\n");
+  printTable(
+    ["model", "requests", "worker thread, ms", "POST /v1/completions, ms", "HTTP and JSON, ms", "share"],
+    rows,
+  );
+}
+
+async function compare({ name, model, requests, warmUps }: Subject): Promise<string[]> {
+  await using worker = await openGenerator({ model });
+  await using server = await ServerProcess.start(["--model", model]);
+  const post = async ({ prompt, settings, maxTokens, seed }: ChainRequest): Promise<void> => {
+    const { alpha, mcmcSteps, blockSize, proposalTemperature } = settings as PowerSettings;
+    const reply = await server.post("/v1/completions", {
+      prompt,
+      sampler: "power",
+      alpha,
+      mcmc_steps: mcmcSteps,
+      block_size: blockSize,
+      proposal_temperature: proposalTemperature,
+      max_tokens: maxTokens,
+      seed,
+    });
     if (!reply.ok) throw new Error(`the server answered ${reply.status}: ${await reply.text()}`);
     await reply.json();
   };
   const ways = [(request: ChainRequest) => answer(worker, request), post];
   const times: number[][] = ways.map(() => []);
-  const prompts = abacus.testPrompts(warmUp + requests);
-  for (const [index, request] of embeddedRequests(warmUp + requests).entries()) {
+  for (const [index, request] of requests.entries()) {
     for (const [way, run] of ways.entries()) {
-      const ms = await timeMs(() => run(request, prompts[index]!));
-      if (index >= warmUp) times[way]!.push(ms);
+      const ms = await timeMs(() => run(request));
+      if (index >= warmUps) times[way]!.push(ms);
     }
   }
-  const [threaded, served] = times.map((list) => list.reduce((sum, ms) => sum + ms, 0) / list.length);
-  const share = (100 * (served! - threaded!)) / served!;
-  console.log(
-    `\nHTTP: ${requests} power requests of the embedded model, one by one, each by both ways in turn\n`,
-  );
-  printTable(
-    ["", "mean, ms", "median, ms", "share of the request"],
-    [
-      ["generator in a worker thread", threaded!.toFixed(2), median(times[0]!).toFixed(2), ""],
-      [
-        "POST /v1/completions",
-        served!.toFixed(2),
-        median(times[1]!).toFixed(2),
-        `HTTP and JSON: ${share.toFixed(1)} %`,
-      ],
-    ],
-  );
+  const [threaded, served] = times.map(median);
+  const added = times[1]!.map((ms, index) => ms - times[0]![index]!);
+  const cost = median(added);
+  return [
+    name,
+    String(added.length),
+    threaded!.toFixed(2),
+    served!.toFixed(2),
+    cost.toFixed(2),
+    `${((100 * cost) / served!).toFixed(1)} %`,
+  ];
 }
