@@ -1,8 +1,16 @@
 /** How much of an observation goes into the curve. */
 const weight = 1 / 8;
 
-/** A single hiccup of the machine moves a curve no further than if it had been this many times too slow. */
-const mostStretch = 4;
+/**
+ * A single hiccup, as the first pass of a shape is one, moves a curve no further than if it had been this many times too slow.
+ */
+const mostStretch = 1.5;
+
+/**
+ * How much of the way back to where it began a point goes with each observation made elsewhere. Without it, one that
+ * hiccups have made look slow would not be tried again, and never be found to be fast.
+ */
+const recovery = 1 / 128;
 
 export interface TimePoint {
   readonly size: number;
@@ -13,12 +21,14 @@ export interface TimePoint {
 /** Milliseconds by size: straight lines between a few sizes, level beyond them, kept fresh by what is observed. */
 export class TimeCurve {
   readonly #sizes: readonly number[];
+  readonly #startMs: readonly number[];
   readonly #ms: number[];
 
   /** @param points by ascending size; a curve without any is not asked for times */
   constructor(points: readonly TimePoint[]) {
     this.#sizes = points.map(({ size }) => size);
-    this.#ms = points.map(({ ms }) => ms);
+    this.#startMs = points.map(({ ms }) => ms);
+    this.#ms = [...this.#startMs];
   }
 
   get points(): readonly TimePoint[] {
@@ -60,6 +70,10 @@ export class TimeCurve {
     const change = weight * (Math.min(ms / expected, mostStretch) - 1);
     this.#ms[left]! *= 1 + (1 - share) * change;
     if (share > 0) this.#ms[left + 1]! *= 1 + share * change;
+    for (const [index, start] of this.#startMs.entries()) {
+      if (index === left || (share > 0 && index === left + 1) || start === 0) continue;
+      this.#ms[index]! += recovery * (start - this.#ms[index]!);
+    }
   }
 
   /** Index of the largest size at or below `size`, or 0. */
