@@ -55,13 +55,14 @@ describe("steps begun ahead", () => {
     const chain = steps.run();
     const first = chain.next();
     await setImmediate();
-    expect(steps.begun.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
+    // At first a step is taken to move the chain one time in two: a fourth would be used one time in eight.
+    expect(steps.begun.map(({ step }) => step)).toEqual([1, 2, 3]);
     steps.end(1, true);
     expect(await first).toEqual({ done: false, value: true });
-    expect(steps.begun.map(({ signal }) => signal?.aborted)).toEqual([undefined, true, true, true]);
+    expect(steps.begun.map(({ signal }) => signal?.aborted)).toEqual([undefined, true, true]);
     const second = chain.next();
     await setImmediate();
-    const anew = steps.begun.slice(4);
+    const anew = steps.begun.slice(3);
     expect(anew[0]).toEqual({ step: 2, signal: undefined });
     expect(anew.slice(1).every(({ signal }) => signal?.aborted === false)).toBe(true);
     steps.end(2, false);
