@@ -21,10 +21,11 @@ export function toHalfPrecision(model: Uint8Array): Uint8Array {
   return onnx.ModelProto.encode(decoded).finish();
 }
 
-/** Rounded down to eleven significant bits; smaller than 2^−14 is 0. */
-function toHalf(value: number): number {
-  if (Math.abs(value) < 2 ** -14) return 0;
-  const exponent = Math.floor(Math.log2(Math.abs(value)));
-  const mantissa = Math.floor((Math.abs(value) / 2 ** exponent - 1) * 1024);
-  return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | mantissa;
+/** The bits of a number as a half; larger numbers than halves reach are not asked for. */
+export function toHalf(value: number): number {
+  if (value === 0) return 0;
+  if (!Number.isFinite(value)) return value > 0 ? 0x7c00 : value < 0 ? 0xfc00 : 0x7e00;
+  const exponent = Math.max(-14, Math.floor(Math.log2(Math.abs(value))));
+  const mantissa = Math.round((Math.abs(value) / 2 ** exponent) * 1024);
+  return (value < 0 ? 0x8000 : 0) + (exponent + 15) * 1024 + mantissa - 1024;
 }

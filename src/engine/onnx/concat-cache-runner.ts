@@ -130,9 +130,9 @@ export class ConcatCacheRunner implements ModelRunner {
       this.#binding.bindOutput(name, tensor);
     };
     const total = position + tokens.length;
-    input("input_ids", integers(tokens));
-    input("attention_mask", integers(Array<number>(total).fill(1)));
-    if (takesPositions) input("position_ids", integers(tokens.map((_, index) => position + index)));
+    input("input_ids", oneRow(tokens));
+    input("attention_mask", oneRow(Array<number>(total).fill(1)));
+    if (takesPositions) input("position_ids", oneRow(tokens.map((_, index) => position + index)));
     output("logits", this.#logits.tensor(row, 1, tokens.length));
     const present = this.#cache.present(total);
     for (const [index, names] of planes.entries()) {
@@ -143,9 +143,4 @@ export class ConcatCacheRunner implements ModelRunner {
   }
 }
 
-/** One row of int64. */
-function integers(values: readonly number[]): HostTensor {
-  const tensor = HostTensor.zeros("int64", [1, values.length]);
-  tensor.asBigInt64().set(values.map(BigInt));
-  return tensor;
-}
+const oneRow = (values: readonly number[]): HostTensor => HostTensor.integers(values, [1, values.length]);

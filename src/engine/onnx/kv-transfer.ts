@@ -70,7 +70,7 @@ export class KvTransfer implements Disposable {
     using clearer = new Session(clearingGraph(this.#shape), this.#options);
     using clearing = clearer.createBinding();
     for (const plane of planes) {
-      using shape = integers(plane.shape, [plane.shape.length]);
+      using shape = HostTensor.integers(plane.shape, [plane.shape.length]);
       clearing.bindInput("shape", shape);
       clearing.bindOutput("plane", plane);
       clearer.runSync(clearing);
@@ -105,8 +105,8 @@ export class KvTransfer implements Disposable {
 
   /** Fills `part` with the tokens from `from` on. */
   #readPart({ planes, row }: KvPlace, from: number, part: Tensor): void {
-    using starts = integers([row, from], [2]);
-    using ends = integers([row + 1, from + part.shape[2]!], [2]);
+    using starts = HostTensor.integers([row, from], [2]);
+    using ends = HostTensor.integers([row + 1, from + part.shape[2]!], [2]);
     this.#reading.bindInput("starts", starts);
     this.#reading.bindInput("ends", ends);
     for (const [index, plane] of planes.entries()) this.#reading.bindInput(`plane.${index}`, plane);
@@ -173,10 +173,4 @@ export class KvTransfer implements Disposable {
       target.set(tokens, run * targetBytes + at * rowBytes);
     }
   }
-}
-
-function integers(values: readonly number[], shape: readonly number[]): HostTensor {
-  const tensor = HostTensor.zeros("int64", shape);
-  tensor.asBigInt64().set(values.map(BigInt));
-  return tensor;
 }

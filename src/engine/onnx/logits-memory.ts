@@ -84,10 +84,8 @@ export class DeviceLogitsMemory implements LogitsMemory {
   }
 
   read(row: number): Float32Array {
-    using start = HostTensor.zeros("int64", [1]);
-    using end = HostTensor.zeros("int64", [1]);
-    start.asBigInt64()[0] = BigInt(row);
-    end.asBigInt64()[0] = BigInt(row + 1);
+    using start = HostTensor.integers([row]);
+    using end = HostTensor.integers([row + 1]);
     using values = HostTensor.zeros("float32", [1, this.size.vocabularySize]);
     this.#reading.bindInput("logits", this.#tensor);
     this.#reading.bindInput("start", start);

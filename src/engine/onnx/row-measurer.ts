@@ -119,7 +119,11 @@ export class RowMeasurer implements Disposable {
     const { tokens, vocabularySize } = size;
     if (device === "cpu") return { logits: this.#memory.tensor(firstRow, [count, vocabularySize]) };
     const logits = this.#memory.tensor(0, [tokens, vocabularySize]);
-    return { logits, first_row: integer(firstRow), end_row: integer(firstRow + count) };
+    return {
+      logits,
+      first_row: HostTensor.integers([firstRow]),
+      end_row: HostTensor.integers([firstRow + count]),
+    };
   }
 }
 
@@ -138,12 +142,6 @@ function sumRow(tensor: HostTensor, row: number): number {
   let sum = 0;
   for (const value of rowOf(tensor.asFloat32(), row, tensor.shape[1]!)) sum += value;
   return sum;
-}
-
-function integer(value: number): HostTensor {
-  const tensor = HostTensor.zeros("int64", [1]);
-  tensor.asBigInt64()[0] = BigInt(value);
-  return tensor;
 }
 
 /** What the graph takes beside the logits, and what it gives, by its names; a row for each of the logits. */

@@ -53,6 +53,13 @@ export class HostTensor implements Tensor {
     return new HostTensor(type, shape, new Uint8Array(new ArrayBuffer(byteLength(type, shape))));
   }
 
+  /** A tensor of int64 with a buffer of its own. */
+  static integers(values: readonly number[], shape: readonly number[] = [values.length]): HostTensor {
+    const tensor = HostTensor.zeros("int64", shape);
+    tensor.asBigInt64().set(values.map(BigInt));
+    return tensor;
+  }
+
   /** A tensor over part of another one's buffer, which it keeps alive. */
   static over(owner: HostTensor, byteOffset: number, shape: readonly number[]): HostTensor {
     const start = owner.bytes.byteOffset + byteOffset;

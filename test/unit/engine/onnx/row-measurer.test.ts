@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { toHalf } from "../../../../bench/half-precision.ts";
 import type { Distribution } from "../../../../src/core/distribution.ts";
 import { drawToken } from "../../../../src/core/draw.ts";
 import { measure } from "../../../../src/core/measure.ts";
@@ -18,15 +19,6 @@ function randomLogits(size: number, seed: number, spread = 10): Float32Array {
     const logit = spread * (next() + next() + next() + next() - 2);
     return id % 8 === 0 ? Math.round(logit) : logit;
   });
-}
-
-/** Halves of what has eleven significant bits. */
-function toHalf(value: number): number {
-  if (value === 0) return 0;
-  if (!Number.isFinite(value)) return value > 0 ? 0x7c00 : value < 0 ? 0xfc00 : 0x7e00;
-  const exponent = Math.max(-14, Math.floor(Math.log2(Math.abs(value))));
-  const mantissa = Math.round((Math.abs(value) / 2 ** exponent) * 1024);
-  return (value < 0 ? 0x8000 : 0) + (exponent + 15) * 1024 + mantissa - 1024;
 }
 
 class Subject implements Disposable {
