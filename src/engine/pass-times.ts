@@ -93,12 +93,13 @@ export async function measurePassTimes(
   const timePrefill = (tokens: number): Promise<void> =>
     timePass(prefill, tokens, [{ lane: 0, tokens: Array<number>(tokens).fill(0), position: 0 }]);
   const end = now() + budgetMs;
-  const chunk = longestChunk(runner);
-  for (const rows of deterministic ? [lanes] : new Set([1, lanes])) await timeDecode(rows);
-  for (const tokens of deterministic ? [] : new Set([1, chunk])) await timePrefill(tokens);
+  const rowCounts = deterministic ? [lanes] : powersOfTwo(lanes);
+  const chunks = deterministic ? [] : powersOfTwo(longestChunk(runner));
+  for (const rows of endsOf(rowCounts)) await timeDecode(rows);
+  for (const tokens of endsOf(chunks)) await timePrefill(tokens);
   for (let round = 0; round < rounds; round++) {
-    for (const rows of deterministic ? [lanes] : powersOfTwo(lanes)) if (now() < end) await timeDecode(rows);
-    for (const tokens of deterministic ? [] : powersOfTwo(chunk)) if (now() < end) await timePrefill(tokens);
+    for (const rows of rowCounts) if (now() < end) await timeDecode(rows);
+    for (const tokens of chunks) if (now() < end) await timePrefill(tokens);
   }
   return new PassTimes(toPoints(decode), toPoints(prefill));
 }
@@ -112,6 +113,10 @@ function powersOfTwo(limit: number): number[] {
   for (let size = 1; size < limit; size *= 2) sizes.push(size);
   return [...sizes, limit];
 }
+
+/** The first and the last. */
+const endsOf = (sizes: readonly number[]): ReadonlySet<number> =>
+  new Set([...sizes.slice(0, 1), ...sizes.slice(-1)]);
 
 const toPoints = (msBySize: ReadonlyMap<number, number>): TimePoint[] =>
   [...msBySize].map(([size, ms]) => ({ size, ms })).sort((a, b) => a.size - b.size);

@@ -52,6 +52,14 @@ describe("TimeCurve", () => {
     expect(jolted.at(8)).toBeLessThan(60);
   });
 
+  it("tries again what hiccups made look slow, once other sizes have been seen for a while", () => {
+    const jolted = curve();
+    for (let pass = 0; pass < 20; pass++) jolted.observe(8, 1e6);
+    expect(jolted.at(8)).toBeGreaterThan(80);
+    for (let pass = 0; pass < 1000; pass++) jolted.observe(1, 10);
+    expect(jolted.at(8)).toBeCloseTo(40, 0);
+  });
+
   it("stays above 0 where passes become far shorter than a steep curve said, and follows them there", () => {
     const steep = new TimeCurve([
       { size: 2, ms: 2 },
