@@ -101,7 +101,7 @@ export class Scheduler {
 
   /** Ends a sequence; its K/V stays behind for whoever shares the prefix. */
   close(sequence: Sequence): void {
-    this.#endPull(sequence);
+    this.#endPull(sequence)?.reject(cancelled());
     sequence.stopListening();
     if (this.#inPass) this.#closing.add(sequence);
     else this.#retire(sequence);
@@ -192,8 +192,9 @@ export class Scheduler {
     const row = { lane: lane!.index, tokens: tokens.slice(cached, end), position: cached };
     const batch = [{ ...row, measuredFrom, inverseTemperature }];
     tenant.lastPrefill = this.#passes + 1;
-    const logits = await this.#pass(batch);
-    this.#absorb(sequence, end - cached, (index) => logits.distribution(0, index, inverseTemperature));
+    await this.#pass(batch, (logits) => {
+      this.#absorb(sequence, end - cached, (index) => logits.distribution(0, index, inverseTemperature));
+    });
   }
 
   /** As many tokens of a prompt as those who decode meanwhile can be made to wait for. */
@@ -212,17 +213,19 @@ export class Scheduler {
     if (!isFixed && sequences.length > 1) this.#lanes.compact(sequences);
     const first = isFixed ? 0 : sequences[0]!.lane!.index;
     const last = isFixed ? this.#lanes.total - 1 : sequences.at(-1)!.lane!.index;
-    const logits = await this.#pass(this.#rows.fill(sequences, first, last));
-    for (const sequence of sequences) {
-      const row = sequence.lane!.index - first;
-      this.#absorb(sequence, 1, () => logits.distribution(row, 0, sequence.inverseTemperature));
-    }
+    await this.#pass(this.#rows.fill(sequences, first, last), (logits) => {
+      for (const sequence of sequences) {
+        const row = sequence.lane!.index - first;
+        this.#absorb(sequence, 1, () => logits.distribution(row, 0, sequence.inverseTemperature));
+      }
+    });
   }
 
-  async #pass(batch: Batch): Promise<LogitsView> {
+  /** Runs a pass and absorbs its logits. What is closed before that keeps its lane until then. */
+  async #pass(batch: Batch, absorb: (logits: LogitsView) => void): Promise<void> {
     const started = this.#now();
-    let logits: LogitsView;
     this.#inPass = true;
+    let logits: LogitsView;
     try {
       logits = await this.#runner.step(batch);
     } finally {
@@ -230,7 +233,7 @@ export class Scheduler {
     }
     this.#passes++;
     this.#passTimes.observe(batch.length, batch[0]!.tokens.length, this.#now() - started);
-    return logits;
+    absorb(logits);
   }
 
   #absorb(sequence: Sequence, count: number, distribution: (index: number) => Distribution): void {
