@@ -125,7 +125,7 @@ export class LaneCache {
   /** @throws Error naming the broken invariant; run when no sequence is open. */
   checkIntegrity(): void {
     this.#lanes.checkIntegrity(0);
-    this.store.checkIntegrity();
+    if (this.store.isCheckDue) this.store.checkIntegrity();
     const holder = this.#holders.findIndex((sequence) => sequence !== undefined);
     if (holder >= 0) throw new Error(`lane ${holder} is held by a sequence that is gone`);
   }

@@ -44,6 +44,8 @@ export class PrefixStore {
   readonly maxBytes: number;
   #hitTokens = 0;
   #queryTokens = 0;
+  /** Segments taken in since the last check. */
+  #unchecked = 0;
 
   /** @param maxBytes budget for the K/V held; 0 keeps nothing */
   constructor(maxBytes: number) {
@@ -98,6 +100,7 @@ export class PrefixStore {
     const parent = path.steps.at(-1)?.segment;
     const segment: Segment = { parent, start, tokens: tokens.slice(start), slice, children: new Map() };
     this.#segments.set(segment, segment);
+    this.#unchecked++;
     // Making room may have evicted the very path this would hang from.
     if (parent !== undefined && !this.#segments.has(parent)) {
       this.#segments.delete(segment);
@@ -111,8 +114,17 @@ export class PrefixStore {
     this.#segments?.clear();
   }
 
+  /**
+   * Whether a check is worth its time: it visits every segment, so one is due when half of them are new. Then each costs
+   * two visits at most, however full the store is.
+   */
+  get isCheckDue(): boolean {
+    return this.#unchecked > 0 && 2 * this.#unchecked >= (this.#segments?.size ?? 0);
+  }
+
   /** @throws Error naming the broken invariant: every segment held is reachable, and bytes add up. */
   checkIntegrity(): void {
+    this.#unchecked = 0;
     let count = 0;
     let bytes = 0;
     const visit = (segment: Segment): void => {

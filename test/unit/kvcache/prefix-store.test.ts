@@ -73,6 +73,21 @@ describe("PrefixStore", () => {
     expect(store.match([1, 1, 2, 2], 4).length).toBe(4);
   });
 
+  it("is due for a check when half of its segments are new, so that a full one costs no more than an empty one", () => {
+    const store = new PrefixStore(1000);
+    let [checks, visits] = [0, 0];
+    for (let token = 0; token < 4096; token++) {
+      store.insert([token], reader([token]));
+      if (!store.isCheckDue) continue;
+      checks++;
+      visits += store.bytes;
+      store.checkIntegrity();
+    }
+    expect(checks).toBeGreaterThan(4096 / 1000);
+    expect(visits).toBeLessThanOrEqual(2 * 4096);
+    expect(store.isCheckDue).toBe(false);
+  });
+
   it("keeps nothing without a budget", () => {
     const store = new PrefixStore(0);
     store.insert([1, 2], reader([1, 2]));
