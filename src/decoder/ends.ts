@@ -1,3 +1,5 @@
+import { TokenStream, andThen } from "../core/token-stream.ts";
+import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenRun } from "../core/tokens.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import { StopMatcher } from "./stop-matcher.ts";
@@ -16,20 +18,9 @@ export class Ends {
   }
 
   /** Marks the token after `kept` that ends the completion, and stops pulling there. */
-  async *mark(
-    kept: readonly ScoredToken[],
-    runs: AsyncIterable<TokenRun>,
-  ): AsyncGenerator<TokenRun<CompletionToken>, void, undefined> {
+  mark(kept: readonly ScoredToken[], extension: TokenStream): TokenStream<CompletionToken> {
     const completesStop = this.#scan(kept);
-    for await (const run of runs) {
-      const last = run.findIndex(({ token }) => this.tokens.has(token) || completesStop(token));
-      if (last < 0) {
-        yield run;
-        continue;
-      }
-      yield [...run.slice(0, last), { ...run[last]!, ends: true }];
-      return;
-    }
+    return new MarkedStream(extension, (token) => this.tokens.has(token) || completesStop(token));
   }
 
   /** A test for the tokens that follow `kept`, to be asked of each in turn. */
@@ -40,5 +31,32 @@ export class Ends {
     const completes = (token: TokenId): boolean => matcher.push(decoding.push(token)).stop !== undefined;
     for (const { token } of kept) completes(token);
     return completes;
+  }
+}
+
+class MarkedStream extends TokenStream<CompletionToken> {
+  readonly #tokens: TokenStream;
+  /** Asked of each token in turn. */
+  readonly #ends: (token: TokenId) => boolean;
+
+  constructor(tokens: TokenStream, ends: (token: TokenId) => boolean) {
+    super();
+    this.#tokens = tokens;
+    this.#ends = ends;
+  }
+
+  override pull(): Awaitable<TokenRun<CompletionToken> | undefined> {
+    return andThen(this.#tokens.pull(), (run) => this.#mark(run));
+  }
+
+  override [Symbol.dispose](): void {
+    this.#tokens[Symbol.dispose]();
+  }
+
+  #mark(run: TokenRun | undefined): TokenRun<CompletionToken> | undefined {
+    const last = run?.findIndex(({ token }) => this.#ends(token)) ?? -1;
+    if (run === undefined || last < 0) return run;
+    this[Symbol.dispose]();
+    return [...run.slice(0, last), { ...run[last]!, ends: true }];
   }
 }

@@ -1,3 +1,5 @@
+import { TokenStream } from "../core/token-stream.ts";
+import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenRun } from "../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest, Share } from "../engine/engine.ts";
 
@@ -8,43 +10,34 @@ export interface MeterOptions {
   readonly share?: Share | undefined;
 }
 
+interface Meter {
+  readonly budget: number;
+  yieldedTokens: number;
+  /** Under way, for one token of the model each. */
+  pulls: number;
+}
+
 /** Counts the tokens that an engine yields for one request, within its budget and as its share. Borrows the engine. */
 export class MeteredEngine implements Engine {
   readonly info: EngineInfo;
   readonly #inner: Engine;
-  readonly #budget: number;
   readonly #share: Share | undefined;
-  #yieldedTokens = 0;
-  /** Under way, for one token of the model each. */
-  #pulls = 0;
+  readonly #meter: Meter;
 
   constructor(inner: Engine, { budget = Infinity, share }: MeterOptions = {}) {
     this.#inner = inner;
-    this.#budget = budget;
     this.#share = share;
+    this.#meter = { budget, yieldedTokens: 0, pulls: 0 };
     this.info = inner.info;
   }
 
   get yieldedTokens(): number {
-    return this.#yieldedTokens;
+    return this.#meter.yieldedTokens;
   }
 
-  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
+  extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
     const share = request.share ?? this.#share;
-    const drawing = this.#inner.extend({ ...request, share }, signal)[Symbol.asyncIterator]();
-    let drawnTokens = 0;
-    try {
-      // Pulls under way count too: extensions side by side must not spend the last token several times.
-      while (drawnTokens < request.maxTokens && this.#yieldedTokens + this.#pulls < this.#budget) {
-        const run = await this.#pull(drawing);
-        if (run === undefined) return;
-        drawnTokens += run.length;
-        yield run;
-        if (request.endTokens.has(run.at(-1)!.token)) return;
-      }
-    } finally {
-      await drawing.return?.();
-    }
+    return new MeteredExtension(this.#inner.extend({ ...request, share }, signal), this.#meter);
   }
 
   score(...request: Parameters<Engine["score"]>): Promise<readonly ScoredToken[]> {
@@ -59,19 +52,44 @@ export class MeteredEngine implements Engine {
     return this.#inner.load();
   }
 
-  async #pull(drawing: AsyncIterator<TokenRun>): Promise<TokenRun | undefined> {
-    this.#pulls++;
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The inner engine is borrowed.
+  }
+}
+
+class MeteredExtension extends TokenStream {
+  readonly #inner: TokenStream;
+  readonly #meter: Meter;
+
+  constructor(inner: TokenStream, meter: Meter) {
+    super();
+    this.#inner = inner;
+    this.#meter = meter;
+  }
+
+  override pull(): Awaitable<TokenRun | undefined> {
+    const { budget, yieldedTokens, pulls } = this.#meter;
+    // Pulls under way count too: extensions side by side must not spend the last token several times.
+    if (yieldedTokens + pulls >= budget) this[Symbol.dispose]();
+    const pulled = this.#inner.pull();
+    return pulled instanceof Promise ? this.#wait(pulled) : this.#count(pulled);
+  }
+
+  override [Symbol.dispose](): void {
+    this.#inner[Symbol.dispose]();
+  }
+
+  async #wait(pulled: Promise<TokenRun | undefined>): Promise<TokenRun | undefined> {
+    this.#meter.pulls++;
     try {
-      const pulled = await drawing.next();
-      if (pulled.done === true) return undefined;
-      this.#yieldedTokens += pulled.value.length;
-      return pulled.value;
+      return this.#count(await pulled);
     } finally {
-      this.#pulls--;
+      this.#meter.pulls--;
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    // The inner engine is borrowed.
+  #count(run: TokenRun | undefined): TokenRun | undefined {
+    this.#meter.yieldedTokens += run?.length ?? 0;
+    return run;
   }
 }

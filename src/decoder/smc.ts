@@ -12,7 +12,7 @@ export const decodeSmc: Decoder<SmcSettings> = async function* (context) {
   const target = { alpha, inverseTemperature: 1 / proposalTemperature };
   const suffixes = new SuffixSource(context, target.inverseTemperature);
   const key = suffixes.keyOf({ stage: 0, step: 0 });
-  const { particles, answer, resamplings, budgetExhausted } = await runSmc({
+  const { particles, answer, drawnTokens, resamplings, budgetExhausted } = await runSmc({
     target,
     particles: count,
     horizon: context.request.maxTokens,
@@ -30,7 +30,7 @@ export const decodeSmc: Decoder<SmcSettings> = async function* (context) {
       effectiveSampleSize: effectiveSampleSize(particles.map(({ logWeight }) => logWeight)),
       resamplings,
       ...(budgetExhausted ? {} : { logEvidence: logEvidence(particles) }),
-      drawnTokens: suffixes.drawnTokens,
+      drawnTokens,
       budgetExhausted,
     },
   };

@@ -1,9 +1,8 @@
-import type { TokenRun } from "../core/tokens.ts";
 import type { DrawKey } from "../core/random.ts";
+import type { TokenStream } from "../core/token-stream.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Completion, CompletionToken } from "../mcmc/completion.ts";
 import type { DecodeContext } from "./decoder.ts";
-import { MeteredEngine } from "./metered-engine.ts";
 
 /** Names what is drawn within a request's completion. */
 export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>;
@@ -12,18 +11,13 @@ export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>
 export class SuffixSource {
   readonly #context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>;
   readonly #inverseTemperature: number;
-  readonly #engine: MeteredEngine;
+  readonly #engine: Engine;
 
   /** @param inverseTemperature 1/τ of q */
   constructor(context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>, inverseTemperature: number) {
     this.#context = context;
     this.#inverseTemperature = inverseTemperature;
-    // Around the memo, so that it counts what the memo answers too.
-    this.#engine = new MeteredEngine(memoized(context, inverseTemperature));
-  }
-
-  get drawnTokens(): number {
-    return this.#engine.yieldedTokens;
+    this.#engine = memoized(context, inverseTemperature);
   }
 
   keyOf(address: Omit<SuffixAddress, "branch"> & { readonly branch?: number }): DrawKey {
@@ -39,7 +33,7 @@ export class SuffixSource {
       address,
       calledOff,
     }: { horizon: number; address: SuffixAddress; calledOff?: AbortSignal | undefined },
-  ): AsyncIterable<TokenRun<CompletionToken>> {
+  ): TokenStream<CompletionToken> {
     const { request, ends, signal } = this.#context;
     const extension = this.#engine.extend(
       {

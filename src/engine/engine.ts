@@ -1,6 +1,7 @@
 import type { LogprobsMode, Sampling } from "../core/distribution.ts";
 import type { DrawKey } from "../core/random.ts";
-import type { ScoredToken, TokenId, TokenIds, TokenRun } from "../core/tokens.ts";
+import type { TokenStream } from "../core/token-stream.ts";
+import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import type { PassTimesReport } from "./pass-times.ts";
 
 /** What a decoder may know of the model behind the seam. */
@@ -86,11 +87,12 @@ export interface EngineHealth {
 export interface Engine extends AsyncDisposable {
   readonly info: EngineInfo;
   /**
-   * Tokens drawn after `prefix`, a run per pull, until an end token or `maxTokens`. A pull asks the model for one
-   * token at most. Stop pulling to stop paying: closing the iterator frees what the extension held.
-   * @throws InferenceError `engine_failed`, `numerical_error`, or `aborted` once the signal is
+   * Tokens drawn after `prefix` until an end token or `maxTokens`. A pull asks the model for one token at most. Stop
+   * pulling to stop paying: disposing of the stream frees what the extension held.
+   * @throws InferenceError when pulled: `invalid_request`, `context_length_exceeded`, `engine_failed`, `numerical_error`,
+   * or `aborted` once the signal is
    */
-  extend(request: ExtendRequest, signal: AbortSignal): AsyncIterable<TokenRun>;
+  extend(request: ExtendRequest, signal: AbortSignal): TokenStream;
   /** The scores of tokens 1.. of `tokens`, each given those before it: one entry fewer than tokens. */
   score(
     tokens: TokenIds,

@@ -1,11 +1,13 @@
-import { InferenceError } from "../core/errors.ts";
-import type { ScoredToken, TokenIds, TokenRun } from "../core/tokens.ts";
+import type { TokenStream } from "../core/token-stream.ts";
+import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import { checkTokens } from "./check-tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest, Share } from "./engine.ts";
+import { LocalExtension } from "./local-extension.ts";
 import { PassTimes } from "./pass-times.ts";
 import type { ModelRunner } from "./runner.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SchedulerSettings } from "./scheduler.ts";
-import { ExtendSequence, ScoreSequence } from "./sequence.ts";
+import { ScoreSequence } from "./sequence.ts";
 
 /** An engine over one model runner: sequences on lanes, batched pass by pass by the scheduler. */
 export class LocalEngine implements Engine {
@@ -24,20 +26,8 @@ export class LocalEngine implements Engine {
     this.info = { vocabularySize: runner.vocabularySize, maxLength: runner.memory.capacity };
   }
 
-  async *extend(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
-    this.#checkLength(request.prefix, request.maxTokens);
-    const sequence = new ExtendSequence(request);
-    this.#scheduler.open(sequence, signal);
-    try {
-      for (let drawn = 0; drawn < request.maxTokens; drawn++) {
-        await this.#scheduler.advance(sequence);
-        const token = sequence.takeDrawn();
-        yield [token];
-        if (request.endTokens.has(token.token)) return;
-      }
-    } finally {
-      this.#scheduler.close(sequence);
-    }
+  extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
+    return new LocalExtension({ scheduler: this.#scheduler, info: this.info }, request, signal);
   }
 
   async score(
@@ -46,7 +36,7 @@ export class LocalEngine implements Engine {
     signal: AbortSignal,
     share?: Share,
   ): Promise<readonly ScoredToken[]> {
-    this.#checkLength(tokens, 0);
+    checkTokens(tokens, 0, this.info);
     if (tokens.length < 2) return [];
     const sequence = new ScoreSequence(tokens, topCount, share);
     this.#scheduler.open(sequence, signal);
@@ -69,24 +59,5 @@ export class LocalEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scheduler.stop();
     await this.#runner[Symbol.asyncDispose]();
-  }
-
-  #checkLength(prefix: TokenIds, maxTokens: number): void {
-    if (prefix.length === 0)
-      throw new InferenceError("invalid_request", "The prompt is empty; send at least one token.");
-    if (prefix.length + maxTokens > this.info.maxLength) {
-      throw new InferenceError(
-        "context_length_exceeded",
-        `${prefix.length} tokens and ${maxTokens} more exceed the context of ${this.info.maxLength}.`,
-      );
-    }
-    for (const token of prefix) {
-      if (!(Number.isInteger(token) && token >= 0 && token < this.info.vocabularySize)) {
-        throw new InferenceError(
-          "invalid_request",
-          `Token id ${token} is outside the vocabulary (0..${this.info.vocabularySize - 1}).`,
-        );
-      }
-    }
   }
 }

@@ -10,6 +10,8 @@ export class MemoStore implements Memos {
   readonly #maxBytes: number;
   /** The least recently used first. */
   readonly #tries = new Map<string, MemoTrie>();
+  /** The one behind all others, where a chain's every token would place it anew. */
+  #newest: MemoTrie | undefined;
   #bytes = 0;
 
   constructor(maxBytes: number) {
@@ -41,6 +43,8 @@ export class MemoStore implements Memos {
 
   /** Puts it behind all others. */
   #place(name: string, trie: MemoTrie): void {
+    if (trie === this.#newest) return;
+    this.#newest = trie;
     this.#tries.delete(name);
     this.#tries.set(name, trie);
   }

@@ -20,11 +20,19 @@ export interface Recalled {
 }
 
 /** Somebody asks the model about a prefix. */
-export interface Asking {
+export class Asking {
   /** Whose chain it is. */
   readonly request: string | undefined;
-  /** When the answer is there, or was given up. */
+  /** When the answer is remembered, or was given up. */
   readonly settled: Promise<void>;
+  settle!: () => void;
+
+  constructor(request: string | undefined) {
+    this.request = request;
+    this.settled = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+  }
 }
 
 /** A prefix, by the path that leads to it. */

@@ -1,4 +1,4 @@
-import type { TokenRun } from "../core/tokens.ts";
+import type { TokenStream } from "../core/token-stream.ts";
 import { hasEnded, isComplete, logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { noSteps, tally } from "./diagnostics.ts";
@@ -49,7 +49,7 @@ export interface ChainSettings {
     horizon: number,
     address: DrawAddress,
     signal?: AbortSignal,
-  ) => AsyncIterable<TokenRun<CompletionToken>>;
+  ) => TokenStream<CompletionToken>;
 }
 
 export type ChainEvent =

@@ -1,4 +1,4 @@
-import type { TokenRun } from "../core/tokens.ts";
+import type { TokenStream } from "../core/token-stream.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import type { PowerTarget } from "./target.ts";
 
@@ -19,7 +19,7 @@ export interface StepDraws {
  * Draws a suffix after the first `cut` tokens of the state, run by run, until it ends or reaches the
  * horizon. Running dry before that means that the budget is spent. Another attempt draws by other uniforms.
  */
-export type ProposeSuffix = (cut: number, attempt?: number) => AsyncIterable<TokenRun<CompletionToken>>;
+export type ProposeSuffix = (cut: number, attempt?: number) => TokenStream<CompletionToken>;
 
 /** What happened in a step: diagnostics, and the proposal also when it was rejected. */
 export interface StepInfo {

@@ -29,7 +29,12 @@ export function singleTry(weigh: CutWeight): Kernel {
     let logNew = 0;
     let cutWeight = keptWeight;
     let logRatio = Infinity;
-    for await (const run of propose(cut)) {
+    using extension = propose(cut);
+    for (;;) {
+      const pulled = extension.pull();
+      // Not awaited where it is there: most are, and waiting costs as much as the rest of a step.
+      const run = pulled instanceof Promise ? await pulled : pulled;
+      if (run === undefined) break;
       for (const token of run) {
         proposal.push(token);
         logNew += logWeight(target, token);

@@ -14,7 +14,7 @@
  * needed: Liu & Chen, "Sequential Monte Carlo methods for dynamic systems", JASA 93 (1998).
  */
 import { logSumExp, selectByLogWeight } from "../core/log-sum-exp.ts";
-import type { TokenRun } from "../core/tokens.ts";
+import type { TokenStream } from "../core/token-stream.ts";
 import { isComplete } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { lockStep } from "./lock-step.ts";
@@ -44,17 +44,15 @@ export interface SmcSettings {
    * Draws tokens of q after `kept`, until an absorbing token or `horizon`. A stream that ends before that says
    * that the budget is spent. Each particle draws by uniforms of its own.
    */
-  readonly extend: (
-    kept: Completion,
-    horizon: number,
-    particle: number,
-  ) => AsyncIterable<TokenRun<CompletionToken>>;
+  readonly extend: (kept: Completion, horizon: number, particle: number) => TokenStream<CompletionToken>;
 }
 
 export interface SmcResult {
   readonly particles: readonly Particle[];
   /** The one that was drawn: of those that got furthest, when the budget ended before all were complete. */
   readonly answer: Completion;
+  /** Tokens of all particles, those of discarded ones included. */
+  readonly drawnTokens: number;
   readonly resamplings: number;
   readonly budgetExhausted: boolean;
 }
@@ -68,13 +66,16 @@ export async function runSmc(settings: SmcSettings): Promise<SmcResult> {
   }));
   // A token drawn ahead, so that the prompt is run once and then found by all.
   for await (const _run of extend([], 1, 0));
+  let drawnTokens = 0;
   for (let resamplings = 0; ; resamplings++) {
     const growth = await grow(particles, settings);
     particles = growth.particles;
+    drawnTokens += growth.drawnTokens;
     if (growth.isDry || particles.every(({ completion }) => isComplete(completion, horizon))) {
       return {
         particles,
         answer: drawAnswer(particles, settings),
+        drawnTokens,
         resamplings,
         budgetExhausted: growth.isDry,
       };
@@ -85,6 +86,7 @@ export async function runSmc(settings: SmcSettings): Promise<SmcResult> {
 
 interface Growth {
   readonly particles: readonly Particle[];
+  readonly drawnTokens: number;
   /** Tokens of each particle that still grows. */
   readonly length: number;
   /** Whether the budget ended before a particle did. */
@@ -100,24 +102,27 @@ async function grow(before: readonly Particle[], { target, horizon, extend }: Sm
     return tokensOf(extend(before[place]!.completion, horizon, place));
   });
   let length = growing[0]?.completion.length ?? 0;
+  let drawnTokens = 0;
   for await (const round of lockStep(streams)) {
     for (const { index, value: token } of round) {
       const particle = growing[index]!;
       particle.completion.push(token);
       particle.logWeight += logWeight(target, token);
     }
+    drawnTokens += round.length;
     length++;
     const unfinished = growing.filter(({ completion }) => !isComplete(completion, horizon));
     if (unfinished.some(({ completion }) => completion.length < length)) break;
-    if (unfinished.length > 0 && isDegenerate(particles)) return { particles, length, isDry: false };
+    if (unfinished.length > 0 && isDegenerate(particles))
+      return { particles, drawnTokens, length, isDry: false };
   }
   const isDry = growing.some(({ completion }) => !isComplete(completion, horizon));
-  return { particles, length, isDry };
+  return { particles, drawnTokens, length, isDry };
 }
 
 /** One token a pull, however many are known: particles are weighed against each other token by token. */
 async function* tokensOf(
-  runs: AsyncIterable<TokenRun<CompletionToken>>,
+  runs: TokenStream<CompletionToken>,
 ): AsyncGenerator<CompletionToken, void, undefined> {
   for await (const run of runs) yield* run;
 }

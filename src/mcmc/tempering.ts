@@ -11,7 +11,7 @@
  *
  * Source: Geyer, "Markov chain Monte Carlo maximum likelihood", 1991; Swendsen & Wang, Phys. Rev. Lett. 57 (1986).
  */
-import type { TokenRun } from "../core/tokens.ts";
+import type { TokenStream } from "../core/token-stream.ts";
 import { logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import type { Kernel, StepDraws, StepInfo } from "./kernel.ts";
@@ -38,11 +38,7 @@ export interface ReplicaContext {
   readonly kernel: Kernel;
   readonly horizon: number;
   readonly draws: (replica: number) => StepDraws;
-  readonly propose: (
-    replica: number,
-    cut: number,
-    attempt: number,
-  ) => AsyncIterable<TokenRun<CompletionToken>>;
+  readonly propose: (replica: number, cut: number, attempt: number) => TokenStream<CompletionToken>;
   readonly earlyRejection: boolean;
   /** See `runReplicas`; side by side when left out. */
   readonly inTurn?: boolean;

@@ -5,6 +5,7 @@ import { logEvidence, runSmc } from "../../src/mcmc/smc.ts";
 import type { SmcResult, SmcSettings } from "../../src/mcmc/smc.ts";
 import { createToyModel, powerDistribution } from "../support/toy-model.ts";
 import type { ToyOptions } from "../support/toy-model.ts";
+import { GeneratedStream } from "../support/token-stream.ts";
 import { stateSpace } from "../support/transition-matrix.ts";
 import type { Law, StateSpace } from "../support/transition-matrix.ts";
 
@@ -27,7 +28,7 @@ function drawingFrom({ states }: StateSpace, seed: number) {
       next.set(prefix, (next.get(prefix) ?? new Map<number, CompletionToken>()).set(token.token, token));
     }
   }
-  return async function* (kept: Completion, horizon: number, particle: number) {
+  return function* (kept: Completion, horizon: number, particle: number) {
     const drawn = [...kept];
     while (drawn.length < horizon && drawn.at(-1)?.ends !== true) {
       let u = uniform({ seed, choice: 0, stage: 0, step: 0, branch: particle }, "token", drawn.length);
@@ -48,12 +49,13 @@ function run(
   { seed, ...changes }: { seed: number; particles: number } & Partial<SmcSettings>,
 ): Promise<SmcResult> {
   const key = { seed, choice: 0, stage: 0, step: 0 };
+  const drawing = drawingFrom(space, seed);
   return runSmc({
     target: space.law,
     horizon: space.horizon,
     resampleDraw: (length) => uniform(key, "resample", length),
     selectDraw: uniform(key, "select"),
-    extend: drawingFrom(space, seed),
+    extend: (...address) => new GeneratedStream(drawing(...address)),
     ...changes,
   });
 }
@@ -146,18 +148,19 @@ describe("a budget", () => {
     for (let left = 1; left < 24; left++) {
       let budget = left;
       const drawing = drawingFrom(space, left);
+      const withinBudget: typeof drawing = function* (...address) {
+        for (const tokens of drawing(...address)) {
+          if (budget-- <= 0) return;
+          yield tokens;
+        }
+      };
       const result = await runSmc({
         target: space.law,
         particles: 8,
         horizon: 4,
         resampleDraw: () => 0.5,
         selectDraw: 0.3,
-        extend: async function* (kept, horizon, particle) {
-          for await (const tokens of drawing(kept, horizon, particle)) {
-            if (budget-- <= 0) return;
-            yield tokens;
-          }
-        },
+        extend: (...address) => new GeneratedStream(withinBudget(...address)),
       });
       const isOver = ({ length }: Completion, ends: boolean): boolean => ends || length === 4;
       const lengths = result.particles.map(({ completion }) =>

@@ -1,4 +1,5 @@
 import { uniform } from "../../src/core/random.ts";
+import type { TokenStream } from "../../src/core/token-stream.ts";
 import type { TokenId, TokenIds, TokenRun } from "../../src/core/tokens.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { runChain } from "../../src/mcmc/chain.ts";
@@ -12,6 +13,7 @@ import type { PrefetchPolicy } from "../../src/mcmc/step-ahead.ts";
 import { singleTry } from "../../src/mcmc/single-try.ts";
 import { ladder } from "../../src/mcmc/tempering.ts";
 import { never } from "./toy-engine.ts";
+import { GeneratedStream } from "./token-stream.ts";
 
 export interface ChainRun {
   readonly prompt: TokenIds;
@@ -59,30 +61,35 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
       select: uniform(key(stage, step, replica), "select"),
       swap: uniform(key(stage, step, replica), "swap"),
     }),
-    extend: async function* (
-      kept,
-      horizon,
-      { stage, step, branch },
-      signal = never,
-    ): AsyncGenerator<TokenRun<CompletionToken>> {
-      const extension = engine.extend(
-        {
-          prefix: [...run.prompt, ...kept.map(({ token }) => token)],
-          maxTokens: horizon - kept.length,
-          endTokens: new Set([run.endToken]),
-          sampling: { inverseTemperature: run.inverseTemperature },
-          draws: key(stage, step, branch),
-          topCount: 0,
-        },
-        signal,
-      );
-      for await (const tokens of extension)
-        yield tokens.map((token) => (token.token === run.endToken ? { ...token, ends: true } : token));
-    },
+    extend: (kept, horizon, { stage, step, branch }, signal = never) =>
+      new GeneratedStream(
+        markEnds(
+          engine.extend(
+            {
+              prefix: [...run.prompt, ...kept.map(({ token }) => token)],
+              maxTokens: horizon - kept.length,
+              endTokens: new Set([run.endToken]),
+              sampling: { inverseTemperature: run.inverseTemperature },
+              draws: key(stage, step, branch),
+              topCount: 0,
+            },
+            signal,
+          ),
+          run.endToken,
+        ),
+      ),
   });
   for (;;) {
     const next = await chain.next();
     if (next.done === true) return next.value;
     run.onState?.(next.value.state, next.value);
   }
+}
+
+async function* markEnds(
+  extension: TokenStream,
+  endToken: TokenId,
+): AsyncGenerator<TokenRun<CompletionToken>, void, undefined> {
+  for await (const tokens of extension)
+    yield tokens.map((token) => (token.token === endToken ? { ...token, ends: true } : token));
 }

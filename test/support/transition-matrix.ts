@@ -1,6 +1,9 @@
 import { measure } from "../../src/core/measure.ts";
+import type { TokenStream } from "../../src/core/token-stream.ts";
+import type { ScoredToken } from "../../src/core/tokens.ts";
 import type { CompletionToken } from "../../src/mcmc/completion.ts";
 import type { Kernel, StepDraws, StepInfo } from "../../src/mcmc/kernel.ts";
+import { GeneratedStream } from "./token-stream.ts";
 import { enumerate, logSoftmax } from "./toy-model.ts";
 import type { EnumeratedCompletion, ToyModel } from "./toy-model.ts";
 
@@ -51,9 +54,12 @@ function scored(
 export const anyDraws: StepDraws = { cut: 0.5, accept: 0.5, select: 0.5, swap: 0.5 };
 
 /** A proposal whose tokens are known: one run each, so that a kernel may stop after any. */
-export async function* replay<Value>(values: readonly Value[]): AsyncGenerator<readonly Value[]> {
-  for (const value of values) yield [value];
-}
+export const replay = <Token extends ScoredToken>(tokens: readonly Token[]): TokenStream<Token> =>
+  new GeneratedStream(
+    (function* () {
+      for (const token of tokens) yield [token];
+    })(),
+  );
 
 export interface Cell<Value> {
   readonly width: number;
