@@ -6,6 +6,7 @@ import { HostTensor } from "./ort/tensor.ts";
 import type { Tensor } from "./ort/tensor.ts";
 import type { Session } from "./ort/session.ts";
 import type { DecoderGraph } from "./decoder-graph.ts";
+import { RepeatedRun } from "./repeated-run.ts";
 
 /** What passes of one runner share: the graph and the memory it works on. */
 export interface PassContext {
@@ -43,9 +44,8 @@ export function shapeOf(batch: Batch, firstRow: number, capacity: number): PassS
 
 /** The tensors of a pass, bound; only the contents of the small inputs change from pass to pass. */
 export class BoundPass implements Disposable {
-  /** How long the last run took, ms; infinite before the first. */
-  durationMs = Infinity;
   readonly binding: IoBinding;
+  readonly #run: RepeatedRun;
   readonly #ids: HostTensor;
   readonly #mask: HostTensor;
   /** Ones at the start of each row of the mask: from pass to pass a row gains one, or is another lane's. */
@@ -64,6 +64,7 @@ export class BoundPass implements Disposable {
     this.#logits = logits.tensor(0, rows, rowTokens);
     this.#planes = cache.rows(firstRow, rows);
     this.binding = session.createBinding();
+    this.#run = new RepeatedRun(session, this.binding);
     this.binding.bindOutput("logits", this.#logits);
     for (const [index, { past, present }] of graph.planes.entries()) {
       this.binding.bindInput(past, this.#planes[index]!);
@@ -77,6 +78,10 @@ export class BoundPass implements Disposable {
     this.binding.bindInput("input_ids", this.#ids);
     this.binding.bindInput("attention_mask", this.#mask);
     if (this.#positions !== undefined) this.binding.bindInput("position_ids", this.#positions);
+  }
+
+  run(): Promise<void> {
+    return this.#run.run();
   }
 
   /** Writes ids, positions and the mask: a row's valid tokens are ones, the padding to their right zeros. */

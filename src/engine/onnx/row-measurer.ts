@@ -8,15 +8,13 @@ import type { IoBinding } from "./ort/io-binding.ts";
 import { Session } from "./ort/session.ts";
 import { HostTensor } from "./ort/tensor.ts";
 import type { Tensor } from "./ort/tensor.ts";
+import { RepeatedRun } from "./repeated-run.ts";
 
 /** Bounds what the graph needs for its intermediate results, each as large as the logits of so many rows. */
 const maxRowsPerRun = 16;
 
 /** Bindings kept for reuse; decoding repeats a few. */
 const maxBindings = 64;
-
-/** A run whose like last took less than this stays on the calling thread; see the shared-cache runner. */
-const shortRunMs = 0.5;
 
 /** Measures rows of logits where they stand, by a graph: JavaScript never loops over them, and they stay on a device. */
 export class RowMeasurer implements Disposable {
@@ -61,10 +59,7 @@ export class RowMeasurer implements Disposable {
     for (let row = firstRow; row < end; row += maxRowsPerRun) {
       const run = this.#runFor(row, Math.min(maxRowsPerRun, end - row));
       if (this.#memory.device !== "cpu") run.bindInputs();
-      const started = performance.now();
-      if (run.durationMs < shortRunMs) this.#session.runSync(run.binding);
-      else await this.#session.run(run.binding);
-      run.durationMs = performance.now() - started;
+      await run.run();
     }
     this.#measuredAt.set(inverseTemperatures, firstRow);
   }
@@ -104,7 +99,7 @@ export class RowMeasurer implements Disposable {
     const key = `${firstRow}/${count}`;
     let run = this.#runs.get(key);
     if (run === undefined) {
-      run = new BoundRun(this.#session.createBinding(), {
+      run = new BoundRun(this.#session, {
         ...this.#rows(firstRow, count),
         ...partsOf(this.#results, firstRow, count),
       });
@@ -164,30 +159,34 @@ function partsOf(results: Results, firstRow: number, count: number): Tensors {
 
 /** The tensors of a run over some rows, bound. */
 class BoundRun implements Disposable {
-  /** How long it last took, ms; infinite before the first. */
-  durationMs = Infinity;
-  readonly binding: IoBinding;
+  readonly #binding: IoBinding;
+  readonly #run: RepeatedRun;
   readonly #tensors: Tensors;
 
-  constructor(binding: IoBinding, tensors: Tensors) {
-    this.binding = binding;
+  constructor(session: Session, tensors: Tensors) {
+    this.#binding = session.createBinding();
+    this.#run = new RepeatedRun(session, this.#binding);
     this.#tensors = tensors;
     this.bindInputs();
     for (const [name, tensor] of Object.entries(tensors)) {
-      if (!inputs.includes(name)) binding.bindOutput(name, tensor);
+      if (!inputs.includes(name)) this.#binding.bindOutput(name, tensor);
     }
+  }
+
+  run(): Promise<void> {
+    return this.#run.run();
   }
 
   /** To a device other than the CPU the contents of host tensors go now. */
   bindInputs(): void {
     for (const name of inputs) {
       const tensor = this.#tensors[name];
-      if (tensor !== undefined) this.binding.bindInput(name, tensor);
+      if (tensor !== undefined) this.#binding.bindInput(name, tensor);
     }
   }
 
   [Symbol.dispose](): void {
-    this.binding[Symbol.dispose]();
+    this.#binding[Symbol.dispose]();
     for (const tensor of Object.values(this.#tensors)) tensor[Symbol.dispose]();
   }
 }

@@ -23,13 +23,6 @@ export interface SharedCacheRunnerOptions extends LiveCacheSize {
 const maxPasses = 256;
 
 /**
- * A pass whose shape last took less than this runs on the calling thread. Handing a call to another thread and
- * waking up again costs 0.05 to 0.2 ms: more than a whole step of a small model (3 layers of width 96, one row:
- * 0.08 ms on this thread, 0.2 ms through another).
- */
-const shortPassMs = 0.5;
-
-/**
  * Where GroupQueryAttention runs, and the cache with it. CUDA has it in halves alone: in float32 ONNX Runtime gives it to
  * the CPU, and a cache on the device would cross the bus twice a layer.
  */
@@ -119,10 +112,7 @@ export class SharedCacheRunner implements ModelRunner {
       pass.fill(placed);
       // The CPU reads inputs when it runs, other devices when they are bound.
       if (session.device !== "cpu") pass.bindInputs();
-      const started = performance.now();
-      if (pass.durationMs < shortPassMs) session.runSync(pass.binding);
-      else await session.run(pass.binding);
-      pass.durationMs = performance.now() - started;
+      await pass.run();
       await logits.measure(placed);
       return offsets;
     } catch (error) {
