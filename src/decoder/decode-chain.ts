@@ -1,9 +1,9 @@
-import { uniform } from "../core/random.ts";
 import { runChain } from "../mcmc/chain.ts";
 import type { ChainEvent, ChainResult, ChainSettings } from "../mcmc/chain.ts";
 import { logProbability } from "../mcmc/completion.ts";
 import { acceptance } from "../mcmc/diagnostics.ts";
 import type { Kernel } from "../mcmc/kernel.ts";
+import { KeyedDraws } from "../mcmc/keyed-draws.ts";
 import { horizons } from "../mcmc/schedule.ts";
 import { isWorthItsRows } from "../mcmc/step-ahead.ts";
 import type { PrefetchPolicy } from "../mcmc/step-ahead.ts";
@@ -80,15 +80,7 @@ function chainSettings(
     signal: context.signal,
     replicasInTurn: settings.maxEvaluatedTokens !== undefined,
     keepsBest: law.keepsBest ?? false,
-    draws: ({ stage, step }, replica) => {
-      const key = suffixes.keyOf({ stage, step, branch: replica });
-      return {
-        cut: uniform(key, "cut"),
-        accept: uniform(key, "accept"),
-        select: uniform(key, "select"),
-        swap: uniform(key, "swap"),
-      };
-    },
+    draws: ({ stage, step }, replica) => new KeyedDraws(suffixes.keyOf({ stage, step, branch: replica })),
     extend: (kept, horizon, address, calledOff) => suffixes.extend(kept, { horizon, address, calledOff }),
   };
 }

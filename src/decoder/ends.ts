@@ -57,6 +57,8 @@ class MarkedStream extends TokenStream<CompletionToken> {
     const last = run?.findIndex(({ token }) => this.#ends(token)) ?? -1;
     if (run === undefined || last < 0) return run;
     this[Symbol.dispose]();
-    return [...run.slice(0, last), { ...run[last]!, ends: true }];
+    const marked: CompletionToken[] = run.slice(0, last + 1);
+    marked[last] = { ...run[last]!, ends: true };
+    return marked;
   }
 }

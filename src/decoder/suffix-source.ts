@@ -20,9 +20,9 @@ export class SuffixSource {
     this.#engine = memoized(context, inverseTemperature);
   }
 
-  keyOf(address: Omit<SuffixAddress, "branch"> & { readonly branch?: number }): DrawKey {
+  keyOf({ stage, step, branch = 0 }: Pick<DrawKey, "stage" | "step" | "branch">): DrawKey {
     const { seed, choice } = this.#context.request;
-    return { seed, choice, ...address };
+    return { seed, choice, stage, step, branch };
   }
 
   /** Tokens after `kept`, until one ends the completion or it has `horizon` of them; fewer when a budget is spent. */

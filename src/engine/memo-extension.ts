@@ -2,7 +2,7 @@ import { cancelled } from "../core/errors.ts";
 import { sampledTop } from "../core/distribution.ts";
 import { TokenStream } from "../core/token-stream.ts";
 import type { Awaitable } from "../core/token-stream.ts";
-import type { ScoredToken, TokenRun, TopTokens } from "../core/tokens.ts";
+import type { ScoredToken, TokenId, TokenRun, TopTokens } from "../core/tokens.ts";
 import type { Engine, ExtendRequest } from "./engine.ts";
 import { isTurnDue, nextTurn, noteTurn } from "./event-loop-turns.ts";
 import { Asking, isKnown, recall } from "./memo-trie.ts";
@@ -23,8 +23,8 @@ export class MemoExtension extends TokenStream {
   readonly #trie: MemoTrie;
   readonly #request: ExtendRequest;
   readonly #signal: AbortSignal;
-  readonly #end: number;
-  readonly #tokens: number[];
+  /** After the prefix. */
+  readonly #tokens: TokenId[] = [];
   #node: MemoNode;
   /** The inner engine's tokens from an unvisited prefix on, while the walk is on such. */
   #asking: TokenStream | undefined;
@@ -37,8 +37,6 @@ export class MemoExtension extends TokenStream {
     this.#trie = trie;
     this.#request = request;
     this.#signal = signal;
-    this.#end = request.prefix.length + request.maxTokens;
-    this.#tokens = [...request.prefix];
     this.#node = trie.find(request.prefix);
   }
 
@@ -60,7 +58,7 @@ export class MemoExtension extends TokenStream {
     const request = this.#request;
     const run: ScoredToken[] = [];
     while (!this.#isOver && run.length < maxRunTokens) {
-      const recalled = recall(this.#node, request, this.#tokens.length);
+      const recalled = recall(this.#node, request, request.prefix.length + this.#tokens.length);
       if (recalled === undefined) break;
       const { token, top } = recalled;
       this.#step(token);
@@ -83,8 +81,8 @@ export class MemoExtension extends TokenStream {
     this.#asking = this.#inner.extend(
       {
         ...this.#request,
-        prefix: [...this.#tokens],
-        maxTokens: maxTokens - (this.#tokens.length - prefix.length),
+        prefix: [...prefix, ...this.#tokens],
+        maxTokens: maxTokens - this.#tokens.length,
         topCount: Math.max(topCount, memoWidth),
         logprobsMode: "raw",
       },
@@ -123,7 +121,8 @@ export class MemoExtension extends TokenStream {
   #step({ token }: ScoredToken): void {
     this.#tokens.push(token);
     this.#node = this.#trie.child(this.#node, token);
-    if (this.#tokens.length === this.#end || this.#request.endTokens.has(token)) this[Symbol.dispose]();
+    const { maxTokens, endTokens } = this.#request;
+    if (this.#tokens.length === maxTokens || endTokens.has(token)) this[Symbol.dispose]();
   }
 
   #stopAsking(): void {

@@ -29,8 +29,10 @@ export class MemoEngine implements Engine {
 
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
     this.#checkLaw(request);
-    const topCount = Math.min(request.topCount, this.info.vocabularySize);
-    return new MemoExtension(this.#inner, this.#trie(), { ...request, topCount }, signal);
+    const { vocabularySize } = this.info;
+    const possible =
+      request.topCount <= vocabularySize ? request : { ...request, topCount: vocabularySize };
+    return new MemoExtension(this.#inner, this.#trie(), possible, signal);
   }
 
   score(...request: Parameters<Engine["score"]>): Promise<readonly ScoredToken[]> {

@@ -111,6 +111,7 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
     diagnostics = { ...diagnostics, drawnTokens: diagnostics.drawnTokens + drawnTokens };
     if (best !== undefined && logProbability(best) > logProbability(states[0]!)) states = [best];
     if (states[0] !== undrafted[0]) logprobTrace = [];
+    let logprob = logProbability(states[0]!);
     yield { type: "block", stage, horizon, state: states[0]!, diagnostics };
     if (!states.every((state) => isComplete(state, horizon))) return finish(true);
 
@@ -130,8 +131,9 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
       states = result.states;
       const state = states[0]!;
       if (settings.keepsBest === true) best = likeliestEnded(best, { previous, info: result.info });
-      diagnostics = tally(diagnostics, { ...result, previous, state });
-      logprobTrace.push(logProbability(state));
+      diagnostics = tally(diagnostics, result, previous);
+      if (state !== previous) logprob = logProbability(state);
+      logprobTrace.push(logprob);
       yield { type: "step", address, info: result.info, previous, state, diagnostics };
     }
     if (settings.schedule === "until_finished" && hasEnded(states[0]!)) return finish(false);
@@ -162,8 +164,9 @@ function takeStep(
     horizon,
     draws: (replica) => draws(address, replica),
     propose: (replica, cut, attempt) => {
+      const { stage, step } = address;
       const branch = attempt * targets.length + replica;
-      return extend(states[replica]!.slice(0, cut), horizon, { ...address, branch }, signal);
+      return extend(states[replica]!.slice(0, cut), horizon, { stage, step, branch }, signal);
     },
     earlyRejection: earlyRejection && !mayComeBack,
     inTurn: settings.replicasInTurn === true,

@@ -25,11 +25,16 @@ export interface ChosenCut {
 }
 
 export function chooseCut(weigh: CutWeight, completion: Completion, u: number): ChosenCut {
-  const weights = completion.map((_, position) => weigh(completion, position));
-  const totalWeight = weights.reduce((sum, weight) => sum + weight, 0);
+  let totalWeight = 0;
+  for (let position = 0; position < completion.length; position++)
+    totalWeight += weigh(completion, position);
   const last = completion.length - 1;
   let keptWeight = 0;
   let cut = 0;
-  for (; cut < last && u * totalWeight >= keptWeight + weights[cut]!; cut++) keptWeight += weights[cut]!;
+  for (; cut < last; cut++) {
+    const weight = weigh(completion, cut);
+    if (u * totalWeight < keptWeight + weight) break;
+    keptWeight += weight;
+  }
   return { cut, keptWeight, totalWeight };
 }

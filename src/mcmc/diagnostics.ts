@@ -1,6 +1,6 @@
 import type { Completion } from "./completion.ts";
-import type { Outcome, StepInfo } from "./kernel.ts";
-import type { Swaps } from "./tempering.ts";
+import type { Outcome } from "./kernel.ts";
+import type { ReplicaStep, Swaps } from "./tempering.ts";
 
 /** Tally of a chain's steps. */
 export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
@@ -27,23 +27,19 @@ export const noSteps: ChainDiagnostics = {
   swaps: { proposed: 0, accepted: 0 },
 };
 
+/** Counts a step of the chain from the state that it left. */
 export function tally(
   diagnostics: ChainDiagnostics,
-  step: {
-    readonly info: StepInfo;
-    readonly drawnTokens: number;
-    readonly swaps: Swaps;
-    readonly previous: Completion;
-    readonly state: Completion;
-  },
+  { info, states, drawnTokens, swaps }: ReplicaStep,
+  previous: Completion,
 ): ChainDiagnostics {
-  const { info, swaps, previous, state } = step;
-  const proposedFirstToken = info.cut === 0 && info.suffix[0]!.token !== previous[0]!.token;
-  const changedFirstToken = state[0]!.token !== previous[0]!.token;
+  const firstToken = previous[0]!.token;
+  const proposedFirstToken = info.cut === 0 && info.suffix[0]!.token !== firstToken;
+  const changedFirstToken = states[0]![0]!.token !== firstToken;
   const count = (outcome: Outcome): number => diagnostics[outcome] + (info.outcome === outcome ? 1 : 0);
   return {
     steps: diagnostics.steps + 1,
-    drawnTokens: diagnostics.drawnTokens + step.drawnTokens,
+    drawnTokens: diagnostics.drawnTokens + drawnTokens,
     accepted: count("accepted"),
     rejected: count("rejected"),
     rejected_early: count("rejected_early"),

@@ -102,7 +102,8 @@ export async function* stepAhead<Result>({
   // Steps begun ahead from one state are called off together. A step begun when no other was under way is always used.
   let controller: AbortController | undefined;
   const callOff = (): void => {
-    controller?.abort();
+    // With a reason: without one, an exception is made, and its stack read.
+    controller?.abort("a step before it moved the chain");
     controller = undefined;
   };
   const start = (): void => {

@@ -62,7 +62,7 @@ export async function runReplicas<Result>(
   inTurn: boolean,
   run: (state: Completion, replica: number) => Promise<Result>,
 ): Promise<Result[]> {
-  if (!inTurn) return await Promise.all(states.map(run));
+  if (!inTurn && states.length > 1) return await Promise.all(states.map(run));
   const results: Result[] = [];
   for (const [replica, state] of states.entries()) results.push(await run(state, replica));
   return results;
@@ -84,17 +84,17 @@ export async function stepReplicas(
       earlyRejection,
     }),
   );
-  const infos = results.flatMap(({ info }) => info ?? []);
-  if (infos.length < results.length) return undefined;
-  return {
-    info: infos[0]!,
-    drawnTokens: infos.reduce((sum, { drawnTokens, suffix }) => sum + (drawnTokens ?? suffix.length), 0),
-    ...swapReplicas(
-      results.map(({ state }) => state),
-      targets,
-      draws,
-    ),
-  };
+  let drawnTokens = 0;
+  for (const { info } of results) {
+    if (info === undefined) return undefined;
+    drawnTokens += info.drawnTokens ?? info.suffix.length;
+  }
+  const { states: swapped, swaps } = swapReplicas(
+    results.map(({ state }) => state),
+    targets,
+    draws,
+  );
+  return { states: swapped, info: results[0]!.info!, drawnTokens, swaps };
 }
 
 function swapReplicas(

@@ -1,4 +1,3 @@
-import { uniform } from "../../src/core/random.ts";
 import type { TokenStream } from "../../src/core/token-stream.ts";
 import type { TokenId, TokenIds, TokenRun } from "../../src/core/tokens.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -9,6 +8,7 @@ import { horizons } from "../../src/mcmc/schedule.ts";
 import type { Schedule } from "../../src/mcmc/schedule.ts";
 import { uniformCut } from "../../src/mcmc/cut.ts";
 import type { Kernel } from "../../src/mcmc/kernel.ts";
+import { KeyedDraws } from "../../src/mcmc/keyed-draws.ts";
 import type { PrefetchPolicy } from "../../src/mcmc/step-ahead.ts";
 import { singleTry } from "../../src/mcmc/single-try.ts";
 import { ladder } from "../../src/mcmc/tempering.ts";
@@ -55,12 +55,7 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
     earlyRejection: run.earlyRejection ?? true,
     prefetch: run.prefetch,
     keepsBest: run.keepsBest ?? false,
-    draws: ({ stage, step }, replica) => ({
-      cut: uniform(key(stage, step, replica), "cut"),
-      accept: uniform(key(stage, step, replica), "accept"),
-      select: uniform(key(stage, step, replica), "select"),
-      swap: uniform(key(stage, step, replica), "swap"),
-    }),
+    draws: ({ stage, step }, replica) => new KeyedDraws(key(stage, step, replica)),
     extend: (kept, horizon, { stage, step, branch }, signal = never) =>
       new GeneratedStream(
         markEnds(
