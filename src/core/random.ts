@@ -24,11 +24,8 @@ export interface DrawKey {
   readonly branch?: number;
 }
 
-/** Of both halves of a round, by the round's number modulo 8. */
-const rotations = {
-  first: [10, 11, 13, 23, 6, 17, 25, 18],
-  second: [26, 21, 27, 5, 20, 11, 10, 20],
-} as const;
+/** Of the two halves of a round, round by round modulo 8. */
+const rotations = Uint8Array.of(10, 26, 11, 21, 13, 27, 23, 5, 6, 20, 17, 11, 25, 10, 18, 20);
 const keyParity = 0x1bd11bda;
 const rounds = 20;
 
@@ -43,28 +40,24 @@ export function threefry4x32(key: Words, counter: Words): Words {
   let x1 = (counter[1] + schedule[1]!) | 0;
   let x2 = (counter[2] + schedule[2]!) | 0;
   let x3 = (counter[3] + schedule[3]!) | 0;
-  for (let round = 0; round < rounds; round++) {
-    const a = rotations.first[round & 7]!;
-    const b = rotations.second[round & 7]!;
-    // Even rounds mix (0,1) and (2,3); odd rounds mix (0,3) and (2,1).
-    if ((round & 1) === 0) {
-      x0 = (x0 + x1) | 0;
-      x1 = rotateLeft(x1, a) ^ x0;
-      x2 = (x2 + x3) | 0;
-      x3 = rotateLeft(x3, b) ^ x2;
-    } else {
-      x0 = (x0 + x3) | 0;
-      x3 = rotateLeft(x3, a) ^ x0;
-      x2 = (x2 + x1) | 0;
-      x1 = rotateLeft(x1, b) ^ x2;
-    }
-    if ((round & 3) === 3) {
-      const injection = (round >> 2) + 1;
-      x0 = (x0 + schedule[injection % 5]!) | 0;
-      x1 = (x1 + schedule[(injection + 1) % 5]!) | 0;
-      x2 = (x2 + schedule[(injection + 2) % 5]!) | 0;
-      x3 = (x3 + schedule[(injection + 3) % 5]! + injection) | 0;
-    }
+  // Even rounds mix (0,1) and (2,3), odd rounds (0,3) and (2,1).
+  for (let round = 0; round < rounds; round += 2) {
+    const first = 2 * (round & 7);
+    x0 = (x0 + x1) | 0;
+    x1 = rotateLeft(x1, rotations[first]!) ^ x0;
+    x2 = (x2 + x3) | 0;
+    x3 = rotateLeft(x3, rotations[first + 1]!) ^ x2;
+    x0 = (x0 + x3) | 0;
+    x3 = rotateLeft(x3, rotations[first + 2]!) ^ x0;
+    x2 = (x2 + x1) | 0;
+    x1 = rotateLeft(x1, rotations[first + 3]!) ^ x2;
+    // The key goes in again after every fourth round.
+    if ((round & 3) !== 2) continue;
+    const injection = (round + 2) >> 2;
+    x0 = (x0 + schedule[injection % 5]!) | 0;
+    x1 = (x1 + schedule[(injection + 1) % 5]!) | 0;
+    x2 = (x2 + schedule[(injection + 2) % 5]!) | 0;
+    x3 = (x3 + schedule[(injection + 3) % 5]! + injection) | 0;
   }
   return [x0 >>> 0, x1 >>> 0, x2 >>> 0, x3 >>> 0];
 }
@@ -73,10 +66,10 @@ export function threefry4x32(key: Words, counter: Words): Words {
 export function uniform(key: DrawKey, purpose: Purpose, position = 0): number {
   const low = key.seed >>> 0;
   const high = Math.floor(key.seed / 0x1_0000_0000) >>> 0;
-  const [a, b] = threefry4x32(
+  const words = threefry4x32(
     [low, high, key.choice, purposes[purpose]],
     [key.stage, key.step, position, key.branch ?? 0],
   );
   // 52 bits and a half keep both ends out, so log(u) is always finite.
-  return ((a >>> 6) * 0x400_0000 + (b >>> 6) + 0.5) / 0x10_0000_0000_0000;
+  return ((words[0] >>> 6) * 0x400_0000 + (words[1] >>> 6) + 0.5) / 0x10_0000_0000_0000;
 }

@@ -30,8 +30,7 @@ export class MemoEngine implements Engine {
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
     this.#checkLaw(request);
     const { vocabularySize } = this.info;
-    const possible =
-      request.topCount <= vocabularySize ? request : { ...request, topCount: vocabularySize };
+    const possible = request.topCount <= vocabularySize ? request : { ...request, topCount: vocabularySize };
     return new MemoExtension(this.#inner, this.#trie(), possible, signal);
   }
 

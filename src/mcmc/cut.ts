@@ -26,8 +26,7 @@ export interface ChosenCut {
 
 export function chooseCut(weigh: CutWeight, completion: Completion, u: number): ChosenCut {
   let totalWeight = 0;
-  for (let position = 0; position < completion.length; position++)
-    totalWeight += weigh(completion, position);
+  for (let position = 0; position < completion.length; position++) totalWeight += weigh(completion, position);
   const last = completion.length - 1;
   let keptWeight = 0;
   let cut = 0;
