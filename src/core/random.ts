@@ -33,13 +33,40 @@ const rotateLeft = (x: number, bits: number): number => (x << bits) | (x >>> (32
 
 export type Words = readonly [number, number, number, number];
 
+/** Both are used by every call anew: a uniform is drawn for every token, and arrays of its own would cost more than it. */
+const schedule = new Uint32Array(5);
+const block = new Uint32Array(4);
+
 /** The Threefry-4x32-20 block function on unsigned 32-bit words. */
 export function threefry4x32(key: Words, counter: Words): Words {
-  const schedule = [key[0], key[1], key[2], key[3], keyParity ^ key[0] ^ key[1] ^ key[2] ^ key[3]];
-  let x0 = (counter[0] + schedule[0]!) | 0;
-  let x1 = (counter[1] + schedule[1]!) | 0;
-  let x2 = (counter[2] + schedule[2]!) | 0;
-  let x3 = (counter[3] + schedule[3]!) | 0;
+  schedule.set(key);
+  block.set(counter);
+  encipher();
+  return [block[0]!, block[1]!, block[2]!, block[3]!];
+}
+
+/** The uniform in the open interval (0, 1) that `purpose` uses at `position` of the step named by `key`. */
+export function uniform(key: DrawKey, purpose: Purpose, position = 0): number {
+  schedule[0] = key.seed >>> 0;
+  schedule[1] = Math.floor(key.seed / 0x1_0000_0000) >>> 0;
+  schedule[2] = key.choice;
+  schedule[3] = purposes[purpose];
+  block[0] = key.stage;
+  block[1] = key.step;
+  block[2] = position;
+  block[3] = key.branch ?? 0;
+  encipher();
+  // 52 bits and a half keep both ends out, so log(u) is always finite.
+  return ((block[0] >>> 6) * 0x400_0000 + (block[1] >>> 6) + 0.5) / 0x10_0000_0000_0000;
+}
+
+/** Enciphers the counter in `block` by the key in `schedule`. */
+function encipher(): void {
+  schedule[4] = keyParity ^ schedule[0]! ^ schedule[1]! ^ schedule[2]! ^ schedule[3]!;
+  let x0 = (block[0]! + schedule[0]!) | 0;
+  let x1 = (block[1]! + schedule[1]!) | 0;
+  let x2 = (block[2]! + schedule[2]!) | 0;
+  let x3 = (block[3]! + schedule[3]!) | 0;
   // Even rounds mix (0,1) and (2,3), odd rounds (0,3) and (2,1).
   for (let round = 0; round < rounds; round += 2) {
     const first = 2 * (round & 7);
@@ -59,17 +86,8 @@ export function threefry4x32(key: Words, counter: Words): Words {
     x2 = (x2 + schedule[(injection + 2) % 5]!) | 0;
     x3 = (x3 + schedule[(injection + 3) % 5]! + injection) | 0;
   }
-  return [x0 >>> 0, x1 >>> 0, x2 >>> 0, x3 >>> 0];
-}
-
-/** The uniform in the open interval (0, 1) that `purpose` uses at `position` of the step named by `key`. */
-export function uniform(key: DrawKey, purpose: Purpose, position = 0): number {
-  const low = key.seed >>> 0;
-  const high = Math.floor(key.seed / 0x1_0000_0000) >>> 0;
-  const words = threefry4x32(
-    [low, high, key.choice, purposes[purpose]],
-    [key.stage, key.step, position, key.branch ?? 0],
-  );
-  // 52 bits and a half keep both ends out, so log(u) is always finite.
-  return ((words[0] >>> 6) * 0x400_0000 + (words[1] >>> 6) + 0.5) / 0x10_0000_0000_0000;
+  block[0] = x0;
+  block[1] = x1;
+  block[2] = x2;
+  block[3] = x3;
 }

@@ -58,11 +58,11 @@ export class MemoExtension extends TokenStream {
     const request = this.#request;
     const run: ScoredToken[] = [];
     while (!this.#isOver && run.length < maxRunTokens) {
-      const recalled = recall(this.#node, request, request.prefix.length + this.#tokens.length);
-      if (recalled === undefined) break;
-      const { token, top } = recalled;
+      const node = this.#node;
+      const token = recall(node, request, request.prefix.length + this.#tokens.length);
+      if (token === undefined) break;
       this.#step(token);
-      run.push(withTop(token, top, request));
+      run.push(withTop(token, node.visit!.top, request));
     }
     return run;
   }

@@ -12,13 +12,6 @@ interface Visit {
   readonly drawn: ScoredToken[];
 }
 
-/** A token drawn from what is remembered, with all that is remembered of the likeliest beside it. */
-export interface Recalled {
-  /** Without the likeliest. */
-  readonly token: ScoredToken;
-  readonly top: TopTokens;
-}
-
 /** Somebody asks the model about a prefix. */
 export class Asking {
   /** Whose chain it is. */
@@ -39,7 +32,8 @@ export class Asking {
 export interface MemoNode {
   visit: Visit | undefined;
   asked: Asking | undefined;
-  readonly children: Map<TokenId, MemoNode>;
+  /** Absent until there is one: many a prefix was seen once and gone on from never. */
+  children: Map<TokenId, MemoNode> | undefined;
 }
 
 /** Bytes that a node takes in its parent's map, and a visit with a few drawn tokens beside what its arrays hold: measured over 300,000 of each. */
@@ -77,6 +71,7 @@ export class MemoTrie {
 
   /** The node of a prefix with one token more. */
   child(node: MemoNode, token: TokenId): MemoNode {
+    node.children ??= new Map<TokenId, MemoNode>();
     let child = node.children.get(token);
     if (child === undefined) {
       child = createNode();
@@ -105,7 +100,7 @@ export class MemoTrie {
   }
 }
 
-const createNode = (): MemoNode => ({ visit: undefined, asked: undefined, children: new Map() });
+const createNode = (): MemoNode => ({ visit: undefined, asked: undefined, children: undefined });
 
 const bytesOf = ({ ids, logprobs }: TopTokens): number => ids.byteLength + logprobs.byteLength;
 
@@ -115,14 +110,14 @@ export function isKnown({ visit }: MemoNode, topCount: number): boolean {
 }
 
 /**
- * The token that the request draws at a visited prefix; `undefined` where too little is remembered, or where the draw
+ * The token that the request draws at a visited prefix, without the likeliest beside it; `undefined` where too little is remembered, or where the draw
  * lands in the tail beyond what is.
  */
 export function recall(
   node: MemoNode,
   { sampling: { inverseTemperature }, draws, topCount }: ExtendRequest,
   position: number,
-): Recalled | undefined {
+): ScoredToken | undefined {
   const { visit } = node;
   if (visit === undefined || !isKnown(node, topCount)) return undefined;
   const { top, logNormalizer, entropy, drawn } = visit;
@@ -130,12 +125,11 @@ export function recall(
   const draw = drawFromTop(top, law, uniform(draws, "token", position));
   if (draw === undefined) return undefined;
   const { rank, proposalLogprob } = draw;
-  const token = (drawn[rank] ??= {
+  return (drawn[rank] ??= {
     token: top.ids[rank]!,
     logprob: top.logprobs[rank]!,
     proposalLogprob,
     logNormalizer,
     entropy,
   });
-  return { token, top };
 }
