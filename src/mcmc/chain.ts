@@ -6,7 +6,7 @@ import type { ChainDiagnostics } from "./diagnostics.ts";
 import { likeliestEnded } from "./maximize.ts";
 import type { Kernel, StepDraws, StepInfo } from "./kernel.ts";
 import type { Schedule } from "./schedule.ts";
-import { MoveRate, stepAhead } from "./step-ahead.ts";
+import { StepHabits, stepAhead } from "./step-ahead.ts";
 import type { PrefetchPolicy } from "./step-ahead.ts";
 import type { PowerTarget } from "./target.ts";
 import { runReplicas, stepReplicas } from "./tempering.ts";
@@ -94,7 +94,7 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
   let diagnostics = noSteps;
   let logprobTrace: number[] = [];
   let best: Completion | undefined;
-  const moveRate = new MoveRate();
+  const habits = new StepHabits();
   for (const [stage, horizon] of horizons.entries()) {
     const finish = (budgetExhausted: boolean): ChainResult => ({
       state: states[0]!,
@@ -122,7 +122,7 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
         takeStep(settings, states, { address: { stage, step: next }, horizon, signal }),
       hasMoved: (next) => next?.states.some((state, replica) => state !== states[replica]) ?? true,
       prefetch: settings.prefetch,
-      moveRate,
+      habits,
       signal: settings.signal,
     })) {
       if (result === undefined) return finish(true);

@@ -13,6 +13,8 @@ export interface StepsUnderWay {
   readonly useful: number;
   /** The chance that the step in question is used: that none before it moves the chain. */
   readonly survival: number;
+  /** The chance that it has to wait for the model: that what is remembered does not answer it. */
+  readonly waiting: number;
 }
 
 /** Whether to begin one more step ahead. */
@@ -26,17 +28,21 @@ export interface IdleRows {
   readonly passMs: (rows: number) => number;
 }
 
+/** What beginning a step costs beside its rows, ms of JavaScript. */
+const beginMs = 0.02;
+
 /**
- * A step ahead is worth its rows when a pass with them settles more per millisecond than one without:
+ * A step ahead is worth its rows when a pass with them is expected to settle more per millisecond than one without:
  *
- *     (o + k·(U + s)) / t(o + k·(n + 1))  >  (o + k·U) / t(o + k·n)
+ *     (R + w·k·s) / (w·t(r + k) + (1 − w)·t(r) + (1 − s)·c)  >  R / t(r),    r = o + k·n,  R = o + k·U
  *
- * o rows of others, k rows a step, n steps under way of which U are expected to be used, s the chance that this one is,
- * t the time of a pass. A chain that moves often has a small s, a full engine no rows, and a device on which rows cost as
- * much as passes a t that grows as fast as they: all three switch prefetching off.
+ * o rows of others, k rows a step, n steps under way of which U are expected to be used, s the chance that this one is, w
+ * that it needs the model, t the time of a pass, c that of beginning a step for nothing. A chain that moves often has a
+ * small s, one whose steps are remembered a small w, a full engine no rows, and a device on which rows cost as much as
+ * passes a t that grows as fast as they: all of these switch prefetching off.
  */
 export function isWorthItsRows(
-  { count, useful, survival }: StepsUnderWay,
+  { count, useful, survival, waiting }: StepsUnderWay,
   { lanes, others, passMs }: IdleRows,
   rowsPerStep: number,
 ): boolean {
@@ -44,28 +50,39 @@ export function isWorthItsRows(
   if (rows + rowsPerStep > lanes) return false;
   const without = passMs(rows);
   const settled = others + rowsPerStep * useful;
-  return (settled + rowsPerStep * survival) * without > settled * passMs(rows + rowsPerStep);
+  const addedMs = waiting * (passMs(rows + rowsPerStep) - without) + (1 - survival) * beginMs;
+  return waiting * rowsPerStep * survival * without > settled * addedMs;
 }
 
-/** How often steps move the chain. Begins as if one of two had. */
-export class MoveRate {
-  #moves = 1;
+/** The share of steps of which something is so. Begins as if it had been of one of two. */
+class Share {
+  #count = 1;
   #steps = 2;
 
   get value(): number {
-    return this.#moves / this.#steps;
+    return this.#count / this.#steps;
   }
 
-  observe(moved: boolean): void {
+  observe(isSo: boolean): void {
     this.#steps++;
-    if (moved) this.#moves++;
+    if (isSo) this.#count++;
   }
+}
+
+/** What a chain's steps were like so far. */
+export class StepHabits {
+  /** Those that moved the chain. */
+  readonly moving = new Share();
+  /** Those that had to wait for the model. */
+  readonly waiting = new Share();
 }
 
 /** A step that was begun and not taken yet. */
 interface Begun<Result> {
   readonly result: Promise<Result>;
   isDecided: boolean;
+  /** Whether the event loop turned before it was. */
+  hasWaited: boolean;
 }
 
 /**
@@ -83,7 +100,7 @@ export interface StepsToTake<Result> {
   readonly hasMoved: (result: Result) => boolean;
   /** No prefetching when left out. */
   readonly prefetch: PrefetchPolicy | undefined;
-  readonly moveRate: MoveRate;
+  readonly habits: StepHabits;
   /** Calls off every step that was begun ahead. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -94,7 +111,7 @@ export async function* stepAhead<Result>({
   begin,
   hasMoved,
   prefetch,
-  moveRate,
+  habits,
   signal,
 }: StepsToTake<Result>): AsyncGenerator<Result, void, undefined> {
   let ahead: Begun<Result>[] = [];
@@ -109,7 +126,7 @@ export async function* stepAhead<Result>({
   const start = (): void => {
     if (ahead.length > 0) controller ??= sharedController();
     const called = ahead.length > 0 ? controller?.signal : undefined;
-    const begun = { result: begin(next++, called), isDecided: false };
+    const begun = { result: begin(next++, called), isDecided: false, hasWaited: false };
     ahead.push(begun);
     const decide = (): void => {
       begun.isDecided = true;
@@ -118,7 +135,10 @@ export async function* stepAhead<Result>({
   };
   const topUp = (): void => {
     if (prefetch === undefined || signal?.aborted === true) return;
-    while (next <= steps && isWanted(ahead, moveRate.value, prefetch)) start();
+    while (next <= steps && isWanted(ahead, habits, prefetch)) {
+      start();
+      topUpSoon();
+    }
   };
   // A step that a memo answers is decided before the event loop turns; one that is not waits for the model by then.
   let isTopUpDue = false;
@@ -127,6 +147,7 @@ export async function* stepAhead<Result>({
     isTopUpDue = true;
     setImmediate(() => {
       isTopUpDue = false;
+      for (const begun of ahead) begun.hasWaited ||= !begun.isDecided;
       topUp();
     });
   };
@@ -136,10 +157,12 @@ export async function* stepAhead<Result>({
     for (let step = 1; step <= steps; step++) {
       if (ahead.length === 0) start();
       topUpSoon();
-      const result = await ahead[0]!.result;
+      const taken = ahead[0]!;
+      const result = await taken.result;
       ahead.shift();
       const moved = hasMoved(result);
-      moveRate.observe(moved);
+      habits.moving.observe(moved);
+      habits.waiting.observe(taken.hasWaited);
       if (moved) {
         callOff();
         ahead = [];
@@ -162,13 +185,17 @@ function sharedController(): AbortController {
   return controller;
 }
 
-function isWanted(ahead: readonly Begun<unknown>[], moveRate: number, prefetch: PrefetchPolicy): boolean {
+function isWanted(
+  ahead: readonly Begun<unknown>[],
+  { moving, waiting }: StepHabits,
+  prefetch: PrefetchPolicy,
+): boolean {
   if (ahead.length === 0 || ahead.length >= mostAhead) return false;
-  const survivalAt = (offset: number): number => (1 - moveRate) ** offset;
+  const survivalAt = (offset: number): number => (1 - moving.value) ** offset;
   const survival = survivalAt(ahead.length);
   if (survival < leastSurvival) return false;
   const undecided = ahead.flatMap(({ isDecided }, offset) => (isDecided ? [] : [survivalAt(offset)]));
   if (undecided.length === 0) return false;
   const useful = undecided.reduce((sum, chance) => sum + chance, 0);
-  return prefetch({ count: undecided.length, useful, survival });
+  return prefetch({ count: undecided.length, useful, survival, waiting: waiting.value });
 }

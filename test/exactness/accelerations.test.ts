@@ -158,13 +158,14 @@ describe("prefetching", () => {
     expect(engine.health().sequences.open).toBe(0);
   });
 
-  it("is off where it does not pay: a full engine, a chain that moves, rows as dear as passes", () => {
-    const underWay = { count: 1, useful: 1, survival: 0.9 };
+  it("is off where it does not pay: a full engine, a chain that moves, one that is remembered, rows as dear as passes", () => {
+    const underWay = { count: 1, useful: 1, survival: 0.9, waiting: 1 };
     const idle = { lanes: 8, others: 0, passMs: (rows: number) => 1 + 0.1 * rows };
     expect(isWorthItsRows(underWay, idle, 1)).toBe(true);
     expect(isWorthItsRows(underWay, { ...idle, others: 7 }, 1)).toBe(false);
     expect(isWorthItsRows(underWay, { ...idle, lanes: 2 }, 2)).toBe(false);
     expect(isWorthItsRows({ ...underWay, survival: 0.05 }, idle, 1)).toBe(false);
+    expect(isWorthItsRows({ ...underWay, waiting: 0.001 }, idle, 1)).toBe(false);
     expect(isWorthItsRows(underWay, { ...idle, passMs: (rows) => rows }, 1)).toBe(false);
     expect(isWorthItsRows(underWay, { ...idle, passMs: () => 0 }, 1)).toBe(false);
   });

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { MoveRate, stepAhead } from "../../../src/mcmc/step-ahead.ts";
+import { StepHabits, stepAhead } from "../../../src/mcmc/step-ahead.ts";
 
 /** Steps that last until they are told how they end, or are called off. */
 class Steps {
@@ -27,7 +27,7 @@ class Steps {
       begin: this.begin,
       hasMoved: (moved) => moved,
       prefetch: ({ count }) => count < 4,
-      moveRate: new MoveRate(),
+      habits: new StepHabits(),
       signal,
     });
   }
@@ -44,7 +44,7 @@ describe("steps begun ahead", () => {
       },
       hasMoved: (moved) => moved,
       prefetch: () => true,
-      moveRate: new MoveRate(),
+      habits: new StepHabits(),
     });
     for await (const moved of chain) expect(moved).toBe(false);
     expect(begun).toEqual(Array(10).fill(undefined));
