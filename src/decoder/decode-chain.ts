@@ -46,7 +46,7 @@ export async function* decodeChain(
     if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
   }
   // Until the last step any token may still change, so nothing is final before.
-  for (const token of next.value.state) yield { type: "token", token };
+  yield { type: "tokens", tokens: next.value.state };
   return { result: next.value, report: reportOf(next.value) };
 }
 

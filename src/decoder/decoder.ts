@@ -1,3 +1,4 @@
+import type { TokenRun } from "../core/tokens.ts";
 import type { Engine, Memos } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Ends } from "./ends.ts";
@@ -24,7 +25,7 @@ export interface Accelerations {
 }
 
 export type DecodeEvent =
-  | { readonly type: "token"; readonly token: CompletionToken }
+  | { readonly type: "tokens"; readonly tokens: TokenRun<CompletionToken> }
   | { readonly type: "progress"; readonly progress: Progress }
   | { readonly type: "trace"; readonly trace: ChainTrace };
 

@@ -52,12 +52,14 @@ export class LocalGenerator implements Generator {
     let next = await decoding.next();
     try {
       for (; next.done !== true; next = await decoding.next()) {
-        if (next.value.type !== "token") {
+        if (next.value.type !== "tokens") {
           yield next.value;
           continue;
         }
-        const { ends: isLast, ...token } = (last = next.value.token);
-        yield isLast === true ? merge(text.push(token), text.flush()) : text.push(token);
+        for (const marked of next.value.tokens) {
+          const { ends: isLast, ...token } = (last = marked);
+          yield isLast === true ? merge(text.push(token), text.flush()) : text.push(token);
+        }
       }
     } finally {
       await decoding.return({});

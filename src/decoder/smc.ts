@@ -21,7 +21,7 @@ export const decodeSmc: Decoder<SmcSettings> = async function* (context) {
     extend: (kept, horizon, branch) =>
       suffixes.extend(kept, { horizon, address: { stage: 0, step: 0, branch } }),
   });
-  for (const token of answer) yield { type: "token", token };
+  yield { type: "tokens", tokens: answer };
   return {
     smc: {
       alpha,

@@ -21,7 +21,7 @@ function tokenByToken<Settings extends SamplerSettings>(
       },
       signal,
     );
-    for await (const run of ends.mark([], extension)) for (const token of run) yield { type: "token", token };
+    for await (const tokens of ends.mark([], extension)) yield { type: "tokens", tokens };
     return {};
   };
 }

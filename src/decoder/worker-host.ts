@@ -41,10 +41,17 @@ class Unread {
   #count = 0;
   #wake: (() => void) | undefined;
 
-  /** Waits while too many are. */
-  async add(signal: AbortSignal): Promise<void> {
+  add(): void {
     this.#count++;
-    while (this.#count >= mostUnreadEvents && !signal.aborted) {
+  }
+
+  get areTooMany(): boolean {
+    return this.#count >= mostUnreadEvents;
+  }
+
+  /** Waits while too many are. */
+  async room(signal: AbortSignal): Promise<void> {
+    while (this.areTooMany && !signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         signal.addEventListener("abort", () => {
@@ -102,7 +109,8 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
           unread.set(message.id, sent);
           for await (const event of generator.generate(message.request, signal)) {
             send({ type: "event", id: message.id, event });
-            await sent.add(signal);
+            sent.add();
+            if (sent.areTooMany) await sent.room(signal);
           }
         });
       case "score":

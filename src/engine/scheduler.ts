@@ -53,6 +53,8 @@ export class Scheduler {
   readonly #tenants = new Tenants();
   readonly #open = new Set<Sequence>();
   readonly #closing = new Set<Sequence>();
+  /** The open ones that a signal ends. */
+  readonly #bySignal = new WeakMap<AbortSignal, Set<Sequence>>();
   /** Sequences that are pulled. */
   #pulled = 0;
   #arrivals = 0;
@@ -75,13 +77,8 @@ export class Scheduler {
 
   /** What is pulled of the sequence rejects with `aborted` as soon as the signal is. */
   open(sequence: Sequence, signal: AbortSignal): void {
-    const stop = (): void => this.#endPull(sequence)?.reject(cancelled());
-    // One listener for all its tokens: adding and removing one costs as much as a row of a small model.
-    signal.addEventListener("abort", stop);
     sequence.signal = signal;
-    sequence.stopListening = () => {
-      signal.removeEventListener("abort", stop);
-    };
+    this.#listen(signal).add(sequence);
     sequence.tenant = this.#tenants.join(sequence.share);
     sequence.arrival = ++this.#arrivals;
     this.#open.add(sequence);
@@ -102,7 +99,7 @@ export class Scheduler {
   /** Ends a sequence; its K/V stays behind for whoever shares the prefix. */
   close(sequence: Sequence): void {
     this.#endPull(sequence)?.reject(cancelled());
-    sequence.stopListening();
+    this.#bySignal.get(sequence.signal)?.delete(sequence);
     if (this.#inPass) this.#closing.add(sequence);
     else this.#retire(sequence);
   }
@@ -135,6 +132,19 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.#fail(new InferenceError("shutting_down", "The engine is shutting down."));
     await this.#running;
+  }
+
+  /** One listener for all sequences of a request: adding and removing one costs as much as a row of a small model. */
+  #listen(signal: AbortSignal): Set<Sequence> {
+    let listening = this.#bySignal.get(signal);
+    if (listening === undefined) {
+      const ended = (listening = new Set<Sequence>());
+      this.#bySignal.set(signal, ended);
+      signal.addEventListener("abort", () => {
+        for (const sequence of ended) this.#endPull(sequence)?.reject(cancelled());
+      });
+    }
+    return listening;
   }
 
   async #run(): Promise<void> {

@@ -22,7 +22,6 @@ export abstract class Sequence {
   readonly share: Share | undefined;
   /** These are set when it is opened. */
   signal!: AbortSignal;
-  stopListening!: () => void;
   tenant!: Tenant;
   /** Its number among all that were opened. */
   arrival = 0;
