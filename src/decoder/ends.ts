@@ -58,7 +58,13 @@ class MarkedStream extends TokenStream<CompletionToken> {
     if (run === undefined || last < 0) return run;
     this[Symbol.dispose]();
     const marked: CompletionToken[] = run.slice(0, last + 1);
-    marked[last] = { ...run[last]!, ends: true };
+    marked[last] = ended(run[last]!);
     return marked;
   }
+}
+
+/** Written out: nearly every proposal has such a token, and to copy an object and add to it costs more than to draw it. */
+function ended({ token, logprob, proposalLogprob, logNormalizer, entropy, top }: ScoredToken): CompletionToken {
+  const marked = { token, logprob, proposalLogprob, logNormalizer, entropy, ends: true as const };
+  return top === undefined ? marked : { ...marked, top };
 }

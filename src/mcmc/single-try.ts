@@ -21,7 +21,7 @@ export function singleTry(weigh: CutWeight): Kernel {
   return async (state, { target, horizon, draws, propose, earlyRejection }) => {
     const { cut, keptWeight, totalWeight } = chooseCut(weigh, state, draws.cut);
     const logU = Math.log(draws.accept);
-    const logOld = logSuffixWeight(target, state, cut);
+    const logOld = logSuffixWeight(target, state, cut) - Math.log(totalWeight);
     const canRejectEarly = earlyRejection && weightsAreNegative(target);
 
     const proposal: CompletionToken[] = state.slice(0, cut);
@@ -40,7 +40,7 @@ export function singleTry(weigh: CutWeight): Kernel {
         logNew += logWeight(target, token);
         cutWeight += weigh(proposal, proposal.length - 1);
         // Further weights are ≤ 0 and the cut's sum only grows, so this bounds the whole's ratio from above.
-        logRatio = logNew - logOld + Math.log(totalWeight) - Math.log(cutWeight);
+        logRatio = logNew - Math.log(cutWeight) - logOld;
         if (canRejectEarly && logRatio <= logU && !isComplete(proposal, horizon)) {
           return { state, info: { outcome: "rejected_early", cut, suffix: suffix(), logRatio } };
         }
