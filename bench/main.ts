@@ -38,7 +38,7 @@ const program = new Command("bench")
     if (model !== undefined) return benchRealModel(model, threads);
     if (device !== undefined) return benchDevice(device, threads);
     if (wants("decode")) await benchDecode(threads);
-    if (wants("accelerations")) await benchAccelerations(40);
+    if (wants("accelerations")) await benchAccelerations(100);
     if (wants("concurrency")) await benchConcurrency(32);
     if (wants("prefetching")) await benchPrefetching(20);
     if (wants("determinism")) await benchDeterminism(64);
