@@ -77,11 +77,10 @@ function chainSettings(
     schedule: settings.schedule,
     earlyRejection: accelerations.earlyRejection,
     prefetch: prefetchPolicy(context, law),
-    signal: context.signal,
     replicasInTurn: settings.maxEvaluatedTokens !== undefined,
     keepsBest: law.keepsBest ?? false,
     draws: ({ stage, step }, replica) => new KeyedDraws(suffixes.keyOf({ stage, step, branch: replica })),
-    extend: (kept, horizon, address, calledOff) => suffixes.extend(kept, { horizon, address, calledOff }),
+    extend: (kept, horizon, address) => suffixes.extend(kept, horizon, address),
   };
 }
 

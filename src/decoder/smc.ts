@@ -18,8 +18,7 @@ export const decodeSmc: Decoder<SmcSettings> = async function* (context) {
     horizon: context.request.maxTokens,
     resampleDraw: (length) => uniform(key, "resample", length),
     selectDraw: uniform(key, "select"),
-    extend: (kept, horizon, branch) =>
-      suffixes.extend(kept, { horizon, address: { stage: 0, step: 0, branch } }),
+    extend: (kept, horizon, branch) => suffixes.extend(kept, horizon, { stage: 0, step: 0, branch }),
   });
   yield { type: "tokens", tokens: answer };
   return {

@@ -26,14 +26,7 @@ export class SuffixSource {
   }
 
   /** Tokens after `kept`, until one ends the completion or it has `horizon` of them; fewer when a budget is spent. */
-  extend(
-    kept: Completion,
-    {
-      horizon,
-      address,
-      calledOff,
-    }: { horizon: number; address: SuffixAddress; calledOff?: AbortSignal | undefined },
-  ): TokenStream<CompletionToken> {
+  extend(kept: Completion, horizon: number, address: SuffixAddress): TokenStream<CompletionToken> {
     const { request, ends, signal } = this.#context;
     const extension = this.#engine.extend(
       {
@@ -46,7 +39,7 @@ export class SuffixSource {
         logprobsMode: request.logprobsMode,
         share: request.share,
       },
-      calledOff ?? signal,
+      signal,
     );
     return ends.mark(kept, extension);
   }

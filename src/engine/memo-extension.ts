@@ -29,6 +29,8 @@ export class MemoExtension extends TokenStream {
   /** The inner engine's tokens from an unvisited prefix on, while the walk is on such. */
   #asking: TokenStream | undefined;
   #isOver = false;
+  /** Ends the wait for somebody else's answer. */
+  #wake: (() => void) | undefined;
 
   /** @param request asks for no more of the likeliest tokens than there are */
   constructor(inner: Engine, trie: MemoTrie, request: ExtendRequest, signal: AbortSignal) {
@@ -51,6 +53,7 @@ export class MemoExtension extends TokenStream {
   override [Symbol.dispose](): void {
     this.#isOver = true;
     this.#stopAsking();
+    this.#wake?.();
   }
 
   /** Along visited prefixes; empty where the model has to be asked. */
@@ -75,7 +78,7 @@ export class MemoExtension extends TokenStream {
       const run = this.#walk();
       if (run.length > 0) return run;
       if (!this.#hasToWait()) break;
-      await settledOrAborted(this.#node.asked!, this.#signal);
+      await this.#settled(this.#node.asked!);
     }
     const { prefix, maxTokens, topCount } = this.#request;
     this.#asking = this.#inner.extend(
@@ -130,6 +133,21 @@ export class MemoExtension extends TokenStream {
     this.#asking = undefined;
   }
 
+  /** When somebody else's answer is there, or nobody waits for it here any more. */
+  #settled({ settled }: Asking): Promise<void> {
+    const signal = this.#signal;
+    return new Promise((resolve) => {
+      const stop = (): void => {
+        signal.removeEventListener("abort", stop);
+        this.#wake = undefined;
+        resolve();
+      };
+      this.#wake = stop;
+      signal.addEventListener("abort", stop);
+      void settled.then(stop);
+    });
+  }
+
   /**
    * Whether somebody else's answer is worth waiting for. Another request's is while nobody waits for a lane: where lanes
    * are short, it may be many turns of that request's away, and this one has lanes of its own to come.
@@ -141,17 +159,6 @@ export class MemoExtension extends TokenStream {
     const { pulled, lanes } = this.#inner.load();
     return pulled <= lanes;
   }
-}
-
-function settledOrAborted({ settled }: Asking, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    };
-    signal.addEventListener("abort", stop);
-    void settled.then(stop);
-  });
 }
 
 /** The token with as many of the likeliest as its request asked for, under the law it asked for. */

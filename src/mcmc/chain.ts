@@ -1,4 +1,5 @@
 import type { TokenStream } from "../core/token-stream.ts";
+import { cancelled } from "../core/errors.ts";
 import { hasEnded, isComplete, logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { noSteps, tally } from "./diagnostics.ts";
@@ -7,7 +8,7 @@ import { likeliestEnded } from "./maximize.ts";
 import type { Kernel, StepDraws, StepInfo } from "./kernel.ts";
 import type { Schedule } from "./schedule.ts";
 import { StepHabits, stepAhead } from "./step-ahead.ts";
-import type { PrefetchPolicy } from "./step-ahead.ts";
+import type { PrefetchPolicy, RunningStep } from "./step-ahead.ts";
 import type { PowerTarget } from "./target.ts";
 import { runReplicas, stepReplicas } from "./tempering.ts";
 import type { ReplicaStep } from "./tempering.ts";
@@ -33,8 +34,6 @@ export interface ChainSettings {
   readonly earlyRejection: boolean;
   /** Whether to begin steps before those in front of them are decided; none are when left out. */
   readonly prefetch?: PrefetchPolicy | undefined;
-  /** Ends the chain's draws; steps begun ahead have their own signals, which follow it. */
-  readonly signal?: AbortSignal;
   /** Whether replicas go one after another, for the sake of a budget; side by side when left out. */
   readonly replicasInTurn?: boolean;
   /** Whether a stage goes back to the likeliest completion that has ended, where its draft is less likely. */
@@ -42,14 +41,9 @@ export interface ChainSettings {
   readonly draws: (address: StepAddress, replica: number) => StepDraws;
   /**
    * Draws tokens of q after `kept`, until an absorbing token or `horizon`. A stream that ends before that says
-   * that the budget is spent. Rejects once `signal` is aborted: a step that was begun ahead is called off.
+   * that the budget is spent.
    */
-  readonly extend: (
-    kept: Completion,
-    horizon: number,
-    address: DrawAddress,
-    signal?: AbortSignal,
-  ) => TokenStream<CompletionToken>;
+  readonly extend: (kept: Completion, horizon: number, address: DrawAddress) => TokenStream<CompletionToken>;
 }
 
 export type ChainEvent =
@@ -118,12 +112,10 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
     let step = 0;
     for await (const result of stepAhead({
       steps: settings.stepsPerBlock,
-      begin: (next, signal) =>
-        takeStep(settings, states, { address: { stage, step: next }, horizon, signal }),
+      begin: (next) => beginStep(settings, states, { stage, step: next }),
       hasMoved: (next) => next?.states.some((state, replica) => state !== states[replica]) ?? true,
       prefetch: settings.prefetch,
       habits,
-      signal: settings.signal,
     })) {
       if (result === undefined) return finish(true);
       const address = { stage, step: ++step };
@@ -144,33 +136,38 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
 const lengthOf = (states: readonly Completion[]): number =>
   states.reduce((sum, { length }) => sum + length, 0);
 
-interface StepToTake {
-  readonly address: StepAddress;
-  readonly horizon: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-function takeStep(
+function beginStep(
   settings: ChainSettings,
   states: readonly Completion[],
-  { address, horizon, signal }: StepToTake,
-): Promise<ReplicaStep | undefined> {
+  address: StepAddress,
+): RunningStep<ReplicaStep | undefined> {
   const { targets, kernel, horizons, keepsBest = false, earlyRejection, draws, extend } = settings;
+  const { stage, step } = address;
+  const horizon = horizons[stage]!;
+  const extensions: TokenStream[] = [];
+  let isCalledOff = false;
   // A search may go back to a proposal that ends and is less likely than a state that has not: it has to see its end.
   const mayComeBack = keepsBest && horizon < horizons.at(-1)! && !hasEnded(states[0]!);
-  return stepReplicas(states, {
+  const result = stepReplicas(states, {
     targets,
     kernel,
     horizon,
     draws: (replica) => draws(address, replica),
     propose: (replica, cut, attempt) => {
-      const { stage, step } = address;
+      if (isCalledOff) throw cancelled();
       const branch = attempt * targets.length + replica;
-      return extend(states[replica]!.slice(0, cut), horizon, { stage, step, branch }, signal);
+      const extension = extend(states[replica]!.slice(0, cut), horizon, { stage, step, branch });
+      extensions.push(extension);
+      return extension;
     },
     earlyRejection: earlyRejection && !mayComeBack,
     inTurn: settings.replicasInTurn === true,
   });
+  const callOff = (): void => {
+    isCalledOff = true;
+    for (const extension of extensions) extension[Symbol.dispose]();
+  };
+  return { result, callOff };
 }
 
 async function draft(

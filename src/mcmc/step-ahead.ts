@@ -3,7 +3,6 @@
  * rows of a pass that would be idle. They are taken in order; what was begun from a state that a step has left is
  * discarded. Since every draw has its own address, the chain is the same, token for token.
  */
-import { setMaxListeners } from "node:events";
 
 /** What a prefetch would be added to. */
 export interface StepsUnderWay {
@@ -77,9 +76,16 @@ export class StepHabits {
   readonly waiting = new Share();
 }
 
+/** A step that runs by itself. */
+export interface RunningStep<Result> {
+  readonly result: Promise<Result>;
+  /** For one whose result nobody wants any more: it rejects, and holds nothing. */
+  readonly callOff: () => void;
+}
+
 /** A step that was begun and not taken yet. */
 interface Begun<Result> {
-  readonly result: Promise<Result>;
+  readonly step: RunningStep<Result>;
   isDecided: boolean;
   /** Whether the event loop turned before it was. */
   hasWaited: boolean;
@@ -94,15 +100,13 @@ const mostAhead = 64;
 
 export interface StepsToTake<Result> {
   readonly steps: number;
-  /** Begins step 1, 2, … from the chain's present state; rejects once the signal, where there is one, is aborted. */
-  readonly begin: (step: number, signal: AbortSignal | undefined) => Promise<Result>;
+  /** Begins step 1, 2, … from the chain's present state. */
+  readonly begin: (step: number) => RunningStep<Result>;
   /** Whether a step left the chain elsewhere than where it began. */
   readonly hasMoved: (result: Result) => boolean;
   /** No prefetching when left out. */
   readonly prefetch: PrefetchPolicy | undefined;
   readonly habits: StepHabits;
-  /** Calls off every step that was begun ahead. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Yields the result of each step in order. Whoever takes one that moved the chain moves it before asking for the next. */
@@ -112,29 +116,19 @@ export async function* stepAhead<Result>({
   hasMoved,
   prefetch,
   habits,
-  signal,
 }: StepsToTake<Result>): AsyncGenerator<Result, void, undefined> {
   let ahead: Begun<Result>[] = [];
   let next = 1;
-  // Steps begun ahead from one state are called off together. A step begun when no other was under way is always used.
-  let controller: AbortController | undefined;
-  const callOff = (): void => {
-    // With a reason: without one, an exception is made, and its stack read.
-    controller?.abort("a step before it moved the chain");
-    controller = undefined;
-  };
   const start = (): void => {
-    if (ahead.length > 0) controller ??= sharedController();
-    const called = ahead.length > 0 ? controller?.signal : undefined;
-    const begun = { result: begin(next++, called), isDecided: false, hasWaited: false };
+    const begun = { step: begin(next++), isDecided: false, hasWaited: false };
     ahead.push(begun);
     const decide = (): void => {
       begun.isDecided = true;
     };
-    begun.result.then(decide, decide).then(topUp, topUp);
+    begun.step.result.then(decide, decide).then(topUp, topUp);
   };
   const topUp = (): void => {
-    if (prefetch === undefined || signal?.aborted === true) return;
+    if (prefetch === undefined) return;
     while (next <= steps && isWanted(ahead, habits, prefetch)) {
       start();
       topUpSoon();
@@ -151,38 +145,28 @@ export async function* stepAhead<Result>({
       topUp();
     });
   };
-  // One listener for all: a signal derived for each step costs as much as the rest of a step that is remembered.
-  signal?.addEventListener("abort", callOff);
   try {
     for (let step = 1; step <= steps; step++) {
       if (ahead.length === 0) start();
       topUpSoon();
       const taken = ahead[0]!;
-      const result = await taken.result;
+      const result = await taken.step.result;
       ahead.shift();
       const moved = hasMoved(result);
       habits.moving.observe(moved);
       habits.waiting.observe(taken.hasWaited);
       if (moved) {
-        callOff();
+        for (const begun of ahead) begun.step.callOff();
         ahead = [];
         next = step + 1;
       }
       yield result;
     }
   } finally {
-    signal?.removeEventListener("abort", callOff);
     next = steps + 1;
-    callOff();
-    await Promise.allSettled(ahead.map(({ result }) => result));
+    for (const begun of ahead) begun.step.callOff();
+    await Promise.allSettled(ahead.map(({ step }) => step.result));
   }
-}
-
-/** Listened to by as many steps as are begun, without a warning of a leak. */
-function sharedController(): AbortController {
-  const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
-  return controller;
 }
 
 function isWanted(

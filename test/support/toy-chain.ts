@@ -1,4 +1,5 @@
-import type { TokenStream } from "../../src/core/token-stream.ts";
+import { TokenStream, andThen } from "../../src/core/token-stream.ts";
+import type { Awaitable } from "../../src/core/token-stream.ts";
 import type { TokenId, TokenIds, TokenRun } from "../../src/core/tokens.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { runChain } from "../../src/mcmc/chain.ts";
@@ -13,7 +14,6 @@ import type { PrefetchPolicy } from "../../src/mcmc/step-ahead.ts";
 import { singleTry } from "../../src/mcmc/single-try.ts";
 import { ladder } from "../../src/mcmc/tempering.ts";
 import { never } from "./toy-engine.ts";
-import { GeneratedStream } from "./token-stream.ts";
 
 export interface ChainRun {
   readonly prompt: TokenIds;
@@ -56,22 +56,20 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
     prefetch: run.prefetch,
     keepsBest: run.keepsBest ?? false,
     draws: ({ stage, step }, replica) => new KeyedDraws(key(stage, step, replica)),
-    extend: (kept, horizon, { stage, step, branch }, signal = never) =>
-      new GeneratedStream(
-        markEnds(
-          engine.extend(
-            {
-              prefix: [...run.prompt, ...kept.map(({ token }) => token)],
-              maxTokens: horizon - kept.length,
-              endTokens: new Set([run.endToken]),
-              sampling: { inverseTemperature: run.inverseTemperature },
-              draws: key(stage, step, branch),
-              topCount: 0,
-            },
-            signal,
-          ),
-          run.endToken,
+    extend: (kept, horizon, { stage, step, branch }) =>
+      new EndMarkingStream(
+        engine.extend(
+          {
+            prefix: [...run.prompt, ...kept.map(({ token }) => token)],
+            maxTokens: horizon - kept.length,
+            endTokens: new Set([run.endToken]),
+            sampling: { inverseTemperature: run.inverseTemperature },
+            draws: key(stage, step, branch),
+            topCount: 0,
+          },
+          never,
         ),
+        run.endToken,
       ),
   });
   for (;;) {
@@ -81,10 +79,23 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
   }
 }
 
-async function* markEnds(
-  extension: TokenStream,
-  endToken: TokenId,
-): AsyncGenerator<TokenRun<CompletionToken>, void, undefined> {
-  for await (const tokens of extension)
-    yield tokens.map((token) => (token.token === endToken ? { ...token, ends: true } : token));
+class EndMarkingStream extends TokenStream<CompletionToken> {
+  readonly #tokens: TokenStream;
+  readonly #endToken: TokenId;
+
+  constructor(tokens: TokenStream, endToken: TokenId) {
+    super();
+    this.#tokens = tokens;
+    this.#endToken = endToken;
+  }
+
+  override pull(): Awaitable<TokenRun<CompletionToken> | undefined> {
+    return andThen(this.#tokens.pull(), (run) =>
+      run?.map((token) => (token.token === this.#endToken ? { ...token, ends: true } : token)),
+    );
+  }
+
+  override [Symbol.dispose](): void {
+    this.#tokens[Symbol.dispose]();
+  }
 }

@@ -1,53 +1,59 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { StepHabits, stepAhead } from "../../../src/mcmc/step-ahead.ts";
+import type { RunningStep, StepsUnderWay } from "../../../src/mcmc/step-ahead.ts";
 
 /** Steps that last until they are told how they end, or are called off. */
 class Steps {
-  readonly begun: { readonly step: number; readonly signal: AbortSignal | undefined }[] = [];
+  readonly begun: number[] = [];
+  readonly calledOff: number[] = [];
   readonly #ends = new Map<number, (moved: boolean) => void>();
 
-  readonly begin = (step: number, signal: AbortSignal | undefined): Promise<boolean> => {
-    this.begun.push({ step, signal });
-    return new Promise((resolve, reject) => {
+  readonly begin = (step: number): RunningStep<boolean> => {
+    const place = this.begun.push(step) - 1;
+    let callOff!: () => void;
+    const result = new Promise<boolean>((resolve, reject) => {
       this.#ends.set(step, resolve);
-      signal?.addEventListener("abort", () => {
+      callOff = () => {
+        this.calledOff.push(place);
         reject(new Error("called off"));
-      });
+      };
     });
+    return { result, callOff };
   };
 
   end(step: number, moved: boolean): void {
     this.#ends.get(step)!(moved);
   }
 
-  run(signal?: AbortSignal): AsyncGenerator<boolean, void, undefined> {
+  run(): AsyncGenerator<boolean, void, undefined> {
     return stepAhead({
       steps: 10,
       begin: this.begin,
       hasMoved: (moved) => moved,
       prefetch: ({ count }) => count < 4,
       habits: new StepHabits(),
-      signal,
     });
   }
 }
 
 describe("steps begun ahead", () => {
   it("are none while steps are decided at once, as from a memo", async () => {
-    const begun: (AbortSignal | undefined)[] = [];
+    let underWay = 0;
     const chain = stepAhead({
       steps: 10,
-      begin: (_, signal) => {
-        begun.push(signal);
-        return Promise.resolve(false);
+      begin: () => {
+        expect(++underWay).toBe(1);
+        return { result: Promise.resolve(false), callOff: () => undefined };
       },
       hasMoved: (moved) => moved,
       prefetch: () => true,
       habits: new StepHabits(),
     });
-    for await (const moved of chain) expect(moved).toBe(false);
-    expect(begun).toEqual(Array(10).fill(undefined));
+    for await (const moved of chain) {
+      expect(moved).toBe(false);
+      underWay--;
+    }
   });
 
   it("are called off by a step that moves the chain, and begun anew from where it went", async () => {
@@ -56,34 +62,36 @@ describe("steps begun ahead", () => {
     const first = chain.next();
     await setImmediate();
     // At first a step is taken to move the chain one time in two: a fourth would be used one time in eight.
-    expect(steps.begun.map(({ step }) => step)).toEqual([1, 2, 3]);
+    expect(steps.begun).toEqual([1, 2, 3]);
     steps.end(1, true);
     expect(await first).toEqual({ done: false, value: true });
-    expect(steps.begun.map(({ signal }) => signal?.aborted)).toEqual([undefined, true, true]);
+    expect(steps.calledOff).toEqual([1, 2]);
     const second = chain.next();
     await setImmediate();
-    const anew = steps.begun.slice(3);
-    expect(anew[0]).toEqual({ step: 2, signal: undefined });
-    expect(anew.slice(1).every(({ signal }) => signal?.aborted === false)).toBe(true);
+    expect(steps.begun.slice(3)).toEqual([2, 3]);
     steps.end(2, false);
     await second;
+    expect(steps.calledOff).toEqual([1, 2]);
     await chain.return();
-    expect(anew.slice(1).every(({ signal }) => signal?.aborted)).toBe(true);
+    const unused = [...steps.begun.keys()].filter((place) => place >= 4);
+    expect(steps.calledOff).toEqual([1, 2, ...unused]);
   });
 
-  it("end with the chain, the one that became the next step included", async () => {
-    const request = new AbortController();
-    const steps = new Steps();
-    const chain = steps.run(request.signal);
-    const first = chain.next();
-    await setImmediate();
-    steps.end(1, false);
-    await first;
-    const second = chain.next();
-    await setImmediate();
-    const begun = steps.begun.length;
-    request.abort();
-    await expect(second).rejects.toThrow("called off");
-    expect(steps.begun).toHaveLength(begun);
+  it("are told to the policy with how often steps moved the chain and waited for the model", async () => {
+    const told: StepsUnderWay[] = [];
+    const chain = stepAhead({
+      steps: 5,
+      begin: () => ({ result: setTimeout(1, false), callOff: () => undefined }),
+      hasMoved: (moved) => moved,
+      prefetch: (underWay) => {
+        told.push(underWay);
+        return false;
+      },
+      habits: new StepHabits(),
+    });
+    for await (const moved of chain) expect(moved).toBe(false);
+    const ofFirst = told.filter(({ count }) => count === 1);
+    expect(ofFirst[0]).toMatchObject({ survival: 1 / 2, waiting: 1 / 2 });
+    expect(ofFirst.at(-1)).toMatchObject({ survival: 4 / 5, waiting: 4 / 5 });
   });
 });
