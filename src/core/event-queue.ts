@@ -31,7 +31,8 @@ export class EventQueue<Value> implements AsyncIterable<Value> {
         // All at once: taking them from the front of a long array one by one costs its length each time.
         const values = this.#values;
         this.#values = [];
-        yield* values;
+        // Not `yield*`, which would wait for each value by way of an iterator of its own.
+        for (const value of values) yield value;
       }
       if (this.#outcome !== undefined) {
         if ("error" in this.#outcome) throw this.#outcome.error;

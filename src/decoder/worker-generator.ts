@@ -128,6 +128,7 @@ export class WorkerGenerator implements Generator {
         queue.fail(error);
       },
     );
+    let isOver = false;
     try {
       let read = 0;
       for await (const reply of queue) {
@@ -136,11 +137,12 @@ export class WorkerGenerator implements Generator {
         worker?.postMessage({ type: "read", id, count: read } satisfies ToWorker);
         read = 0;
       }
+      isOver = true;
     } finally {
       signal.removeEventListener("abort", onAbort);
       this.#calls.delete(id);
-      // Nothing happens to a call that is over; one that was left or aborted stops.
-      worker?.postMessage({ type: "abort", id } satisfies ToWorker);
+      // One that was left, or failed.
+      if (!isOver) worker?.postMessage({ type: "abort", id } satisfies ToWorker);
     }
   }
 

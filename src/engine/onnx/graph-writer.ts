@@ -7,8 +7,8 @@ const { onnx } = onnxProto;
 /** A size, or the name of one that is chosen at run time. */
 export type Dimension = number | string;
 
-/** Numbers become INT attributes, `epsilon` a FLOAT. */
-type Attributes = Readonly<Record<string, number>>;
+/** Numbers become INT attributes, lists INTS, `epsilon` a FLOAT. */
+type Attributes = Readonly<Record<string, number | readonly number[]>>;
 
 export const microsoft = "com.microsoft";
 
@@ -52,11 +52,11 @@ export class GraphWriter {
     attributes: Attributes = {},
     domain = "",
   ): void {
-    const attribute = Object.entries(attributes).map(([name, value]) =>
-      name === "epsilon"
-        ? { name, type: onnx.AttributeProto.AttributeType.FLOAT, f: value }
-        : { name, type: onnx.AttributeProto.AttributeType.INT, i: value },
-    );
+    const { FLOAT, INT, INTS } = onnx.AttributeProto.AttributeType;
+    const attribute = Object.entries(attributes).map(([name, value]) => {
+      if (typeof value !== "number") return { name, type: INTS, ints: [...value] };
+      return name === "epsilon" ? { name, type: FLOAT, f: value } : { name, type: INT, i: value };
+    });
     this.#nodes.push({
       opType: type,
       name: output[0] ?? null,

@@ -11,11 +11,14 @@ const leastBlock = 64;
 const usualBlock = 512;
 const largestBlock = 4096;
 
+/** So many times more blocks than likeliest tokens, and to select among their maxima first saves most of the search. */
+const leastBlocksPerTop = 2;
+
 /** Blocks of one alignment are summed in one order, wherever their row stands. */
 const alignedTokens = 16;
 
-/** Added where a vocabulary has no fitting divisor: exp of it is 0, and 0 times it is 0. */
-const paddingLogit = -1e30;
+/** Stands in for −∞ where it is multiplied by its exp: 0 times it is 0. */
+const leastLogit = -1e30;
 
 /**
  * Writes the graph that measures rows of logits, all that core/measure.ts does and the oracle of its tests:
@@ -48,10 +51,13 @@ export function measuringGraph(
     graph.node("Slice", ["logits", "first_row", "end_row", "axis_0"], ["measured"]);
   }
   graph.node("Cast", [isSliced ? "measured" : "logits"], ["wide"], { to: elementTypes.float32.code });
-  graph.node("TopK", ["wide", "likeliest"], ["top_logits", "top_ids"], { axis: 1, largest: 1, sorted: 1 });
+  writeBlocks(graph, vocabularySize, blocks);
+  // Devices select from a whole row at once, and have no GatherND that is known to batch.
+  if (isSliced || blocks.count < leastBlocksPerTop * likeliest)
+    graph.node("TopK", ["wide", "likeliest"], ["top_logits", "top_ids"], { axis: 1, largest: 1, sorted: 1 });
+  else writeTopOfBlocks(graph, blocks, likeliest);
   graph.node("Gather", ["top_logits", "first"], ["max"], { axis: 1 });
 
-  writeBlocks(graph, vocabularySize, blocks);
   graph.node("Unsqueeze", ["max", "axis_2"], ["row_max"]);
   graph.node("Sub", ["blocked", "row_max"], ["offsets"]);
   graph.node("Exp", ["offsets"], ["shares"]);
@@ -63,7 +69,7 @@ export function measuringGraph(
   graph.node("ReduceSum", ["tempered_shares", "axis_2"], ["tempered_mass"], { keepdims: 0 });
 
   // 0 · −∞ is not a number.
-  graph.constant("floor", Float32Array.of(paddingLogit), []);
+  graph.constant("floor", Float32Array.of(leastLogit), []);
   graph.node("Max", ["offsets", "floor"], ["finite_offsets"]);
   graph.node("Mul", ["shares", "finite_offsets"], ["weighted_shares"]);
   graph.node("ReduceSum", ["weighted_shares", "axis_2"], ["weighted"], { keepdims: 0 });
@@ -99,8 +105,29 @@ function writeBlocks(graph: GraphWriter, vocabularySize: number, { count, tokens
   graph.integers("blocks", [0, count, tokens]);
   if (padding > 0) {
     graph.integers("padding", [0, 0, 0, padding]);
-    graph.constant("padding_logit", Float32Array.of(paddingLogit), []);
+    graph.constant("padding_logit", Float32Array.of(-Infinity), []);
     graph.node("Pad", ["wide", "padding", "padding_logit"], ["padded"]);
   }
   graph.node("Reshape", [padding > 0 ? "padded" : "wide", "blocks"], ["blocked"]);
+}
+
+/**
+ * The K likeliest of [R, blocks, tokens], without looking at most of them: K blocks hold K maxima, so none of the likeliest is
+ * below the K-th largest maximum. Blocks go on in ascending order, which leaves ties to the lower id.
+ */
+function writeTopOfBlocks(graph: GraphWriter, { tokens }: Blocks, likeliest: number): void {
+  graph.integers("block_tokens", [tokens]);
+  graph.integers("candidates", [0, likeliest * tokens]);
+  graph.node("ReduceMax", ["blocked"], ["maxima"], { axes: [2], keepdims: 0 });
+  graph.node("TopK", ["maxima", "likeliest"], ["top_maxima", "top_blocks"], { axis: 1 });
+  graph.node("TopK", ["top_blocks", "likeliest"], ["own_blocks", "own_ranks"], { axis: 1, largest: 0 });
+  graph.node("Unsqueeze", ["own_blocks", "axis_2"], ["own_rows"]);
+  graph.node("GatherND", ["blocked", "own_rows"], ["own_logits"], { batch_dims: 1 });
+  graph.node("Reshape", ["own_logits", "candidates"], ["candidate_logits"]);
+  graph.node("TopK", ["candidate_logits", "likeliest"], ["top_logits", "places"], { axis: 1 });
+  graph.node("Div", ["places", "block_tokens"], ["block_places"]);
+  graph.node("Mod", ["places", "block_tokens"], ["token_places"]);
+  graph.node("GatherElements", ["own_blocks", "block_places"], ["block_ids"], { axis: 1 });
+  graph.node("Mul", ["block_ids", "block_tokens"], ["block_starts"]);
+  graph.node("Add", ["block_starts", "token_places"], ["top_ids"]);
 }
