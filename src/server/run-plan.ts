@@ -55,7 +55,8 @@ export async function* runPlan(
   try {
     yield* events;
   } finally {
-    controller.abort();
+    // With a reason of its own: without one, an exception is made, and its stack read.
+    controller.abort("nobody reads the answer any more");
     await all;
     await Promise.allSettled(work);
   }
