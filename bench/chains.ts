@@ -69,7 +69,7 @@ export interface Answer {
 
 export async function answer(generator: Generator, request: ChainRequest): Promise<Answer> {
   const tokens: number[] = [];
-  const whole = { ...request, stop: [], choice: 0, topCount: 0 };
+  const whole = { ...request, stop: [], choice: 0, topCount: 0, inOnePiece: true };
   for await (const event of generator.generate(whole, new AbortController().signal)) {
     if (event.type === "finish")
       return { tokens: tokens.join(), emitted: tokens.length, evaluated: event.evaluatedTokens };

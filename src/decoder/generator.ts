@@ -115,6 +115,8 @@ export interface GenerateRequest {
   readonly logprobsMode?: LogprobsMode;
   /** Whose work it is; a request of its own when left out. */
   readonly share?: Share;
+  /** Whether nobody reads before the end: what follows the first text then comes as one event. */
+  readonly inOnePiece?: boolean;
   /** Whether to report how a chain gets on. */
   readonly progress?: boolean;
   /** Whether to report what a chain does, step by step. */

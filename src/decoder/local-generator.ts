@@ -48,6 +48,9 @@ export class LocalGenerator implements Generator {
     const text = new TextStream(tokenizer, request.stop);
     const decoding = decode({ request, engine, ends, tokenizer, accelerations: this.#accelerations, signal });
 
+    /** What follows the first text, where nobody reads before the end. */
+    const rest: TextEvent[] = [];
+    let hasText = false;
     let last: CompletionToken | undefined;
     let next = await decoding.next();
     try {
@@ -58,13 +61,17 @@ export class LocalGenerator implements Generator {
         }
         for (const marked of next.value.tokens) {
           const { ends: isLast, ...token } = (last = marked);
-          yield isLast === true ? merge(text.push(token), text.flush()) : text.push(token);
+          const piece = isLast === true ? merge([text.push(token), text.flush()]) : text.push(token);
+          if (hasText && request.inOnePiece === true) rest.push(piece);
+          else yield piece;
+          hasText ||= piece.tokens.length > 0;
         }
       }
     } finally {
       await decoding.return({});
     }
-    if (last?.ends !== true) yield text.flush();
+    if (last?.ends !== true) rest.push(text.flush());
+    if (rest.length > 0) yield merge(rest);
     yield {
       type: "finish",
       reason: last?.ends === true ? "stop" : "length",
@@ -90,8 +97,8 @@ export class LocalGenerator implements Generator {
 
 type TextEvent = Extract<GenerateEvent, { type: "text" }>;
 
-const merge = (first: TextEvent, second: TextEvent): TextEvent => ({
+const merge = (pieces: readonly TextEvent[]): TextEvent => ({
   type: "text",
-  tokens: [...first.tokens, ...second.tokens],
-  text: first.text + second.text,
+  tokens: pieces.flatMap(({ tokens }) => tokens),
+  text: pieces.map(({ text }) => text).join(""),
 });

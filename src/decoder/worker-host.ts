@@ -51,14 +51,14 @@ class Unread {
 
   /** Waits while too many are. */
   async room(signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.#wake?.();
+    signal.addEventListener("abort", stop);
     while (this.areTooMany && !signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        signal.addEventListener("abort", () => {
-          resolve();
-        });
       });
     }
+    signal.removeEventListener("abort", stop);
   }
 
   remove(count: number): void {

@@ -79,6 +79,7 @@ export function planGeneration(
       choice: promptIndex * candidates + index,
       topCount: logprobs ?? 0,
       logprobsMode,
+      inOnePiece: body.stream !== true,
       progress: body.stream_options?.include_progress ?? false,
     })),
   );

@@ -172,7 +172,8 @@ function watched(plan: GenerationPlan, wanted: ReadonlySet<EventName>): Generati
   const traces = ["block", "proposal", "decision", "revision"] as const;
   const trace = traces.some((name) => wanted.has(name));
   const progress = wanted.has("progress");
-  return { ...plan, requests: plan.requests.map((request) => ({ ...request, trace, progress })) };
+  const requests = plan.requests.map((request) => ({ ...request, trace, progress, inOnePiece: false }));
+  return { ...plan, requests };
 }
 
 function parseJson(data: RawData, isBinary: boolean): Record<string, unknown> {
