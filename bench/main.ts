@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { devices } from "../src/commands/serve-settings.ts";
 import type { Device } from "../src/engine/onnx/ort/device-memory.ts";
 import { benchDecode } from "./decode.ts";
@@ -19,34 +19,35 @@ interface BenchOptions {
   readonly threads: number;
 }
 
+const parts: Record<string, (threads: number) => Promise<void>> = {
+  decode: benchDecode,
+  accelerations: () => benchAccelerations(100),
+  concurrency: () => benchConcurrency(32),
+  prefetching: () => benchPrefetching(20),
+  determinism: () => benchDeterminism(64),
+  streams: () => benchStreams(100, 6),
+  fairness: () => benchFairness(20),
+  sampling: benchSampling,
+  roofline: benchRoofline,
+  http: () => benchHttp(100),
+};
+
 const program = new Command("bench")
   .description(
     "Measures what the engine and the sampler save, each as a ratio of two things timed in this run.",
   )
-  .argument(
-    "[parts...]",
-    "decode, accelerations, concurrency, prefetching, determinism, streams, fairness, sampling, roofline, http; all of them when none is named",
-  )
+  .addArgument(new Argument("[parts...]", "all of them when none is named").choices(Object.keys(parts)))
   .option("--model <folder>", "measure this model instead")
   .addOption(
     new Option("--device <device>", "measure decoding on this device, the CPU beside it").choices(devices),
   )
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
-  .action(async (parts: string[], { model, device, threads }: BenchOptions) => {
-    const wants = (part: string): boolean => parts.length === 0 || parts.includes(part);
+  .action(async (named: string[], { model, device, threads }: BenchOptions) => {
     console.log(describeMachine());
     if (model !== undefined) return benchRealModel(model, threads);
     if (device !== undefined) return benchDevice(device, threads);
-    if (wants("decode")) await benchDecode(threads);
-    if (wants("accelerations")) await benchAccelerations(100);
-    if (wants("concurrency")) await benchConcurrency(32);
-    if (wants("prefetching")) await benchPrefetching(20);
-    if (wants("determinism")) await benchDeterminism(64);
-    if (wants("streams")) await benchStreams(100, 6);
-    if (wants("fairness")) await benchFairness(20);
-    if (wants("sampling")) await benchSampling(threads);
-    if (wants("roofline")) await benchRoofline(threads);
-    if (wants("http")) await benchHttp(100);
+    for (const [name, run] of Object.entries(parts))
+      if (named.length === 0 || named.includes(name)) await run(threads);
   });
 
 await program.parseAsync();
