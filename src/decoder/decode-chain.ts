@@ -41,9 +41,14 @@ export async function* decodeChain(
   const tracer = request.trace === true ? new ChainTracer(tokenizer, request.stop, length) : undefined;
   const chain = runChain(settings);
   let next = await chain.next();
-  for (; next.done !== true; next = await chain.next()) {
-    for (const trace of tracer?.follow(next.value) ?? []) yield { type: "trace", trace };
-    if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
+  try {
+    for (; next.done !== true; next = await chain.next()) {
+      for (const trace of tracer?.follow(next.value) ?? []) yield { type: "trace", trace };
+      if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
+    }
+  } finally {
+    // For whoever leaves: steps that were begun ahead are called off.
+    if (next.done !== true) await chain.return(undefined as never);
   }
   // Until the last step any token may still change, so nothing is final before.
   yield { type: "tokens", tokens: next.value.state };

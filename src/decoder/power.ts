@@ -25,12 +25,22 @@ export const decodePower: Decoder<PowerSettings> = async function* (context) {
 };
 
 /** The kernel and its targets; a new kernel is a file and a case here. */
-function lawOf({ alpha, proposalTemperature, cut = "uniform", kernel }: PowerSettings): ChainLaw {
+function lawOf({
+  alpha,
+  proposalTemperature,
+  cut = "uniform",
+  kernel,
+  maxEvaluatedTokens,
+}: PowerSettings): ChainLaw {
   const target = { alpha, inverseTemperature: 1 / proposalTemperature };
   const weigh = cuts[cut];
   switch (kernel?.name) {
     case "multiple_try":
-      return { targets: [target], kernel: multipleTry(weigh, kernel.tries), rowsPerStep: kernel.tries };
+      return {
+        targets: [target],
+        kernel: multipleTry(weigh, kernel.tries, maxEvaluatedTokens !== undefined),
+        rowsPerStep: kernel.tries,
+      };
     case "tempering":
       return {
         targets: ladder(target, kernel.replicas),

@@ -87,6 +87,8 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
       if (description.code === "engine_failed") return await giveUp(error);
       send({ type: "error", id, error: description });
     } finally {
+      // Where one of several draws failed, the others go on.
+      controller.abort("the call is over");
       running.delete(id);
       unread.delete(id);
     }

@@ -45,7 +45,7 @@ export class MemoExtension extends TokenStream {
   override pull(): Awaitable<TokenRun | undefined> {
     if (this.#isOver) return undefined;
     if (this.#asking !== undefined) return this.#ask(this.#asking);
-    if (isTurnDue() || this.#signal.aborted) return this.#walkLater();
+    if (this.#isTurnDue() || this.#signal.aborted) return this.#walkLater();
     const run = this.#walk();
     return run.length > 0 ? run : this.#walkLater();
   }
@@ -54,6 +54,13 @@ export class MemoExtension extends TokenStream {
     this.#isOver = true;
     this.#stopAsking();
     this.#wake?.();
+  }
+
+  #isTurnDue(): boolean {
+    return isTurnDue(() => {
+      const { pulled, passMs } = this.#inner.load();
+      return pulled === 0 ? Infinity : passMs(pulled);
+    });
   }
 
   /** Along visited prefixes; empty where the model has to be asked. */
@@ -73,7 +80,7 @@ export class MemoExtension extends TokenStream {
   /** Where there is something to wait for first. */
   async #walkLater(): Promise<TokenRun | undefined> {
     for (;;) {
-      if (isTurnDue()) await nextTurn();
+      if (this.#isTurnDue()) await nextTurn();
       if (this.#signal.aborted || this.#isOver) throw cancelled();
       const run = this.#walk();
       if (run.length > 0) return run;

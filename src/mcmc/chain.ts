@@ -1,5 +1,6 @@
 import type { TokenStream } from "../core/token-stream.ts";
 import { cancelled } from "../core/errors.ts";
+import { mapAsync } from "../core/map-async.ts";
 import { hasEnded, isComplete, logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { noSteps, tally } from "./diagnostics.ts";
@@ -10,7 +11,7 @@ import type { Schedule } from "./schedule.ts";
 import { StepHabits, stepAhead } from "./step-ahead.ts";
 import type { PrefetchPolicy, RunningStep } from "./step-ahead.ts";
 import type { PowerTarget } from "./target.ts";
-import { runReplicas, stepReplicas } from "./tempering.ts";
+import { stepReplicas } from "./tempering.ts";
 import type { ReplicaStep } from "./tempering.ts";
 
 /** Names a step; step 0 is the draft that brings a block to its horizon. */
@@ -98,7 +99,7 @@ export async function* runChain(settings: ChainSettings): AsyncGenerator<ChainEv
       budgetExhausted,
     });
     const undrafted = states;
-    states = await runReplicas(states, settings.replicasInTurn === true, (state, replica) =>
+    states = await mapAsync(states, settings.replicasInTurn === true, (state, replica) =>
       draft(settings, state, horizon, { stage, step: 0, branch: replica }),
     );
     const drawnTokens = lengthOf(states) - lengthOf(undrafted);

@@ -25,7 +25,7 @@ import type { Completion, CompletionToken } from "./completion.ts";
 import { chooseCut } from "./cut.ts";
 import type { CutWeight } from "./cut.ts";
 import type { Kernel } from "./kernel.ts";
-import { lockStep } from "./lock-step.ts";
+import { lockStep, tokensOf } from "./lock-step.ts";
 import { logSuffixWeight, logWeight, weightsAreNegative } from "./target.ts";
 
 /** A try as far as it was drawn. */
@@ -38,7 +38,8 @@ interface Try {
 /** log W up to the weight of the cut itself, which all tries and the state share. */
 const logWeightOf = (drawn: Try): number => drawn.logSuffixWeight - Math.log(drawn.cutWeight);
 
-export function multipleTry(weigh: CutWeight, count: number): Kernel {
+/** @param inTurn see `lockStep` */
+export function multipleTry(weigh: CutWeight, count: number, inTurn = false): Kernel {
   return async (state, { target, horizon, draws, propose, earlyRejection }) => {
     const { cut, keptWeight, totalWeight } = chooseCut(weigh, state, draws.cut);
     const logU = Math.log(draws.accept);
@@ -52,14 +53,13 @@ export function multipleTry(weigh: CutWeight, count: number): Kernel {
     const drawnTokens = (): number => tries.reduce((sum, { completion }) => sum + completion.length - cut, 0);
     const isDone = ({ completion }: Try): boolean => isComplete(completion, horizon);
 
-    for await (const round of lockStep(tries.map((_, attempt) => propose(cut, attempt)))) {
-      for (const { index, value: run } of round) {
+    const proposals = tries.map((_, attempt) => tokensOf(propose(cut, attempt)));
+    for await (const round of lockStep(proposals, inTurn)) {
+      for (const { index, value: token } of round) {
         const drawn = tries[index]!;
-        for (const token of run) {
-          drawn.completion.push(token);
-          drawn.logSuffixWeight += logWeight(target, token);
-          drawn.cutWeight += weigh(drawn.completion, drawn.completion.length - 1);
-        }
+        drawn.completion.push(token);
+        drawn.logSuffixWeight += logWeight(target, token);
+        drawn.cutWeight += weigh(drawn.completion, drawn.completion.length - 1);
       }
       if (!canRejectEarly || tries.every(isDone)) continue;
       // W only falls from here, and r ≤ Σ_j W(y_j) / W(x).

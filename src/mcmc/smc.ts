@@ -17,7 +17,7 @@ import { logSumExp, selectByLogWeight } from "../core/log-sum-exp.ts";
 import type { TokenStream } from "../core/token-stream.ts";
 import { isComplete } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
-import { lockStep } from "./lock-step.ts";
+import { lockStep, tokensOf } from "./lock-step.ts";
 import { effectiveSampleSize, resampleSystematically } from "./resampling.ts";
 import { logWeight } from "./target.ts";
 import type { PowerTarget } from "./target.ts";
@@ -35,6 +35,8 @@ export interface SmcSettings {
   readonly target: PowerTarget;
   /** How many. */
   readonly particles: number;
+  /** See `lockStep`; side by side when left out. */
+  readonly inTurn?: boolean;
   readonly horizon: number;
   /** The uniform that resamples when the particles that grow have so many tokens. */
   readonly resampleDraw: (length: number) => number;
@@ -94,7 +96,10 @@ interface Growth {
 }
 
 /** Grows particles until all are complete, they have to be resampled, or the budget is spent. */
-async function grow(before: readonly Particle[], { target, horizon, extend }: SmcSettings): Promise<Growth> {
+async function grow(
+  before: readonly Particle[],
+  { target, horizon, inTurn = false, extend }: SmcSettings,
+): Promise<Growth> {
   const particles = before.map(({ completion, logWeight }) => ({ completion: [...completion], logWeight }));
   const growing = particles.filter(({ completion }) => !isComplete(completion, horizon));
   const streams = growing.map((particle) => {
@@ -103,7 +108,7 @@ async function grow(before: readonly Particle[], { target, horizon, extend }: Sm
   });
   let length = growing[0]?.completion.length ?? 0;
   let drawnTokens = 0;
-  for await (const round of lockStep(streams)) {
+  for await (const round of lockStep(streams, inTurn)) {
     for (const { index, value: token } of round) {
       const particle = growing[index]!;
       particle.completion.push(token);
@@ -118,13 +123,6 @@ async function grow(before: readonly Particle[], { target, horizon, extend }: Sm
   }
   const isDry = growing.some(({ completion }) => !isComplete(completion, horizon));
   return { particles, drawnTokens, length, isDry };
-}
-
-/** One token a pull, however many are known: particles are weighed against each other token by token. */
-async function* tokensOf(
-  runs: TokenStream<CompletionToken>,
-): AsyncGenerator<CompletionToken, void, undefined> {
-  for await (const run of runs) yield* run;
 }
 
 const weightsOf = (particles: readonly Particle[]): number[] => particles.map(({ logWeight }) => logWeight);

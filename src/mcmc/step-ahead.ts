@@ -79,7 +79,7 @@ export class StepHabits {
 /** A step that runs by itself. */
 export interface RunningStep<Result> {
   readonly result: Promise<Result>;
-  /** For one whose result nobody wants any more: it rejects, and holds nothing. */
+  /** For one whose result nobody wants any more: it is settled soon, and holds nothing. */
   readonly callOff: () => void;
 }
 

@@ -12,6 +12,7 @@
  * Source: Geyer, "Markov chain Monte Carlo maximum likelihood", 1991; Swendsen & Wang, Phys. Rev. Lett. 57 (1986).
  */
 import type { TokenStream } from "../core/token-stream.ts";
+import { mapAsync } from "../core/map-async.ts";
 import { logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import type { Kernel, StepDraws, StepInfo } from "./kernel.ts";
@@ -40,7 +41,7 @@ export interface ReplicaContext {
   readonly draws: (replica: number) => StepDraws;
   readonly propose: (replica: number, cut: number, attempt: number) => TokenStream<CompletionToken>;
   readonly earlyRejection: boolean;
-  /** See `runReplicas`; side by side when left out. */
+  /** See `mapAsync`; side by side when left out. */
   readonly inTurn?: boolean;
 }
 
@@ -53,21 +54,6 @@ export interface ReplicaStep {
   readonly swaps: Swaps;
 }
 
-/**
- * Does something for every replica: side by side, or in turn, coldest first. In turn a budget of evaluations is spent in
- * one order; side by side, which of them gets its last tokens depends on what else the engine has to do.
- */
-export async function runReplicas<Result>(
-  states: readonly Completion[],
-  inTurn: boolean,
-  run: (state: Completion, replica: number) => Promise<Result>,
-): Promise<Result[]> {
-  if (!inTurn && states.length > 1) return await Promise.all(states.map(run));
-  const results: Result[] = [];
-  for (const [replica, state] of states.entries()) results.push(await run(state, replica));
-  return results;
-}
-
 /** One step of every replica and a sweep of swaps; `undefined` when the budget ran out: the step did not happen. */
 export async function stepReplicas(
   states: readonly Completion[],
@@ -75,7 +61,7 @@ export async function stepReplicas(
 ): Promise<ReplicaStep | undefined> {
   const { targets, kernel, horizon, earlyRejection, inTurn = false } = context;
   const draws = states.map((_, replica) => context.draws(replica));
-  const results = await runReplicas(states, inTurn, (state, replica) =>
+  const results = await mapAsync(states, inTurn, (state, replica) =>
     kernel(state, {
       target: targets[replica]!,
       horizon,

@@ -35,7 +35,7 @@ const runs = fc.record({
 });
 
 describe("accelerations", () => {
-  it("leave the chain as it is, token for token", async () => {
+  it("leave the chain as it is, token for token, and what is told of it", async () => {
     await fc.assert(
       fc.asyncProperty(runs, async ({ model: toy, law, kernel, ...rest }) => {
         const model = createToyModel(toy);
@@ -60,7 +60,7 @@ describe("accelerations", () => {
             const bare = createToyEngine({ model, lanes, scheduler: { prefixStoreBytes: store } });
             await using engine = bare;
             const states: string[] = [];
-            await runToyChain(memo ? new MemoEngine(engine) : engine, {
+            const { diagnostics } = await runToyChain(memo ? new MemoEngine(engine) : engine, {
               ...run,
               earlyRejection,
               prefetch: ({ count }) => count < ahead,
@@ -68,11 +68,16 @@ describe("accelerations", () => {
                 states.push(state.map(({ token, logprob }) => `${token}:${logprob}`).join()),
             });
             expect(engine.health()).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
-            return { states, evaluated: engine.health().evaluatedTokens };
+            return { states, diagnostics, earlyRejection, evaluated: engine.health().evaluatedTokens };
           }),
         );
         const [plain, ...others] = chains;
         for (const other of others) expect(other.states).toEqual(plain!.states);
+        // What is reported does not depend on what was remembered, either.
+        for (const isEarly of [false, true]) {
+          const alike = chains.filter(({ earlyRejection }) => earlyRejection === isEarly);
+          for (const { diagnostics } of alike) expect(diagnostics).toEqual(alike[0]!.diagnostics);
+        }
         // Side by side, tries and replicas may run the same prompt on two lanes at once.
         const isAlone = kernel === "single_try" || kernel === "entropy_cut";
         if (isAlone) expect(chains[3]!.evaluated).toBeLessThanOrEqual(plain!.evaluated);

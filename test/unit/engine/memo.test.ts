@@ -37,4 +37,22 @@ describe("MemoEngine", () => {
       expect(outcome).toMatchObject({ status: "rejected", reason: { code: "aborted" } });
     expect(engine.health().evaluatedTokens).toBe(evaluatedTokens);
   });
+
+  it("leaves others half of the time: a pass they wait for is not held up for long by walks", async () => {
+    await using engine = createToyEngine();
+    const memo = new MemoEngine(engine);
+    await walk(memo, never);
+    let [walks, isOver] = [0, false];
+    const walker = async (): Promise<void> => {
+      for (; !isOver; walks++) await walk(memo, never);
+    };
+    const walking = walker();
+    let passes = 0;
+    for await (const _run of engine.extend({ ...request, prefix: [1, 1] }, never)) passes++;
+    isOver = true;
+    await walking;
+    expect(passes).toBe(32);
+    // A walk takes some 10 µs: as many fit into the longest turn of the event loop as here into fifty passes.
+    expect(walks).toBeLessThan(1000 * passes);
+  });
 });
