@@ -1,6 +1,6 @@
-import type { TokenStream } from "../core/token-stream.ts";
 import { cancelled } from "../core/errors.ts";
 import { mapAsync } from "../core/map-async.ts";
+import type { TokenStream } from "../core/token-stream.ts";
 import { hasEnded, isComplete, logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { noSteps, tally } from "./diagnostics.ts";

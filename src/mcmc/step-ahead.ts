@@ -54,7 +54,7 @@ export function isWorthItsRows(
 }
 
 /** The share of steps of which something is so. Begins as if it had been of one of two. */
-class Share {
+class RunningShare {
   #count = 1;
   #steps = 2;
 
@@ -71,9 +71,9 @@ class Share {
 /** What a chain's steps were like so far. */
 export class StepHabits {
   /** Those that moved the chain. */
-  readonly moving = new Share();
+  readonly moving = new RunningShare();
   /** Those that had to wait for the model. */
-  readonly waiting = new Share();
+  readonly waiting = new RunningShare();
 }
 
 /** A step that runs by itself. */
