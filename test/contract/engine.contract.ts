@@ -118,7 +118,7 @@ export function testEngine(name: string, create: (settings: ToySettings) => Engi
       expect(others.map(({ length }) => length)).toEqual([8, 8, 8, 8, 8]);
       for (const iterator of idle) {
         expect((await iterator.next()).done).toBe(false);
-        await iterator.return?.();
+        await iterator.return();
       }
       await untilIdle(engine);
       expect(engine.health().lanes.leased).toBe(0);
@@ -198,7 +198,7 @@ export function testEngine(name: string, create: (settings: ToySettings) => Engi
       await engine[Symbol.asyncDispose]();
       expect(await running).toBe("shutting_down");
       expect(await codeOf(idle.next())).toBe("shutting_down");
-      await left.return?.();
+      await left.return();
       expect(engine.health()).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
     });
 
