@@ -1,10 +1,9 @@
-import { TokenStream, andThen } from "../../src/core/token-stream.ts";
-import type { Awaitable } from "../../src/core/token-stream.ts";
-import type { TokenId, TokenIds, TokenRun } from "../../src/core/tokens.ts";
+import type { TokenId, TokenIds } from "../../src/core/tokens.ts";
+import { Ends } from "../../src/decoder/ends.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { runChain } from "../../src/mcmc/chain.ts";
 import type { ChainEvent, ChainResult } from "../../src/mcmc/chain.ts";
-import type { Completion, CompletionToken } from "../../src/mcmc/completion.ts";
+import type { Completion } from "../../src/mcmc/completion.ts";
 import { horizons } from "../../src/mcmc/schedule.ts";
 import type { Schedule } from "../../src/mcmc/schedule.ts";
 import { uniformCut } from "../../src/mcmc/cut.ts";
@@ -46,6 +45,8 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
     step,
     branch,
   });
+  // Only stop strings need text.
+  const ends = new Ends(new Set([run.endToken]), [], undefined as never);
   const chain = runChain({
     targets: ladder({ alpha: run.alpha, inverseTemperature: run.inverseTemperature }, run.replicas ?? 1),
     kernel: run.kernel ?? singleTry(uniformCut),
@@ -57,45 +58,24 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
     keepsBest: run.keepsBest ?? false,
     draws: ({ stage, step }, replica) => new KeyedDraws(key(stage, step, replica)),
     extend: (kept, horizon, { stage, step, branch }) =>
-      new EndMarkingStream(
+      ends.mark(
+        kept,
         engine.extend(
           {
             prefix: [...run.prompt, ...kept.map(({ token }) => token)],
             maxTokens: horizon - kept.length,
-            endTokens: new Set([run.endToken]),
+            endTokens: ends.tokens,
             sampling: { inverseTemperature: run.inverseTemperature },
             draws: key(stage, step, branch),
             topCount: 0,
           },
           never,
         ),
-        run.endToken,
       ),
   });
   for (;;) {
     const next = await chain.next();
     if (next.done === true) return next.value;
     run.onState?.(next.value.state, next.value);
-  }
-}
-
-class EndMarkingStream extends TokenStream<CompletionToken> {
-  readonly #tokens: TokenStream;
-  readonly #endToken: TokenId;
-
-  constructor(tokens: TokenStream, endToken: TokenId) {
-    super();
-    this.#tokens = tokens;
-    this.#endToken = endToken;
-  }
-
-  override pull(): Awaitable<TokenRun<CompletionToken> | undefined> {
-    return andThen(this.#tokens.pull(), (run) =>
-      run?.map((token) => (token.token === this.#endToken ? { ...token, ends: true } : token)),
-    );
-  }
-
-  override [Symbol.dispose](): void {
-    this.#tokens[Symbol.dispose]();
   }
 }
