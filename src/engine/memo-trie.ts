@@ -110,8 +110,8 @@ export function isKnown({ visit }: MemoNode, topCount: number): boolean {
 }
 
 /**
- * The token that the request draws at a visited prefix, without the likeliest beside it; `undefined` where too little is remembered, or where the draw
- * lands in the tail beyond what is.
+ * The token that the request draws at a visited prefix, without the likeliest beside it; `undefined` where too little is
+ * remembered, or where the draw lands in the tail beyond what is.
  */
 export function recall(
   node: MemoNode,
