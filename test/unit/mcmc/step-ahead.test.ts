@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { StepHabits, stepAhead } from "../../../src/mcmc/step-ahead.ts";
 import type { RunningStep, StepsUnderWay } from "../../../src/mcmc/step-ahead.ts";
@@ -35,6 +35,13 @@ class Steps {
       habits: new StepHabits(),
     });
   }
+}
+
+/** A step that is not decided when the event loop turns for the first time. */
+async function afterTwoTurns(): Promise<boolean> {
+  await setImmediate();
+  await setImmediate();
+  return false;
 }
 
 describe("steps begun ahead", () => {
@@ -81,7 +88,7 @@ describe("steps begun ahead", () => {
     const told: StepsUnderWay[] = [];
     const chain = stepAhead({
       steps: 5,
-      begin: () => ({ result: setTimeout(1, false), callOff: () => undefined }),
+      begin: () => ({ result: afterTwoTurns(), callOff: () => undefined }),
       hasMoved: (moved) => moved,
       prefetch: (underWay) => {
         told.push(underWay);
