@@ -1,6 +1,6 @@
-import { createGenerator } from "../src/commands/create-generator.ts";
-import { usualEngine } from "../src/commands/serve-settings.ts";
-import type { Generator, PowerReport, PowerSettings, SamplerSettings } from "../src/decoder/generator.ts";
+import { createCompleter } from "../src/assembly/create-completer.ts";
+import { usualEngine } from "../src/assembly/engine-settings.ts";
+import type { Completer, PowerReport, PowerSettings, SamplerSettings } from "../src/decoder/completer.ts";
 import { agreementBound, readsAsUnmixed, splitRHat } from "../src/mcmc/mixing.ts";
 import { complete } from "./complete.ts";
 import type { EmbeddedModel } from "./embedded-model.ts";
@@ -91,17 +91,17 @@ export async function measureMixing(
     readonly onRow: (name: string, row: MixingRow) => void;
   },
 ): Promise<void> {
-  const { generator } = await createGenerator({ ...usualEngine, model: folder, lanes: 32 });
-  options.onTarget(await exactTarget(model, generator, options.prompts));
+  const { completer } = await createCompleter({ ...usualEngine, model: folder, lanes: 32 });
+  options.onTarget(await exactTarget(model, completer, options.prompts));
   for (const [name, settings] of rowsOf(model)) {
-    options.onRow(name, await measureRow(model, generator, { settings, ...options }));
+    options.onRow(name, await measureRow(model, completer, { settings, ...options }));
   }
-  await generator[Symbol.asyncDispose]();
+  await completer[Symbol.asyncDispose]();
 }
 
 async function measureRow(
   { task, generation: { maxTokens } }: EmbeddedModel,
-  generator: Generator,
+  completer: Completer,
   { settings, prompts, samples }: { settings: SamplerSettings; prompts: number; samples: number },
 ): Promise<MixingRow> {
   const chains = new Map<number, PowerReport[]>();
@@ -111,7 +111,7 @@ async function measureRow(
     task,
     async (text, address) => {
       const prompt = task.vocabulary.encode(text);
-      const answer = await complete(generator, { prompt, settings, maxTokens, ...address });
+      const answer = await complete(completer, { prompt, settings, maxTokens, ...address });
       evaluated += answer.evaluatedTokens;
       emitted += answer.tokens.length;
       if (answer.power !== undefined)
@@ -145,19 +145,19 @@ function mixingOf(prompts: readonly (readonly PowerReport[])[]): NonNullable<Mix
 
 async function exactTarget(
   { task, generation: { maxTokens } }: EmbeddedModel,
-  generator: Generator,
+  completer: Completer,
   prompts: number,
 ): Promise<Pick<MixingRow, "passAt1" | "routes">> {
   let right = 0;
   const routes = Object.fromEntries(task.routes.map((route) => [route, 0]));
   for (const prompt of task.testPrompts(prompts)) {
     const tokens = task.vocabulary.encode(prompt);
-    for (const { tokens: answer, weight } of await enumerateTarget(generator, tokens, {
+    for (const { tokens: answer, weight } of await enumerateTarget(completer, tokens, {
       alpha,
       maxTokens,
       minLogprob,
     })) {
-      const text = generator.tokenizer.decode(answer);
+      const text = completer.tokenizer.decode(answer);
       routes[task.routeOf(prompt, text)]! += weight / prompts;
       if (task.isCorrect(prompt, text)) right += weight / prompts;
     }

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { MetropolisClient } from "../client/client.ts";
 import type { CompleteRequest, EventOf } from "../client/client.ts";
-import { samplerNames } from "../decoder/generator.ts";
-import type { SamplerName } from "../decoder/generator.ts";
+import { samplerNames } from "../decoder/completer.ts";
+import type { SamplerName } from "../decoder/completer.ts";
 import { integerFrom, numberFrom, option } from "./options.ts";
-import { reachServer } from "./own-server.ts";
-import { usualEngine } from "./serve-settings.ts";
+import { reachServer } from "../assembly/own-server.ts";
+import { usualEngine } from "../assembly/engine-settings.ts";
 import { TerminalView, printable } from "./terminal-view.ts";
 
 interface WatchSettings {

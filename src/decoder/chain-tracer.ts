@@ -3,7 +3,7 @@ import type { ScoredToken } from "../core/tokens.ts";
 import type { ChainEvent } from "../mcmc/chain.ts";
 import { logProbability } from "../mcmc/completion.ts";
 import type { Completion } from "../mcmc/completion.ts";
-import type { ChainTrace, TracedToken } from "./generator.ts";
+import type { ChainTrace, TracedToken } from "./completer.ts";
 import { TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 

@@ -10,7 +10,7 @@ import type { PrefetchPolicy } from "../mcmc/step-ahead.ts";
 import type { PowerTarget } from "../mcmc/target.ts";
 import { ChainTracer } from "./chain-tracer.ts";
 import type { DecodeContext, DecodeEvent } from "./decoder.ts";
-import type { ChainReport, ChainSchedule, Progress } from "./generator.ts";
+import type { ChainReport, ChainSchedule, Progress } from "./completer.ts";
 import { SuffixSource } from "./suffix-source.ts";
 
 /** What makes one sampler's chain another than the next one's. */

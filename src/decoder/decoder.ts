@@ -2,7 +2,7 @@ import type { TokenRun } from "../core/tokens.ts";
 import type { Engine, Memos } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Ends } from "./ends.ts";
-import type { ChainTrace, GenerateRequest, Progress, SamplerReport } from "./generator.ts";
+import type { ChainTrace, GenerateRequest, Progress, SamplerReport } from "./completer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a decoder works with. */

@@ -1,5 +1,5 @@
 import type { DecodeContext, DecodeEvent, Decoder } from "./decoder.ts";
-import type { SamplerName, SamplerReport, SamplerSettings } from "./generator.ts";
+import type { SamplerName, SamplerReport, SamplerSettings } from "./completer.ts";
 import { decodeMaximize } from "./maximize.ts";
 import { decodePower } from "./power.ts";
 import { decodeSmc } from "./smc.ts";

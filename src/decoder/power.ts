@@ -5,7 +5,7 @@ import { cuts } from "./cuts.ts";
 import { decodeChain } from "./decode-chain.ts";
 import type { ChainLaw } from "./decode-chain.ts";
 import type { Decoder } from "./decoder.ts";
-import type { PowerSettings } from "./generator.ts";
+import type { PowerSettings } from "./completer.ts";
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings> = async function* (context) {

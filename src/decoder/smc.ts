@@ -3,7 +3,7 @@ import { logProbability } from "../mcmc/completion.ts";
 import { effectiveSampleSize } from "../mcmc/resampling.ts";
 import { logEvidence, runSmc } from "../mcmc/smc.ts";
 import type { Decoder } from "./decoder.ts";
-import type { SmcSettings } from "./generator.ts";
+import type { SmcSettings } from "./completer.ts";
 import { SuffixSource } from "./suffix-source.ts";
 
 /** Particles instead of a chain: approximately p(x)^α, the nearer the more of them. */

@@ -1,7 +1,7 @@
-import type { Sampling } from "../core/distribution.ts";
-import type { LogitAdjustments } from "../core/logit-adjustments.ts";
+import type { Sampling } from "../sampling/distribution.ts";
+import type { LogitAdjustments } from "../sampling/logit-adjustments.ts";
 import type { DecodeContext, Decoder } from "./decoder.ts";
-import type { SamplerSettings, StandardSettings } from "./generator.ts";
+import type { SamplerSettings, StandardSettings } from "./completer.ts";
 
 /** A decoder that draws each token once and keeps it. */
 function tokenByToken<Settings extends SamplerSettings>(

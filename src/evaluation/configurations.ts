@@ -1,5 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
-import type { SamplerName } from "../decoder/generator.ts";
+import type { SamplerName } from "../decoder/completer.ts";
 
 export type Setting = number | string;
 

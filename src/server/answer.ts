@@ -12,7 +12,7 @@ export interface AnswerOptions<Whole extends object> {
   readonly presenter: Presenter<Whole>;
   readonly context: Pick<
     RouteContext,
-    "generator" | "admission" | "identifyClient" | "metrics" | "requestTimeoutMs"
+    "completer" | "admission" | "identifyClient" | "metrics" | "requestTimeoutMs"
   >;
   readonly stream: boolean;
 }

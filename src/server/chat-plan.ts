@@ -1,12 +1,12 @@
 import { InferenceError } from "../core/errors.ts";
-import type { ChatMessage } from "../decoder/generator.ts";
+import type { ChatMessage } from "../decoder/completer.ts";
 import { encodePrompt, invalid, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { ChatRequest } from "./schemas/chat.ts";
 
 /** Plans POST /v1/chat/completions. @throws InferenceError naming the field at fault and what to do */
 export function planChat(body: ChatRequest, context: PlanContext): GenerationPlan {
-  const { chatTemplate, model } = context.generator;
+  const { chatTemplate, model } = context.completer;
   if (chatTemplate === undefined) {
     throw new InferenceError(
       "unsupported",
@@ -22,7 +22,7 @@ export function planChat(body: ChatRequest, context: PlanContext): GenerationPla
     variables: body.chat_template_kwargs ?? {},
   });
   // The template writes the special tokens itself.
-  const prompt = encodePrompt(text, context.generator, { param: "messages", addSpecialTokens: false });
+  const prompt = encodePrompt(text, context.completer, { param: "messages", addSpecialTokens: false });
   const input = {
     prompts: [prompt],
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,

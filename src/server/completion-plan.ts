@@ -1,12 +1,12 @@
 import type { TokenIds } from "../core/tokens.ts";
-import { checkTokens, encodePrompt, planGeneration } from "./generation-plan.ts";
+import { checkVocabulary, encodePrompt, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { CompletionRequest } from "./schemas/completions.ts";
 
 /** Plans POST /v1/completions. @throws InferenceError naming the field at fault and what to do */
 export function planCompletion(body: CompletionRequest, context: PlanContext): GenerationPlan {
   const input = {
-    prompts: toPrompts(body.prompt, context.generator),
+    prompts: toPrompts(body.prompt, context.completer),
     maxTokens: body.max_tokens ?? undefined,
     logprobs: body.logprobs ?? undefined,
     echo: body.echo ?? false,
@@ -15,12 +15,12 @@ export function planCompletion(body: CompletionRequest, context: PlanContext): G
   return planGeneration(body, input, context);
 }
 
-function toPrompts(prompt: CompletionRequest["prompt"], generator: PlanContext["generator"]): TokenIds[] {
+function toPrompts(prompt: CompletionRequest["prompt"], completer: PlanContext["completer"]): TokenIds[] {
   const encode = (text: string): TokenIds =>
-    encodePrompt(text, generator, { param: "prompt", addSpecialTokens: true });
+    encodePrompt(text, completer, { param: "prompt", addSpecialTokens: true });
   if (typeof prompt === "string") return [encode(prompt)];
   const [first] = prompt;
   if (typeof first === "string") return (prompt as string[]).map(encode);
   const lists = typeof first === "number" ? [prompt as number[]] : (prompt as number[][]);
-  return lists.map((tokens) => checkTokens("prompt", tokens, generator.model));
+  return lists.map((tokens) => checkVocabulary("prompt", tokens, completer.model));
 }

@@ -1,7 +1,7 @@
-import type { LogprobsMode } from "../core/distribution.ts";
+import type { LogprobsMode } from "../sampling/distribution.ts";
 import { InferenceError } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
-import type { GenerateRequest, Generator, ModelInfo, Priority, SamplerName } from "../decoder/generator.ts";
+import type { GenerateRequest, Completer, ModelInfo, Priority, SamplerName } from "../decoder/completer.ts";
 import { planSampling } from "./sampling-plan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 
@@ -34,7 +34,7 @@ export interface GenerationPlan {
 }
 
 export interface PlanContext {
-  readonly generator: Pick<Generator, "model" | "tokenizer" | "chatTemplate">;
+  readonly completer: Pick<Completer, "model" | "tokenizer" | "chatTemplate">;
   readonly defaultSampler: SamplerName;
   /** A seed for a request that brings none. */
   readonly freshSeed: () => number;
@@ -55,7 +55,7 @@ export function planGeneration(
   input: PlanInput,
   context: PlanContext,
 ): GenerationPlan {
-  const { model } = context.generator;
+  const { model } = context.completer;
   const { prompts, echo, logprobs } = input;
   if (body.stream !== true && body.stream_options !== null && body.stream_options !== undefined) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
@@ -73,7 +73,7 @@ export function planGeneration(
       settings,
       maxTokens,
       stop,
-      stopTokens: checkTokens("stop_token_ids", body.stop_token_ids ?? [], model),
+      stopTokens: checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model),
       ignoreEnd: body.ignore_eos ?? false,
       seed,
       choice: promptIndex * candidates + index,
@@ -134,7 +134,7 @@ function planCandidates(body: GenerationFields, n: number, { prompts, bestOf }: 
 }
 
 /** @returns the ids @throws InferenceError naming the field when one is outside the vocabulary */
-export function checkTokens(param: string, tokens: TokenIds, { vocabularySize }: ModelInfo): TokenIds {
+export function checkVocabulary(param: string, tokens: TokenIds, { vocabularySize }: ModelInfo): TokenIds {
   const wrong = tokens.find((token) => token >= vocabularySize);
   if (wrong === undefined) return tokens;
   throw invalid(param, `Token id ${wrong} is outside the vocabulary (0..${vocabularySize - 1}).`);
@@ -150,7 +150,7 @@ const mostBytesPerToken = 128;
  */
 export function encodePrompt(
   text: string,
-  { tokenizer, model }: PlanContext["generator"],
+  { tokenizer, model }: PlanContext["completer"],
   { param, addSpecialTokens }: { param: string; addSpecialTokens: boolean },
 ): TokenIds {
   if (text.length > model.maxLength * mostBytesPerToken) {

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import type { Generator } from "../decoder/generator.ts";
+import type { Completer } from "../decoder/completer.ts";
 import { readsAsUnmixed } from "../mcmc/mixing.ts";
 import type { Admission } from "./admission.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
@@ -28,7 +28,7 @@ export class Metrics {
   );
   readonly #endToEnd = this.#histogram("e2e_request_latency_seconds", "From the request to its end.");
 
-  constructor(generator: Generator, admission: Admission) {
+  constructor(completer: Completer, admission: Admission) {
     const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
       new Gauge({ name: prefix + name, help, labelNames, registers: [this.#registry] });
     const running = gauge("num_requests_running", "Completions in flight.");
@@ -53,7 +53,7 @@ export class Metrics {
     collectDefaultMetrics({ prefix, register: this.#registry });
     this.#read = async () => {
       running.set(admission.inFlight.completions);
-      const health = await generator.health();
+      const health = await completer.health();
       waiting.set(health.sequences.waiting);
       lanes.set(health.lanes.leased);
       share.set(health.lanes.leased / health.lanes.total);

@@ -1,6 +1,6 @@
 import { InferenceError } from "../core/errors.ts";
-import { samplerNames } from "../decoder/generator.ts";
-import type { ModelInfo, SamplerName } from "../decoder/generator.ts";
+import { samplerNames } from "../decoder/completer.ts";
+import type { ModelInfo, SamplerName } from "../decoder/completer.ts";
 
 const separator = ":";
 

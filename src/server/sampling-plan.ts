@@ -9,7 +9,7 @@ import type {
   SamplerSettings,
   SmcSettings,
   StandardSettings,
-} from "../decoder/generator.ts";
+} from "../decoder/completer.ts";
 import { samplerOfModelName } from "./model-name.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 

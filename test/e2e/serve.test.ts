@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { embeddedModel } from "../../src/commands/embedded-model.ts";
+import { embeddedModel } from "../../src/assembly/embedded-model.ts";
 import { ServerProcess, runCommand } from "../support/server-process.ts";
 
 const power = { prompt: "7-2*3+4=", sampler: "power", seed: 1 };

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { embeddedModel } from "../../src/commands/embedded-model.ts";
-import type { GenerateRequest, SamplerSettings } from "../../src/decoder/generator.ts";
-import { LocalGenerator } from "../../src/decoder/local-generator.ts";
+import { embeddedModel } from "../../src/assembly/embedded-model.ts";
+import type { GenerateRequest, SamplerSettings } from "../../src/decoder/completer.ts";
+import { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
-import { MemoStore } from "../../src/engine/memo-store.ts";
+import { MemoStore } from "../../src/engine/memo/memo-store.ts";
 import { createToyEngine, never } from "../support/toy-engine.ts";
 import { createToyModel } from "../support/toy-model.ts";
 
@@ -34,9 +34,9 @@ const requestOf = (settings: SamplerSettings, seed: number): GenerateRequest => 
   topCount: 0,
 });
 
-async function answer(generator: LocalGenerator, request: GenerateRequest): Promise<string> {
+async function answer(completer: LocalCompleter, request: GenerateRequest): Promise<string> {
   const tokens: number[] = [];
-  for await (const event of generator.generate(request, never)) {
+  for await (const event of completer.complete(request, never)) {
     if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
     if (event.type === "finish") tokens.push(event.evaluatedTokens);
   }
@@ -50,7 +50,7 @@ describe("a budget of evaluations", () => {
       const description = await readModelFolder(embeddedModel);
       const model = createToyModel({ seed: 5, vocabularySize: 18, endBias: -3, scale: 4 });
       const open = (lanes: number) =>
-        new LocalGenerator(description, createToyEngine({ model, lanes }), {
+        new LocalCompleter(description, createToyEngine({ model, lanes }), {
           earlyRejection: true,
           prefetch: true,
           memo: new MemoStore(1_000_000),

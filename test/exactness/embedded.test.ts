@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { GenerateEvent, GenerateRequest, Generator } from "../../src/decoder/generator.ts";
-import { WorkerGenerator } from "../../src/decoder/worker-generator.ts";
+import type { CompletionEvent, GenerateRequest, Completer } from "../../src/decoder/completer.ts";
+import { WorkerCompleter } from "../../src/decoder/worker-completer.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { never } from "../support/toy-engine.ts";
-import { usualEngine } from "../../src/commands/serve-settings.ts";
-import type { EngineSettings } from "../../src/commands/serve-settings.ts";
+import { usualEngine } from "../../src/assembly/engine-settings.ts";
+import type { EngineSettings } from "../../src/assembly/engine-settings.ts";
 
 /** The equalities of the toy, on the embedded model through ONNX Runtime. */
 
@@ -32,13 +32,13 @@ const request = (seed: number, choice = 0): GenerateRequest => ({
 interface Answer {
   readonly tokens: readonly number[];
   readonly text: string;
-  readonly finish: GenerateEvent & { type: "finish" };
+  readonly finish: CompletionEvent & { type: "finish" };
 }
 
-async function answer(generator: Generator, asked: GenerateRequest): Promise<Answer> {
+async function answer(completer: Completer, asked: GenerateRequest): Promise<Answer> {
   const tokens: number[] = [];
   let text = "";
-  for await (const event of generator.generate(asked, never)) {
+  for await (const event of completer.complete(asked, never)) {
     if (event.type === "finish") return { tokens, text, finish: event };
     if (event.type !== "text") continue;
     tokens.push(...event.tokens.map(({ token }) => token));
@@ -50,10 +50,10 @@ async function answer(generator: Generator, asked: GenerateRequest): Promise<Ans
 const seeds = Array.from({ length: 12 }, (_, seed) => seed);
 
 async function answersOf(changes: Partial<EngineSettings>, together = false): Promise<Answer[]> {
-  await using generator = await createEmbedded(changes);
-  if (together) return await Promise.all(seeds.map((seed) => answer(generator, request(seed))));
+  await using completer = await createEmbedded(changes);
+  if (together) return await Promise.all(seeds.map((seed) => answer(completer, request(seed))));
   const answers: Answer[] = [];
-  for (const seed of seeds) answers.push(await answer(generator, request(seed)));
+  for (const seed of seeds) answers.push(await answer(completer, request(seed)));
   return answers;
 }
 
@@ -89,14 +89,14 @@ describe("on the embedded model", () => {
   });
 
   it("power at alpha 1, temperature 1, one block and no steps is plain sampling", async () => {
-    await using generator = await createEmbedded();
+    await using completer = await createEmbedded();
     for (const seed of seeds) {
       const plain = { ...request(seed), settings: { sampler: "standard", temperature: 1 } as const };
       const power = {
         ...request(seed),
         settings: { ...powerSettings, alpha: 1, proposalTemperature: 1, blockSize: 48, mcmcSteps: 0 },
       };
-      expect((await answer(generator, power)).tokens).toEqual((await answer(generator, plain)).tokens);
+      expect((await answer(completer, power)).tokens).toEqual((await answer(completer, plain)).tokens);
     }
   });
 
@@ -106,11 +106,11 @@ describe("on the embedded model", () => {
   });
 
   describe("in a worker thread", () => {
-    let worker: WorkerGenerator;
+    let worker: WorkerCompleter;
     beforeAll(async () => {
       const { tokenizer } = await createEmbedded();
-      worker = await WorkerGenerator.start({
-        entry: new URL("../../dist/commands/worker.js", import.meta.url),
+      worker = await WorkerCompleter.start({
+        entry: new URL("../../dist/assembly/worker.js", import.meta.url),
         workerData: usualEngine,
         tokenizer,
         onNote: () => undefined,

@@ -1,13 +1,13 @@
-import { createGenerator } from "../../src/commands/create-generator.ts";
-import { usualEngine } from "../../src/commands/serve-settings.ts";
-import type { EngineSettings } from "../../src/commands/serve-settings.ts";
-import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
+import { createCompleter } from "../../src/assembly/create-completer.ts";
+import { usualEngine } from "../../src/assembly/engine-settings.ts";
+import type { EngineSettings } from "../../src/assembly/engine-settings.ts";
+import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { buildApp } from "../../src/server/app.ts";
 import type { AppOptions } from "../../src/server/app.ts";
 
 /** The embedded model in this very thread. */
-export async function createEmbedded(changes: Partial<EngineSettings> = {}): Promise<LocalGenerator> {
-  return (await createGenerator({ ...usualEngine, ...changes })).generator;
+export async function createEmbedded(changes: Partial<EngineSettings> = {}): Promise<LocalCompleter> {
+  return (await createCompleter({ ...usualEngine, ...changes })).completer;
 }
 
 /** The HTTP application over the embedded model, to be injected into. Dispose both. */
@@ -15,10 +15,10 @@ export async function createTestApp(
   options: Partial<AppOptions> & { engine?: Partial<EngineSettings> } = {},
 ) {
   const { engine, ...appOptions } = options;
-  const generator = options.generator ?? (await createEmbedded(engine));
+  const completer = options.completer ?? (await createEmbedded(engine));
   let seed = 0;
   const app = await buildApp({
-    generator,
+    completer,
     defaultSampler: "standard",
     logger: false,
     freshSeed: () => seed++,
@@ -26,7 +26,7 @@ export async function createTestApp(
   });
   return {
     app,
-    generator,
+    completer,
     post: async (url: string, body: unknown) => {
       const reply = await app.inject({ method: "POST", url, payload: body as object });
       return {
@@ -38,7 +38,7 @@ export async function createTestApp(
     },
     [Symbol.asyncDispose]: async () => {
       await app.close();
-      await generator[Symbol.asyncDispose]();
+      await completer[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { measure } from "../../src/core/measure.ts";
+import { measure } from "../../src/sampling/measure.ts";
 import type { TokenStream } from "../../src/core/token-stream.ts";
 import type { ScoredToken } from "../../src/core/tokens.ts";
 import type { CompletionToken } from "../../src/mcmc/completion.ts";

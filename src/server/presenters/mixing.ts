@@ -1,4 +1,4 @@
-import type { PowerReport } from "../../decoder/generator.ts";
+import type { PowerReport } from "../../decoder/completer.ts";
 import { agreementBound, readsAsUnmixed, splitRHat } from "../../mcmc/mixing.ts";
 import type { PowerReportBody, PromptMixing } from "../schemas/completions.ts";
 

@@ -1,5 +1,5 @@
 import type { ScoredToken, TokenId, TokenIds } from "../../core/tokens.ts";
-import type { PowerReport, Tokenizer } from "../../decoder/generator.ts";
+import type { PowerReport, Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { PromptMixing, Usage } from "../schemas/completions.ts";

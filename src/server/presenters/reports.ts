@@ -1,4 +1,4 @@
-import type { ChainReport, PowerReport, SamplerReport, SmcReport } from "../../decoder/generator.ts";
+import type { ChainReport, PowerReport, SamplerReport, SmcReport } from "../../decoder/completer.ts";
 import type { MaximizeReportBody, PowerReportBody, SmcReportBody } from "../schemas/completions.ts";
 import { chainMixing } from "./mixing.ts";
 

@@ -12,7 +12,7 @@ import type { RouteContext } from "./context.ts";
 
 /** POST /v1/completions and /v1/chat/completions, whole or streamed. */
 export function completionRoutes(context: RouteContext): FastifyPluginCallbackZod {
-  const { generator } = context;
+  const { completer } = context;
   return (app, _options, done) => {
     app.post(
       "/v1/completions",
@@ -30,7 +30,7 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
       (request, reply) => {
         context.admission.check(leastDemand(request.body), context.identifyClient(request));
         const plan = planCompletion(request.body, context);
-        const presenter = new CompletionPresenter(plan, generator.tokenizer, answerHead(request));
+        const presenter = new CompletionPresenter(plan, completer.tokenizer, answerHead(request));
         return answer(request, reply, {
           plan,
           presenter,
@@ -56,7 +56,7 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
       (request, reply) => {
         context.admission.check(leastDemand(request.body), context.identifyClient(request));
         const plan = planChat(request.body, context);
-        const presenter = new ChatPresenter(plan, generator.tokenizer, answerHead(request));
+        const presenter = new ChatPresenter(plan, completer.tokenizer, answerHead(request));
         return answer(request, reply, {
           plan,
           presenter,

@@ -12,7 +12,7 @@ import {
 import type { RouteContext } from "./context.ts";
 
 /** POST /tokenize and /detokenize, in vLLM's and llama.cpp's shapes at once. */
-export function tokenRoutes({ generator: { model, tokenizer } }: RouteContext): FastifyPluginCallbackZod {
+export function tokenRoutes({ completer: { model, tokenizer } }: RouteContext): FastifyPluginCallbackZod {
   return (app, _options, done) => {
     app.post(
       "/tokenize",

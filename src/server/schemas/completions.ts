@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { logprobsModes } from "../../core/distribution.ts";
+import { logprobsModes } from "../../sampling/distribution.ts";
 import { described } from "./described.ts";
 import { generationFields, refused, tokenId } from "./fields.ts";
 

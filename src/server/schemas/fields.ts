@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { logprobsModes } from "../../core/distribution.ts";
-import { priorities, samplerNames } from "../../decoder/generator.ts";
+import { logprobsModes } from "../../sampling/distribution.ts";
+import { priorities, samplerNames } from "../../decoder/completer.ts";
 import { powerFields } from "./power-fields.ts";
 
 /** Clients send explicit nulls for what they leave open; null means the default, as in OpenAI's API. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cutNames, kernelNames } from "../../decoder/generator.ts";
+import { cutNames, kernelNames } from "../../decoder/completer.ts";
 
 /** How samplers of whole completions go about it. */
 export const powerFields = {

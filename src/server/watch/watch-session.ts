@@ -128,7 +128,7 @@ export class WatchSession {
     { wanted, lifetime }: { wanted: ReadonlySet<EventName>; lifetime: RequestLifetime },
   ): Promise<void> {
     const { context, request } = this.#options;
-    const { tokenizer } = context.generator;
+    const { tokenizer } = context.completer;
     const head = { id: `${request.id}-${this.#requests++}`, created: Math.floor(Date.now() / 1000) };
     const answer = new CompletionPresenter(plan, tokenizer, head);
     const watch = new WatchPresenter(id, plan, tokenizer);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { samplerNames } from "../../../src/decoder/generator.ts";
-import type { ModelInfo } from "../../../src/decoder/generator.ts";
+import { samplerNames } from "../../../src/decoder/completer.ts";
+import type { ModelInfo } from "../../../src/decoder/completer.ts";
 import { configurations } from "../../../src/evaluation/configurations.ts";
 import { planSampling } from "../../../src/server/sampling-plan.ts";
 
