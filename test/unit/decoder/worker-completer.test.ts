@@ -87,7 +87,7 @@ describe("WorkerCompleter", () => {
       import { InferenceError } from "${errors.href}";
       hostCompleter(parentPort, {
         model: { id: "fake" },
-        async *generate({ seed }) {
+        async *complete({ seed }) {
           if (seed === 4) throw new InferenceError("engine_failed", "device lost");
           yield { type: "finish", reason: "stop" };
         },
@@ -168,7 +168,7 @@ describe("WorkerCompleter", () => {
       let sent = 0;
       hostCompleter(parentPort, {
         model: { id: "fake" },
-        async *generate() { while (sent < 5000) yield { type: "progress", sent: ++sent }; },
+        async *complete() { while (sent < 5000) yield { type: "progress", sent: ++sent }; },
         async health() { return { sent }; },
         async [Symbol.asyncDispose]() {},
       }, []);
