@@ -17,9 +17,15 @@ export interface ScoredToken {
   readonly token: TokenId;
   /** log p(token | prefix) of the raw model, nats. */
   readonly logprob: number;
-  /** log q(token | prefix) of the law it was drawn from, truncation included, nats. */
-  readonly proposalLogprob: number;
-  /** log Z = log Σ_v p(v)^{1/τ}, the normaliser of the tempered law (0 at τ = 1), nats. */
+  /**
+   * log Z of the law q that it was drawn from, nats: temperature, truncation, mask, penalties and bias included, so
+   * that always
+   *
+   *     log q(token | prefix) = (1/τ)·log p(token | prefix) − log Z
+   *
+   * with the raw log p. log Σ_v p(v)^{1/τ} where q is tempered and nothing else: 0 at τ = 1, and ≤ 0 for 1/τ ≥ 1,
+   * rounding included, which early rejection relies on.
+   */
   readonly logNormalizer: number;
   /** Shannon entropy of the raw next-token distribution, nats. */
   readonly entropy: number;
@@ -29,6 +35,6 @@ export interface ScoredToken {
 
 /**
  * Consecutive tokens that come together, at least one: those that are known without asking the model in between.
- * A run may hold more than whoever pulled it wants; what is left over cost nothing.
+ * A run may hold more than its reader wants; what is left over cost nothing.
  */
 export type TokenRun<Token extends ScoredToken = ScoredToken> = readonly Token[];

@@ -95,6 +95,22 @@ export type SamplerSettings =
   | { readonly sampler: "low_temperature"; readonly alpha: number }
   | { readonly sampler: "greedy" };
 
+/** 1/τ of the law that a sampler draws its tokens from: log q = (1/τ)·log p − log Z. */
+export function inverseTemperatureOf(settings: SamplerSettings): number {
+  switch (settings.sampler) {
+    case "greedy":
+      return 1;
+    case "standard":
+      return settings.temperature === 0 ? 1 : 1 / settings.temperature;
+    case "low_temperature":
+      return settings.alpha;
+    case "power":
+    case "smc":
+    case "maximize":
+      return 1 / settings.proposalTemperature;
+  }
+}
+
 /** One completion of one prompt. */
 export interface GenerateRequest {
   readonly prompt: TokenIds;

@@ -3,13 +3,14 @@ import { logProbability } from "../mcmc/completion.ts";
 import { effectiveSampleSize } from "../mcmc/resampling.ts";
 import { logEvidence, runSmc } from "../mcmc/smc.ts";
 import type { Decoder } from "./decoder.ts";
+import { inverseTemperatureOf } from "./completer.ts";
 import type { SmcSettings } from "./completer.ts";
 import { SuffixSource } from "./suffix-source.ts";
 
 /** Particles instead of a chain: approximately p(x)^α, the nearer the more of them. */
 export const decodeSmc: Decoder<SmcSettings> = async function* (context) {
-  const { alpha, particles: count, proposalTemperature, maxEvaluatedTokens } = context.settings;
-  const target = { alpha, inverseTemperature: 1 / proposalTemperature };
+  const { alpha, particles: count, maxEvaluatedTokens } = context.settings;
+  const target = { alpha, inverseTemperature: inverseTemperatureOf(context.settings) };
   const suffixes = new SuffixSource(context, target.inverseTemperature);
   const key = suffixes.keyOf({ stage: 0, step: 0 });
   const { particles, answer, drawnTokens, resamplings, budgetExhausted } = await runSmc({

@@ -14,7 +14,8 @@ export interface PowerTarget {
  *
  *     w_t = α·log p_t − log q_t = (α − 1/τ)·log p_t + log Z_t,   log q_t = (1/τ)·log p_t − log Z_t
  *
- * At τ = 1/α only the normaliser is left.
+ * log Z_t is that of the law the token was drawn from, so that this holds for one that is masked, too: Z_t is then the
+ * sum over what the mask allows. At τ = 1/α only log Z_t is left.
  */
 export function logWeight(target: PowerTarget, token: ScoredToken): number {
   const excess = target.alpha - target.inverseTemperature;

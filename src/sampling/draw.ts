@@ -1,17 +1,11 @@
-import type { Distribution, Draw, Kept, LogprobsMode, Sampling, TemperedLaw } from "./distribution.ts";
-import {
-  drawFromTail,
-  drawFromTop,
-  drawTruncated,
-  isTruncated,
-  lastPossible,
-  sampledTop,
-  topTokens,
-} from "./distribution.ts";
+import type { Distribution, LogprobsMode, Sampling } from "./distribution.ts";
+import { isTruncated, topTokens } from "./distribution.ts";
 import { InferenceError } from "../core/errors.ts";
+import { drawFromTail, drawFromTop, sampledTop, temperedLaw } from "./law.ts";
 import { adjustLogits } from "./logit-adjustments.ts";
 import { measure } from "./measure.ts";
-import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../core/tokens.ts";
+import { truncate } from "./truncation.ts";
+import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 
 export interface DrawRequest {
   readonly sampling: Sampling;
@@ -26,7 +20,14 @@ export interface DrawRequest {
 }
 
 /**
- * Draws the token that `u` selects and scores it under the raw model.
+ * Draws the token that `u` selects and scores it under the raw model p. Its log Z is that of the law q it was drawn
+ * from, whatever that was made of:
+ *
+ *     tempered                log Z
+ *     truncated               log Z + log(mass kept)
+ *     of adjusted logits p'   log Z' + (1/τ)·(log p − log p'),   Z' the above of p'
+ *
+ * so that log q = (1/τ)·log p − log Z always.
  * @param raw measured at the sampling's 1/τ
  * @throws InferenceError `invalid_request` when the adjustments leave nothing to draw
  */
@@ -34,65 +35,33 @@ export function drawToken(
   raw: Distribution,
   { sampling, u, topCount, logprobsMode = "raw", sequence }: DrawRequest,
 ): ScoredToken {
-  const { adjustments } = sampling;
+  const { adjustments, inverseTemperature } = sampling;
   const drawnFrom =
     adjustments === undefined
       ? raw
-      : measureAdjusted(adjustLogits(raw.readLogits(), adjustments, sequence), sampling.inverseTemperature);
-  const { token, logprob, proposalLogprob, kept } = draw(drawnFrom, sampling, u);
-  const { logNormalizer, entropy } = raw;
-  const rawLogprob = drawnFrom === raw ? logprob : raw.readLogits()[token]! - raw.logSum;
+      : measureAdjusted(adjustLogits(raw.readLogits(), adjustments, sequence), inverseTemperature);
+  const truncated = isTruncated(sampling) ? truncate(drawnFrom, sampling) : undefined;
+  const { top: known } = truncated ?? drawnFrom;
+  const law = truncated?.law ?? temperedLaw(drawnFrom, inverseTemperature);
+
+  const rank = drawFromTop(known, law, u);
+  const token = rank === undefined ? drawFromTail(drawnFrom, law, u) : known.ids[rank]!;
+  const adjusted = rank === undefined ? logprobOf(drawnFrom, token) : known.logprobs[rank]!;
+  const logprob = drawnFrom === raw ? adjusted : logprobOf(raw, token);
+  const logNormalizer =
+    drawnFrom === raw ? law.logNormalizer : law.logNormalizer + inverseTemperature * (logprob - adjusted);
+  const { entropy } = raw;
   // Written out: this runs for every token, and copying an object costs as much as drawing.
-  if (topCount === 0) return { token, logprob: rawLogprob, proposalLogprob, logNormalizer, entropy };
+  if (topCount === 0) return { token, logprob, logNormalizer, entropy };
   const top =
     logprobsMode === "raw"
       ? topTokens(raw, topCount)
-      : sampledTop(topTokens(drawnFrom, topCount), topCount, lawOf(drawnFrom, sampling), kept);
-  return { token, logprob: rawLogprob, proposalLogprob, logNormalizer, entropy, top };
+      : sampledTop(topTokens(drawnFrom, topCount), topCount, law);
+  return { token, logprob, logNormalizer, entropy, top };
 }
 
-const lawOf = ({ logNormalizer }: Distribution, { inverseTemperature }: Sampling): TemperedLaw => ({
-  inverseTemperature,
-  logNormalizer,
-});
-
-interface Drawn {
-  readonly token: TokenId;
-  /** Under the distribution that it was drawn from, before tempering and truncation. */
-  readonly logprob: number;
-  readonly proposalLogprob: number;
-  readonly kept?: Kept;
-}
-
-function draw(distribution: Distribution, sampling: Sampling, u: number): Drawn {
-  const { top } = distribution;
-  const law = lawOf(distribution, sampling);
-  if (isTruncated(sampling)) return drawFromKept(distribution, sampling, u);
-  const drawn = drawFromTop(top, law, u);
-  if (drawn !== undefined) return atRank(top, drawn);
-  const token = drawFromTail(distribution, law, u) ?? top.ids[lastPossible(top, top.ids.length)]!;
-  const logprob = distribution.readLogits()[token]! - distribution.logSum;
-  return { token, logprob, proposalLogprob: law.inverseTemperature * logprob - law.logNormalizer };
-}
-
-/** Most truncations keep few tokens; the rest pay for a longer list. */
-function drawFromKept(distribution: Distribution, sampling: Sampling, u: number): Drawn {
-  const { logNormalizer, vocabularySize } = distribution;
-  const law = { ...sampling, logNormalizer, vocabularySize };
-  for (const count of [distribution.top.ids.length, 1024, vocabularySize]) {
-    const top = topTokens(distribution, count);
-    const drawn = drawTruncated(top, law, u);
-    if (drawn !== undefined) return atRank(top, drawn);
-  }
-  throw new Error("the whole vocabulary holds every token that a truncation keeps");
-}
-
-const atRank = (top: TopTokens, { rank, proposalLogprob, kept }: Draw): Drawn => ({
-  token: top.ids[rank]!,
-  logprob: top.logprobs[rank]!,
-  proposalLogprob,
-  kept,
-});
+const logprobOf = ({ readLogits, logSum }: Distribution, token: TokenId): number =>
+  readLogits()[token]! - logSum;
 
 /** The raw logits were numbers, so what leaves none of these is that every token is forbidden. */
 function measureAdjusted(adjusted: Float32Array, inverseTemperature: number): Distribution {
@@ -106,8 +75,7 @@ function measureAdjusted(adjusted: Float32Array, inverseTemperature: number): Di
 
 /** Scores a given token under the raw model, as echo and perplexity need. @param distribution measured at 1/τ = 1 */
 export function scoreToken(distribution: Distribution, token: TokenId, topCount: number): ScoredToken {
-  const { logSum, logNormalizer, entropy } = distribution;
-  const logprob = distribution.readLogits()[token]! - logSum;
-  const scored = { token, logprob, proposalLogprob: logprob, logNormalizer, entropy };
+  const { logNormalizer, entropy } = distribution;
+  const scored = { token, logprob: logprobOf(distribution, token), logNormalizer, entropy };
   return topCount === 0 ? scored : { ...scored, top: topTokens(distribution, topCount) };
 }

@@ -20,7 +20,7 @@ const textOf = (tokens: readonly { readonly token: number }[]): string =>
   tokens.map(({ token }) => token).join();
 
 /** Draws from q by the table of a state space: each token of each completion, after the tokens before it. */
-function drawingFrom({ states }: StateSpace, seed: number) {
+function drawingFrom({ states, law: { inverseTemperature } }: StateSpace, seed: number) {
   const next = new Map<string, Map<number, CompletionToken>>();
   for (const state of states) {
     for (const [position, token] of state.entries()) {
@@ -33,7 +33,9 @@ function drawingFrom({ states }: StateSpace, seed: number) {
     while (drawn.length < horizon && drawn.at(-1)?.ends !== true) {
       let u = uniform({ seed, choice: 0, stage: 0, step: 0, branch: particle }, "token", drawn.length);
       const tokens = [...next.get(textOf(drawn))!.values()];
-      const token = tokens.find(({ proposalLogprob }) => (u -= Math.exp(proposalLogprob)) < 0);
+      const token = tokens.find(
+        ({ logprob, logNormalizer }) => (u -= Math.exp(inverseTemperature * logprob - logNormalizer)) < 0,
+      );
       drawn.push(token ?? tokens.at(-1)!);
       yield [drawn.at(-1)!];
     }

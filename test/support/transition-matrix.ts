@@ -44,8 +44,7 @@ function scored(
     const logits = model.logits([...prompt, ...tokens.slice(0, position)]);
     const { logNormalizer, entropy } = measure(logits, inverseTemperature);
     const logprob = logSoftmax(logits)[token]!;
-    const proposalLogprob = inverseTemperature * logprob - logNormalizer;
-    const scores = { token, logprob, proposalLogprob, logNormalizer, entropy };
+    const scores = { token, logprob, logNormalizer, entropy };
     return token === model.endToken ? { ...scores, ends: true } : scores;
   });
 }
@@ -155,7 +154,12 @@ export async function* enumerateSteps(
       proposed.length > cut && kept.every((token, place) => proposed[place]!.token === token) ? [index] : [],
     );
     const q = (index: number): number =>
-      Math.exp(states[index]!.slice(cut).reduce((sum, token) => sum + token.proposalLogprob, 0));
+      Math.exp(
+        states[index]!.slice(cut).reduce(
+          (sum, token) => sum + law.inverseTemperature * token.logprob - token.logNormalizer,
+          0,
+        ),
+      );
     for (const proposals of tuples(candidates, attempts)) {
       const drawn = proposals.reduce((product, index) => product * q(index), 1);
       const selections = await cells(

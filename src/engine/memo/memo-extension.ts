@@ -1,5 +1,5 @@
 import { cancelled } from "../../core/errors.ts";
-import { sampledTop } from "../../sampling/distribution.ts";
+import { sampledTop, temperedLaw } from "../../sampling/law.ts";
 import { TokenStream } from "../../core/token-stream.ts";
 import type { Awaitable } from "../../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenRun, TopTokens } from "../../core/tokens.ts";
@@ -122,7 +122,7 @@ export class MemoExtension extends TokenStream {
   }
 
   #learn(drawn: ScoredToken): ScoredToken {
-    this.#trie.remember(this.#node, drawn);
+    this.#trie.remember(this.#node, drawn, this.#request.sampling.inverseTemperature);
     this.#step(drawn);
     const { top, ...token } = drawn;
     return withTop(token, top!, this.#request);
@@ -175,9 +175,7 @@ function withTop(
   { topCount: count, logprobsMode, sampling: { inverseTemperature } }: ExtendRequest,
 ): ScoredToken {
   if (count === 0) return token;
-  if (logprobsMode === "sampled") {
-    const law = { inverseTemperature, logNormalizer: token.logNormalizer };
-    return { ...token, top: sampledTop(top, count, law) };
-  }
+  if (logprobsMode === "sampled")
+    return { ...token, top: sampledTop(top, count, temperedLaw(token, inverseTemperature)) };
   return { ...token, top: { ids: top.ids.subarray(0, count), logprobs: top.logprobs.subarray(0, count) } };
 }

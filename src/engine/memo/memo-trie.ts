@@ -1,12 +1,13 @@
-import { drawFromTop } from "../../sampling/distribution.ts";
+import { drawFromTop, temperedLaw } from "../../sampling/law.ts";
+import type { Law } from "../../sampling/law.ts";
 import { uniform } from "../../core/random.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../../core/tokens.ts";
 import type { ExtendRequest } from "../engine.ts";
 
-/** What the model said after a visited prefix. log Z belongs to one proposal temperature. */
+/** What the model said after a visited prefix, and what it is drawn from there: the law of one proposal temperature. */
 interface Visit {
   readonly top: TopTokens;
-  readonly logNormalizer: number;
+  readonly law: Law;
   readonly entropy: number;
   /** The tokens drawn so far, by rank: a chain comes by the same few over and over. */
   readonly drawn: ScoredToken[];
@@ -81,11 +82,15 @@ export class MemoTrie {
     return child;
   }
 
-  /** Keeps what is told after the node's prefix, unless as many of the likeliest tokens are known there. */
-  remember(node: MemoNode, { top, logNormalizer, entropy }: ScoredToken): void {
+  /**
+   * Keeps what is told after the node's prefix, unless as many of the likeliest tokens are known there.
+   * @param drawn from the untruncated law of `inverseTemperature`
+   */
+  remember(node: MemoNode, drawn: ScoredToken, inverseTemperature: number): void {
+    const { top, entropy } = drawn;
     const before = node.visit;
     if (before !== undefined && before.top.ids.length >= top!.ids.length) return;
-    node.visit = { top: top!, logNormalizer, entropy, drawn: [] };
+    node.visit = { top: top!, law: temperedLaw(drawn, inverseTemperature), entropy, drawn: [] };
     this.#grow(bytesOf(top!) + visitBytes - (before === undefined ? 0 : bytesOf(before.top) + visitBytes));
   }
 
@@ -115,21 +120,18 @@ export function isKnown({ visit }: MemoNode, topCount: number): boolean {
  */
 export function recall(
   node: MemoNode,
-  { sampling: { inverseTemperature }, draws, topCount }: ExtendRequest,
+  { draws, topCount }: ExtendRequest,
   position: number,
 ): ScoredToken | undefined {
   const { visit } = node;
   if (visit === undefined || !isKnown(node, topCount)) return undefined;
-  const { top, logNormalizer, entropy, drawn } = visit;
-  const law = { inverseTemperature, logNormalizer };
-  const draw = drawFromTop(top, law, uniform(draws, "token", position));
-  if (draw === undefined) return undefined;
-  const { rank, proposalLogprob } = draw;
+  const { top, law, entropy, drawn } = visit;
+  const rank = drawFromTop(top, law, uniform(draws, "token", position));
+  if (rank === undefined) return undefined;
   return (drawn[rank] ??= {
     token: top.ids[rank]!,
     logprob: top.logprobs[rank]!,
-    proposalLogprob,
-    logNormalizer,
+    logNormalizer: law.logNormalizer,
     entropy,
   });
 }

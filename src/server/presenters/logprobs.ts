@@ -1,7 +1,9 @@
 import type { LogprobsMode } from "../../sampling/distribution.ts";
+import { logQ } from "../../sampling/law.ts";
 import { toCodePoints } from "../../core/code-points.ts";
 import type { ScoredToken, TokenId, TopTokens } from "../../core/tokens.ts";
-import type { Tokenizer } from "../../decoder/completer.ts";
+import { inverseTemperatureOf } from "../../decoder/completer.ts";
+import type { SamplerSettings, Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChatLogprobs } from "../schemas/chat.ts";
 import type { LegacyLogprobs } from "../schemas/completions.ts";
@@ -25,7 +27,7 @@ export class LogprobPresenter {
   readonly #tokenizer: Tokenizer;
   readonly #asIds: boolean;
   readonly #count: number;
-  readonly #key: "logprob" | "proposalLogprob";
+  readonly #logprobOf: (score: ScoredToken) => number;
 
   constructor(
     tokenizer: Tokenizer,
@@ -33,19 +35,23 @@ export class LogprobPresenter {
       tokensAsIds,
       logprobs,
       logprobsMode,
-    }: Pick<GenerationPlan, "tokensAsIds" | "logprobs" | "logprobsMode">,
+      requests,
+    }: Pick<GenerationPlan, "tokensAsIds" | "logprobs" | "logprobsMode" | "requests">,
   ) {
     this.#tokenizer = tokenizer;
     this.#asIds = tokensAsIds;
     this.#count = logprobs ?? 0;
-    this.#key = logprobsMode === "sampled" ? "proposalLogprob" : "logprob";
+    // A plan's requests differ in their prompts and choices alone.
+    this.#logprobOf = logprobsMode === "sampled" ? logQOf(requests[0]!.settings) : ({ logprob }) => logprob;
   }
 
   /** `top_logprobs` holds the token itself first, then the k likeliest: up to k + 1 entries. */
   legacy({ tokens, textSoFar }: Pick<ChoicePart, "tokens" | "textSoFar">): LegacyLogprobs {
     return {
       tokens: tokens.map(({ token }) => this.#name(token)),
-      token_logprobs: tokens.map(({ score }) => (score === undefined ? null : finite(score[this.#key]))),
+      token_logprobs: tokens.map(({ score }) =>
+        score === undefined ? null : finite(this.#logprobOf(score)),
+      ),
       top_logprobs: tokens.map(({ score }) => (score === undefined ? null : this.#top(score))),
       text_offset: toCodePoints(
         textSoFar,
@@ -57,7 +63,7 @@ export class LogprobPresenter {
   chat({ tokens }: Pick<ChoicePart, "tokens">): ChatLogprobs {
     return {
       content: tokens.map(({ score }) => ({
-        ...this.#entry(score!.token, score![this.#key]),
+        ...this.#entry(score!.token, this.#logprobOf(score!)),
         top_logprobs: likeliest(score!.top, this.#count).map(([id, logprob]) => this.#entry(id, logprob)),
       })),
     };
@@ -71,9 +77,9 @@ export class LogprobPresenter {
     return this.#asIds ? `token_id:${token}` : this.#tokenizer.textOf(token);
   }
 
-  #top({ token, top, ...score }: ScoredToken): Record<string, number> {
-    const entries: Record<string, number> = { [this.#name(token)]: finite(score[this.#key]) };
-    for (const [id, alternative] of likeliest(top, this.#count))
+  #top(score: ScoredToken): Record<string, number> {
+    const entries: Record<string, number> = { [this.#name(score.token)]: finite(this.#logprobOf(score)) };
+    for (const [id, alternative] of likeliest(score.top, this.#count))
       entries[this.#name(id)] ??= finite(alternative);
     return entries;
   }
@@ -82,4 +88,10 @@ export class LogprobPresenter {
 function likeliest(top: TopTokens | undefined, count: number): [TokenId, number][] {
   if (top === undefined) return [];
   return Array.from(top.ids.subarray(0, count), (id, rank) => [id, top.logprobs[rank]!]);
+}
+
+/** log q of tokens that a sampler of these settings drew. */
+function logQOf(settings: SamplerSettings): (score: ScoredToken) => number {
+  const inverseTemperature = inverseTemperatureOf(settings);
+  return ({ logprob, logNormalizer }) => logQ({ inverseTemperature, logNormalizer }, logprob);
 }

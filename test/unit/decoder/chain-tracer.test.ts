@@ -13,7 +13,6 @@ const tokenizer = byteTokenizer();
 const scored = (token: number, index: number): CompletionToken => ({
   token,
   logprob: -1 - index / 8,
-  proposalLogprob: -1,
   logNormalizer: 0,
   entropy: index / 4,
 });

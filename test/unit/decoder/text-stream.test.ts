@@ -4,7 +4,7 @@ import { TextStream } from "../../../src/decoder/text-stream.ts";
 import { StopMatcher } from "../../../src/decoder/stop-matcher.ts";
 import { byteTokenizer } from "../../support/byte-tokenizer.ts";
 
-const scored = (token: number) => ({ token, logprob: -1, proposalLogprob: -1, logNormalizer: 0, entropy: 0 });
+const scored = (token: number) => ({ token, logprob: -1, logNormalizer: 0, entropy: 0 });
 
 /** Pushes the bytes of a text one token each, and returns the parts that were released. */
 function stream(text: string, stops: readonly string[] = []) {

@@ -2,10 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Sampling } from "../../../src/sampling/distribution.ts";
 import { topTokens } from "../../../src/sampling/distribution.ts";
+import { logQ } from "../../../src/sampling/law.ts";
 import * as core from "../../../src/sampling/draw.ts";
 import type { DrawRequest } from "../../../src/sampling/draw.ts";
 import { measure } from "../../../src/sampling/measure.ts";
+import { logSumExp } from "../../../src/core/log-sum-exp.ts";
 import { uniform } from "../../../src/core/random.ts";
+import { logWeight } from "../../../src/mcmc/target.ts";
+import { adjustLogits } from "../../../src/sampling/logit-adjustments.ts";
 
 const randomLogits = (size: number, seed: number, spread: number): Float32Array =>
   Float32Array.from(
@@ -68,7 +72,7 @@ describe("drawToken", () => {
             cumulative += probability;
             if (probability < 1e-9) continue;
             expect(drawn.token).toBe(id);
-            expect(drawn.proposalLogprob).toBeCloseTo(Math.log(probability), 6);
+            expect(logQ({ ...sampling, ...drawn }, drawn.logprob)).toBeCloseTo(Math.log(probability), 6);
           }
           expect(
             law.has(drawToken(logits, { sampling: sampling, u: 1 - 1e-16, topCount: 0, sequence: [] }).token),
@@ -77,6 +81,74 @@ describe("drawToken", () => {
       ),
       { numRuns: 150, seed: 3 },
     );
+  });
+
+  const adjustments = fc.record(
+    {
+      bias: fc.constantFrom(new Map(), new Map([[1, 2.5]]), new Map([[0, -100]])),
+      forbidden: fc.constantFrom({ tokens: [0], until: 9 }, { tokens: [1], until: 1 }),
+      repetitionPenalty: fc.constantFrom(0.8, 1.3),
+      frequencyPenalty: fc.constantFrom(-0.5, 0.7),
+      presencePenalty: fc.constantFrom(-1, 0.4),
+      promptLength: fc.constant(2),
+    },
+    { requiredKeys: ["promptLength"] },
+  );
+  const truncations = fc.record(
+    {
+      topK: fc.integer({ min: 1, max: 100 }),
+      topP: fc.constantFrom(0.3, 0.9),
+      minP: fc.constantFrom(0.02, 0.4),
+    },
+    { requiredKeys: [] },
+  );
+
+  it("has log q = (1/τ)·log p − log Z with the raw log p, whatever the law is made of", () => {
+    let changed = 0;
+    fc.assert(
+      fc.property(
+        fc.record({
+          size: fc.integer({ min: 3, max: 200 }),
+          seed: fc.nat(1000),
+          inverseTemperature: fc.constantFrom(0.5, 1, 4),
+          alpha: fc.constantFrom(1, 4),
+          u: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+          truncation: truncations,
+          adjustments: fc.option(adjustments, { nil: undefined }),
+        }),
+        ({ size, seed, inverseTemperature, alpha, u, truncation, adjustments }) => {
+          const logits = randomLogits(size, seed, 6);
+          const sequence = [2, 1, 1, 2, 2];
+          const sampling = { inverseTemperature, ...truncation, ...(adjustments && { adjustments }) };
+          const { token, logprob, logNormalizer } = drawToken(logits, { sampling, u, topCount: 0, sequence });
+          const changedLogits = adjustments ? adjustLogits(logits, adjustments, sequence) : logits;
+          const logQDirect = Math.log(reference(changedLogits, sampling).get(token)!);
+          const raw = logits[token]! - logSumExp([...logits]);
+          expect(logprob).toBeCloseTo(raw, 10);
+          expect(logQ({ inverseTemperature, logNormalizer }, logprob)).toBeCloseTo(logQDirect, 9);
+          // The importance weight that kernels and particles rest on, whatever it was drawn from.
+          const weight = logWeight(
+            { alpha, inverseTemperature },
+            { token, logprob, logNormalizer, entropy: 0 },
+          );
+          expect(weight).toBeCloseTo(alpha * raw - logQDirect, 9);
+          if (Math.abs(logNormalizer - measure(logits, inverseTemperature).logNormalizer) > 1e-3) changed++;
+        },
+      ),
+      { numRuns: 400, seed: 4 },
+    );
+    // With the log Z of the raw law, which most of these are not, the identity would not have held.
+    expect(changed).toBeGreaterThan(200);
+  });
+
+  it("has log q = 0 where it is greedy, with and without adjustments", () => {
+    for (const adjustments of [undefined, { bias: new Map([[3, 50]]), promptLength: 0 }]) {
+      const logits = randomLogits(100, 5, 8);
+      const sampling = { inverseTemperature: 1, topK: 1, ...(adjustments && { adjustments }) };
+      const { logprob, logNormalizer } = drawToken(logits, { sampling, u: 0.7, topCount: 0, sequence: [] });
+      expect(logprob).toBeLessThan(-0.1);
+      expect(logQ({ inverseTemperature: 1, logNormalizer }, logprob)).toBeCloseTo(0, 12);
+    }
   });
 
   it("finds the tail of a large vocabulary", () => {
@@ -139,14 +211,14 @@ describe("drawToken", () => {
       for (let seed = 0; seed < 300; seed++) {
         const logits = randomLogits(20, seed, 8);
         logits.fill(-Infinity, 12);
-        const { token, proposalLogprob } = drawToken(logits, {
+        const { token, logNormalizer } = drawToken(logits, {
           sampling,
           u: almostOne,
           topCount: 0,
           sequence: [],
         });
         expect(token).toBeLessThan(12);
-        expect(Number.isFinite(proposalLogprob)).toBe(true);
+        expect(Number.isFinite(logNormalizer)).toBe(true);
       }
     }
   });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { drawFromTail, drawFromTop } from "../../../src/sampling/distribution.ts";
+import { drawFromTail, drawFromTop, temperedLaw } from "../../../src/sampling/law.ts";
 import { likeliest, selectDescending } from "../../../src/sampling/likeliest.ts";
 import { measure } from "../../../src/sampling/measure.ts";
 import { uniform } from "../../../src/core/random.ts";
@@ -69,7 +69,7 @@ describe("a draw beyond the likeliest", () => {
       fc.property(large, ({ size, seed, spread, step, share, inverseTemperature }) => {
         const logits = randomLogits(size, { seed, spread, step });
         const distribution = measure(logits, inverseTemperature);
-        const law = { inverseTemperature, logNormalizer: distribution.logNormalizer };
+        const law = temperedLaw(distribution, inverseTemperature);
         const order = sorted(logits);
         const masses = order.map((id) =>
           Math.exp(inverseTemperature * (logits[id]! - distribution.logSum) - law.logNormalizer),

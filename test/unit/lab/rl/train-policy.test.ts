@@ -147,7 +147,6 @@ describe("the two averages of entropy", () => {
       tokens: entropies.map((entropy) => ({
         token: 0,
         logprob: 0,
-        proposalLogprob: 0,
         logNormalizer: 0,
         entropy,
       })),
