@@ -6,8 +6,8 @@ import type { SmcResult, ParticleSettings } from "../../src/mcmc/smc.ts";
 import { createToyModel, powerDistribution } from "../support/toy-model.ts";
 import type { ToyOptions } from "../support/toy-model.ts";
 import { GeneratedStream } from "../support/token-stream.ts";
-import { stateSpace } from "../support/transition-matrix.ts";
-import type { Law, StateSpace } from "../support/transition-matrix.ts";
+import { stateSpace } from "../support/state-space.ts";
+import type { Law, StateSpace } from "../support/state-space.ts";
 
 /**
  * Particles on enumerable models. Exact for any number of them: E[Ẑ · 1{answer = x}] = p(x)^α. Approximate: the
