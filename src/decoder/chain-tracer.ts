@@ -1,6 +1,6 @@
 import { toCodePoints, toUnits } from "../core/code-points.ts";
 import type { ScoredToken } from "../core/tokens.ts";
-import type { ChainEvent } from "../mcmc/chain.ts";
+import type { StageEvent } from "../mcmc/stages.ts";
 import { logProbability } from "../mcmc/completion.ts";
 import type { Completion } from "../mcmc/completion.ts";
 import type { ChainTrace, TracedToken } from "./completer.ts";
@@ -31,7 +31,7 @@ export class ChainTracer {
     this.#chain = chain;
   }
 
-  *follow(event: ChainEvent): Generator<ChainTrace, void, undefined> {
+  *follow(event: StageEvent): Generator<ChainTrace, void, undefined> {
     if (event.type === "block") {
       const { stage, horizon, state } = event;
       yield { type: "block", block: stage + 1, horizon, ...this.#chain };

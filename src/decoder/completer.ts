@@ -3,9 +3,8 @@ import type { LogitAdjustments } from "../sampling/logit-adjustments.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import { priorities } from "../engine/engine.ts";
 import type { EngineHealth, Priority, Share } from "../engine/engine.ts";
-import type { Outcome } from "../mcmc/kernel.ts";
+import type { Outcome, Swaps } from "../mcmc/kernel.ts";
 import type { Schedule } from "../mcmc/schedule.ts";
-import type { Swaps } from "../mcmc/tempering.ts";
 import type { ChatMessage, ChatTemplate } from "./chat-template.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 

@@ -1,45 +1,30 @@
-import { runChain } from "../mcmc/chain.ts";
-import type { ChainEvent, ChainResult, ChainSettings } from "../mcmc/chain.ts";
 import { logProbability } from "../mcmc/completion.ts";
 import { acceptance } from "../mcmc/diagnostics.ts";
-import type { Kernel } from "../mcmc/kernel.ts";
 import { KeyedDraws } from "../mcmc/keyed-draws.ts";
+import { isWorthItsRows } from "../mcmc/prefetch-policy.ts";
+import type { PrefetchPolicy } from "../mcmc/prefetch-policy.ts";
 import { horizons } from "../mcmc/schedule.ts";
-import { isWorthItsRows } from "../mcmc/step-ahead.ts";
-import type { PrefetchPolicy } from "../mcmc/step-ahead.ts";
-import type { PowerTarget } from "../mcmc/target.ts";
+import type { Driver, StageEvent, StagesResult, StageSettings } from "../mcmc/stages.ts";
 import { ChainTracer } from "./chain-tracer.ts";
 import type { DecodeContext, DecodeEvent } from "./decoder.ts";
 import type { ChainReport, ChainSchedule, Progress } from "./completer.ts";
 import { SuffixSource } from "./suffix-source.ts";
 
-/** What makes one sampler's chain another than the next one's. */
-export interface ChainLaw {
-  /** Targets of the chain and of its hotter replicas, coldest first; all propose at one temperature. */
-  readonly targets: readonly [PowerTarget, ...PowerTarget[]];
-  readonly kernel: Kernel;
-  /** Rows of a pass that one step takes: its tries in all replicas. */
-  readonly rowsPerStep: number;
-  /** Of a search: see `ChainSettings`. */
-  readonly keepsBest?: boolean;
-}
-
-export interface DecodedChain {
-  readonly result: ChainResult;
+export interface DecodedChain<Result> {
+  readonly result: Result;
   readonly report: ChainReport;
 }
 
-/** Runs a chain over whole completions to its end, tells how it gets on, and yields what it came to. */
-export async function* decodeChain(
+/** Runs a chain or a search over whole completions to its end, tells how it gets on, and yields what it came to. */
+export async function* decodeChain<Result extends StagesResult>(
   context: DecodeContext<ChainSchedule>,
-  law: ChainLaw,
-): AsyncGenerator<DecodeEvent, DecodedChain, undefined> {
-  const suffixes = new SuffixSource(context, law.targets[0].inverseTemperature);
-  const settings = chainSettings(context, law, suffixes);
+  driver: Driver<Result>,
+): AsyncGenerator<DecodeEvent, DecodedChain<Result>, undefined> {
+  const settings = stageSettings(context, driver);
   const { request, tokenizer } = context;
   const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
   const tracer = request.trace === true ? new ChainTracer(tokenizer, request.stop, length) : undefined;
-  const chain = runChain(settings);
+  const chain = driver.run(settings);
   let next = await chain.next();
   try {
     for (; next.done !== true; next = await chain.next()) {
@@ -47,7 +32,7 @@ export async function* decodeChain(
       if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
     }
   } finally {
-    // For whoever leaves: steps that were begun ahead are called off.
+    // When the reader leaves, steps that were begun ahead are called off.
     if (next.done !== true) await chain.return(undefined as never);
   }
   // Until the last step any token may still change, so nothing is final before.
@@ -58,7 +43,7 @@ export async function* decodeChain(
 /** With a budget a chain does first what comes first: where it stops must not depend on what was begun ahead. */
 function prefetchPolicy(
   { settings, engine, accelerations }: DecodeContext<ChainSchedule>,
-  { rowsPerStep }: ChainLaw,
+  { rowsPerStep }: Pick<Driver, "rowsPerStep">,
 ): PrefetchPolicy | undefined {
   if (!accelerations.prefetch || settings.maxEvaluatedTokens !== undefined) return undefined;
   return (underWay) => {
@@ -68,30 +53,28 @@ function prefetchPolicy(
   };
 }
 
-function chainSettings(
+/** How long a request's chain runs, and where it draws its tokens and uniforms from. */
+export function stageSettings(
   context: DecodeContext<ChainSchedule>,
-  law: ChainLaw,
-  suffixes: SuffixSource,
-): ChainSettings {
+  driver: Pick<Driver, "rowsPerStep">,
+): StageSettings {
   const { request, settings, accelerations } = context;
+  const suffixes = new SuffixSource(context);
   return {
-    targets: law.targets,
-    kernel: law.kernel,
     horizons: horizons(request.maxTokens, settings.blockSize),
     stepsPerBlock: settings.mcmcSteps,
     schedule: settings.schedule,
     earlyRejection: accelerations.earlyRejection,
-    prefetch: prefetchPolicy(context, law),
-    replicasInTurn: settings.maxEvaluatedTokens !== undefined,
-    keepsBest: law.keepsBest ?? false,
-    draws: ({ stage, step }, replica) => new KeyedDraws(suffixes.keyOf({ stage, step, branch: replica })),
+    prefetch: prefetchPolicy(context, driver),
+    inTurn: settings.maxEvaluatedTokens !== undefined,
+    draws: (address) => new KeyedDraws(suffixes.keyOf(address)),
     extend: (kept, horizon, address) => suffixes.extend(kept, horizon, address),
   };
 }
 
 function progressOf(
-  event: ChainEvent,
-  { horizons: { length: blocks }, stepsPerBlock }: ChainSettings,
+  event: StageEvent,
+  { horizons: { length: blocks }, stepsPerBlock }: StageSettings,
 ): Progress {
   if (event.type === "block") {
     return {
@@ -106,7 +89,7 @@ function progressOf(
   return { block: stage + 1, blocks, step, steps: stepsPerBlock, acceptance: acceptance(event.diagnostics) };
 }
 
-function reportOf({ state, diagnostics, blocks, budgetExhausted }: ChainResult): ChainReport {
+function reportOf({ state, diagnostics, blocks, budgetExhausted }: StagesResult): ChainReport {
   const { steps, firstTokenChanges, firstTokenProposals, accepted, rejected, rejected_early, unchanged } =
     diagnostics;
   return {

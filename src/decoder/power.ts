@@ -1,16 +1,19 @@
+import { chainOf } from "../mcmc/chain.ts";
+import type { ChainResult } from "../mcmc/chain.ts";
 import { multipleTry } from "../mcmc/multiple-try.ts";
 import { singleTry } from "../mcmc/single-try.ts";
-import { ladder } from "../mcmc/tempering.ts";
+import type { Driver } from "../mcmc/stages.ts";
+import { ladder, tempering } from "../mcmc/tempering.ts";
 import { cuts } from "./cuts.ts";
 import { decodeChain } from "./decode-chain.ts";
-import type { ChainLaw } from "./decode-chain.ts";
 import type { Decoder } from "./decoder.ts";
+import { inverseTemperatureOf } from "./completer.ts";
 import type { PowerSettings } from "./completer.ts";
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings> = async function* (context) {
   const { settings } = context;
-  const { result, report } = yield* decodeChain(context, lawOf(settings));
+  const { result, report } = yield* decodeChain(context, chainFor(settings));
   const { swaps } = result.diagnostics;
   return {
     power: {
@@ -24,31 +27,18 @@ export const decodePower: Decoder<PowerSettings> = async function* (context) {
   };
 };
 
-/** The kernel and its targets; a new kernel is a file and a case here. */
-function lawOf({
-  alpha,
-  proposalTemperature,
-  cut = "uniform",
-  kernel,
-  maxEvaluatedTokens,
-}: PowerSettings): ChainLaw {
-  const target = { alpha, inverseTemperature: 1 / proposalTemperature };
+/** The chain of the kernel that the settings name; a new kernel is a file and a case here. */
+export function chainFor(settings: PowerSettings): Driver<ChainResult> {
+  const { alpha, cut = "uniform", kernel } = settings;
+  const target = { alpha, inverseTemperature: inverseTemperatureOf(settings) };
   const weigh = cuts[cut];
   switch (kernel?.name) {
     case "multiple_try":
-      return {
-        targets: [target],
-        kernel: multipleTry(weigh, kernel.tries, maxEvaluatedTokens !== undefined),
-        rowsPerStep: kernel.tries,
-      };
+      return chainOf(multipleTry(weigh, kernel.tries)(target));
     case "tempering":
-      return {
-        targets: ladder(target, kernel.replicas),
-        kernel: singleTry(weigh),
-        rowsPerStep: kernel.replicas,
-      };
+      return chainOf(tempering(singleTry(weigh), ladder(target, kernel.replicas)));
     case "single_try":
     case undefined:
-      return { targets: [target], kernel: singleTry(weigh), rowsPerStep: 1 };
+      return chainOf(singleTry(weigh)(target));
   }
 }

@@ -11,7 +11,7 @@ import { SuffixSource } from "./suffix-source.ts";
 export const decodeSmc: Decoder<SmcSettings> = async function* (context) {
   const { alpha, particles: count, maxEvaluatedTokens } = context.settings;
   const target = { alpha, inverseTemperature: inverseTemperatureOf(context.settings) };
-  const suffixes = new SuffixSource(context, target.inverseTemperature);
+  const suffixes = new SuffixSource(context);
   const key = suffixes.keyOf({ stage: 0, step: 0 });
   const { particles, answer, drawnTokens, resamplings, budgetExhausted } = await runSmc({
     target,

@@ -2,6 +2,7 @@ import type { DrawKey } from "../core/random.ts";
 import type { TokenStream } from "../core/token-stream.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Completion, CompletionToken } from "../mcmc/completion.ts";
+import { inverseTemperatureOf } from "./completer.ts";
 import type { DecodeContext } from "./decoder.ts";
 
 /** Names what is drawn within a request's completion. */
@@ -13,11 +14,10 @@ export class SuffixSource {
   readonly #inverseTemperature: number;
   readonly #engine: Engine;
 
-  /** @param inverseTemperature 1/τ of q */
-  constructor(context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>, inverseTemperature: number) {
+  constructor(context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>) {
     this.#context = context;
-    this.#inverseTemperature = inverseTemperature;
-    this.#engine = memoized(context, inverseTemperature);
+    this.#inverseTemperature = inverseTemperatureOf(context.request.settings);
+    this.#engine = memoized(context, this.#inverseTemperature);
   }
 
   keyOf({ stage, step, branch = 0 }: Pick<DrawKey, "stage" | "step" | "branch">): DrawKey {

@@ -1,6 +1,5 @@
 import type { Completion } from "./completion.ts";
-import type { Outcome } from "./kernel.ts";
-import type { ReplicaStep, Swaps } from "./tempering.ts";
+import type { Outcome, StepInfo, Swaps } from "./kernel.ts";
 
 /** Tally of a chain's steps. */
 export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
@@ -27,15 +26,19 @@ export const noSteps: ChainDiagnostics = {
   swaps: { proposed: 0, accepted: 0 },
 };
 
-/** Counts a step of the chain from the state that it left. */
-export function tally(
-  diagnostics: ChainDiagnostics,
-  { info, states, drawnTokens, swaps }: ReplicaStep,
-  previous: Completion,
-): ChainDiagnostics {
+/** What a step did to the completion that answers. */
+export interface TakenStep {
+  readonly info: StepInfo;
+  readonly previous: Completion;
+  readonly state: Completion;
+}
+
+/** Counts a step. */
+export function tally(diagnostics: ChainDiagnostics, { info, previous, state }: TakenStep): ChainDiagnostics {
+  const { drawnTokens, swaps } = info;
   const firstToken = previous[0]!.token;
   const proposedFirstToken = info.cut === 0 && info.suffix[0]!.token !== firstToken;
-  const changedFirstToken = states[0]![0]!.token !== firstToken;
+  const changedFirstToken = state[0]!.token !== firstToken;
   const count = (outcome: Outcome): number => diagnostics[outcome] + (info.outcome === outcome ? 1 : 0);
   return {
     steps: diagnostics.steps + 1,
@@ -46,12 +49,14 @@ export function tally(
     unchanged: count("unchanged"),
     firstTokenChanges: diagnostics.firstTokenChanges + (changedFirstToken ? 1 : 0),
     firstTokenProposals: diagnostics.firstTokenProposals + (proposedFirstToken ? 1 : 0),
-    swaps: {
-      proposed: diagnostics.swaps.proposed + swaps.proposed,
-      accepted: diagnostics.swaps.accepted + swaps.accepted,
-    },
+    swaps: swaps === undefined ? diagnostics.swaps : add(diagnostics.swaps, swaps),
   };
 }
+
+const add = (a: Swaps, b: Swaps): Swaps => ({
+  proposed: a.proposed + b.proposed,
+  accepted: a.accepted + b.accepted,
+});
 
 /** Share of the steps that were accepted, unchanged proposals included; 0 before the first. No sign of convergence. */
 export function acceptance({ steps, accepted, unchanged }: ChainDiagnostics): number {

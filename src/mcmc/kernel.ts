@@ -5,7 +5,7 @@ import type { PowerTarget } from "./target.ts";
 export const outcomes = ["accepted", "rejected", "rejected_early", "unchanged"] as const;
 export type Outcome = (typeof outcomes)[number];
 
-/** The uniforms that decide one step. The proposal's own tokens are drawn by whoever extends. */
+/** The uniforms that decide one step. The tokens of its proposals are drawn by uniforms of their own. */
 export interface StepDraws {
   readonly cut: number;
   readonly accept: number;
@@ -15,40 +15,75 @@ export interface StepDraws {
   readonly swap: number;
 }
 
-/**
- * Draws a suffix after the first `cut` tokens of the state, run by run, until it ends or reaches the
- * horizon. Running dry before that means that the budget is spent. Another attempt draws by other uniforms.
- */
-export type ProposeSuffix = (cut: number, attempt?: number) => TokenStream<CompletionToken>;
+/** What a step, or a draft, needs from outside. Branches set apart what is drawn within it: each has its own uniforms. */
+export interface StepContext {
+  /** Most tokens of a completion. */
+  readonly horizon: number;
+  readonly draws: (branch: number) => StepDraws;
+  /**
+   * Draws tokens of q after `kept`, run by run, until an absorbing token or the horizon. A stream that ends before
+   * that says that the budget is spent.
+   */
+  readonly propose: (kept: Completion, branch: number) => TokenStream<CompletionToken>;
+  /** Whether a hopeless proposal may be dropped before it is complete. The chain is the same either way. */
+  readonly earlyRejection: boolean;
+  /** Whether what could go side by side goes in turn, for the sake of a budget: see `mapAsync`. */
+  readonly inTurn: boolean;
+}
 
-/** What happened in a step: diagnostics, and the proposal also when it was rejected. */
+/** Swaps of replicas proposed and accepted. */
+export interface Swaps {
+  readonly proposed: number;
+  readonly accepted: number;
+}
+
+/** What happened in a step, to the completion that answers: diagnostics, and the proposal also when it was rejected. */
 export interface StepInfo {
   readonly outcome: Outcome;
-  /** Tokens of the state that were kept. */
+  /** Tokens of the completion that were kept. */
   readonly cut: number;
   /** The proposed suffix, as far as it was drawn. */
   readonly suffix: Completion;
-  /** Tokens drawn for all proposals of the step; those of the suffix when left out. */
-  readonly drawnTokens?: number;
   /** log r; of an early rejection the upper bound that fell to log u. */
   readonly logRatio: number;
+  /** Tokens drawn for all proposals of the step, whichever completion of the state they were for. */
+  readonly drawnTokens: number;
+  /** Of replicas. */
+  readonly swaps?: Swaps;
 }
 
-export interface StepResult {
-  readonly state: Completion;
-  /** `undefined` when the budget ran out in mid-proposal: the step did not happen. */
-  readonly info: StepInfo | undefined;
+export interface StepResult<State> {
+  /** The very same state where the step left it as it was. */
+  readonly state: State;
+  readonly info: StepInfo;
 }
 
-/** One transition of a chain on completions of at most `horizon` tokens. Declares the law it leaves invariant. */
-export type Kernel = (
-  state: Completion,
-  context: {
-    readonly target: PowerTarget;
-    readonly horizon: number;
-    readonly draws: StepDraws;
-    readonly propose: ProposeSuffix;
-    /** Whether a hopeless proposal may be dropped before it is complete. The chain is the same either way. */
-    readonly earlyRejection: boolean;
-  },
-) => Promise<StepResult>;
+export interface Draft<State> {
+  /** The very same state where it was complete before. */
+  readonly state: State;
+  readonly drawnTokens: number;
+  /** Whether all of it is complete now: it is not when the budget is spent. */
+  readonly isComplete: boolean;
+}
+
+/** States of a kind: how they begin, grow to a horizon and follow one another there, and which completion answers. */
+export interface Walk<State> {
+  /** Before anything is drawn. */
+  readonly start: State;
+  /** Draws on from q where the state is not complete at the horizon. */
+  readonly draft: (state: State, context: StepContext) => Promise<Draft<State>>;
+  /** Takes a step; `undefined` when the budget ran out before its end: the step did not happen. */
+  readonly step: (state: State, context: StepContext) => Promise<StepResult<State> | undefined>;
+  readonly answer: (state: State) => Completion;
+}
+
+/** One transition of a chain, with the law that it leaves invariant. */
+export interface Kernel<State> extends Walk<State> {
+  /** log π(state) up to a constant, nats: π over states of a horizon is what a step leaves invariant. */
+  readonly logLaw: (state: State) => number;
+  /** Rows of a pass that a step takes while all its proposals are drawn. */
+  readonly rowsPerStep: number;
+}
+
+/** Kernels on completions that differ in their targets alone: each leaves its own p^α invariant. */
+export type KernelFamily = (target: PowerTarget) => Kernel<Completion>;

@@ -5,56 +5,104 @@
  *
  *     log p(x') > log p(x)
  *
- * so that log p never falls. It stops being able to improve, not where the likeliest completion is: what q hardly
- * proposes it hardly finds.
+ * so that log p never falls by a step. It stops being able to improve, not where the likeliest completion is: what q
+ * hardly proposes it hardly finds.
+ *
+ * A later stage cannot better a completion that has ended by extending a likelier start of one, and may come out
+ * worse. So the search keeps the likeliest that has ended, proposals that were turned down among them, and a stage
+ * goes back to it where its draft is less likely.
  */
 import { hasEnded, isComplete, isSame, logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
+import { completions } from "./completions.ts";
 import { chooseCut } from "./cut.ts";
 import type { CutWeight } from "./cut.ts";
-import type { Kernel, StepInfo } from "./kernel.ts";
+import { decide, rejectEarly } from "./decide.ts";
+import type { StepContext, StepResult, Walk } from "./kernel.ts";
+import { Stages } from "./stages.ts";
+import type { Driver, StageEvent, StagesResult, StageSettings } from "./stages.ts";
 
-/** Accepts only what is likelier: log r is ∞ or −∞, and 0 for the state itself. */
-export function maximize(weigh: CutWeight): Kernel {
-  return async (state, { horizon, draws, propose, earlyRejection }) => {
-    const { cut } = chooseCut(weigh, state, draws.cut);
-    const best = logProbability(state);
-    const proposal: CompletionToken[] = state.slice(0, cut);
-    const suffix = (): CompletionToken[] => proposal.slice(cut);
-    let logprob = logProbability(proposal);
-    for await (const run of propose(cut)) {
-      for (const token of run) {
-        proposal.push(token);
-        logprob += token.logprob;
-        // Further tokens only make it less likely.
-        if (earlyRejection && logprob <= best && !isComplete(proposal, horizon)) {
-          return { state, info: { outcome: "rejected_early", cut, suffix: suffix(), logRatio: -Infinity } };
-        }
-      }
-    }
-    if (!isComplete(proposal, horizon)) return { state, info: undefined };
+export const maximize = (weigh: CutWeight): Driver => ({
+  rowsPerStep: 1,
+  run: (settings) => search(weigh, settings),
+});
 
-    const info = { cut, suffix: suffix() };
-    if (isSame(state, proposal)) return { state, info: { outcome: "unchanged", ...info, logRatio: 0 } };
-    if (!(logprob > best)) return { state, info: { outcome: "rejected", ...info, logRatio: -Infinity } };
-    return { state: proposal, info: { outcome: "accepted", ...info, logRatio: Infinity } };
+async function* search(
+  weigh: CutWeight,
+  settings: StageSettings,
+): AsyncGenerator<StageEvent, StagesResult, undefined> {
+  /** The likeliest that has ended. */
+  let best: Completion | undefined;
+  const walk = climbing(weigh);
+  const lastHorizon = settings.horizons.at(-1)!;
+  const searching: Walk<Completion> = {
+    ...walk,
+    draft: async (state, context) => {
+      const draft = await walk.draft(state, context);
+      const isBehind = best !== undefined && logProbability(best) > logProbability(draft.state);
+      return isBehind ? { ...draft, state: best!, isComplete: true } : draft;
+    },
+    step: (state, context) => {
+      // The search may go back to a proposal that ends and is less likely than a state that has not: it has to see its end.
+      const mayComeBack = context.horizon < lastHorizon && !hasEnded(state);
+      return walk.step(state, mayComeBack ? { ...context, earlyRejection: false } : context);
+    },
   };
+  const stages = new Stages(searching, settings);
+  for await (const event of stages.run()) {
+    if (event.type === "step") {
+      const { previous, info } = event;
+      best = likeliestEnded([best, previous, [...previous.slice(0, info.cut), ...info.suffix]]);
+    }
+    yield event;
+  }
+  return stages.result;
 }
 
-/**
- * The likeliest completion that has ended so far, with those of one more step. A later stage cannot better one by
- * extending a likelier start of a completion, and may come out worse.
- */
-export function likeliestEnded(
-  best: Completion | undefined,
-  { previous, info: { cut, suffix } }: { readonly previous: Completion; readonly info: StepInfo },
-): Completion | undefined {
-  const candidates = [previous, [...previous.slice(0, cut), ...suffix]].filter(hasEnded);
-  return candidates.reduce<Completion | undefined>(
-    (likeliest, candidate) =>
-      likeliest === undefined || logProbability(candidate) > logProbability(likeliest)
-        ? candidate
-        : likeliest,
-    best,
-  );
+/** The first of the likeliest that have ended. */
+function likeliestEnded(candidates: readonly (Completion | undefined)[]): Completion | undefined {
+  let likeliest: Completion | undefined;
+  for (const candidate of candidates) {
+    if (candidate === undefined || !hasEnded(candidate)) continue;
+    if (likeliest === undefined || logProbability(candidate) > logProbability(likeliest))
+      likeliest = candidate;
+  }
+  return likeliest;
+}
+
+/** Steps up, or none: what the search is made of. */
+export const climbing = (weigh: CutWeight): Walk<Completion> => ({
+  ...completions,
+  step: (state, context) => climb(state, weigh, context),
+});
+
+/** log r is ∞ or −∞, and 0 for the state itself. */
+async function climb(
+  state: Completion,
+  weigh: CutWeight,
+  { horizon, draws, propose, earlyRejection }: StepContext,
+): Promise<StepResult<Completion> | undefined> {
+  const { cut } = chooseCut(weigh, state, draws(0).cut);
+  const kept = state.slice(0, cut);
+  const best = logProbability(state);
+  const completion: CompletionToken[] = [...kept];
+  const proposal = (logRatio: number) => ({
+    completion,
+    cut,
+    drawnTokens: completion.length - cut,
+    logRatio,
+  });
+  let logprob = logProbability(kept);
+  for await (const run of propose(kept, 0)) {
+    for (const token of run) {
+      completion.push(token);
+      logprob += token.logprob;
+      // Further tokens only make it less likely.
+      if (earlyRejection && logprob <= best && !isComplete(completion, horizon))
+        return rejectEarly(state, proposal(-Infinity));
+    }
+  }
+  if (!isComplete(completion, horizon)) return undefined;
+  const logRatio = isSame(state, completion) ? 0 : logprob > best ? Infinity : -Infinity;
+  return decide(state, proposal(logRatio), 0);
 }

@@ -20,79 +20,91 @@
  * 1801.09065.
  */
 import { logSumExp, selectByLogWeight } from "../core/log-sum-exp.ts";
-import { isComplete, isSame } from "./completion.ts";
+import { isComplete } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
+import { powerLaw } from "./completions.ts";
 import { chooseCut } from "./cut.ts";
 import type { CutWeight } from "./cut.ts";
-import type { Kernel } from "./kernel.ts";
+import { accepts, decide, rejectEarly } from "./decide.ts";
+import type { KernelFamily, StepContext, StepResult } from "./kernel.ts";
 import { lockStep, tokensOf } from "./lock-step.ts";
 import { logSuffixWeight, logWeight, weightsAreNegative } from "./target.ts";
+import type { PowerTarget } from "./target.ts";
+
+export function multipleTry(weigh: CutWeight, count: number): KernelFamily {
+  return (target) => ({
+    ...powerLaw(target),
+    rowsPerStep: count,
+    step: (state, context) => resample(state, { weigh, count, target }, context),
+  });
+}
+
+interface TryOptions {
+  readonly weigh: CutWeight;
+  readonly count: number;
+  readonly target: PowerTarget;
+}
+
+async function resample(
+  state: Completion,
+  { weigh, count, target }: TryOptions,
+  { horizon, draws, propose, earlyRejection, inTurn }: StepContext,
+): Promise<StepResult<Completion> | undefined> {
+  const uniforms = draws(0);
+  const { cut, keptWeight, totalWeight } = chooseCut(weigh, state, uniforms.cut);
+  const logU = Math.log(uniforms.accept);
+  const logOld = logSuffixWeight(target, state, cut) - Math.log(totalWeight);
+  const canRejectEarly = earlyRejection && weightsAreNegative(target);
+
+  const kept = state.slice(0, cut);
+  const tries = Array.from({ length: count }, () => new Try(kept, keptWeight));
+  const proposal = (selected: Try, logRatio: number) => ({
+    completion: selected.completion,
+    cut,
+    drawnTokens: tries.reduce((sum, { completion }) => sum + completion.length - cut, 0),
+    logRatio,
+  });
+  const areDone = (): boolean => tries.every(({ completion }) => isComplete(completion, horizon));
+
+  const proposals = tries.map((_, attempt) => tokensOf(propose(kept, attempt)));
+  for await (const round of lockStep(proposals, inTurn)) {
+    for (const { index, value: token } of round) tries[index]!.push(token, target, weigh);
+    if (!canRejectEarly || areDone()) continue;
+    // W only falls from here, and r ≤ Σ_j W(y_j) / W(x).
+    const bound = logSumExp(tries.map(({ logWeight }) => logWeight)) - logOld;
+    if (!accepts(logU, bound)) return rejectEarly(state, proposal(heaviest(tries), bound));
+  }
+  if (!areDone()) return undefined;
+
+  const logWeights = tries.map(({ logWeight }) => logWeight);
+  const selected = selectByLogWeight(logWeights, uniforms.select);
+  const others = logWeights.filter((_, index) => index !== selected);
+  const logRatio = logSumExp(logWeights) - logSumExp([...others, logOld]);
+  return decide(state, proposal(tries[selected]!, logRatio), logU);
+}
 
 /** A try as far as it was drawn. */
-interface Try {
+class Try {
   readonly completion: CompletionToken[];
-  logSuffixWeight: number;
-  cutWeight: number;
+  #logSuffixWeight = 0;
+  #cutWeight: number;
+
+  constructor(kept: Completion, keptWeight: number) {
+    this.completion = [...kept];
+    this.#cutWeight = keptWeight;
+  }
+
+  push(token: CompletionToken, target: PowerTarget, weigh: CutWeight): void {
+    this.completion.push(token);
+    this.#logSuffixWeight += logWeight(target, token);
+    this.#cutWeight += weigh(this.completion, this.completion.length - 1);
+  }
+
+  /** log W up to the weight of the cut itself, which all tries and the state share. */
+  get logWeight(): number {
+    return this.#logSuffixWeight - Math.log(this.#cutWeight);
+  }
 }
 
-/** log W up to the weight of the cut itself, which all tries and the state share. */
-const logWeightOf = (drawn: Try): number => drawn.logSuffixWeight - Math.log(drawn.cutWeight);
-
-/** @param inTurn see `lockStep` */
-export function multipleTry(weigh: CutWeight, count: number, inTurn = false): Kernel {
-  return async (state, { target, horizon, draws, propose, earlyRejection }) => {
-    const { cut, keptWeight, totalWeight } = chooseCut(weigh, state, draws.cut);
-    const logU = Math.log(draws.accept);
-    const logOld = logSuffixWeight(target, state, cut) - Math.log(totalWeight);
-    const canRejectEarly = earlyRejection && weightsAreNegative(target);
-    const tries = Array.from({ length: count }, (): Try => ({
-      completion: state.slice(0, cut),
-      logSuffixWeight: 0,
-      cutWeight: keptWeight,
-    }));
-    const drawnTokens = (): number => tries.reduce((sum, { completion }) => sum + completion.length - cut, 0);
-    const isDone = ({ completion }: Try): boolean => isComplete(completion, horizon);
-
-    const proposals = tries.map((_, attempt) => tokensOf(propose(cut, attempt)));
-    for await (const round of lockStep(proposals, inTurn)) {
-      for (const { index, value: token } of round) {
-        const drawn = tries[index]!;
-        drawn.completion.push(token);
-        drawn.logSuffixWeight += logWeight(target, token);
-        drawn.cutWeight += weigh(drawn.completion, drawn.completion.length - 1);
-      }
-      if (!canRejectEarly || tries.every(isDone)) continue;
-      // W only falls from here, and r ≤ Σ_j W(y_j) / W(x).
-      const bound = logSumExp(tries.map(logWeightOf)) - logOld;
-      if (bound <= logU) {
-        const longest = likeliest(tries);
-        return {
-          state,
-          info: {
-            outcome: "rejected_early",
-            cut,
-            suffix: longest.slice(cut),
-            drawnTokens: drawnTokens(),
-            logRatio: bound,
-          },
-        };
-      }
-    }
-    if (!tries.every(isDone)) return { state, info: undefined };
-
-    const logWeights = tries.map(logWeightOf);
-    const selected = selectByLogWeight(logWeights, draws.select);
-    const others = logWeights.filter((_, index) => index !== selected);
-    const logRatio = logSumExp(logWeights) - logSumExp([...others, logOld]);
-    const proposal = tries[selected]!.completion;
-    const info = { cut, suffix: proposal.slice(cut), drawnTokens: drawnTokens(), logRatio };
-    if (isSame(state, proposal)) return { state, info: { outcome: "unchanged", ...info } };
-    if (!(logU < logRatio)) return { state, info: { outcome: "rejected", ...info } };
-    return { state: proposal, info: { outcome: "accepted", ...info } };
-  };
-}
-
-/** The try of the largest weight so far. */
-function likeliest(tries: readonly Try[]): Completion {
-  return tries.reduce((best, drawn) => (logWeightOf(drawn) > logWeightOf(best) ? drawn : best)).completion;
-}
+const heaviest = (tries: readonly Try[]): Try =>
+  tries.reduce((best, drawn) => (drawn.logWeight > best.logWeight ? drawn : best));

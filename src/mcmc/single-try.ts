@@ -10,47 +10,55 @@
  *
  * Source: Karan & Du, "Reasoning with Sampling", arXiv 2510.14901, Algorithm 1, with the cut's ratio restored.
  */
-import { isComplete, isSame } from "./completion.ts";
-import type { CompletionToken } from "./completion.ts";
+import { isComplete } from "./completion.ts";
+import type { Completion, CompletionToken } from "./completion.ts";
+import { powerLaw } from "./completions.ts";
 import { chooseCut } from "./cut.ts";
 import type { CutWeight } from "./cut.ts";
-import type { Kernel } from "./kernel.ts";
+import { accepts, decide, rejectEarly } from "./decide.ts";
+import type { KernelFamily, StepContext, StepResult } from "./kernel.ts";
 import { logSuffixWeight, logWeight, weightsAreNegative } from "./target.ts";
+import type { PowerTarget } from "./target.ts";
 
-export function singleTry(weigh: CutWeight): Kernel {
-  return async (state, { target, horizon, draws, propose, earlyRejection }) => {
-    const { cut, keptWeight, totalWeight } = chooseCut(weigh, state, draws.cut);
-    const logU = Math.log(draws.accept);
-    const logOld = logSuffixWeight(target, state, cut) - Math.log(totalWeight);
-    const canRejectEarly = earlyRejection && weightsAreNegative(target);
+export function singleTry(weigh: CutWeight): KernelFamily {
+  return (target) => ({
+    ...powerLaw(target),
+    rowsPerStep: 1,
+    step: (state, context) => resample(state, { weigh, target }, context),
+  });
+}
 
-    const proposal: CompletionToken[] = state.slice(0, cut);
-    const suffix = (): CompletionToken[] => proposal.slice(cut);
-    let logNew = 0;
-    let cutWeight = keptWeight;
-    let logRatio = Infinity;
-    using extension = propose(cut);
-    for (;;) {
-      const pulled = extension.pull();
-      // Not awaited where it is there: most are, and waiting costs as much as the rest of a step.
-      const run = pulled instanceof Promise ? await pulled : pulled;
-      if (run === undefined) break;
-      for (const token of run) {
-        proposal.push(token);
-        logNew += logWeight(target, token);
-        cutWeight += weigh(proposal, proposal.length - 1);
-        // Further weights are ≤ 0 and the cut's sum only grows, so this bounds the whole's ratio from above.
-        logRatio = logNew - Math.log(cutWeight) - logOld;
-        if (canRejectEarly && logRatio <= logU && !isComplete(proposal, horizon)) {
-          return { state, info: { outcome: "rejected_early", cut, suffix: suffix(), logRatio } };
-        }
-      }
+async function resample(
+  state: Completion,
+  { weigh, target }: { readonly weigh: CutWeight; readonly target: PowerTarget },
+  { horizon, draws, propose, earlyRejection }: StepContext,
+): Promise<StepResult<Completion> | undefined> {
+  const uniforms = draws(0);
+  const { cut, keptWeight, totalWeight } = chooseCut(weigh, state, uniforms.cut);
+  const logU = Math.log(uniforms.accept);
+  const logOld = logSuffixWeight(target, state, cut) - Math.log(totalWeight);
+  const canRejectEarly = earlyRejection && weightsAreNegative(target);
+
+  const completion: CompletionToken[] = state.slice(0, cut);
+  let logNew = 0;
+  let cutWeight = keptWeight;
+  let logRatio = Infinity;
+  const proposal = () => ({ completion, cut, drawnTokens: completion.length - cut, logRatio });
+  using extension = propose(state.slice(0, cut), 0);
+  for (;;) {
+    const pulled = extension.pull();
+    // Not awaited where it is there: most are, and waiting costs as much as the rest of a step.
+    const run = pulled instanceof Promise ? await pulled : pulled;
+    if (run === undefined) break;
+    for (const token of run) {
+      completion.push(token);
+      logNew += logWeight(target, token);
+      cutWeight += weigh(completion, completion.length - 1);
+      // Further weights are ≤ 0 and the cut's sum only grows, so this bounds the whole's ratio from above.
+      logRatio = logNew - Math.log(cutWeight) - logOld;
+      if (canRejectEarly && !accepts(logU, logRatio) && !isComplete(completion, horizon))
+        return rejectEarly(state, proposal());
     }
-    if (!isComplete(proposal, horizon)) return { state, info: undefined };
-
-    const info = { cut, suffix: suffix(), logRatio };
-    if (isSame(state, proposal)) return { state, info: { outcome: "unchanged", ...info } };
-    if (!(logU < logRatio)) return { state, info: { outcome: "rejected", ...info } };
-    return { state: proposal, info: { outcome: "accepted", ...info } };
-  };
+  }
+  return isComplete(completion, horizon) ? decide(state, proposal(), logU) : undefined;
 }

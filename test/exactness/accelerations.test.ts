@@ -1,23 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MemoEngine } from "../../src/engine/memo/memo-engine.ts";
-import { uniformCut } from "../../src/mcmc/cut.ts";
-import { entropyCut } from "../../src/mcmc/entropy-cut.ts";
-import { multipleTry } from "../../src/mcmc/multiple-try.ts";
-import { singleTry } from "../../src/mcmc/single-try.ts";
-import { isWorthItsRows } from "../../src/mcmc/step-ahead.ts";
-import type { PrefetchPolicy } from "../../src/mcmc/step-ahead.ts";
+import { MemoStore } from "../../src/engine/memo/memo-store.ts";
+import { isWorthItsRows } from "../../src/mcmc/prefetch-policy.ts";
+import type { PrefetchPolicy } from "../../src/mcmc/prefetch-policy.ts";
 import { runToyChain } from "../support/toy-chain.ts";
 import type { ChainRun } from "../support/toy-chain.ts";
 import { createToyEngine } from "../support/toy-engine.ts";
 import { createToyModel } from "../support/toy-model.ts";
 
 const kernels = {
-  single_try: { kernel: singleTry(uniformCut) },
-  entropy_cut: { kernel: singleTry(entropyCut) },
-  multiple_try: { kernel: multipleTry(entropyCut, 3) },
-  tempering: { kernel: singleTry(uniformCut), replicas: 3 },
+  single_try: { cut: "uniform" },
+  entropy_cut: { cut: "entropy" },
+  multiple_try: { cut: "entropy", kernel: { name: "multiple_try", tries: 3 } },
+  tempering: { kernel: { name: "tempering", replicas: 3 } },
 } as const;
+
+const openMemo = (isOn: boolean) => (isOn ? new MemoStore(1_000_000) : undefined);
 
 const runs = fc.record({
   kernel: fc.constantFrom(...(Object.keys(kernels) as (keyof typeof kernels)[])),
@@ -60,8 +58,9 @@ describe("accelerations", () => {
             const bare = createToyEngine({ model, lanes, scheduler: { prefixStoreBytes: store } });
             await using engine = bare;
             const states: string[] = [];
-            const { diagnostics } = await runToyChain(memo ? new MemoEngine(engine) : engine, {
+            const { diagnostics } = await runToyChain(engine, {
               ...run,
+              memo: openMemo(memo),
               earlyRejection,
               prefetch: ({ count }) => count < ahead,
               onState: (state) =>
@@ -90,7 +89,8 @@ describe("accelerations", () => {
     const model = createToyModel({ seed: 8, vocabularySize: 6, scale: 8 });
     const evaluated = async (memo: boolean, earlyRejection: boolean): Promise<number> => {
       await using engine = createToyEngine({ model });
-      await runToyChain(memo ? new MemoEngine(engine) : engine, {
+      await runToyChain(engine, {
+        memo: openMemo(memo),
         prompt: [0],
         endToken: model.endToken,
         alpha: 4,

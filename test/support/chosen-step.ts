@@ -1,6 +1,6 @@
 import { TokenStream } from "../../src/core/token-stream.ts";
 import type { ScoredToken } from "../../src/core/tokens.ts";
-import type { CompletionToken } from "../../src/mcmc/completion.ts";
+import type { Completion, CompletionToken } from "../../src/mcmc/completion.ts";
 import type { Kernel, StepDraws, StepInfo } from "../../src/mcmc/kernel.ts";
 import type { StateSpace } from "./state-space.ts";
 
@@ -47,21 +47,22 @@ export interface TakenStep {
 export type TakeStep = (step: ChosenStep) => Promise<TakenStep>;
 
 /** Takes steps of a kernel among the completions of a space. */
-export function takerOf(kernel: Kernel, { states, horizon, law }: StateSpace, attempts: number): TakeStep {
+export function takerOf(kernel: Kernel<Completion>, { states, horizon }: StateSpace): TakeStep {
   // Tokens of each attempt's own, so that the selected suffix tells whose it is.
-  const suffixes = Array.from({ length: attempts }, () =>
+  const suffixes = Array.from({ length: kernel.rowsPerStep }, () =>
     states.map((state) => state.map((token): CompletionToken => ({ ...token }))),
   );
   return async ({ from, proposals, draws }) => {
-    const { info } = await kernel(states[from]!, {
-      target: law,
+    const result = await kernel.step(states[from]!, {
       horizon,
-      draws,
-      propose: (kept, attempt = 0) => new Replay(suffixes[attempt]![proposals[attempt]!]!, kept),
+      draws: () => draws,
+      propose: ({ length }, attempt) => new Replay(suffixes[attempt]![proposals[attempt]!]!, length),
       earlyRejection: false,
+      inTurn: false,
     });
-    const { cut, suffix } = info!;
+    const { info } = result!;
+    const { cut, suffix } = info;
     const attempt = proposals.findIndex((proposal, index) => suffixes[index]![proposal]![cut] === suffix[0]);
-    return { info: info!, attempt };
+    return { info, attempt };
   };
 }

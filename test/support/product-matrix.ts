@@ -1,6 +1,6 @@
-import type { Kernel, StepDraws } from "../../src/mcmc/kernel.ts";
-import { stepReplicas } from "../../src/mcmc/tempering.ts";
-import type { PowerTarget } from "../../src/mcmc/target.ts";
+import type { Completion } from "../../src/mcmc/completion.ts";
+import type { Kernel, KernelFamily, StepDraws } from "../../src/mcmc/kernel.ts";
+import { tempering } from "../../src/mcmc/tempering.ts";
 import { cells } from "./cells.ts";
 import { Replay } from "./chosen-step.ts";
 import type { StateSpace } from "./state-space.ts";
@@ -8,13 +8,13 @@ import { emptyMatrix, stepsOf } from "./transition-matrix.ts";
 import type { EnumeratedStep, Matrix } from "./transition-matrix.ts";
 
 /**
- * The exact transition matrix of a step of all replicas, on the product of their state spaces, through `stepReplicas`
- * itself: what each kernel does is enumerated, each swap integrated over the cells of its uniform.
+ * The exact transition matrix of a step of all replicas, on the product of their state spaces, through the tempered
+ * kernel itself: what the kernel does in each replica is enumerated, each swap integrated over the cells of its uniform.
  */
 
 export interface Ladder {
-  readonly kernel: Kernel;
-  readonly targets: readonly PowerTarget[];
+  /** The kernel that is tempered. */
+  readonly family: KernelFamily;
   /** One per replica: the same states, weighed by its own exponent. */
   readonly spaces: readonly StateSpace[];
   /** Stands in for the sampler's swaps. */
@@ -29,7 +29,7 @@ interface Move {
   readonly accept: number;
 }
 
-async function movesOf(kernel: Kernel, space: StateSpace): Promise<Move[][]> {
+async function movesOf(kernel: Kernel<Completion>, space: StateSpace): Promise<Move[][]> {
   const steps = stepsOf(kernel, space);
   const moves: Move[][] = [];
   for (const state of space.states.keys()) {
@@ -49,36 +49,42 @@ async function movesOf(kernel: Kernel, space: StateSpace): Promise<Move[][]> {
 type Land = (from: readonly number[], taken: readonly Move[], swaps: readonly number[]) => Promise<number>;
 
 /** Tuples of states are numbered with the first replica as the highest digit. */
-function landing({ kernel, targets, spaces, changeDraws = (draws) => draws }: Ladder): Land {
+function landing({ family, spaces, changeDraws = (draws) => draws }: Ladder): Land {
+  const kernel = tempering(
+    family,
+    spaces.map(({ law }) => law),
+  );
   const { states, horizon } = spaces[0]!;
   // Replicas share the tokens of their completions, not the completions: those are told apart by their tokens.
   const textOf = (completion: StateSpace["states"][number]): string =>
     completion.map(({ token }) => token).join();
   const indices = new Map(states.map((state, index) => [textOf(state), index]));
   return async (from, taken, swaps) => {
-    const result = await stepReplicas(
+    const result = await kernel.step(
       from.map((state, replica) => spaces[replica]!.states[state]!),
       {
-        targets,
-        kernel,
         horizon,
         draws: (replica) => {
           const { step, accept } = taken[replica]!;
           return changeDraws({ ...step.draws, accept, swap: swaps[replica] ?? 0.5 });
         },
-        propose: (replica, cut) => new Replay(spaces[replica]!.states[taken[replica]!.step.to]!, cut),
+        propose: ({ length }, branch) => {
+          const [replica, attempt] = [branch % spaces.length, Math.floor(branch / spaces.length)];
+          return new Replay(spaces[replica]!.states[taken[replica]!.step.proposals[attempt]!]!, length);
+        },
         earlyRejection: false,
+        inTurn: false,
       },
     );
-    return result!.states.reduce((number, state) => number * states.length + indices.get(textOf(state))!, 0);
+    return result!.state.reduce((number, state) => number * states.length + indices.get(textOf(state))!, 0);
   };
 }
 
 /** P[from][to] over tuples of states. */
 export async function productMatrix(ladder: Ladder): Promise<Matrix> {
-  const { kernel, spaces } = ladder;
+  const { family, spaces } = ladder;
   const land = landing(ladder);
-  const moves = await Promise.all(spaces.map((space) => movesOf(kernel, space)));
+  const moves = await Promise.all(spaces.map((space) => movesOf(family(space.law), space)));
   const swaps = swapCells(spaces.length - 1);
   const tuples = product(spaces.map(({ states }) => [...states.keys()]));
   const matrix = emptyMatrix(tuples.length);

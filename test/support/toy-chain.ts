@@ -1,80 +1,75 @@
 import type { TokenId, TokenIds } from "../../src/core/tokens.ts";
+import type { PowerSettings } from "../../src/decoder/completer.ts";
+import { stageSettings } from "../../src/decoder/decode-chain.ts";
+import type { DecodeContext } from "../../src/decoder/decoder.ts";
 import { Ends } from "../../src/decoder/ends.ts";
-import type { Engine } from "../../src/engine/engine.ts";
-import { runChain } from "../../src/mcmc/chain.ts";
-import type { ChainEvent, ChainResult } from "../../src/mcmc/chain.ts";
+import { chainFor } from "../../src/decoder/power.ts";
+import type { Engine, Memos } from "../../src/engine/engine.ts";
+import type { ChainResult } from "../../src/mcmc/chain.ts";
 import type { Completion } from "../../src/mcmc/completion.ts";
-import { horizons } from "../../src/mcmc/schedule.ts";
-import type { Schedule } from "../../src/mcmc/schedule.ts";
-import { uniformCut } from "../../src/mcmc/cut.ts";
-import type { Kernel } from "../../src/mcmc/kernel.ts";
-import { KeyedDraws } from "../../src/mcmc/keyed-draws.ts";
-import type { PrefetchPolicy } from "../../src/mcmc/step-ahead.ts";
-import { singleTry } from "../../src/mcmc/single-try.ts";
-import { ladder } from "../../src/mcmc/tempering.ts";
+import type { PrefetchPolicy } from "../../src/mcmc/prefetch-policy.ts";
+import type { Driver, StageEvent, StagesResult } from "../../src/mcmc/stages.ts";
 import { never } from "./toy-engine.ts";
 
-export interface ChainRun {
+export interface ChainRun extends Pick<PowerSettings, "alpha" | "blockSize" | "cut" | "kernel"> {
   readonly prompt: TokenIds;
   readonly endToken: TokenId;
-  readonly alpha: number;
   readonly inverseTemperature: number;
   readonly maxTokens: number;
-  readonly blockSize: number;
   readonly steps: number;
   readonly seed: number;
-  readonly schedule?: Schedule;
+  readonly schedule?: PowerSettings["schedule"];
   readonly earlyRejection?: boolean;
+  readonly memo?: Memos | undefined;
   readonly prefetch?: PrefetchPolicy;
-  /** A single try after a uniform cut when left out. */
-  readonly kernel?: Kernel;
-  /** Of the ladder of exponents; 1, the chain alone, when left out. */
-  readonly replicas?: number;
-  /** Of a search. */
-  readonly keepsBest?: boolean;
   /** Sees every state, drafts included, and what led to it. */
-  readonly onState?: (state: Completion, event: ChainEvent) => void;
+  readonly onState?: (state: Completion, event: StageEvent) => void;
 }
 
-/** Runs a power chain on an engine, as the decoder does but without text. */
-export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainResult> {
-  const key = (stage: number, step: number, branch: number) => ({
-    seed: run.seed,
-    choice: 0,
-    stage,
-    step,
-    branch,
-  });
-  // Only stop strings need text.
-  const ends = new Ends(new Set([run.endToken]), [], undefined as never);
-  const chain = runChain({
-    targets: ladder({ alpha: run.alpha, inverseTemperature: run.inverseTemperature }, run.replicas ?? 1),
-    kernel: run.kernel ?? singleTry(uniformCut),
-    horizons: horizons(run.maxTokens, run.blockSize),
-    stepsPerBlock: run.steps,
+function settingsOf(run: ChainRun): PowerSettings {
+  return {
+    sampler: "power",
+    alpha: run.alpha,
+    proposalTemperature: 1 / run.inverseTemperature,
+    mcmcSteps: run.steps,
+    blockSize: run.blockSize,
     schedule: run.schedule ?? "full",
-    earlyRejection: run.earlyRejection ?? true,
-    prefetch: run.prefetch,
-    keepsBest: run.keepsBest ?? false,
-    draws: ({ stage, step }, replica) => new KeyedDraws(key(stage, step, replica)),
-    extend: (kept, horizon, { stage, step, branch }) =>
-      ends.mark(
-        kept,
-        engine.extend(
-          {
-            prefix: [...run.prompt, ...kept.map(({ token }) => token)],
-            maxTokens: horizon - kept.length,
-            endTokens: ends.tokens,
-            sampling: { inverseTemperature: run.inverseTemperature },
-            draws: key(stage, step, branch),
-            topCount: 0,
-          },
-          never,
-        ),
-      ),
-  });
+    ...(run.cut && { cut: run.cut }),
+    ...(run.kernel && { kernel: run.kernel }),
+  };
+}
+
+/** What the decoder is given for such a run. Only stop strings and traces need a tokenizer. */
+function contextOf(engine: Engine, run: ChainRun): DecodeContext<PowerSettings> {
+  const { prompt, endToken, maxTokens, seed, earlyRejection = true, memo } = run;
+  const settings = settingsOf(run);
+  const tokenizer = undefined as never;
+  return {
+    request: { prompt, settings, maxTokens, stop: [], seed, choice: 0, topCount: 0 },
+    settings,
+    engine,
+    ends: new Ends(new Set([endToken]), [], tokenizer),
+    tokenizer,
+    accelerations: { earlyRejection, prefetch: false, memo },
+    signal: never,
+  };
+}
+
+/** Runs the chain of a power sampler on an engine, wired as the decoder wires it. */
+export function runToyChain(engine: Engine, run: ChainRun): Promise<ChainResult> {
+  return drive(engine, run, chainFor(settingsOf(run)));
+}
+
+/** Runs another driver than the power sampler's in its place. */
+export async function drive<Result extends StagesResult>(
+  engine: Engine,
+  run: ChainRun,
+  driver: Driver<Result>,
+): Promise<Result> {
+  const settings = { ...stageSettings(contextOf(engine, run), driver), prefetch: run.prefetch };
+  const events = driver.run(settings);
   for (;;) {
-    const next = await chain.next();
+    const next = await events.next();
     if (next.done === true) return next.value;
     run.onState?.(next.value.state, next.value);
   }

@@ -1,3 +1,4 @@
+import type { Completion } from "../../src/mcmc/completion.ts";
 import type { Kernel, StepDraws } from "../../src/mcmc/kernel.ts";
 import { cells } from "./cells.ts";
 import type { Cell } from "./cells.ts";
@@ -30,8 +31,9 @@ export interface EnumeratedStep {
 }
 
 /** Enumerates all that one step of a kernel may do, state by state. */
-export function stepsOf(kernel: Kernel, space: StateSpace, attempts = 1) {
-  const take = takerOf(kernel, space, attempts);
+export function stepsOf(kernel: Kernel<Completion>, space: StateSpace) {
+  const attempts = kernel.rowsPerStep;
+  const take = takerOf(kernel, space);
   // Where the same suffixes follow the same tokens, selections most likely have the same borders, whatever the state.
   const borders = new Map<string, number[]>();
 
@@ -89,8 +91,8 @@ function tuples(
 }
 
 /** P[from][to] of one step of the kernel, whose decisions are held to the ratio that it reports. */
-export async function transitionMatrix(kernel: Kernel, space: StateSpace, attempts = 1): Promise<Matrix> {
-  const steps = stepsOf(kernel, space, attempts);
+export async function transitionMatrix(kernel: Kernel<Completion>, space: StateSpace): Promise<Matrix> {
+  const steps = stepsOf(kernel, space);
   const matrix = emptyMatrix(space.states.length);
   for (const [from, row] of matrix.entries()) {
     for (const step of await steps.from(from)) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ChainTracer } from "../../../src/decoder/chain-tracer.ts";
 import type { ChainTrace, TracedToken } from "../../../src/decoder/completer.ts";
 import { TextStream } from "../../../src/decoder/text-stream.ts";
-import type { ChainEvent } from "../../../src/mcmc/chain.ts";
+import type { StageEvent } from "../../../src/mcmc/stages.ts";
 import type { Completion, CompletionToken } from "../../../src/mcmc/completion.ts";
 import { noSteps } from "../../../src/mcmc/diagnostics.ts";
 import type { Outcome } from "../../../src/mcmc/kernel.ts";
@@ -19,7 +19,7 @@ const scored = (token: number, index: number): CompletionToken => ({
 const completionOf = (bytes: readonly number[]): Completion => bytes.map(scored);
 const bytesOf = (text: string): number[] => [...new TextEncoder().encode(text)];
 
-const block = (state: Completion, stage = 0): ChainEvent => ({
+const block = (state: Completion, stage = 0): StageEvent => ({
   type: "block",
   stage,
   horizon: 99,
@@ -32,10 +32,10 @@ const step = (
   cut: number,
   suffix: Completion,
   outcome: Outcome = "accepted",
-): ChainEvent & { type: "step" } => ({
+): StageEvent & { type: "step" } => ({
   type: "step",
   address: { stage: 0, step: 1 },
-  info: { outcome, cut, suffix, logRatio: -1 },
+  info: { outcome, cut, suffix, drawnTokens: suffix.length, logRatio: -1 },
   previous,
   state: outcome === "accepted" ? [...previous.slice(0, cut), ...suffix] : previous,
   diagnostics: noSteps,

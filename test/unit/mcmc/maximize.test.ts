@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { hasEnded, logProbability } from "../../../src/mcmc/completion.ts";
 import type { Completion } from "../../../src/mcmc/completion.ts";
 import { uniformCut } from "../../../src/mcmc/cut.ts";
-import { maximize } from "../../../src/mcmc/maximize.ts";
-import { runToyChain } from "../../support/toy-chain.ts";
+import { climbing, maximize } from "../../../src/mcmc/maximize.ts";
+import { Stages } from "../../../src/mcmc/stages.ts";
+import type { Driver } from "../../../src/mcmc/stages.ts";
+import { drive } from "../../support/toy-chain.ts";
 import type { ChainRun } from "../../support/toy-chain.ts";
 import { createToyEngine } from "../../support/toy-engine.ts";
 import { createToyModel, enumerate } from "../../support/toy-model.ts";
@@ -21,8 +23,18 @@ const settings = {
   maxTokens,
   blockSize: 1,
   steps: 2,
-  kernel: maximize(uniformCut),
-  keepsBest: true,
+};
+
+const searching = maximize(uniformCut);
+
+/** Climbs as the search does, and goes back to nothing. */
+const forgetful: Driver = {
+  rowsPerStep: 1,
+  run: async function* (stageSettings) {
+    const stages = new Stages(climbing(uniformCut), stageSettings);
+    yield* stages.run();
+    return stages.result;
+  },
 };
 
 interface Searched {
@@ -35,22 +47,26 @@ interface Searched {
 
 async function search(
   changes: Partial<ChainRun> & { seed: number },
-  searched: ToyModel = model,
+  { model: searched = model, driver = searching }: { model?: ToyModel; driver?: Driver } = {},
 ): Promise<Searched> {
   await using engine = createToyEngine({ model: searched });
   const stages: Completion[][] = [];
   const ended: number[] = [];
-  const { state: answer } = await runToyChain(engine, {
-    ...settings,
-    ...changes,
-    onState: (state, event) => {
-      if (event.type === "block") stages.push([]);
-      stages.at(-1)!.push(state);
-      const proposal =
-        event.type === "step" ? [...event.previous.slice(0, event.info.cut), ...event.info.suffix] : state;
-      if (hasEnded(proposal)) ended.push(logProbability(proposal));
+  const { state: answer } = await drive(
+    engine,
+    {
+      ...settings,
+      ...changes,
+      onState: (state, event) => {
+        if (event.type === "block") stages.push([]);
+        stages.at(-1)!.push(state);
+        const proposal =
+          event.type === "step" ? [...event.previous.slice(0, event.info.cut), ...event.info.suffix] : state;
+        if (hasEnded(proposal)) ended.push(logProbability(proposal));
+      },
     },
-  });
+    driver,
+  );
   return { answer, stages, ended };
 }
 
@@ -78,8 +94,8 @@ describe("the search for the likeliest completion", () => {
     for (const seed of seeds) {
       const { answer, ended } = await search({ seed });
       expect(logProbability(answer)).toBeGreaterThanOrEqual(Math.max(-Infinity, ...ended));
-      const forgetful = await search({ seed, keepsBest: false });
-      if (logProbability(forgetful.answer) < Math.max(-Infinity, ...forgetful.ended)) lost++;
+      const forgotten = await search({ seed }, { driver: forgetful });
+      if (logProbability(forgotten.answer) < Math.max(-Infinity, ...forgotten.ended)) lost++;
     }
     expect(lost).toBeGreaterThan(0);
   });
@@ -101,7 +117,7 @@ describe("the search for the likeliest completion", () => {
     // Here a later stage goes back to a proposal that ended, and was less likely than the state then.
     const run = { seed: 63, maxTokens: 8, blockSize: 2, steps: 5 };
     const reluctant = createToyModel({ seed: 3, vocabularySize: 3, endBias: -1 });
-    const patient = await search({ ...run, earlyRejection: false }, reluctant);
-    expect(tokensOf(await search(run, reluctant))).toEqual(tokensOf(patient));
+    const patient = await search({ ...run, earlyRejection: false }, { model: reluctant });
+    expect(tokensOf(await search(run, { model: reluctant }))).toEqual(tokensOf(patient));
   });
 });

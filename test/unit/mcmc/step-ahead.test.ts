@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { StepHabits, stepAhead } from "../../../src/mcmc/step-ahead.ts";
-import type { RunningStep, StepsUnderWay } from "../../../src/mcmc/step-ahead.ts";
+import type { StepsUnderWay } from "../../../src/mcmc/prefetch-policy.ts";
+import { StepHabits, StepsAhead } from "../../../src/mcmc/step-ahead.ts";
+import type { RunningStep } from "../../../src/mcmc/step-ahead.ts";
 
 /** Steps that last until they are told how they end, or are called off. */
 class Steps {
@@ -27,13 +28,13 @@ class Steps {
   }
 
   run(): AsyncGenerator<boolean, void, undefined> {
-    return stepAhead({
+    return new StepsAhead({
       steps: 10,
       begin: this.begin,
       hasMoved: (moved) => moved,
       prefetch: ({ count }) => count < 4,
       habits: new StepHabits(),
-    });
+    }).results();
   }
 }
 
@@ -47,7 +48,7 @@ async function afterTwoTurns(): Promise<boolean> {
 describe("steps begun ahead", () => {
   it("are none while steps are decided at once, as from a memo", async () => {
     let underWay = 0;
-    const chain = stepAhead({
+    const chain = new StepsAhead({
       steps: 10,
       begin: () => {
         expect(++underWay).toBe(1);
@@ -56,7 +57,7 @@ describe("steps begun ahead", () => {
       hasMoved: (moved) => moved,
       prefetch: () => true,
       habits: new StepHabits(),
-    });
+    }).results();
     for await (const moved of chain) {
       expect(moved).toBe(false);
       underWay--;
@@ -86,7 +87,7 @@ describe("steps begun ahead", () => {
 
   it("are told to the policy with how often steps moved the chain and waited for the model", async () => {
     const told: StepsUnderWay[] = [];
-    const chain = stepAhead({
+    const chain = new StepsAhead({
       steps: 5,
       begin: () => ({ result: afterTwoTurns(), callOff: () => undefined }),
       hasMoved: (moved) => moved,
@@ -95,7 +96,7 @@ describe("steps begun ahead", () => {
         return false;
       },
       habits: new StepHabits(),
-    });
+    }).results();
     for await (const moved of chain) expect(moved).toBe(false);
     const ofFirst = told.filter(({ count }) => count === 1);
     expect(ofFirst[0]).toMatchObject({ survival: 1 / 2, waiting: 1 / 2 });

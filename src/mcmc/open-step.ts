@@ -1,0 +1,65 @@
+import { cancelled } from "../core/errors.ts";
+import type { TokenStream } from "../core/token-stream.ts";
+import type { Completion, CompletionToken } from "./completion.ts";
+import type { StepContext, StepDraws } from "./kernel.ts";
+
+/** Names a step; step 0 is the draft that brings a block to its horizon. */
+export interface StepAddress {
+  readonly stage: number;
+  readonly step: number;
+}
+
+/** Names what draws tokens within a step: one of its branches. */
+export interface DrawAddress extends StepAddress {
+  readonly branch: number;
+}
+
+/** Where a step draws from. */
+export interface DrawSource {
+  readonly draws: (address: DrawAddress) => StepDraws;
+  /** See `StepContext.propose`. */
+  readonly extend: (kept: Completion, horizon: number, address: DrawAddress) => TokenStream<CompletionToken>;
+}
+
+/** A step that is being taken, and may be called off: it holds what it draws from. */
+export class OpenStep implements StepContext {
+  readonly horizon: number;
+  readonly earlyRejection: boolean;
+  readonly inTurn: boolean;
+  readonly #source: DrawSource;
+  readonly #address: StepAddress;
+  readonly #extensions: TokenStream[] = [];
+  #isCalledOff = false;
+
+  constructor(
+    address: StepAddress,
+    source: DrawSource,
+    { horizon, earlyRejection, inTurn }: Pick<StepContext, "horizon" | "earlyRejection" | "inTurn">,
+  ) {
+    this.horizon = horizon;
+    this.earlyRejection = earlyRejection;
+    this.inTurn = inTurn;
+    this.#source = source;
+    this.#address = address;
+  }
+
+  readonly draws = (branch: number): StepDraws => this.#source.draws(this.#addressOf(branch));
+
+  readonly propose = (kept: Completion, branch: number): TokenStream<CompletionToken> => {
+    if (this.#isCalledOff) throw cancelled();
+    const extension = this.#source.extend(kept, this.horizon, this.#addressOf(branch));
+    this.#extensions.push(extension);
+    return extension;
+  };
+
+  /** Gives up what it draws from, so that it is settled soon. */
+  readonly callOff = (): void => {
+    this.#isCalledOff = true;
+    for (const extension of this.#extensions) extension[Symbol.dispose]();
+  };
+
+  #addressOf(branch: number): DrawAddress {
+    const { stage, step } = this.#address;
+    return { stage, step, branch };
+  }
+}

@@ -1,0 +1,50 @@
+/** When a step is worth beginning before those in front of it are decided. */
+
+/** What a prefetch would be added to. */
+export interface StepsUnderWay {
+  /** Steps that are not decided yet, the next one included. */
+  readonly count: number;
+  /** How many of them the chain is expected to use: Σ (1 − a)^i, a being the share of steps that moved it so far. */
+  readonly useful: number;
+  /** The chance that the step in question is used: that none before it moves the chain. */
+  readonly survival: number;
+  /** The chance that it has to wait for the model: that what is remembered does not answer it. */
+  readonly waiting: number;
+}
+
+/** Whether to begin one more step ahead. */
+export type PrefetchPolicy = (underWay: StepsUnderWay) => boolean;
+
+/** What an engine could do beside what it does. Times are of a pass with so many rows. */
+export interface IdleRows {
+  readonly lanes: number;
+  /** Rows of others. */
+  readonly others: number;
+  readonly passMs: (rows: number) => number;
+}
+
+/** What beginning a step costs beside its rows, ms of JavaScript. */
+const beginMs = 0.02;
+
+/**
+ * A step ahead is worth its rows when a pass with them is expected to settle more per millisecond than one without:
+ *
+ *     (R + w·k·s) / (w·t(r + k) + (1 − w)·t(r) + (1 − s)·c)  >  R / t(r),    r = o + k·n,  R = o + k·U
+ *
+ * o rows of others, k rows a step, n steps under way of which U are expected to be used, s the chance that this one is, w
+ * that it needs the model, t the time of a pass, c that of beginning a step for nothing. A chain that moves often has a
+ * small s, one whose steps are remembered a small w, a full engine no rows, and a device on which rows cost as much as
+ * passes a t that grows as fast as they: all of these switch prefetching off.
+ */
+export function isWorthItsRows(
+  { count, useful, survival, waiting }: StepsUnderWay,
+  { lanes, others, passMs }: IdleRows,
+  rowsPerStep: number,
+): boolean {
+  const rows = others + rowsPerStep * count;
+  if (rows + rowsPerStep > lanes) return false;
+  const without = passMs(rows);
+  const settled = others + rowsPerStep * useful;
+  const addedMs = waiting * (passMs(rows + rowsPerStep) - without) + (1 - survival) * beginMs;
+  return waiting * rowsPerStep * survival * without > settled * addedMs;
+}
