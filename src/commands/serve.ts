@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
 import { ChatTemplate } from "../decoder/chat-template.ts";
-import { samplerNames } from "../decoder/completer.ts";
+import { samplerNames } from "../samplers/registry.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import type { ModelDescription } from "../decoder/model-folder.ts";

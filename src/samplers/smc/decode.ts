@@ -1,13 +1,14 @@
-import { uniform } from "../core/random.ts";
-import { logProbability } from "../mcmc/completion.ts";
-import { effectiveSampleSize } from "../mcmc/resampling.ts";
-import { logEvidence, runSmc } from "../mcmc/smc.ts";
-import type { Decoder } from "./decoder.ts";
-import type { SmcSettings } from "./completer.ts";
-import { SuffixSource } from "./suffix-source.ts";
+import { uniform } from "../../core/random.ts";
+import { logProbability } from "../../mcmc/completion.ts";
+import { effectiveSampleSize } from "../../mcmc/resampling.ts";
+import { logEvidence, runSmc } from "../../mcmc/smc.ts";
+import { SuffixSource } from "../chain/suffix-source.ts";
+import type { Decoder } from "../decoder.ts";
+import type { SmcReport } from "./report.ts";
+import type { SmcSettings } from "./settings.ts";
 
 /** Particles instead of a chain: approximately p(x)^α, the nearer the more of them. */
-export const decodeSmc: Decoder<SmcSettings> = async function* (context) {
+export const decodeSmc: Decoder<SmcSettings, SmcReport> = async function* (context) {
   const { alpha, particles: count, proposalTemperature, maxEvaluatedTokens } = context.settings;
   const target = { alpha, inverseTemperature: 1 / proposalTemperature };
   const suffixes = new SuffixSource(context, target.inverseTemperature);
@@ -23,15 +24,17 @@ export const decodeSmc: Decoder<SmcSettings> = async function* (context) {
   });
   yield { type: "tokens", tokens: answer };
   return {
-    smc: {
+    report: {
+      kind: "approximate",
       alpha,
       particles: count,
-      logprob: logProbability(answer),
-      effectiveSampleSize: effectiveSampleSize(particles.map(({ logWeight }) => logWeight)),
+      ess: effectiveSampleSize(particles.map(({ logWeight }) => logWeight)),
       resamplings,
-      ...(budgetExhausted ? {} : { logEvidence: logEvidence(particles) }),
-      drawnTokens,
-      budgetExhausted,
+      log_evidence: budgetExhausted ? null : logEvidence(particles),
+      logprob: logProbability(answer),
+      drawn_tokens: drawnTokens,
+      evaluated_tokens: context.evaluatedTokens(),
+      budget_exhausted: budgetExhausted,
     },
   };
 };

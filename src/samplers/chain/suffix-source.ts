@@ -1,8 +1,8 @@
-import type { DrawKey } from "../core/random.ts";
-import type { TokenStream } from "../core/token-stream.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Completion, CompletionToken } from "../mcmc/completion.ts";
-import type { DecodeContext } from "./decoder.ts";
+import type { DrawKey } from "../../core/random.ts";
+import type { TokenStream } from "../../core/token-stream.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Completion, CompletionToken } from "../../mcmc/completion.ts";
+import type { DecodeContext } from "../decoder.ts";
 
 /** Names what is drawn within a request's completion. */
 export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>;

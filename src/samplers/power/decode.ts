@@ -1,26 +1,30 @@
-import { multipleTry } from "../mcmc/multiple-try.ts";
-import { singleTry } from "../mcmc/single-try.ts";
-import { ladder } from "../mcmc/tempering.ts";
-import { cuts } from "./cuts.ts";
-import { decodeChain } from "./decode-chain.ts";
-import type { ChainLaw } from "./decode-chain.ts";
-import type { Decoder } from "./decoder.ts";
-import type { PowerSettings } from "./completer.ts";
+import { multipleTry } from "../../mcmc/multiple-try.ts";
+import { singleTry } from "../../mcmc/single-try.ts";
+import { ladder } from "../../mcmc/tempering.ts";
+import { cuts } from "../chain/cuts.ts";
+import { decodeChain } from "../chain/decode-chain.ts";
+import type { ChainLaw } from "../chain/decode-chain.ts";
+import type { Decoder } from "../decoder.ts";
+import { reportMixing } from "./mixing.ts";
+import type { PowerReport } from "./report.ts";
+import type { PowerSettings } from "./settings.ts";
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
-export const decodePower: Decoder<PowerSettings> = async function* (context) {
+export const decodePower: Decoder<PowerSettings, PowerReport> = async function* (context) {
   const { settings } = context;
   const { result, report } = yield* decodeChain(context, lawOf(settings));
-  const { swaps } = result.diagnostics;
+  const { proposed, accepted } = result.diagnostics.swaps;
+  const mixing = reportMixing(result);
   return {
-    power: {
-      ...report,
+    report: {
       alpha: settings.alpha,
-      ...(settings.kernel?.name === "tempering" ? { swaps } : {}),
-      // Entropy of the law of first tokens: whether there was a first token to change to.
-      firstTokenEntropy: result.state[0]?.entropy ?? 0,
-      logprobTrace: result.logprobTrace,
+      ...report,
+      ...mixing,
+      ...(settings.kernel?.name === "tempering"
+        ? { swaps_proposed: proposed, swaps_accepted: accepted }
+        : {}),
     },
+    chain: { logprobs: result.logprobTrace, isUnmixed: mixing.mixing_warning !== null },
   };
 };
 

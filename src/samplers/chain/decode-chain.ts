@@ -1,16 +1,16 @@
-import { runChain } from "../mcmc/chain.ts";
-import type { ChainEvent, ChainResult, ChainSettings } from "../mcmc/chain.ts";
-import { logProbability } from "../mcmc/completion.ts";
-import { acceptance } from "../mcmc/diagnostics.ts";
-import type { Kernel } from "../mcmc/kernel.ts";
-import { KeyedDraws } from "../mcmc/keyed-draws.ts";
-import { horizons } from "../mcmc/schedule.ts";
-import { isWorthItsRows } from "../mcmc/step-ahead.ts";
-import type { PrefetchPolicy } from "../mcmc/step-ahead.ts";
-import type { PowerTarget } from "../mcmc/target.ts";
-import { ChainTracer } from "./chain-tracer.ts";
-import type { DecodeContext, DecodeEvent } from "./decoder.ts";
-import type { ChainReport, ChainSchedule, Progress } from "./completer.ts";
+import { runChain } from "../../mcmc/chain.ts";
+import type { ChainEvent, ChainResult, ChainSettings } from "../../mcmc/chain.ts";
+import { logProbability } from "../../mcmc/completion.ts";
+import { acceptance } from "../../mcmc/diagnostics.ts";
+import type { Kernel } from "../../mcmc/kernel.ts";
+import { KeyedDraws } from "../../mcmc/keyed-draws.ts";
+import { horizons } from "../../mcmc/schedule.ts";
+import { isWorthItsRows } from "../../mcmc/step-ahead.ts";
+import type { PrefetchPolicy } from "../../mcmc/step-ahead.ts";
+import type { PowerTarget } from "../../mcmc/target.ts";
+import type { DecodeContext, DecodeEvent, Progress } from "../decoder.ts";
+import type { ChainSettings as ChosenChain } from "./fields.ts";
+import type { StepReport } from "./report.ts";
 import { SuffixSource } from "./suffix-source.ts";
 
 /** What makes one sampler's chain another than the next one's. */
@@ -26,24 +26,23 @@ export interface ChainLaw {
 
 export interface DecodedChain {
   readonly result: ChainResult;
-  readonly report: ChainReport;
+  readonly report: StepReport;
 }
 
 /** Runs a chain over whole completions to its end, tells how it gets on, and yields what it came to. */
 export async function* decodeChain(
-  context: DecodeContext<ChainSchedule>,
+  context: DecodeContext<ChosenChain>,
   law: ChainLaw,
 ): AsyncGenerator<DecodeEvent, DecodedChain, undefined> {
   const suffixes = new SuffixSource(context, law.targets[0].inverseTemperature);
   const settings = chainSettings(context, law, suffixes);
-  const { request, tokenizer } = context;
+  const { request } = context;
   const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
-  const tracer = request.trace === true ? new ChainTracer(tokenizer, request.stop, length) : undefined;
   const chain = runChain(settings);
   let next = await chain.next();
   try {
     for (; next.done !== true; next = await chain.next()) {
-      for (const trace of tracer?.follow(next.value) ?? []) yield { type: "trace", trace };
+      if (request.trace === true) yield { type: "chain", event: next.value, length };
       if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
     }
   } finally {
@@ -52,12 +51,12 @@ export async function* decodeChain(
   }
   // Until the last step any token may still change, so nothing is final before.
   yield { type: "tokens", tokens: next.value.state };
-  return { result: next.value, report: reportOf(next.value) };
+  return { result: next.value, report: reportOf(next.value, context) };
 }
 
 /** With a budget a chain does first what comes first: where it stops must not depend on what was begun ahead. */
 function prefetchPolicy(
-  { settings, engine, accelerations }: DecodeContext<ChainSchedule>,
+  { settings, engine, accelerations }: DecodeContext<ChosenChain>,
   { rowsPerStep }: ChainLaw,
 ): PrefetchPolicy | undefined {
   if (!accelerations.prefetch || settings.maxEvaluatedTokens !== undefined) return undefined;
@@ -69,7 +68,7 @@ function prefetchPolicy(
 }
 
 function chainSettings(
-  context: DecodeContext<ChainSchedule>,
+  context: DecodeContext<ChosenChain>,
   law: ChainLaw,
   suffixes: SuffixSource,
 ): ChainSettings {
@@ -106,17 +105,21 @@ function progressOf(
   return { block: stage + 1, blocks, step, steps: stepsPerBlock, acceptance: acceptance(event.diagnostics) };
 }
 
-function reportOf({ state, diagnostics, blocks, budgetExhausted }: ChainResult): ChainReport {
-  const { steps, firstTokenChanges, firstTokenProposals, accepted, rejected, rejected_early, unchanged } =
-    diagnostics;
+function reportOf(
+  { state, diagnostics, blocks, budgetExhausted }: ChainResult,
+  { evaluatedTokens }: Pick<DecodeContext<unknown>, "evaluatedTokens">,
+): StepReport {
+  const { steps, drawnTokens, accepted, rejected, rejected_early, unchanged } = diagnostics;
   return {
     logprob: logProbability(state),
+    drawn_tokens: drawnTokens,
+    evaluated_tokens: evaluatedTokens(),
+    budget_exhausted: budgetExhausted,
     steps,
-    drawnTokens: diagnostics.drawnTokens,
-    outcomes: { accepted, rejected, rejected_early, unchanged },
-    firstTokenChanges,
-    firstTokenProposals,
+    accepted,
+    rejected,
+    rejected_early,
+    unchanged,
     blocks,
-    budgetExhausted,
   };
 }
