@@ -99,7 +99,7 @@ function numberInput(
 
 /** A choice that can be left open. */
 function wordInput(words: readonly string[], usual: string): HTMLSelectElement {
-  const open = new Option(`${usual} (default)`, "");
+  const open = new Option(usual, "");
   return element(
     "select",
     "",
