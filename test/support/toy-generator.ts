@@ -1,18 +1,45 @@
 import { embeddedModel } from "../../src/commands/embedded-model.ts";
 import { LocalGenerator } from "../../src/decoder/local-generator.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
+import { MemoStore } from "../../src/engine/memo-store.ts";
+import { byteTokenizer } from "./byte-tokenizer.ts";
 import { createToyEngine } from "./toy-engine.ts";
 import type { ToySettings } from "./toy-engine.ts";
 import { createToyModel } from "./toy-model.ts";
 
+/** Which of a chain's accelerations are on. */
+export interface Switches {
+  readonly memo: boolean;
+  readonly earlyRejection: boolean;
+  readonly prefetch: boolean;
+}
+
+export interface ToyGeneratorSettings extends ToySettings {
+  readonly switches?: Switches;
+  /** Tokens are bytes, 200 of them, the last of which is the end; else they are the embedded model's. */
+  readonly speaksBytes?: boolean;
+}
+
 /** The embedded model's tokenizer and names over a toy engine, whose runner can be made slow or faulty. */
-export async function createToyGenerator(settings: ToySettings = {}): Promise<LocalGenerator> {
-  const description = await readModelFolder(embeddedModel);
-  const vocabularySize = 18;
+export async function createToyGenerator({
+  switches = { memo: false, earlyRejection: true, prefetch: false },
+  speaksBytes = false,
+  ...settings
+}: ToyGeneratorSettings = {}): Promise<LocalGenerator> {
+  const described = await readModelFolder(embeddedModel);
+  const vocabularySize = speaksBytes ? 200 : 18;
+  const description = speaksBytes
+    ? {
+        ...described,
+        tokenizer: byteTokenizer(),
+        model: { ...described.model, endTokenIds: [vocabularySize - 1] },
+      }
+    : described;
   const engine = createToyEngine({
     model: createToyModel({ vocabularySize, endBias: -20, ...settings.toy }),
     capacity: 128,
     ...settings,
   });
-  return new LocalGenerator(description, engine, { earlyRejection: true, prefetch: false, memo: undefined });
+  const memo = switches.memo ? new MemoStore(1_000_000) : undefined;
+  return new LocalGenerator(description, engine, { ...switches, memo });
 }
