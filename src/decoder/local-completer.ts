@@ -3,7 +3,7 @@ import type { ScoredToken } from "../core/tokens.ts";
 import type { Engine, EngineHealth } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Accelerations } from "../samplers/decoder.ts";
-import { decode } from "../samplers/decoders.ts";
+import { decode } from "../samplers/decode.ts";
 import { ChainTracer } from "./chain-tracer.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 import { TextEnds } from "./ends.ts";

@@ -1,14 +1,14 @@
-import type { DecodeContext, Decoded, DecodeEvent, Decoder } from "./decoder.ts";
+import type { Decoder } from "./decoder.ts";
 import { decodeGreedy } from "./greedy/decode.ts";
 import { decodeLowTemperature } from "./low-temperature/decode.ts";
 import { decodeMaximize } from "./maximize/decode.ts";
 import { decodePower } from "./power/decode.ts";
-import type { ReportOf, Reports, SamplerName, SamplerSettings, SettingsOf } from "./registry.ts";
+import type { ReportOf, SamplerName, SettingsOf } from "./registry.ts";
 import { decodeSmc } from "./smc/decode.ts";
 import { decodeStandard } from "./standard/decode.ts";
 
-/** How each sampler decodes. Apart from the registry, which browsers read too. */
-const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name>, ReportOf<Name>> } = {
+/** How each sampler decodes. Apart from the declarations, which browsers read too. */
+export const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name>, ReportOf<Name>> } = {
   greedy: decodeGreedy,
   standard: decodeStandard,
   low_temperature: decodeLowTemperature,
@@ -16,13 +16,3 @@ const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name>, Repo
   smc: decodeSmc,
   maximize: decodeMaximize,
 };
-
-/** Runs the decoder that the settings name. @returns its report under its name */
-export async function* decode(
-  context: DecodeContext<SamplerSettings>,
-): AsyncGenerator<DecodeEvent, Decoded<Reports>, undefined> {
-  const { sampler } = context.settings;
-  const decoder = decoders[sampler] as Decoder<SamplerSettings, object | undefined>;
-  const { report, ...rest } = yield* decoder(context);
-  return { report: report === undefined ? {} : { [sampler]: report }, ...rest };
-}

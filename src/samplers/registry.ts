@@ -1,16 +1,8 @@
 import type { z } from "zod";
+import { declarations } from "./declarations.ts";
 import type { Field } from "./field.ts";
-import { greedy } from "./greedy/settings.ts";
-import { lowTemperature } from "./low-temperature/settings.ts";
-import { maximize } from "./maximize/settings.ts";
-import { power } from "./power/settings.ts";
 import type { ReportDeclaration, RunReport } from "./report.ts";
 import type { Sampler, SettingsContext } from "./sampler.ts";
-import { smc } from "./smc/settings.ts";
-import { standard } from "./standard/settings.ts";
-
-/** Every sampler there is, by its name in the API. A new one is a folder, a line here, and the one that the compiler then asks for in decoders.ts. */
-const declarations = { power, standard, low_temperature: lowTemperature, greedy, smc, maximize };
 
 type Declarations = typeof declarations;
 export type SamplerName = keyof Declarations;

@@ -1,0 +1,13 @@
+import { decoders } from "./decoders.ts";
+import type { DecodeContext, Decoded, DecodeEvent, Decoder } from "./decoder.ts";
+import type { Reports, SamplerSettings } from "./registry.ts";
+
+/** Decodes as the sampler does that the settings name. @returns its report under its name */
+export async function* decode(
+  context: DecodeContext<SamplerSettings>,
+): AsyncGenerator<DecodeEvent, Decoded<Reports>, undefined> {
+  const { sampler } = context.settings;
+  const decoder = decoders[sampler] as Decoder<SamplerSettings, object | undefined>;
+  const { report, ...rest } = yield* decoder(context);
+  return { report: report === undefined ? {} : { [sampler]: report }, ...rest };
+}
