@@ -2,10 +2,11 @@ import { setMaxListeners } from "node:events";
 import type { ScoredToken } from "../core/tokens.ts";
 import type { Engine, EngineHealth } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
-import type { Accelerations } from "./decoder.ts";
-import { decode } from "./decoders.ts";
+import type { Accelerations } from "../samplers/decoder.ts";
+import { decode } from "../samplers/decode.ts";
+import { ChainTracer } from "./chain-tracer.ts";
 import type { ChatTemplate } from "./chat-template.ts";
-import { Ends } from "./ends.ts";
+import { TextEnds } from "./ends.ts";
 import type { Completer, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
 import { MeteredEngine } from "../engine/metered-engine.ts";
 import type { ModelDescription } from "./model-folder.ts";
@@ -44,9 +45,18 @@ export class LocalCompleter implements Completer {
     });
     const stopTokens = request.stopTokens ?? [];
     const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
-    const ends = new Ends(new Set(endTokens), request.stop, tokenizer);
+    const ends = new TextEnds(new Set(endTokens), request.stop, tokenizer);
     const text = new TextStream(tokenizer, request.stop);
-    const decoding = decode({ request, engine, ends, tokenizer, accelerations: this.#accelerations, signal });
+    const decoding = decode({
+      request,
+      settings,
+      engine,
+      ends,
+      accelerations: this.#accelerations,
+      evaluatedTokens: () => engine.yieldedTokens,
+      signal,
+    });
+    let tracer: ChainTracer | undefined;
 
     /** What follows the first text, where nobody reads before the end. */
     const rest: TextEvent[] = [];
@@ -55,10 +65,13 @@ export class LocalCompleter implements Completer {
     let next = await decoding.next();
     try {
       for (; next.done !== true; next = await decoding.next()) {
-        if (next.value.type !== "tokens") {
-          yield next.value;
-          continue;
+        if (next.value.type === "progress") yield next.value;
+        if (next.value.type === "chain") {
+          const { event, length } = next.value;
+          tracer ??= new ChainTracer(tokenizer, request.stop, length);
+          for (const trace of tracer.follow(event)) yield { type: "trace", trace };
         }
+        if (next.value.type !== "tokens") continue;
         for (const marked of next.value.tokens) {
           const { ends: isLast, ...token } = (last = marked);
           const piece = isLast === true ? merge([text.push(token), text.flush()]) : text.push(token);
@@ -68,7 +81,7 @@ export class LocalCompleter implements Completer {
         }
       }
     } finally {
-      await decoding.return({});
+      await decoding.return({ report: {} });
     }
     if (last?.ends !== true) rest.push(text.flush());
     if (rest.length > 0) yield merge(rest);

@@ -1,14 +1,14 @@
 import type { TokenId, TokenIds } from "../../src/core/tokens.ts";
-import type { PowerSettings } from "../../src/decoder/completer.ts";
-import { stageSettings } from "../../src/decoder/decode-chain.ts";
-import type { DecodeContext } from "../../src/decoder/decoder.ts";
-import { Ends } from "../../src/decoder/ends.ts";
-import { chainFor } from "../../src/decoder/power.ts";
+import { TextEnds } from "../../src/decoder/ends.ts";
 import type { Engine, Memos } from "../../src/engine/engine.ts";
 import type { ChainResult } from "../../src/mcmc/chain.ts";
 import type { Completion } from "../../src/mcmc/completion.ts";
 import type { PrefetchPolicy } from "../../src/mcmc/prefetch-policy.ts";
 import type { Driver, StageEvent, StagesResult } from "../../src/mcmc/stages.ts";
+import { stageSettings } from "../../src/samplers/chain/decode-chain.ts";
+import type { DecodeContext } from "../../src/samplers/decoder.ts";
+import { chainFor } from "../../src/samplers/power/decode.ts";
+import type { PowerSettings } from "../../src/samplers/power/settings.ts";
 import { never } from "./toy-engine.ts";
 
 export interface ChainRun extends Pick<PowerSettings, "alpha" | "blockSize" | "cut" | "kernel"> {
@@ -26,38 +26,33 @@ export interface ChainRun extends Pick<PowerSettings, "alpha" | "blockSize" | "c
   readonly onState?: (state: Completion, event: StageEvent) => void;
 }
 
-function settingsOf(run: ChainRun): PowerSettings {
-  return {
-    sampler: "power",
-    alpha: run.alpha,
-    proposalTemperature: 1 / run.inverseTemperature,
-    mcmcSteps: run.steps,
-    blockSize: run.blockSize,
-    schedule: run.schedule ?? "full",
-    ...(run.cut && { cut: run.cut }),
-    ...(run.kernel && { kernel: run.kernel }),
-  };
-}
-
-/** What the decoder is given for such a run. Only stop strings and traces need a tokenizer. */
+/** What the decoder is given for such a run. */
 function contextOf(engine: Engine, run: ChainRun): DecodeContext<PowerSettings> {
-  const { prompt, endToken, maxTokens, seed, earlyRejection = true, memo } = run;
-  const settings = settingsOf(run);
-  const tokenizer = undefined as never;
+  const { prompt, endToken, inverseTemperature, maxTokens, seed, earlyRejection = true, memo } = run;
   return {
-    request: { prompt, settings, maxTokens, stop: [], seed, choice: 0, topCount: 0 },
-    settings,
+    request: { prompt, maxTokens, seed, choice: 0, topCount: 0 },
+    settings: {
+      alpha: run.alpha,
+      proposalTemperature: 1 / inverseTemperature,
+      mcmcSteps: run.steps,
+      blockSize: run.blockSize,
+      schedule: run.schedule ?? "full",
+      ...(run.cut && { cut: run.cut }),
+      ...(run.kernel && { kernel: run.kernel }),
+    },
+    inverseTemperature,
     engine,
-    ends: new Ends(new Set([endToken]), [], tokenizer),
-    tokenizer,
+    // Only stop strings need text.
+    ends: new TextEnds(new Set([endToken]), [], undefined as never),
     accelerations: { earlyRejection, prefetch: false, memo },
+    evaluatedTokens: () => 0,
     signal: never,
   };
 }
 
 /** Runs the chain of a power sampler on an engine, wired as the decoder wires it. */
 export function runToyChain(engine: Engine, run: ChainRun): Promise<ChainResult> {
-  return drive(engine, run, chainFor(settingsOf(run)));
+  return drive(engine, run, chainFor(contextOf(engine, run)));
 }
 
 /** Runs another driver than the power sampler's in its place. */

@@ -1,9 +1,8 @@
-import type { DrawKey } from "../core/random.ts";
-import type { TokenStream } from "../core/token-stream.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Completion, CompletionToken } from "../mcmc/completion.ts";
-import { inverseTemperatureOf } from "./completer.ts";
-import type { DecodeContext } from "./decoder.ts";
+import type { DrawKey } from "../../core/random.ts";
+import type { TokenStream } from "../../core/token-stream.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Completion, CompletionToken } from "../../mcmc/completion.ts";
+import type { DecodeContext } from "../decoder.ts";
 
 /** Names what is drawn within a request's completion. */
 export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>;
@@ -11,13 +10,11 @@ export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>
 /** Draws suffixes of a request's completion from q, by way of the memo. */
 export class SuffixSource {
   readonly #context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>;
-  readonly #inverseTemperature: number;
   readonly #engine: Engine;
 
   constructor(context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>) {
     this.#context = context;
-    this.#inverseTemperature = inverseTemperatureOf(context.request.settings);
-    this.#engine = memoized(context, this.#inverseTemperature);
+    this.#engine = memoized(context);
   }
 
   keyOf({ stage, step, branch = 0 }: Pick<DrawKey, "stage" | "step" | "branch">): DrawKey {
@@ -27,13 +24,13 @@ export class SuffixSource {
 
   /** Tokens after `kept`, until one ends the completion or it has `horizon` of them; fewer when a budget is spent. */
   extend(kept: Completion, horizon: number, address: SuffixAddress): TokenStream<CompletionToken> {
-    const { request, ends, signal } = this.#context;
+    const { request, inverseTemperature, ends, signal } = this.#context;
     const extension = this.#engine.extend(
       {
         prefix: [...request.prompt, ...kept.map(({ token }) => token)],
         maxTokens: horizon - kept.length,
         endTokens: ends.tokens,
-        sampling: { inverseTemperature: this.#inverseTemperature },
+        sampling: { inverseTemperature },
         draws: this.keyOf(address),
         topCount: request.topCount,
         logprobsMode: request.logprobsMode,
@@ -45,10 +42,13 @@ export class SuffixSource {
   }
 }
 
-function memoized(
-  { request, settings, engine, accelerations }: DecodeContext<{ readonly maxEvaluatedTokens?: number }>,
-  inverseTemperature: number,
-): Engine {
+function memoized({
+  request,
+  settings,
+  inverseTemperature,
+  engine,
+  accelerations,
+}: DecodeContext<{ readonly maxEvaluatedTokens?: number }>): Engine {
   const { memo } = accelerations;
   if (memo === undefined) return engine;
   const { prompt, share } = request;

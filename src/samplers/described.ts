@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 
 /** A field with what openapi.yaml says of it. */
 export const described = <Schema extends z.ZodType>(
@@ -6,3 +6,7 @@ export const described = <Schema extends z.ZodType>(
   description: string,
   ...examples: unknown[]
 ): Schema => schema.meta({ description, examples } as never);
+
+/** A number of something. */
+export const count = (description: string, example: number) =>
+  described(z.number().int(), description, example);

@@ -1,34 +1,33 @@
-import { logProbability } from "../mcmc/completion.ts";
-import { acceptance } from "../mcmc/diagnostics.ts";
-import { KeyedDraws } from "../mcmc/keyed-draws.ts";
-import { isWorthItsRows } from "../mcmc/prefetch-policy.ts";
-import type { PrefetchPolicy } from "../mcmc/prefetch-policy.ts";
-import { horizons } from "../mcmc/schedule.ts";
-import type { Driver, StageEvent, StagesResult, StageSettings } from "../mcmc/stages.ts";
-import { ChainTracer } from "./chain-tracer.ts";
-import type { DecodeContext, DecodeEvent } from "./decoder.ts";
-import type { ChainReport, ChainSchedule, Progress } from "./completer.ts";
+import { logProbability } from "../../mcmc/completion.ts";
+import { acceptance } from "../../mcmc/diagnostics.ts";
+import { KeyedDraws } from "../../mcmc/keyed-draws.ts";
+import { isWorthItsRows } from "../../mcmc/prefetch-policy.ts";
+import type { PrefetchPolicy } from "../../mcmc/prefetch-policy.ts";
+import { horizons } from "../../mcmc/schedule.ts";
+import type { Driver, StageEvent, StagesResult, StageSettings } from "../../mcmc/stages.ts";
+import type { DecodeContext, DecodeEvent, Progress } from "../decoder.ts";
+import type { ChainSettings } from "./fields.ts";
+import type { StepReport } from "./report.ts";
 import { SuffixSource } from "./suffix-source.ts";
 
 export interface DecodedChain<Result> {
   readonly result: Result;
-  readonly report: ChainReport;
+  readonly report: StepReport;
 }
 
 /** Runs a chain or a search over whole completions to its end, tells how it gets on, and yields what it came to. */
 export async function* decodeChain<Result extends StagesResult>(
-  context: DecodeContext<ChainSchedule>,
+  context: DecodeContext<ChainSettings>,
   driver: Driver<Result>,
 ): AsyncGenerator<DecodeEvent, DecodedChain<Result>, undefined> {
   const settings = stageSettings(context, driver);
-  const { request, tokenizer } = context;
+  const { request } = context;
   const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
-  const tracer = request.trace === true ? new ChainTracer(tokenizer, request.stop, length) : undefined;
   const chain = driver.run(settings);
   let next = await chain.next();
   try {
     for (; next.done !== true; next = await chain.next()) {
-      for (const trace of tracer?.follow(next.value) ?? []) yield { type: "trace", trace };
+      if (request.trace === true) yield { type: "chain", event: next.value, length };
       if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
     }
   } finally {
@@ -37,12 +36,12 @@ export async function* decodeChain<Result extends StagesResult>(
   }
   // Until the last step any token may still change, so nothing is final before.
   yield { type: "tokens", tokens: next.value.state };
-  return { result: next.value, report: reportOf(next.value) };
+  return { result: next.value, report: reportOf(next.value, context) };
 }
 
 /** With a budget a chain does first what comes first: where it stops must not depend on what was begun ahead. */
 function prefetchPolicy(
-  { settings, engine, accelerations }: DecodeContext<ChainSchedule>,
+  { settings, engine, accelerations }: DecodeContext<ChainSettings>,
   { rowsPerStep }: Pick<Driver, "rowsPerStep">,
 ): PrefetchPolicy | undefined {
   if (!accelerations.prefetch || settings.maxEvaluatedTokens !== undefined) return undefined;
@@ -55,7 +54,7 @@ function prefetchPolicy(
 
 /** How long a request's chain runs, and where it draws its tokens and uniforms from. */
 export function stageSettings(
-  context: DecodeContext<ChainSchedule>,
+  context: DecodeContext<ChainSettings>,
   driver: Pick<Driver, "rowsPerStep">,
 ): StageSettings {
   const { request, settings, accelerations } = context;
@@ -89,17 +88,21 @@ function progressOf(
   return { block: stage + 1, blocks, step, steps: stepsPerBlock, acceptance: acceptance(event.diagnostics) };
 }
 
-function reportOf({ state, diagnostics, blocks, budgetExhausted }: StagesResult): ChainReport {
-  const { steps, firstTokenChanges, firstTokenProposals, accepted, rejected, rejected_early, unchanged } =
-    diagnostics;
+function reportOf(
+  { state, diagnostics, blocks, budgetExhausted }: StagesResult,
+  { evaluatedTokens }: Pick<DecodeContext<unknown>, "evaluatedTokens">,
+): StepReport {
+  const { steps, drawnTokens, accepted, rejected, rejected_early, unchanged } = diagnostics;
   return {
     logprob: logProbability(state),
+    drawn_tokens: drawnTokens,
+    evaluated_tokens: evaluatedTokens(),
+    budget_exhausted: budgetExhausted,
     steps,
-    drawnTokens: diagnostics.drawnTokens,
-    outcomes: { accepted, rejected, rejected_early, unchanged },
-    firstTokenChanges,
-    firstTokenProposals,
+    accepted,
+    rejected,
+    rejected_early,
+    unchanged,
     blocks,
-    budgetExhausted,
   };
 }

@@ -1,0 +1,17 @@
+import { decoders } from "./decoders.ts";
+import type { DecodeContext, Decoded, DecodeEvent, Decoder } from "./decoder.ts";
+import { inverseTemperatureOf } from "./registry.ts";
+import type { Reports, SamplerSettings } from "./registry.ts";
+
+/** Decodes as the sampler does that the settings name. @returns its report under its name */
+export async function* decode(
+  context: Omit<DecodeContext<SamplerSettings>, "inverseTemperature">,
+): AsyncGenerator<DecodeEvent, Decoded<Reports>, undefined> {
+  const { sampler } = context.settings;
+  const decoder = decoders[sampler] as Decoder<SamplerSettings, object | undefined>;
+  const { report, ...rest } = yield* decoder({
+    ...context,
+    inverseTemperature: inverseTemperatureOf(context.settings),
+  });
+  return { report: report === undefined ? {} : { [sampler]: report }, ...rest };
+}

@@ -1,0 +1,12 @@
+import { declareSampler } from "../sampler.ts";
+
+export const greedy = declareSampler({
+  label: "Greedy",
+  summary: "the likeliest token each time",
+  fields: {},
+  ignoresSeed: true,
+  report: undefined,
+  settle: () => ({}),
+  inverseTemperature: () => 1,
+  plainFields: () => ({ temperature: 0 }),
+});

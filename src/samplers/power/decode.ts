@@ -1,0 +1,49 @@
+import { chainOf } from "../../mcmc/chain.ts";
+import type { ChainResult } from "../../mcmc/chain.ts";
+import { multipleTry } from "../../mcmc/multiple-try.ts";
+import { singleTry } from "../../mcmc/single-try.ts";
+import type { Driver } from "../../mcmc/stages.ts";
+import { ladder, tempering } from "../../mcmc/tempering.ts";
+import { cuts } from "../chain/cuts.ts";
+import { decodeChain } from "../chain/decode-chain.ts";
+import type { DecodeContext, Decoder } from "../decoder.ts";
+import { reportMixing } from "./mixing.ts";
+import type { PowerReport } from "./report.ts";
+import type { PowerSettings } from "./settings.ts";
+
+/** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
+export const decodePower: Decoder<PowerSettings, PowerReport> = async function* (context) {
+  const { settings } = context;
+  const { result, report } = yield* decodeChain(context, chainFor(context));
+  const { proposed, accepted } = result.diagnostics.swaps;
+  const mixing = reportMixing(result);
+  return {
+    report: {
+      alpha: settings.alpha,
+      ...report,
+      ...mixing,
+      ...(settings.kernel?.name === "tempering"
+        ? { swaps_proposed: proposed, swaps_accepted: accepted }
+        : {}),
+    },
+    chain: { logprobs: result.logprobTrace, isUnmixed: mixing.mixing_warning !== null },
+  };
+};
+
+/** The chain of the kernel that the settings name; a new kernel is a file and a case here. */
+export function chainFor({
+  settings: { alpha, cut = "uniform", kernel },
+  inverseTemperature,
+}: Pick<DecodeContext<PowerSettings>, "settings" | "inverseTemperature">): Driver<ChainResult> {
+  const target = { alpha, inverseTemperature };
+  const weigh = cuts[cut];
+  switch (kernel?.name) {
+    case "multiple_try":
+      return chainOf(multipleTry(weigh, kernel.tries)(target));
+    case "tempering":
+      return chainOf(tempering(singleTry(weigh), ladder(target, kernel.replicas)));
+    case "single_try":
+    case undefined:
+      return chainOf(singleTry(weigh)(target));
+  }
+}
