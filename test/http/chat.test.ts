@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ChatTemplate, readChatTemplate } from "../../src/decoder/chat-template.ts";
-import type { ChatChunk, ChatResponse } from "../../src/server/schemas/chat.ts";
+import type { ChatResponse } from "../../src/server/schemas/chat.ts";
+import type { ChatChunk } from "../../src/server/schemas/chunks.ts";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
 
