@@ -25,6 +25,14 @@ export interface Proposal {
   readonly logRatio: number;
 }
 
+/** A proposal that no other was drawn beside. */
+export const soleProposal = (completion: Completion, cut: number, logRatio: number): Proposal => ({
+  completion,
+  cut,
+  drawnTokens: completion.length - cut,
+  logRatio,
+});
+
 /** Decides about a proposal that was drawn to its end. */
 export function decide(state: Completion, proposal: Proposal, logU: number): StepResult<Completion> {
   if (isSame(state, proposal.completion)) return stay(state, proposal, "unchanged");

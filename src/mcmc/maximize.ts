@@ -17,7 +17,7 @@ import type { Completion, CompletionToken } from "./completion.ts";
 import { completions } from "./completions.ts";
 import { chooseCut } from "./cut.ts";
 import type { CutWeight } from "./cut.ts";
-import { decide, rejectEarly } from "./decide.ts";
+import { decide, rejectEarly, soleProposal } from "./decide.ts";
 import type { StepContext, StepResult, Walk } from "./kernel.ts";
 import { Stages } from "./stages.ts";
 import type { Driver, StageEvent, StagesResult, StageSettings } from "./stages.ts";
@@ -86,12 +86,6 @@ async function climb(
   const kept = state.slice(0, cut);
   const best = logProbability(state);
   const completion: CompletionToken[] = [...kept];
-  const proposal = (logRatio: number) => ({
-    completion,
-    cut,
-    drawnTokens: completion.length - cut,
-    logRatio,
-  });
   let logprob = logProbability(kept);
   for await (const run of propose(kept, 0)) {
     for (const token of run) {
@@ -99,10 +93,10 @@ async function climb(
       logprob += token.logprob;
       // Further tokens only make it less likely.
       if (earlyRejection && logprob <= best && !isComplete(completion, horizon))
-        return rejectEarly(state, proposal(-Infinity));
+        return rejectEarly(state, soleProposal(completion, cut, -Infinity));
     }
   }
   if (!isComplete(completion, horizon)) return undefined;
   const logRatio = isSame(state, completion) ? 0 : logprob > best ? Infinity : -Infinity;
-  return decide(state, proposal(logRatio), 0);
+  return decide(state, soleProposal(completion, cut, logRatio), 0);
 }

@@ -15,7 +15,7 @@ import type { Completion, CompletionToken } from "./completion.ts";
 import { powerLaw } from "./completions.ts";
 import { chooseCut } from "./cut.ts";
 import type { CutWeight } from "./cut.ts";
-import { accepts, decide, rejectEarly } from "./decide.ts";
+import { accepts, decide, rejectEarly, soleProposal } from "./decide.ts";
 import type { KernelFamily, StepContext, StepResult } from "./kernel.ts";
 import { logSuffixWeight, logWeight, weightsAreNegative } from "./target.ts";
 import type { PowerTarget } from "./target.ts";
@@ -42,8 +42,8 @@ async function resample(
   const completion: CompletionToken[] = state.slice(0, cut);
   let logNew = 0;
   let cutWeight = keptWeight;
+  // In no closure: it changes with every token, and V8 would allocate a number for each.
   let logRatio = Infinity;
-  const proposal = () => ({ completion, cut, drawnTokens: completion.length - cut, logRatio });
   using extension = propose(state.slice(0, cut), 0);
   for (;;) {
     const pulled = extension.pull();
@@ -57,8 +57,9 @@ async function resample(
       // Further weights are ≤ 0 and the cut's sum only grows, so this bounds the whole's ratio from above.
       logRatio = logNew - Math.log(cutWeight) - logOld;
       if (canRejectEarly && !accepts(logU, logRatio) && !isComplete(completion, horizon))
-        return rejectEarly(state, proposal());
+        return rejectEarly(state, soleProposal(completion, cut, logRatio));
     }
   }
-  return isComplete(completion, horizon) ? decide(state, proposal(), logU) : undefined;
+  if (!isComplete(completion, horizon)) return undefined;
+  return decide(state, soleProposal(completion, cut, logRatio), logU);
 }

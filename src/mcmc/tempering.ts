@@ -52,7 +52,7 @@ class Tempering implements Kernel<Replicas> {
     states.reduce((sum, state, replica) => sum + this.#kernels[replica]!.logLaw(state), 0);
 
   readonly draft = async (states: Replicas, context: StepContext): Promise<Draft<Replicas>> => {
-    const drafts = await this.#each(states, context, (kernel, ...its) => kernel.draft(...its));
+    const drafts = await this.#each(states, context, (kernel, state, its) => kernel.draft(state, its));
     return {
       state: moved(
         states,
@@ -68,7 +68,7 @@ class Tempering implements Kernel<Replicas> {
     states: Replicas,
     context: StepContext,
   ): Promise<StepResult<Replicas> | undefined> => {
-    const results = await this.#each(states, context, (kernel, ...its) => kernel.step(...its));
+    const results = await this.#each(states, context, (kernel, state, its) => kernel.step(state, its));
     const stepped: Completion[] = [];
     let drawnTokens = 0;
     for (const result of results) {
@@ -77,7 +77,9 @@ class Tempering implements Kernel<Replicas> {
       drawnTokens += result.info.drawnTokens;
     }
     const swaps = this.#swap(stepped, context);
-    return { state: moved(states, stepped), info: { ...results[0]!.info, drawnTokens, swaps } };
+    // Written out: to copy an object and change it costs more than the swaps.
+    const { outcome, cut, suffix, logRatio } = results[0]!.info;
+    return { state: moved(states, stepped), info: { outcome, cut, suffix, logRatio, drawnTokens, swaps } };
   };
 
   /** Each replica's part of a step has every n-th branch of it. */
@@ -87,11 +89,14 @@ class Tempering implements Kernel<Replicas> {
     run: (kernel: Kernel<Completion>, state: Completion, context: StepContext) => Promise<Result>,
   ): Promise<Result[]> {
     const { length } = states;
-    return mapAsync(states, context.inTurn, (state, replica) =>
+    const { horizon, draws, propose, earlyRejection, inTurn } = context;
+    return mapAsync(states, inTurn, (state, replica) =>
       run(this.#kernels[replica]!, state, {
-        ...context,
-        draws: (branch) => context.draws(branch * length + replica),
-        propose: (kept, branch) => context.propose(kept, branch * length + replica),
+        horizon,
+        draws: (branch) => draws(branch * length + replica),
+        propose: (kept, branch) => propose(kept, branch * length + replica),
+        earlyRejection,
+        inTurn,
       }),
     );
   }
@@ -100,14 +105,26 @@ class Tempering implements Kernel<Replicas> {
   #swap(states: Completion[], { draws }: StepContext): Swaps {
     let accepted = 0;
     for (let cold = states.length - 2; cold >= 0; cold--) {
-      const [colder, hotter] = [states[cold]!, states[cold + 1]!];
-      const [lawOfColder, lawOfHotter] = [this.#kernels[cold]!.logLaw, this.#kernels[cold + 1]!.logLaw];
-      const logRatio = lawOfColder(hotter) - lawOfColder(colder) + lawOfHotter(colder) - lawOfHotter(hotter);
+      const logRatio = this.#logSwapRatio(states, cold);
       if (!accepts(Math.log(draws(cold).swap), logRatio)) continue;
-      [states[cold], states[cold + 1]] = [hotter, colder];
+      const hotter = states[cold + 1]!;
+      states[cold + 1] = states[cold]!;
+      states[cold] = hotter;
       accepted++;
     }
     return { proposed: states.length - 1, accepted };
+  }
+
+  #logSwapRatio(states: Replicas, cold: number): number {
+    const colder = states[cold]!;
+    const hotter = states[cold + 1]!;
+    const lawOfColder = this.#kernels[cold]!;
+    const lawOfHotter = this.#kernels[cold + 1]!;
+    return (
+      lawOfColder.logLaw(hotter) -
+      lawOfColder.logLaw(colder) +
+      (lawOfHotter.logLaw(colder) - lawOfHotter.logLaw(hotter))
+    );
   }
 }
 
