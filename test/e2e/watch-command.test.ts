@@ -4,7 +4,7 @@ import { ServerProcess, runCommand } from "../support/server-process.ts";
 const prompt = "7-2*3+4=";
 const bold = ["--seed", "3", "--proposal-temperature", "1"];
 
-describe("metropolis watch", { timeout: 90_000 }, () => {
+describe("metropolis watch", () => {
   it("runs the embedded model in its own process and tells each revision in a line", async () => {
     const { code, output } = await runCommand(["watch", prompt, ...bold]);
     expect(code).toBe(0);

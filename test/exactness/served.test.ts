@@ -60,7 +60,7 @@ async function enumerateServed(): Promise<Map<string, number>> {
   return logprobs;
 }
 
-describe("completions fetched over HTTP", { timeout: 60_000 }, () => {
+describe("completions fetched over HTTP", () => {
   for (const { alpha, proposal_temperature } of [
     { alpha: 1, proposal_temperature: 1 },
     { alpha: 2, proposal_temperature: 0.5 },

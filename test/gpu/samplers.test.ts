@@ -40,7 +40,7 @@ const completeAll = (generator: LocalGenerator): Promise<string[]> =>
   Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(generator, settings, seed))));
 
 // A software Vulkan device will do; .ci/run provides one. It compiles shaders for every shape, which takes long.
-describe.skipIf(gpu === undefined)("samplers on a GPU", { timeout: 240_000 }, () => {
+describe.skipIf(gpu === undefined)("samplers on a GPU", () => {
   it("draws the tokens that the CPU draws, by every sampler", async () => {
     await using cpu = await createEmbedded({ lanes: 4 });
     await using onGpu = await createEmbedded({ lanes: 4, device: gpu! });
