@@ -3,7 +3,6 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { embeddedModel } from "../../src/commands/embedded-model.ts";
 import { ServerProcess, runCommand } from "../support/server-process.ts";
@@ -23,12 +22,12 @@ describe("metropolis serve", () => {
 
   it("finishes what runs after SIGTERM, and exits with 0", async () => {
     const server = await ServerProcess.start(["--no-memo", "--no-early-rejection"]);
-    const running = server.post("/v1/completions", { ...power, n: 40 });
-    const streaming = server.post("/v1/completions", { ...power, n: 20, stream: true });
-    await sleep(150);
+    const running = server.post("/v1/completions", { ...power, n: 20 });
+    const streaming = server.post("/v1/completions", { ...power, n: 10, stream: true });
+    await expect.poll(() => server.running()).toBe(30);
     server.signal("SIGTERM");
     const { choices } = (await (await running).json()) as { choices: { text: string }[] };
-    expect(choices).toHaveLength(40);
+    expect(choices).toHaveLength(20);
     expect(choices.every(({ text }) => text.includes("#"))).toBe(true);
     expect(await (await streaming).text()).toMatch(/data: \[DONE\]\n\n$/);
     expect(await server.exit()).toMatchObject({ code: 0 });

@@ -30,11 +30,9 @@ interface Health {
 }
 
 async function untilIdle(): Promise<Health> {
-  for (let tries = 0; ; tries++) {
-    const health = (await (await fetch(`${server.url}/health`)).json()) as Health;
-    if (health.sequences.open === 0 || tries > 200) return health;
-    await sleep(50);
-  }
+  const health = async () => (await (await fetch(`${server.url}/health`)).json()) as Health;
+  await expect.poll(async () => (await health()).sequences.open).toBe(0);
+  return health();
 }
 
 async function residentMib(): Promise<number> {

@@ -3,6 +3,7 @@ import { InferenceError, errorCodes } from "../../src/core/errors.ts";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
 import { createToyGenerator } from "../support/toy-generator.ts";
+import { turn } from "../support/toy-runner.ts";
 
 /** Every documented error, caused. */
 
@@ -48,7 +49,7 @@ const faults: Readonly<Record<Exclude<ErrorCode, "aborted" | "shutting_down">, F
   },
   deadline_exceeded: {
     options: async () => ({
-      generator: await createToyGenerator({ delayMs: 1 }),
+      generator: await createToyGenerator({ onStep: turn }),
       requestTimeoutMs: 50,
     }),
     body: slow,
@@ -114,10 +115,11 @@ describe("errors", () => {
   );
 
   it("shutting_down, for what still runs when the engine is closed", async () => {
-    const generator = await createToyGenerator({ delayMs: 1 });
+    const generator = await createToyGenerator({ onStep: turn });
     const server = await createTestApp({ generator });
     const running = server.post("/v1/completions", slow);
-    setTimeout(() => void generator[Symbol.asyncDispose](), 30);
+    await expect.poll(async () => (await generator.health()).sequences.open).toBeGreaterThan(0);
+    await generator[Symbol.asyncDispose]();
     const reply = await running;
     expect({ status: reply.status, retryAfter: reply.headers["retry-after"] }).toEqual({
       status: 503,

@@ -102,9 +102,8 @@ describe("sampler smc", () => {
     const work = (async () => {
       for await (const _event of events);
     })();
-    setTimeout(() => {
-      controller.abort();
-    }, 20);
+    await expect.poll(async () => (await server.generator.health()).sequences.open).toBeGreaterThan(0);
+    controller.abort();
     await expect(work).rejects.toMatchObject({ code: "aborted" });
     await expect.poll(async () => (await server.generator.health()).sequences.open).toBe(0);
   });
