@@ -4,7 +4,8 @@ import type { GenerateRequest, SamplerSettings } from "../../src/decoder/generat
 import { LocalGenerator } from "../../src/decoder/local-generator.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
 import { MemoStore } from "../../src/engine/memo-store.ts";
-import { createToyEngine, never } from "../support/toy-engine.ts";
+import { answerOf } from "../support/answer.ts";
+import { createToyEngine } from "../support/toy-engine.ts";
 import { createToyModel } from "../support/toy-model.ts";
 
 const power = {
@@ -35,12 +36,8 @@ const requestOf = (settings: SamplerSettings, seed: number): GenerateRequest => 
 });
 
 async function answer(generator: LocalGenerator, request: GenerateRequest): Promise<string> {
-  const tokens: number[] = [];
-  for await (const event of generator.generate(request, never)) {
-    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
-    if (event.type === "finish") tokens.push(event.evaluatedTokens);
-  }
-  return tokens.join();
+  const { tokens, finish } = await answerOf(generator, request);
+  return [...tokens, finish.evaluatedTokens].join();
 }
 
 describe("a budget of evaluations", () => {

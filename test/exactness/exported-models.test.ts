@@ -6,6 +6,7 @@ import { createGenerator } from "../../src/commands/create-generator.ts";
 import { usualEngine } from "../../src/commands/serve-settings.ts";
 import type { GenerateRequest, SamplerSettings } from "../../src/decoder/generator.ts";
 import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
+import { answerOf } from "../support/answer.ts";
 import { exportedModels, layOutModel, referenceOf, toleranceOf } from "../support/exported-model.ts";
 import type { ExportedModel } from "../support/exported-model.ts";
 import { logSoftmax } from "../support/toy-model.ts";
@@ -41,7 +42,7 @@ async function complete(
   generator: LocalGenerator,
   settings: SamplerSettings,
   seed: number,
-): Promise<number[]> {
+): Promise<readonly number[]> {
   const request: GenerateRequest = {
     prompt: generator.tokenizer.encode("The quick brown fox", { addSpecialTokens: true }),
     settings,
@@ -52,21 +53,17 @@ async function complete(
     choice: 0,
     topCount: 0,
   };
-  const tokens: number[] = [];
-  for await (const event of generator.generate(request, never)) {
-    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
-  }
-  return tokens;
+  return (await answerOf(generator, request)).tokens;
 }
 
-const completeAll = (generator: LocalGenerator): Promise<number[][]> =>
+const completeAll = (generator: LocalGenerator): Promise<(readonly number[])[]> =>
   Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(generator, settings, seed))));
 
 describe.each(exportedModels)("%s", (name) => {
   it("runs all samplers in batch as it runs them alone", async () => {
     await using generator = await open(name);
     const together = await completeAll(generator);
-    const alone: number[][] = [];
+    const alone: (readonly number[])[] = [];
     for (const settings of samplers) {
       for (const seed of [1, 2]) alone.push(await complete(generator, settings, seed));
     }

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { GenerateRequest, SamplerSettings } from "../../src/decoder/generator.ts";
 import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
 import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
+import { answerOf } from "../support/answer.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { graphOf, referenceOf } from "../support/exported-model.ts";
-import { never } from "../support/toy-engine.ts";
 import { gpu } from "../support/gpu.ts";
 
 const samplers: readonly SamplerSettings[] = [
@@ -31,9 +31,7 @@ async function complete(generator: LocalGenerator, settings: SamplerSettings, se
     choice: 0,
     topCount: 0,
   };
-  let text = "";
-  for await (const event of generator.generate(request, never)) if (event.type === "text") text += event.text;
-  return text;
+  return (await answerOf(generator, request)).text;
 }
 
 const completeAll = (generator: LocalGenerator): Promise<string[]> =>
