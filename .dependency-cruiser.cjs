@@ -1,23 +1,30 @@
 /** The import rules of docs/architecture.md: each room names what it may import. */
 const rooms = {
   core: [],
+  sampling: ["core"],
   mcmc: ["core"],
   kvcache: ["core"],
-  engine: ["core", "kvcache"],
-  decoder: ["core", "mcmc"],
+  engine: ["core", "sampling", "kvcache"],
+  samplers: ["core", "sampling", "mcmc"],
+  decoder: ["core", "sampling", "mcmc", "samplers"],
   hub: ["core"],
-  server: ["core"],
+  server: ["core", "sampling"],
   evaluation: ["core"],
   client: [],
+  assembly: ["core", "engine", "decoder", "samplers", "hub", "server", "client"],
 };
+/** What is known of samplers where requests and answers are read: browsers too. */
+const declarations =
+  "src/samplers/(registry|sampler|field|described|report|law-fields|.*/(settings|report|fields|mixing-advice)).ts";
 /** Seams a room may import although the room behind them is closed to it. */
 const seams = {
-  decoder: ["src/engine/engine.ts"],
+  samplers: ["src/engine/engine.ts"],
+  decoder: ["src/engine/engine.ts", "src/engine/metered-engine.ts"],
   // Chains of one prompt are compared where they meet.
-  server: ["src/decoder/generator.ts", "src/mcmc/mixing.ts"],
-  evaluation: ["src/decoder/generator.ts"],
+  server: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
+  evaluation: ["src/decoder/completer.ts", declarations],
   // The messages, and what they mean: nothing that needs a server, or Node.
-  client: ["src/server/schemas/.*", "src/server/watch/(messages|revision|backlog).ts"],
+  client: ["src/server/schemas/.*", "src/server/watch/(messages|revision|backlog).ts", declarations],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
@@ -36,11 +43,17 @@ module.exports = {
     {
       name: "core-is-dependency-free",
       severity: "error",
-      from: { path: "^src/(core|mcmc)/" },
+      from: { path: "^src/(core|sampling|mcmc)/" },
       to: {
         path: "^(node_modules|node:)|^(fs|os|path|crypto|worker_threads)$",
         dependencyTypes: ["npm", "core", "npm-dev"],
       },
+    },
+    {
+      name: "declarations-know-zod-and-core-alone",
+      severity: "error",
+      from: { path: `^${declarations}$` },
+      to: { pathNot: `^(src/core/|${declarations}$|node_modules/zod/)` },
     },
     {
       name: "kvcache-npm",
@@ -61,10 +74,10 @@ module.exports = {
       to: { dependencyTypes: ["npm-dev"] },
     },
     {
-      name: "lab-imports-core-and-engine",
+      name: "lab-and-bench-know-no-commands",
       severity: "error",
-      from: { path: "^lab/" },
-      to: { path: "^src/", pathNot: "^src/((core|engine|kvcache|decoder|commands)/|mcmc/mixing.ts$)" },
+      from: { path: "^(lab|bench)/" },
+      to: { path: "^src/(commands/|main.ts$)" },
     },
     {
       name: "web-knows-the-client-alone",

@@ -1,14 +1,15 @@
-import { locateModel } from "../src/commands/locate-model.ts";
-import { usualEngine } from "../src/commands/serve-settings.ts";
-import type { EngineSettings } from "../src/commands/serve-settings.ts";
+import { locateModel } from "../src/assembly/locate-model.ts";
+import { usualEngine } from "../src/assembly/engine-settings.ts";
+import type { EngineSettings } from "../src/assembly/engine-settings.ts";
 import { readModelFolder } from "../src/decoder/model-folder.ts";
-import { WorkerGenerator } from "../src/decoder/worker-generator.ts";
-import type { GenerateRequest, Generator, PowerSettings } from "../src/decoder/generator.ts";
+import { WorkerCompleter } from "../src/decoder/worker-completer.ts";
+import type { GenerateRequest, Completer } from "../src/decoder/completer.ts";
+import type { SettingsOf } from "../src/samplers/registry.ts";
 import { abacus } from "../lab/abacus.ts";
 import { time } from "./report.ts";
 
 /** What the embedded model's folder asks for. */
-export const usualPower: PowerSettings = {
+export const usualPower: SettingsOf<"power"> = {
   sampler: "power",
   alpha: 4,
   mcmcSteps: 10,
@@ -24,7 +25,7 @@ export const accelerated = { memo: true, earlyRejection: true, prefetch: true } 
 export type ChainRequest = Pick<GenerateRequest, "prompt" | "settings" | "maxTokens" | "seed">;
 
 /** One request each for the first prompts of the embedded model's test set. */
-export function embeddedRequests(count: number, changes: Partial<PowerSettings> = {}): ChainRequest[] {
+export function embeddedRequests(count: number, changes: Partial<SettingsOf<"power">> = {}): ChainRequest[] {
   return abacus.testPrompts(count).map((prompt, seed) => ({
     prompt: abacus.vocabulary.encode(prompt),
     settings: { ...usualPower, ...changes },
@@ -37,7 +38,7 @@ export function embeddedRequests(count: number, changes: Partial<PowerSettings> 
 export function byteRequests(
   count: number,
   maxTokens: number,
-  changes: Partial<PowerSettings> = {},
+  changes: Partial<SettingsOf<"power">> = {},
 ): ChainRequest[] {
   return Array.from({ length: count }, (_, seed) => ({
     prompt: [seed % 256, 7, 1],
@@ -47,13 +48,13 @@ export function byteRequests(
   }));
 }
 
-/** The compiled generator in a worker thread of its own, as `metropolis serve` has it. `npm run bench` builds it. */
-export async function openGenerator(changes: Partial<EngineSettings>): Promise<Generator> {
+/** The compiled completer in a worker thread of its own, as `metropolis serve` has it. `npm run bench` builds it. */
+export async function openCompleter(changes: Partial<EngineSettings>): Promise<Completer> {
   const settings = { ...usualEngine, ...changes };
   const { folder, id } = await locateModel(settings);
   const { tokenizer } = await readModelFolder(folder, id);
-  return WorkerGenerator.start({
-    entry: new URL("../dist/commands/worker.js", import.meta.url),
+  return WorkerCompleter.start({
+    entry: new URL("../dist/assembly/worker.js", import.meta.url),
     workerData: settings,
     tokenizer,
     onNote: () => undefined,
@@ -67,20 +68,20 @@ export interface Answer {
   readonly evaluated: number;
 }
 
-export async function answer(generator: Generator, request: ChainRequest): Promise<Answer> {
+export async function answer(completer: Completer, request: ChainRequest): Promise<Answer> {
   const tokens: number[] = [];
   const whole = { ...request, stop: [], choice: 0, topCount: 0, inOnePiece: true };
-  for await (const event of generator.generate(whole, new AbortController().signal)) {
+  for await (const event of completer.complete(whole, new AbortController().signal)) {
     if (event.type === "finish")
       return { tokens: tokens.join(), emitted: tokens.length, evaluated: event.evaluatedTokens };
     if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
   }
-  throw new Error("the generator ended without a finish");
+  throw new Error("the completer ended without a finish");
 }
 
 /** Answers all requests, so many of them at a time. */
 export async function answerAll(
-  generator: Generator,
+  completer: Completer,
   requests: readonly ChainRequest[],
   atOnce: number,
 ): Promise<Answer[]> {
@@ -89,7 +90,7 @@ export async function answerAll(
   const takeTurns = async (): Promise<void> => {
     while (next < requests.length) {
       const index = next++;
-      answers[index] = await answer(generator, requests[index]!);
+      answers[index] = await answer(completer, requests[index]!);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, takeTurns));
@@ -98,13 +99,13 @@ export async function answerAll(
 
 /** One of the generators that are compared: what it answered, and how long it took. */
 export interface Side {
-  readonly generator: Generator;
+  readonly completer: Completer;
   readonly answers: Answer[];
   seconds: number;
 }
 
 export const sideOf = async (changes: Partial<EngineSettings>): Promise<Side> => ({
-  generator: await openGenerator(changes),
+  completer: await openCompleter(changes),
   answers: [],
   seconds: 0,
 });
@@ -115,10 +116,10 @@ const warmUpMs = 4_000;
 /** Requests that a side answers before the next has its turn, so that each finds the processor's caches its own. */
 const usualTurn = 10;
 
-export async function warmUp({ generator }: Side, requests: readonly ChainRequest[]): Promise<void> {
+export async function warmUp({ completer }: Side, requests: readonly ChainRequest[]): Promise<void> {
   const end = performance.now() + warmUpMs;
   for (let next = 0; performance.now() < end; next++)
-    await answer(generator, requests[next % requests.length]!);
+    await answer(completer, requests[next % requests.length]!);
 }
 
 /**
@@ -134,7 +135,7 @@ export async function takeTurns(
     const chunk = requests.slice(start, start + turn);
     for (const side of (start / turn) % 2 === 0 ? sides : sides.toReversed()) {
       side.seconds += await time(async () =>
-        side.answers.push(...(await answerAll(side.generator, chunk, 1))),
+        side.answers.push(...(await answerAll(side.completer, chunk, 1))),
       );
     }
   }

@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { LocalEngine } from "../src/engine/local-engine.ts";
+import { LocalEngine } from "../src/engine/local/local-engine.ts";
 import { createRunner, openGraph } from "../src/engine/onnx/open-graph.ts";
 import { smallShape, writeRandomModel } from "./random-model.ts";
 import { median, printTable, time } from "./report.ts";

@@ -1,7 +1,7 @@
-import { measure } from "../src/core/measure.ts";
+import { measure } from "../src/sampling/measure.ts";
 import { createRunner, openGraph } from "../src/engine/onnx/open-graph.ts";
 import type { Device } from "../src/engine/onnx/ort/device-memory.ts";
-import type { BatchRow, ModelRunner } from "../src/engine/runner.ts";
+import type { BatchRow, ModelRunner } from "../src/engine/local/runner.ts";
 import { mediumShape, writeRandomModel } from "./random-model.ts";
 import type { WeightFormat } from "./random-model.ts";
 import { median, printTable, timeMs } from "./report.ts";

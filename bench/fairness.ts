@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
-import { createGenerator } from "../src/commands/create-generator.ts";
-import { usualEngine } from "../src/commands/serve-settings.ts";
-import type { GenerateRequest, Generator } from "../src/decoder/generator.ts";
+import { createCompleter } from "../src/assembly/create-completer.ts";
+import { usualEngine } from "../src/assembly/engine-settings.ts";
+import type { GenerateRequest, Completer } from "../src/decoder/completer.ts";
 import type { Share } from "../src/engine/engine.ts";
 import { abacus } from "../lab/abacus.ts";
 import { median, printTable } from "./report.ts";
@@ -20,9 +20,9 @@ const toRequest = (prompt: string, seed: number, share: Share): GenerateRequest 
   share,
 });
 
-async function run(generator: Generator, request: GenerateRequest, signal: AbortSignal): Promise<number> {
+async function run(completer: Completer, request: GenerateRequest, signal: AbortSignal): Promise<number> {
   let tokens = 0;
-  for await (const event of generator.generate(request, signal)) {
+  for await (const event of completer.complete(request, signal)) {
     if (event.type === "text") tokens += event.tokens.length;
   }
   return tokens;
@@ -35,7 +35,7 @@ interface Outcome {
 
 /** What a lone request takes, again and again, beside a crowd that never ends. */
 async function measure(rounds: number, lone: Share, crowd: Share | undefined): Promise<Outcome> {
-  const { generator } = await createGenerator(usualEngine);
+  const { completer } = await createCompleter(usualEngine);
   const [prompt, ...prompts] = abacus.testPrompts(crowdSize + 1);
   const leaving = new AbortController();
   setMaxListeners(0, leaving.signal);
@@ -43,7 +43,7 @@ async function measure(rounds: number, lone: Share, crowd: Share | undefined): P
   const member = async (index: number, share: Share): Promise<void> => {
     for (let round = 0; !leaving.signal.aborted; round++) {
       const request = toRequest(prompts[index]!, index + crowdSize * round, share);
-      const tokens = await run(generator, request, leaving.signal);
+      const tokens = await run(completer, request, leaving.signal);
       crowdTokens += tokens;
     }
   };
@@ -58,14 +58,14 @@ async function measure(rounds: number, lone: Share, crowd: Share | undefined): P
       started = performance.now();
     }
     const asked = performance.now();
-    await run(generator, toRequest(prompt!, round + 10_000, lone), new AbortController().signal);
+    await run(completer, toRequest(prompt!, round + 10_000, lone), new AbortController().signal);
     if (round >= 0) times.push(performance.now() - asked);
   }
   const seconds = (performance.now() - started) / 1000;
   const crowdTokensPerSecond = crowdTokens / seconds;
   leaving.abort();
   await Promise.all(members);
-  await generator[Symbol.asyncDispose]();
+  await completer[Symbol.asyncDispose]();
   return { loneMs: median(times), crowdTokensPerSecond };
 }
 

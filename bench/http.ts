@@ -1,9 +1,9 @@
 import { rm } from "node:fs/promises";
-import { usualEngine } from "../src/commands/serve-settings.ts";
-import type { PowerSettings } from "../src/decoder/generator.ts";
+import { usualEngine } from "../src/assembly/engine-settings.ts";
+import type { SettingsOf } from "../src/samplers/registry.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
 import { ServerProcess } from "../test/support/server-process.ts";
-import { answer, byteRequests, embeddedRequests, openGenerator } from "./chains.ts";
+import { answer, byteRequests, embeddedRequests, openCompleter } from "./chains.ts";
 import type { ChainRequest } from "./chains.ts";
 import { wideShape } from "./random-model.ts";
 import { median, printTable, timeMs } from "./report.ts";
@@ -17,7 +17,7 @@ interface Subject {
 }
 
 /**
- * The same power requests in two ways in turn: to a generator in a worker thread, and by HTTP to a server, which has its
+ * The same power requests in two ways in turn: to a completer in a worker thread, and by HTTP to a server, which has its
  * own such worker. What the server adds is HTTP and JSON, the client's included.
  */
 export async function benchHttp(requests: number): Promise<void> {
@@ -43,10 +43,10 @@ export async function benchHttp(requests: number): Promise<void> {
 }
 
 async function compare({ name, model, requests, warmUps }: Subject): Promise<string[]> {
-  await using worker = await openGenerator({ model });
+  await using worker = await openCompleter({ model });
   await using server = await ServerProcess.start(["--model", model]);
   const post = async ({ prompt, settings, maxTokens, seed }: ChainRequest): Promise<void> => {
-    const { alpha, mcmcSteps, blockSize, proposalTemperature } = settings as PowerSettings;
+    const { alpha, mcmcSteps, blockSize, proposalTemperature } = settings as SettingsOf<"power">;
     const reply = await server.post("/v1/completions", {
       prompt,
       sampler: "power",

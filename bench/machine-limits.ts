@@ -1,4 +1,4 @@
-import { GraphWriter } from "../src/engine/onnx/graph-writer.ts";
+import { GraphWriter } from "../src/engine/onnx/graphs/graph-writer.ts";
 import { Session } from "../src/engine/onnx/ort/session.ts";
 import { HostTensor } from "../src/engine/onnx/ort/tensor.ts";
 import { writeRandomLinear } from "./random-model.ts";

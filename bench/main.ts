@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from "commander";
-import { devices } from "../src/commands/serve-settings.ts";
+import { devices } from "../src/engine/onnx/ort/device-memory.ts";
 import type { Device } from "../src/engine/onnx/ort/device-memory.ts";
 import { benchDecode } from "./decode.ts";
 import { benchDevice } from "./device.ts";

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { usualEngine } from "../src/commands/serve-settings.ts";
+import { usualEngine } from "../src/assembly/engine-settings.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
 import {
   accelerated,
@@ -9,7 +9,7 @@ import {
   embeddedRequests,
   evaluationsPerToken,
   naive,
-  openGenerator,
+  openCompleter,
   sideOf,
   takeTurns,
   warmUp,
@@ -36,7 +36,7 @@ export async function benchAccelerations(requests: number): Promise<void> {
   const all = embeddedRequests(2 * requests);
   for (const run of runs) await warmUp(run, all.slice(requests));
   await takeTurns(runs, all.slice(0, requests));
-  for (const { generator } of runs) await generator[Symbol.asyncDispose]();
+  for (const { completer } of runs) await completer[Symbol.asyncDispose]();
   const [reference] = runs;
   console.log(
     `\n(b) power sampling, embedded model, alpha 4, block 3, 10 steps, ${requests} requests one by one\n`,
@@ -105,12 +105,12 @@ export async function benchDeterminism(requests: number): Promise<void> {
 async function timeBoth(
   requests: readonly ChainRequest[],
   atOnce: number,
-  changes: Parameters<typeof openGenerator>[0],
+  changes: Parameters<typeof openCompleter>[0],
 ): Promise<{ alone: number; together: number }> {
-  const [one, other] = [await openGenerator(changes), await openGenerator(changes)];
-  for (const generator of [one, other]) await answer(generator, { ...requests[0]!, seed: -1 });
+  const [one, other] = [await openCompleter(changes), await openCompleter(changes)];
+  for (const completer of [one, other]) await answer(completer, { ...requests[0]!, seed: -1 });
   const alone = await time(() => answerAll(one, requests, 1));
   const together = await time(() => answerAll(other, requests, atOnce));
-  for (const generator of [one, other]) await generator[Symbol.asyncDispose]();
+  for (const completer of [one, other]) await completer[Symbol.asyncDispose]();
   return { alone, together };
 }

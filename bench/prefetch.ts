@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
-import type { EngineSettings } from "../src/commands/serve-settings.ts";
+import type { EngineSettings } from "../src/assembly/engine-settings.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
-import type { PowerSettings } from "../src/decoder/generator.ts";
+import type { SettingsOf } from "../src/samplers/registry.ts";
 import { byteRequests, embeddedRequests, sideOf, takeTurns, warmUp } from "./chains.ts";
 import type { ChainRequest } from "./chains.ts";
 import { smallShape } from "./random-model.ts";
@@ -25,10 +25,10 @@ export async function benchPrefetching(requests: number): Promise<void> {
     const [chains, others] = [all.slice(0, all.length / 2), all.slice(all.length / 2)];
     const sides = await Promise.all([false, true].map((prefetch) => sideOf({ ...engine, prefetch })));
     for (const side of sides) await warmUp(side, others);
-    const before = await Promise.all(sides.map(({ generator }) => generator.health()));
+    const before = await Promise.all(sides.map(({ completer }) => completer.health()));
     await takeTurns(sides, chains, requests / 5);
-    const after = await Promise.all(sides.map(({ generator }) => generator.health()));
-    for (const { generator } of sides) await generator[Symbol.asyncDispose]();
+    const after = await Promise.all(sides.map(({ completer }) => completer.health()));
+    for (const { completer } of sides) await completer[Symbol.asyncDispose]();
     const [plain, ahead] = sides;
     const spent = (key: "passes" | "evaluatedTokens"): string =>
       after.map((health, side) => health[key] - before[side]![key]).join(" / ");
@@ -48,7 +48,7 @@ export async function benchPrefetching(requests: number): Promise<void> {
 }
 
 function casesOf(flat: string, count: number): readonly Case[] {
-  const random = (settings: Partial<PowerSettings>): ChainRequest[] =>
+  const random = (settings: Partial<SettingsOf<"power">>): ChainRequest[] =>
     byteRequests(2 * count, 32, { mcmcSteps: 8, ...settings });
   const rejected = { proposalTemperature: 1 };
   return [

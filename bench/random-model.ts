@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { exportOnnx } from "../lab/export-onnx.ts";
 import type { DecoderShape, Linear, WeightSource } from "../lab/export-onnx.ts";
 import { Stream } from "../lab/stream.ts";
-import { microsoft } from "../src/engine/onnx/graph-writer.ts";
-import type { GraphWriter } from "../src/engine/onnx/graph-writer.ts";
+import { microsoft } from "../src/engine/onnx/graphs/graph-writer.ts";
+import type { GraphWriter } from "../src/engine/onnx/graphs/graph-writer.ts";
 import { toHalfPrecision } from "./half-precision.ts";
 
 /** 6 layers, d = 256: small enough to build in a second, large enough that the cache matters. */

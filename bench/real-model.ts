@@ -1,6 +1,7 @@
-import { createGenerator } from "../src/commands/create-generator.ts";
-import { usualEngine } from "../src/commands/serve-settings.ts";
-import type { GenerateRequest, Generator, SamplerSettings } from "../src/decoder/generator.ts";
+import { createCompleter } from "../src/assembly/create-completer.ts";
+import { usualEngine } from "../src/assembly/engine-settings.ts";
+import type { GenerateRequest, Completer } from "../src/decoder/completer.ts";
+import type { SamplerSettings } from "../src/samplers/registry.ts";
 import { printTable, time } from "./report.ts";
 
 const question = "Explain in a few sentences why the sky is blue.";
@@ -20,26 +21,26 @@ interface Run {
 
 /** What a real model's folder does on this machine: tokens per second by rows at once, and what power sampling costs. */
 export async function benchRealModel(model: string, threads: number): Promise<void> {
-  const { generator } = await createGenerator({ ...usualEngine, model, threads, lanes: 16, context: 512 });
+  const { completer } = await createCompleter({ ...usualEngine, model, threads, lanes: 16, context: 512 });
   const standard: SamplerSettings = { sampler: "standard", temperature: 0.7 };
-  await run(generator, standard, { maxTokens: 4, seed: 0 });
+  await run(completer, standard, { maxTokens: 4, seed: 0 });
   const rows: string[][] = [];
   let alone: number | undefined;
   for (const count of [1, 4, 16]) {
-    const rate = await rateOf(generator, standard, count);
+    const rate = await rateOf(completer, standard, count);
     alone ??= rate;
     rows.push([String(count), rate.toFixed(1), `${(rate / alone).toFixed(1)}x`]);
   }
-  console.log(`\n${generator.model.id}, ${threads} thread(s), 64 tokens each, standard sampler\n`);
+  console.log(`\n${completer.model.id}, ${threads} thread(s), 64 tokens each, standard sampler\n`);
   printTable(["requests at once", "tokens/s", "against one"], rows);
 
   let plain: Run[] = [];
   const plainSeconds = await time(async () => {
-    plain = await runAll(generator, standard, 4);
+    plain = await runAll(completer, standard, 4);
   });
   let chains: Run[] = [];
   const chainSeconds = await time(async () => {
-    chains = await runAll(generator, power, 4);
+    chains = await runAll(completer, power, 4);
   });
   const perToken = sum(chains, "evaluated") / sum(chains, "emitted");
   const cost = chainSeconds / sum(chains, "emitted") / (plainSeconds / sum(plain, "emitted"));
@@ -48,33 +49,33 @@ export async function benchRealModel(model: string, threads: number): Promise<vo
     ["evaluations per emitted token", "tokens/s", "time per token against standard"],
     [[perToken.toFixed(1), (sum(chains, "emitted") / chainSeconds).toFixed(1), `${cost.toFixed(1)}x`]],
   );
-  await generator[Symbol.asyncDispose]();
+  await completer[Symbol.asyncDispose]();
 }
 
-async function rateOf(generator: Generator, settings: SamplerSettings, count: number): Promise<number> {
+async function rateOf(completer: Completer, settings: SamplerSettings, count: number): Promise<number> {
   let runs: Run[] = [];
   const seconds = await time(async () => {
-    runs = await runAll(generator, settings, count);
+    runs = await runAll(completer, settings, count);
   });
   return sum(runs, "emitted") / seconds;
 }
 
-const runAll = (generator: Generator, settings: SamplerSettings, count: number): Promise<Run[]> =>
-  Promise.all(Array.from({ length: count }, (_, seed) => run(generator, settings, { maxTokens: 64, seed })));
+const runAll = (completer: Completer, settings: SamplerSettings, count: number): Promise<Run[]> =>
+  Promise.all(Array.from({ length: count }, (_, seed) => run(completer, settings, { maxTokens: 64, seed })));
 
 const sum = (runs: readonly Run[], key: keyof Run): number =>
   runs.reduce((total, { [key]: n }) => total + n, 0);
 
 async function run(
-  generator: Generator,
+  completer: Completer,
   settings: SamplerSettings,
   { maxTokens, seed }: { maxTokens: number; seed: number },
 ): Promise<Run> {
   const text =
-    generator.chatTemplate?.render([{ role: "user", content: question }], { addGenerationPrompt: true }) ??
+    completer.chatTemplate?.render([{ role: "user", content: question }], { addGenerationPrompt: true }) ??
     question;
   const request: GenerateRequest = {
-    prompt: generator.tokenizer.encode(text, { addSpecialTokens: false }),
+    prompt: completer.tokenizer.encode(text, { addSpecialTokens: false }),
     settings,
     maxTokens,
     stop: [],
@@ -84,9 +85,9 @@ async function run(
     topCount: 0,
   };
   let emitted = 0;
-  for await (const event of generator.generate(request, new AbortController().signal)) {
+  for await (const event of completer.complete(request, new AbortController().signal)) {
     if (event.type === "text") emitted += event.tokens.length;
     if (event.type === "finish") return { emitted, evaluated: event.evaluatedTokens };
   }
-  throw new Error("the generator ended without a finish");
+  throw new Error("the completer ended without a finish");
 }

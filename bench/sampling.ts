@@ -1,9 +1,9 @@
-import { drawToken } from "../src/core/draw.ts";
-import { measure } from "../src/core/measure.ts";
+import { drawToken } from "../src/sampling/draw.ts";
+import { measure } from "../src/sampling/measure.ts";
 import { uniform } from "../src/core/random.ts";
 import { createRunner, openGraph } from "../src/engine/onnx/open-graph.ts";
-import { HostLogitsMemory } from "../src/engine/onnx/logits-memory.ts";
-import { RowMeasurer } from "../src/engine/onnx/row-measurer.ts";
+import { HostLogitsMemory } from "../src/engine/onnx/logits/logits-memory.ts";
+import { RowMeasurer } from "../src/engine/onnx/logits/row-measurer.ts";
 import { mediumShape, writeRandomModel } from "./random-model.ts";
 import { median, printTable, timeMs } from "./report.ts";
 

@@ -1,6 +1,6 @@
-import { createGenerator } from "../src/commands/create-generator.ts";
-import { usualEngine } from "../src/commands/serve-settings.ts";
-import type { PowerSettings, SamplerSettings } from "../src/decoder/generator.ts";
+import { createCompleter } from "../src/assembly/create-completer.ts";
+import { usualEngine } from "../src/assembly/engine-settings.ts";
+import type { SamplerSettings, SettingsOf } from "../src/samplers/registry.ts";
 import { complete } from "./complete.ts";
 import type { EmbeddedModel } from "./embedded-model.ts";
 import { measureSampler } from "./measure.ts";
@@ -10,7 +10,7 @@ type Row = readonly [name: string, settings: SamplerSettings];
 
 /** The rows of a model card's table. */
 function rowsOf({ generation: { blockSize } }: EmbeddedModel): readonly Row[] {
-  const power = (alpha: number, changes: Partial<PowerSettings> = {}): PowerSettings => ({
+  const power = (alpha: number, changes: Partial<SettingsOf<"power">> = {}): SettingsOf<"power"> => ({
     sampler: "power",
     alpha,
     mcmcSteps: 10,
@@ -43,7 +43,7 @@ export async function evaluate(
     onRow: (name: string, row: SamplerRow, evaluationsPerToken: number) => void;
   },
 ): Promise<void> {
-  const { generator } = await createGenerator({ ...usualEngine, model: folder, lanes: 32 });
+  const { completer } = await createCompleter({ ...usualEngine, model: folder, lanes: 32 });
   const { task, generation } = model;
   for (const [name, settings] of rowsOf(model)) {
     let evaluated = 0;
@@ -53,7 +53,7 @@ export async function evaluate(
       async (text, address) => {
         const prompt = task.vocabulary.encode(text);
         const request = { prompt, settings, maxTokens: generation.maxTokens, ...address };
-        const answer = await complete(generator, request);
+        const answer = await complete(completer, request);
         evaluated += answer.evaluatedTokens;
         emitted += answer.tokens.length;
         return answer.text;
@@ -62,5 +62,5 @@ export async function evaluate(
     );
     options.onRow(name, row, evaluated / emitted);
   }
-  await generator[Symbol.asyncDispose]();
+  await completer[Symbol.asyncDispose]();
 }

@@ -1,5 +1,5 @@
 import type { TokenIds } from "../src/core/tokens.ts";
-import type { Generator } from "../src/decoder/generator.ts";
+import type { Completer } from "../src/decoder/completer.ts";
 import { complete } from "./complete.ts";
 
 export interface WeighedCompletion {
@@ -20,18 +20,18 @@ export interface ExactTarget {
 
 /** p(x)^α over the completions of a prompt, by walking through every beginning that is likely enough to matter. */
 export async function enumerateTarget(
-  generator: Generator,
+  completer: Completer,
   prompt: TokenIds,
   { alpha, maxTokens, minLogprob }: ExactTarget,
 ): Promise<readonly WeighedCompletion[]> {
-  const { endTokenIds, vocabularySize } = generator.model;
+  const { endTokenIds, vocabularySize } = completer.model;
   const found: { tokens: TokenIds; logprob: number }[] = [];
   const visit = async (tokens: TokenIds, logprob: number): Promise<void> => {
     if (tokens.length === maxTokens || endTokenIds.includes(tokens.at(-1) ?? -1)) {
       found.push({ tokens, logprob });
       return;
     }
-    const { ids, logprobs } = await nextTokens(generator, [...prompt, ...tokens], vocabularySize);
+    const { ids, logprobs } = await nextTokens(completer, [...prompt, ...tokens], vocabularySize);
     const likely = Array.from(ids, (id, rank) => ({ id, logprob: logprob + logprobs[rank]! })).filter(
       (next) => next.logprob >= minLogprob,
     );
@@ -43,9 +43,9 @@ export async function enumerateTarget(
   return found.map(({ tokens }, index) => ({ tokens, weight: masses[index]! / total }));
 }
 
-async function nextTokens(generator: Generator, prompt: TokenIds, topCount: number) {
+async function nextTokens(completer: Completer, prompt: TokenIds, topCount: number) {
   const settings = { sampler: "greedy" } as const;
-  const { tokens } = await complete(generator, {
+  const { tokens } = await complete(completer, {
     prompt,
     settings,
     maxTokens: 1,

@@ -1,4 +1,4 @@
-import { GraphWriter, microsoft } from "../src/engine/onnx/graph-writer.ts";
+import { GraphWriter, microsoft } from "../src/engine/onnx/graphs/graph-writer.ts";
 
 /** Shape of a decoder in the Llama family: RMSNorm, rotary positions, gated MLP. */
 export interface DecoderShape {

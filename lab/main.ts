@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { init } from "@jax-js/jax";
 import { SingleBar } from "cli-progress";
 import { Argument, Command } from "commander";
-import { isMendable } from "../src/commands/mendable.ts";
+import { isMendable } from "../src/assembly/mendable.ts";
 import { embeddedModelNames, embeddedModels, modelFiles } from "./embedded-model.ts";
 import type { EmbeddedModelName } from "./embedded-model.ts";
 import { evaluate } from "./evaluate.ts";

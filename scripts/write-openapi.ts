@@ -1,18 +1,18 @@
 /** Writes openapi.yaml from the routes' schemas; with --check, fails when the file is not what would be written. */
 import { readFile, writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
-import { createGenerator } from "../src/commands/create-generator.ts";
-import { usualEngine } from "../src/commands/serve-settings.ts";
+import { createCompleter } from "../src/assembly/create-completer.ts";
+import { usualEngine } from "../src/assembly/engine-settings.ts";
 import { buildApp } from "../src/server/app.ts";
 
 const path = new URL("../openapi.yaml", import.meta.url);
 
-const { generator } = await createGenerator(usualEngine);
-const app = await buildApp({ generator, defaultSampler: "standard", logger: false, freshSeed: () => 0 });
+const { completer } = await createCompleter(usualEngine);
+const app = await buildApp({ completer, defaultSampler: "standard", logger: false, freshSeed: () => 0 });
 await app.ready();
 const text = stringify(app.swagger(), { lineWidth: 110, aliasDuplicateObjects: false });
 await app.close();
-await generator[Symbol.asyncDispose]();
+await completer[Symbol.asyncDispose]();
 
 if (!process.argv.includes("--check")) {
   await writeFile(path, text);

@@ -5,7 +5,7 @@ import { entropyCommand } from "./commands/entropy.ts";
 import { evalCommand } from "./commands/eval.ts";
 import { exitOnSignals } from "./commands/exit-on-signals.ts";
 import { importCommand } from "./commands/import.ts";
-import { isMendable } from "./commands/mendable.ts";
+import { isMendable } from "./assembly/mendable.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { watchCommand } from "./commands/watch.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { DrawKey } from "../../src/core/random.ts";
 import type { ScoredToken, TokenIds } from "../../src/core/tokens.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import { LocalEngine } from "../../src/engine/local-engine.ts";
+import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
 import { exportOnnx } from "../export-onnx.ts";
 import type { DecoderShape } from "../export-onnx.ts";

@@ -5,13 +5,14 @@ import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
 import { runtimeVersion } from "../engine/onnx/ort/api.ts";
 import { builtInProviders } from "../engine/onnx/ort/runtime.ts";
-import type { ModelRunner } from "../engine/runner.ts";
+import type { ModelRunner } from "../engine/local/runner.ts";
 import { findGpus } from "./gpu.ts";
-import { locateModel } from "./locate-model.ts";
-import { machineMemory, mib } from "./memory.ts";
+import { locateModel } from "../assembly/locate-model.ts";
+import { machineMemory, mib } from "../assembly/memory.ts";
 import { modelOptions } from "./options.ts";
-import { devices } from "./serve-settings.ts";
-import type { Device, EngineSettings } from "./serve-settings.ts";
+import { devices } from "../engine/onnx/ort/device-memory.ts";
+import type { Device } from "../engine/onnx/ort/device-memory.ts";
+import type { EngineSettings } from "../assembly/engine-settings.ts";
 
 type DoctorSettings = Pick<EngineSettings, "model" | "dtype" | "threads"> & {
   readonly device: Device | undefined;

@@ -15,12 +15,12 @@ import { missingTasks, runEvaluation } from "../evaluation/run.ts";
 import type { EvaluatedModel } from "../evaluation/run.ts";
 import { listServedModels, parseAddress } from "../evaluation/server-request.ts";
 import type { ServerAddress } from "../evaluation/server-request.ts";
-import { createGenerator } from "./create-generator.ts";
+import { createCompleter } from "../assembly/create-completer.ts";
 import { integerFrom, listOf, modelOptions, option } from "./options.ts";
-import { reachServer } from "./own-server.ts";
+import { reachServer } from "../assembly/own-server.ts";
 import { provideModel } from "./provide-model.ts";
-import { usualEngine } from "./serve-settings.ts";
-import type { EngineSettings } from "./serve-settings.ts";
+import { usualEngine } from "../assembly/engine-settings.ts";
+import type { EngineSettings } from "../assembly/engine-settings.ts";
 
 /** What commands that ask questions can be told. */
 export type EvaluationSettings = DataSetOptions &
@@ -216,8 +216,8 @@ async function openBase(settings: EvaluationSettings): Promise<AsyncDisposable &
   const isNeeded = base !== undefined && (url !== undefined || model.some((one) => one !== base));
   if (!isNeeded) return { [Symbol.asyncDispose]: () => Promise.resolve() };
   await provideModel({ model: base, dtype });
-  const { generator } = await createGenerator({ ...usualEngine, ...engineOf(settings), model: base });
-  return { score: scoreUnder(generator), [Symbol.asyncDispose]: () => generator[Symbol.asyncDispose]() };
+  const { completer } = await createCompleter({ ...usualEngine, ...engineOf(settings), model: base });
+  return { score: scoreUnder(completer), [Symbol.asyncDispose]: () => completer[Symbol.asyncDispose]() };
 }
 
 const engineOf = ({

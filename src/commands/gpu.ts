@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { mib } from "./memory.ts";
+import { mib } from "../assembly/memory.ts";
 
 export interface Gpu {
   readonly name: string;

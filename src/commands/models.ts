@@ -2,22 +2,22 @@ import { basename, relative } from "node:path";
 import { Argument, Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
-import { readDecoderGraph } from "../engine/onnx/decoder-graph.ts";
-import { readGraphFile } from "../engine/onnx/graph-file.ts";
-import type { GraphFile } from "../engine/onnx/graph-file.ts";
+import { readDecoderGraph } from "../engine/onnx/graphs/decoder-graph.ts";
+import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
+import type { GraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import { formOf } from "../engine/onnx/open-graph.ts";
 import { byteLength } from "../engine/onnx/ort/tensor.ts";
 import { dtypesAmong } from "../hub/graph-choice.ts";
 import { filesBelow, HubCache, isModelId } from "../hub/hub-cache.ts";
 import { findGpus } from "./gpu.ts";
 import type { Gpu } from "./gpu.ts";
-import { locateModel } from "./locate-model.ts";
-import { cacheBudget, chooseContext, fitCache, mib } from "./memory.ts";
-import type { CacheSize } from "./memory.ts";
+import { locateModel } from "../assembly/locate-model.ts";
+import { cacheBudget, chooseContext, fitCache, mib } from "../assembly/memory.ts";
+import type { CacheSize } from "../assembly/memory.ts";
 import { modelOptions, option } from "./options.ts";
 import { pull } from "./provide-model.ts";
-import type { EngineSettings } from "./serve-settings.ts";
-import { usualEngine } from "./serve-settings.ts";
+import type { EngineSettings } from "../assembly/engine-settings.ts";
+import { usualEngine } from "../assembly/engine-settings.ts";
 
 /** `metropolis models` */
 export function modelsCommand(): Command {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import { dtypes } from "../hub/graph-choice.ts";
-import { devices, usualEngine } from "./serve-settings.ts";
+import { devices } from "../engine/onnx/ort/device-memory.ts";
+import { usualEngine } from "../assembly/engine-settings.ts";
 
 /** An option that is also read from the environment: --log-level from METROPOLIS_LOG_LEVEL, and so on. */
 export function option(flags: string, description: string): Option {

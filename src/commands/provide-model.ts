@@ -1,14 +1,14 @@
 import { InferenceError } from "../core/errors.ts";
-import { readGraphFile } from "../engine/onnx/graph-file.ts";
+import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import type { Dtype } from "../hub/graph-choice.ts";
 import { HubCache, isModelId } from "../hub/hub-cache.ts";
 import { HubClient } from "../hub/hub-client.ts";
 import { readHubSettings } from "../hub/hub-settings.ts";
 import { HubUnreachable, pullModel } from "../hub/pull.ts";
 import { DownloadBars } from "./download-bars.ts";
-import { locateModel } from "./locate-model.ts";
-import type { LocatedModel } from "./locate-model.ts";
-import type { EngineSettings } from "./serve-settings.ts";
+import { locateModel } from "../assembly/locate-model.ts";
+import type { LocatedModel } from "../assembly/locate-model.ts";
+import type { EngineSettings } from "../assembly/engine-settings.ts";
 
 /**
  * Finds a model as `locateModel` does, and pulls one that is asked for by id and not in the cache.

@@ -6,17 +6,17 @@ import { Command } from "commander";
 import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
 import { ChatTemplate } from "../decoder/chat-template.ts";
-import { samplerNames } from "../decoder/generator.ts";
-import type { ModelInfo } from "../decoder/generator.ts";
+import { samplerNames } from "../samplers/registry.ts";
+import type { ModelInfo } from "../decoder/completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import type { ModelDescription } from "../decoder/model-folder.ts";
-import { WorkerGenerator } from "../decoder/worker-generator.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
 import { collect, integerFrom, modelOptions, option } from "./options.ts";
 import { provideModel } from "./provide-model.ts";
-import { usualEngine } from "./serve-settings.ts";
-import type { EngineSettings, ServeSettings } from "./serve-settings.ts";
+import { usualEngine } from "../assembly/engine-settings.ts";
+import { startCompleter } from "../assembly/start-completer.ts";
+import type { ServeSettings } from "./serve-settings.ts";
 
 const examples = `
 Examples:
@@ -147,9 +147,7 @@ async function serve(settings: ServeSettings): Promise<void> {
   const { folder, id } = await provideModel(settings);
   const description = await readModelFolder(folder, id);
   const chatTemplate = await chooseChatTemplate(settings, description);
-  const generator = await WorkerGenerator.start({
-    entry: new URL("./worker.js", import.meta.url),
-    workerData: engineSettings(settings),
+  const completer = await startCompleter(settings, {
     tokenizer: description.tokenizer,
     chatTemplate,
     onNote: (note) => {
@@ -157,7 +155,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     },
   });
   const app = await buildApp({
-    generator,
+    completer,
     defaultSampler: settings.sampler,
     logger,
     apiKeys,
@@ -176,16 +174,16 @@ async function serve(settings: ServeSettings): Promise<void> {
   const closeGracefully = prepareGracefulClose(app);
   try {
     const url = await app.listen({ host: settings.host, port: settings.port });
-    console.log(greeting(url, generator.model));
+    console.log(greeting(url, completer.model));
   } catch (error) {
     await app.close();
-    await generator[Symbol.asyncDispose]();
+    await completer[Symbol.asyncDispose]();
     throw describeListenError(error, settings);
   }
   closeWithGrace({ delay: shutdownDelayMs, logger: false }, async ({ err }) => {
     if (err !== undefined) logger.fatal({ err }, "closing after an error nobody handled");
     await closeGracefully();
-    await generator[Symbol.asyncDispose]();
+    await completer[Symbol.asyncDispose]();
   });
 }
 
@@ -218,12 +216,6 @@ async function chooseChatTemplate(
 ): Promise<ChatTemplate | undefined> {
   if (path === undefined) return chatTemplate;
   return new ChatTemplate(await readText("--chat-template", path), tokenizer.config);
-}
-
-/** The part of the settings that crosses to the worker; keys stay here. */
-function engineSettings(settings: ServeSettings): EngineSettings {
-  const names = Object.keys(usualEngine) as (keyof EngineSettings)[];
-  return Object.fromEntries(names.map((name) => [name, settings[name]])) as unknown as EngineSettings;
 }
 
 function greeting(url: string, { id, examplePrompt }: ModelInfo): string {

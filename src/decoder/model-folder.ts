@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
 import { ChatTemplate, readChatTemplate } from "./chat-template.ts";
-import type { ModelInfo } from "./generator.ts";
+import type { ModelInfo } from "./completer.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
 import { Tokenizer } from "./tokenizer.ts";
 

@@ -1,9 +1,9 @@
 import type { ScoredToken } from "../core/tokens.ts";
-import type { GenerateEvent, GeneratedToken } from "./generator.ts";
+import type { CompletionEvent, GeneratedToken } from "./completer.ts";
 import { StopMatcher } from "./stop-matcher.ts";
 import type { TextDecoding, Tokenizer } from "./tokenizer.ts";
 
-type TextEvent = Extract<GenerateEvent, { type: "text" }>;
+type TextEvent = Extract<CompletionEvent, { type: "text" }>;
 
 /**
  * Turns committed tokens into released text. Tokens are released together with the last of their text, so

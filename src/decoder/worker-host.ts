@@ -1,6 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import { toErrorDescription } from "../core/errors.ts";
-import type { Generator } from "./generator.ts";
+import type { Completer } from "./completer.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
 import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
 
@@ -8,7 +8,7 @@ import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
 const maxReplyDelayMs = 2;
 
 /** Sends what comes in one turn of the event loop as one message: each costs both threads. */
-class Outbox {
+class ReplyBatch {
   readonly #port: MessagePort;
   #replies: WorkerReply[] = [];
   #since = 0;
@@ -67,11 +67,11 @@ class Unread {
   }
 }
 
-/** Answers calls that arrive at `port` with `generator`, until told to stop. Disposes the generator then. */
-export function hostGenerator(port: MessagePort, generator: Generator, notes: readonly string[]): void {
+/** Answers calls that arrive at `port` with `completer`, until told to stop. Disposes the completer then. */
+export function hostCompleter(port: MessagePort, completer: Completer, notes: readonly string[]): void {
   const running = new Map<number, AbortController>();
   const unread = new Map<number, Unread>();
-  const replies = new Outbox(port);
+  const replies = new ReplyBatch(port);
   const send = (reply: WorkerReply): void => {
     replies.push(reply);
   };
@@ -99,7 +99,7 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
    * thread's, so it would outlive it: memory, and a device that is lost as long as anybody holds it.
    */
   const giveUp = async (error: unknown): Promise<never> => {
-    await generator[Symbol.asyncDispose]();
+    await completer[Symbol.asyncDispose]();
     throw error;
   };
 
@@ -109,7 +109,7 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
         return answer(message.id, async (signal) => {
           const sent = new Unread();
           unread.set(message.id, sent);
-          for await (const event of generator.generate(message.request, signal)) {
+          for await (const event of completer.complete(message.request, signal)) {
             send({ type: "event", id: message.id, event });
             sent.add();
             if (sent.areTooMany) await sent.room(signal);
@@ -117,12 +117,12 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
         });
       case "score":
         return answer(message.id, async (signal) => {
-          const scores = await generator.score(message.tokens, message.topCount, signal, message.share);
+          const scores = await completer.score(message.tokens, message.topCount, signal, message.share);
           send({ type: "scores", id: message.id, scores });
         });
       case "health":
         return answer(message.id, async () => {
-          send({ type: "health", id: message.id, health: await generator.health() });
+          send({ type: "health", id: message.id, health: await completer.health() });
         });
       case "read":
         unread.get(message.id)?.remove(message.count);
@@ -131,7 +131,7 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
         running.get(message.id)?.abort();
         return;
       case "stop":
-        await generator[Symbol.asyncDispose]();
+        await completer[Symbol.asyncDispose]();
         port.close();
     }
   };
@@ -140,5 +140,5 @@ export function hostGenerator(port: MessagePort, generator: Generator, notes: re
     // A failed call reports itself; anything else takes the worker down rather than leave it half alive.
     void take(message);
   });
-  port.postMessage({ type: "ready", model: generator.model, notes } satisfies WorkerStart);
+  port.postMessage({ type: "ready", model: completer.model, notes } satisfies WorkerStart);
 }

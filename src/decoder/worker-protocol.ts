@@ -1,7 +1,7 @@
 import type { ErrorDescription } from "../core/errors.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth, Share } from "../engine/engine.ts";
-import type { GenerateEvent, GenerateRequest, ModelInfo } from "./generator.ts";
+import type { CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
 
 /** Events of a call that may be on their way at once: a chain outruns whoever shows it. */
 export const mostUnreadEvents = 512;
@@ -29,7 +29,7 @@ export type WorkerStart =
 
 /** From the worker to the server's thread; several at a time. */
 export type WorkerReply =
-  | { readonly type: "event"; readonly id: number; readonly event: GenerateEvent }
+  | { readonly type: "event"; readonly id: number; readonly event: CompletionEvent }
   | { readonly type: "scores"; readonly id: number; readonly scores: readonly ScoredToken[] }
   | { readonly type: "health"; readonly id: number; readonly health: EngineHealth }
   /** The call is over. */

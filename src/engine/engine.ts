@@ -1,8 +1,8 @@
-import type { LogprobsMode, Sampling } from "../core/distribution.ts";
+import type { LogprobsMode, Sampling } from "../sampling/distribution.ts";
 import type { DrawKey } from "../core/random.ts";
 import type { TokenStream } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
-import type { PassTimesReport } from "./pass-times.ts";
+import type { PassTimesReport } from "./local/pass-times.ts";
 
 /** What a decoder may know of the model behind the seam. */
 export interface EngineInfo {

@@ -1,6 +1,6 @@
 import { InferenceError } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
-import type { Generator } from "../decoder/generator.ts";
+import type { Completer } from "../decoder/completer.ts";
 import type { SampledText } from "./completion-source.ts";
 import type { DataItem } from "./data-set.ts";
 
@@ -17,7 +17,7 @@ export interface Likelihood {
 export type Score = (item: DataItem, sample: SampledText, signal: AbortSignal) => Promise<Likelihood>;
 
 /** Scores completions by running them through a model, token by token as they stand. */
-export function scoreUnder(base: Pick<Generator, "model" | "tokenizer" | "chatTemplate" | "score">): Score {
+export function scoreUnder(base: Pick<Completer, "model" | "tokenizer" | "chatTemplate" | "score">): Score {
   return async (item, sample, signal) => {
     const prompt = promptTokens(item, base);
     const completion = completionTokens(item, sample, base);
@@ -34,7 +34,7 @@ export function scoreUnder(base: Pick<Generator, "model" | "tokenizer" | "chatTe
   };
 }
 
-type Texts = Pick<Generator, "model" | "tokenizer" | "chatTemplate">;
+type Texts = Pick<Completer, "model" | "tokenizer" | "chatTemplate">;
 
 function promptTokens(
   { prompt, messages = [] }: DataItem,

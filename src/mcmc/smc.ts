@@ -31,7 +31,7 @@ export interface Particle {
   readonly logWeight: number;
 }
 
-export interface SmcSettings {
+export interface ParticleSettings {
   readonly target: PowerTarget;
   /** How many. */
   readonly particles: number;
@@ -60,7 +60,7 @@ export interface SmcResult {
 }
 
 /** Grows particles to their ends and draws one of them. */
-export async function runSmc(settings: SmcSettings): Promise<SmcResult> {
+export async function runSmc(settings: ParticleSettings): Promise<SmcResult> {
   const { horizon, extend, resampleDraw } = settings;
   let particles: readonly Particle[] = Array.from({ length: settings.particles }, () => ({
     completion: [],
@@ -98,7 +98,7 @@ interface Growth {
 /** Grows particles until all are complete, they have to be resampled, or the budget is spent. */
 async function grow(
   before: readonly Particle[],
-  { target, horizon, inTurn = false, extend }: SmcSettings,
+  { target, horizon, inTurn = false, extend }: ParticleSettings,
 ): Promise<Growth> {
   const particles = before.map(({ completion, logWeight }) => ({ completion: [...completion], logWeight }));
   const growing = particles.filter(({ completion }) => !isComplete(completion, horizon));
@@ -144,7 +144,7 @@ function resample(particles: readonly Particle[], u: number): Particle[] {
 
 function drawAnswer(
   particles: readonly Particle[],
-  { horizon, selectDraw }: Pick<SmcSettings, "horizon" | "selectDraw">,
+  { horizon, selectDraw }: Pick<ParticleSettings, "horizon" | "selectDraw">,
 ): Completion {
   const reach = ({ completion }: Particle): number =>
     isComplete(completion, horizon) ? Infinity : completion.length;

@@ -9,7 +9,8 @@ import Fastify from "fastify";
 import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { InferenceError } from "../core/errors.ts";
-import type { Generator, SamplerName } from "../decoder/generator.ts";
+import type { Completer } from "../decoder/completer.ts";
+import type { SamplerName } from "../samplers/registry.ts";
 import { Admission } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { requireApiKeys } from "./api-keys.ts";
@@ -30,7 +31,7 @@ import { WatchSockets } from "./watch/watch-sockets.ts";
 
 export interface AppOptions {
   /** Borrowed: closing the app leaves it alone. */
-  readonly generator: Generator;
+  readonly completer: Completer;
   readonly defaultSampler: SamplerName;
   readonly logger: FastifyBaseLogger | false;
   readonly freshSeed: () => number;
@@ -107,14 +108,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const countRequest = await limitRate(app, options.requestsPerMinute, identifyClient);
   const admission = new Admission({ ...defaultLimits, ...options.limits });
   const context = {
-    generator: options.generator,
+    completer: options.completer,
     defaultSampler: options.defaultSampler,
     freshSeed: options.freshSeed,
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     admission,
     identifyClient,
     countRequest,
-    metrics: new Metrics(options.generator, admission),
+    metrics: new Metrics(options.completer, admission),
     startedAt: Math.floor(Date.now() / 1000),
   };
   await app.register(completionRoutes(context));

@@ -1,7 +1,9 @@
-import type { LogprobsMode } from "../core/distribution.ts";
+import type { LogprobsMode } from "../sampling/distribution.ts";
 import { InferenceError } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
-import type { GenerateRequest, Generator, ModelInfo, Priority, SamplerName } from "../decoder/generator.ts";
+import type { GenerateRequest, Completer, ModelInfo, Priority } from "../decoder/completer.ts";
+import type { SamplerName } from "../samplers/registry.ts";
+import type { Given } from "./given.ts";
 import { planSampling } from "./sampling-plan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 
@@ -34,7 +36,7 @@ export interface GenerationPlan {
 }
 
 export interface PlanContext {
-  readonly generator: Pick<Generator, "model" | "tokenizer" | "chatTemplate">;
+  readonly completer: Pick<Completer, "model" | "tokenizer" | "chatTemplate">;
   readonly defaultSampler: SamplerName;
   /** A seed for a request that brings none. */
   readonly freshSeed: () => number;
@@ -51,29 +53,30 @@ export interface PlanInput {
 
 /** @throws InferenceError naming the field at fault and what to do */
 export function planGeneration(
-  body: GenerationFields,
+  body: Given<GenerationFields>,
   input: PlanInput,
   context: PlanContext,
 ): GenerationPlan {
-  const { model } = context.generator;
+  const { model } = context.completer;
   const { prompts, echo, logprobs } = input;
-  if (body.stream !== true && body.stream_options !== null && body.stream_options !== undefined) {
+  if (body.stream !== true && body.stream_options !== undefined) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
   const logprobsMode = planLogprobsMode(body, input);
   const maxTokens = planMaxTokens(input, model);
-  const settings = planSampling(body, model, maxTokens, context.defaultSampler);
+  const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
+  const { defaultSampler } = context;
+  const settings = planSampling(body, { model, defaultSampler, maxTokens, stop });
   const n = body.n ?? 1;
   const candidates = planCandidates(body, n, input);
   const seed = body.seed ?? context.freshSeed();
-  const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
   const requests = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: candidates }, (_, index) => ({
       prompt,
       settings,
       maxTokens,
       stop,
-      stopTokens: checkTokens("stop_token_ids", body.stop_token_ids ?? [], model),
+      stopTokens: checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model),
       ignoreEnd: body.ignore_eos ?? false,
       seed,
       choice: promptIndex * candidates + index,
@@ -100,7 +103,7 @@ export function planGeneration(
   };
 }
 
-function planLogprobsMode(body: GenerationFields, { logprobs, echo }: PlanInput): LogprobsMode {
+function planLogprobsMode(body: Given<GenerationFields>, { logprobs, echo }: PlanInput): LogprobsMode {
   const mode = body.logprobs_mode ?? "raw";
   if (mode === "raw") return mode;
   if (logprobs === undefined)
@@ -114,7 +117,7 @@ function planLogprobsMode(body: GenerationFields, { logprobs, echo }: PlanInput)
   return mode;
 }
 
-function planCandidates(body: GenerationFields, n: number, { prompts, bestOf }: PlanInput): number {
+function planCandidates(body: Given<GenerationFields>, n: number, { prompts, bestOf }: PlanInput): number {
   const candidates = bestOf ?? n;
   if (candidates < n) throw invalid("best_of", `best_of of ${candidates} is less than n of ${n}.`);
   if (candidates > n && body.stream === true) {
@@ -134,7 +137,7 @@ function planCandidates(body: GenerationFields, n: number, { prompts, bestOf }: 
 }
 
 /** @returns the ids @throws InferenceError naming the field when one is outside the vocabulary */
-export function checkTokens(param: string, tokens: TokenIds, { vocabularySize }: ModelInfo): TokenIds {
+export function checkVocabulary(param: string, tokens: TokenIds, { vocabularySize }: ModelInfo): TokenIds {
   const wrong = tokens.find((token) => token >= vocabularySize);
   if (wrong === undefined) return tokens;
   throw invalid(param, `Token id ${wrong} is outside the vocabulary (0..${vocabularySize - 1}).`);
@@ -150,7 +153,7 @@ const mostBytesPerToken = 128;
  */
 export function encodePrompt(
   text: string,
-  { tokenizer, model }: PlanContext["generator"],
+  { tokenizer, model }: PlanContext["completer"],
   { param, addSpecialTokens }: { param: string; addSpecialTokens: boolean },
 ): TokenIds {
   if (text.length > model.maxLength * mostBytesPerToken) {

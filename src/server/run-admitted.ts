@@ -11,14 +11,14 @@ import type { ChoiceEvent } from "./run-plan.ts";
  */
 export async function runAdmitted<Result>(
   plan: GenerationPlan,
-  { generator, admission, metrics }: Pick<RouteContext, "generator" | "admission" | "metrics">,
+  { completer, admission, metrics }: Pick<RouteContext, "completer" | "admission" | "metrics">,
   { client, signal }: { readonly client: string; readonly signal: AbortSignal },
   use: (events: AsyncIterable<ChoiceEvent>) => Promise<Result>,
 ): Promise<Result> {
   const release = admission.admit(demandOf(plan), client);
   try {
     const promptTokens = plan.prompts.reduce((sum, { length }) => sum + length, 0);
-    return await use(metrics.observe(runPlan(plan, generator, signal), promptTokens));
+    return await use(metrics.observe(runPlan(plan, completer, signal), promptTokens));
   } catch (error) {
     throw causeOf(error, signal);
   } finally {

@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { EventQueue } from "../core/event-queue.ts";
 import type { ScoredToken } from "../core/tokens.ts";
-import type { Generator, GenerateEvent, Share } from "../decoder/generator.ts";
+import type { Completer, CompletionEvent, Share } from "../decoder/completer.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 
 /** What happens to one choice of an answer. Streamed and whole answers are made from the same events. */
 export type ChoiceEvent = (
-  GenerateEvent | { readonly type: "prompt"; readonly scores: readonly ScoredToken[] }
+  CompletionEvent | { readonly type: "prompt"; readonly scores: readonly ScoredToken[] }
 ) & {
   readonly index: number;
 };
@@ -18,7 +18,7 @@ export type ChoiceEvent = (
  */
 export async function* runPlan(
   plan: GenerationPlan,
-  generator: Generator,
+  completer: Completer,
   signal: AbortSignal,
 ): AsyncGenerator<ChoiceEvent, void, undefined> {
   const events = new EventQueue<ChoiceEvent>();
@@ -30,7 +30,7 @@ export async function* runPlan(
   const share: Share = { request: randomUUID(), priority: plan.priority };
   const prompts = plan.prompts.map((tokens) =>
     plan.echo && plan.logprobs !== undefined
-      ? generator.score(tokens, plan.logprobs, stop, share)
+      ? completer.score(tokens, plan.logprobs, stop, share)
       : Promise.resolve([]),
   );
   const work = plan.requests.map(async (request, index) => {
@@ -38,10 +38,10 @@ export async function* runPlan(
       events.push({ type: "prompt", scores: (await prompts[Math.floor(index / plan.candidates)])!, index });
     }
     if (request.maxTokens === 0) {
-      events.push({ type: "finish", reason: "length", stop: null, evaluatedTokens: 0, index });
+      events.push({ type: "finish", reason: "length", stop: null, evaluatedTokens: 0, report: {}, index });
       return;
     }
-    for await (const event of generator.generate({ ...request, share }, stop))
+    for await (const event of completer.complete({ ...request, share }, stop))
       events.push({ ...event, index });
   });
   const all = Promise.all(work).then(

@@ -1,4 +1,4 @@
-import { MemoEngine } from "../../src/engine/memo.ts";
+import { MemoEngine } from "../../src/engine/memo/memo-engine.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { createToyEngine } from "../support/toy-engine.ts";
 import type { ToySettings } from "../support/toy-engine.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TestOptions } from "vitest";
-import type { ModelRunner } from "../../src/engine/runner.ts";
+import type { ModelRunner } from "../../src/engine/local/runner.ts";
 import type { TokenIds } from "../../src/core/tokens.ts";
 
 export interface RunnerSubject {

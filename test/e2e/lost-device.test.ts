@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { embeddedModel } from "../../src/commands/embedded-model.ts";
+import { embeddedModel } from "../../src/assembly/embedded-model.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
-import { WorkerGenerator } from "../../src/decoder/worker-generator.ts";
+import { WorkerCompleter } from "../../src/decoder/worker-completer.ts";
 import { createTestApp } from "../support/embedded.ts";
 
 const built = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;
@@ -12,9 +12,9 @@ const built = (path: string): string => new URL(`../../dist/${path}`, import.met
  */
 const source = `
   import { parentPort, workerData } from "node:worker_threads";
-  import { LocalGenerator } from "${built("decoder/local-generator.js")}";
+  import { LocalCompleter } from "${built("decoder/local-completer.js")}";
   import { readModelFolder } from "${built("decoder/model-folder.js")}";
-  import { hostGenerator } from "${built("decoder/worker-host.js")}";
+  import { hostCompleter } from "${built("decoder/worker-host.js")}";
   import { LocalEngine } from "${built("engine/local-engine.js")}";
   import { passFailure } from "${built("engine/onnx/device-failure.js")}";
   import { createRunner, openGraph } from "${built("engine/onnx/open-graph.js")}";
@@ -33,11 +33,11 @@ const source = `
     return step(batch);
   };
   const engine = new LocalEngine(runner, { prefillChunk: 32, prefixStoreBytes: 1 << 20 });
-  const generator = new LocalGenerator(await readModelFolder(folder, "abacus"), engine, {
+  const completer = new LocalCompleter(await readModelFolder(folder, "abacus"), engine, {
     earlyRejection: true,
     memoize: (inner) => inner,
   });
-  hostGenerator(parentPort, generator, []);
+  hostCompleter(parentPort, completer, []);
 `;
 
 const notes: string[] = [];
@@ -45,13 +45,13 @@ let server: Awaited<ReturnType<typeof createTestApp>>;
 
 beforeAll(async () => {
   const { tokenizer } = await readModelFolder(embeddedModel, "abacus");
-  const generator = await WorkerGenerator.start({
+  const completer = await WorkerCompleter.start({
     entry: new URL(`data:text/javascript,${encodeURIComponent(source)}`),
     workerData: { folder: embeddedModel, lives: new Int32Array(new SharedArrayBuffer(4)) },
     tokenizer,
     onNote: (note) => notes.push(note),
   });
-  server = await createTestApp({ generator });
+  server = await createTestApp({ completer });
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

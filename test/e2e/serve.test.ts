@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { embeddedModel } from "../../src/commands/embedded-model.ts";
+import { embeddedModel } from "../../src/assembly/embedded-model.ts";
 import { ServerProcess, runCommand } from "../support/server-process.ts";
 
 const power = { prompt: "7-2*3+4=", sampler: "power", seed: 1 };

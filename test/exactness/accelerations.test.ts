@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MemoEngine } from "../../src/engine/memo.ts";
+import { MemoEngine } from "../../src/engine/memo/memo-engine.ts";
 import { uniformCut } from "../../src/mcmc/cut.ts";
 import { entropyCut } from "../../src/mcmc/entropy-cut.ts";
 import { multipleTry } from "../../src/mcmc/multiple-try.ts";

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { embeddedModel } from "../../src/commands/embedded-model.ts";
-import type { GenerateRequest, SamplerSettings } from "../../src/decoder/generator.ts";
-import { LocalGenerator } from "../../src/decoder/local-generator.ts";
+import { embeddedModel } from "../../src/assembly/embedded-model.ts";
+import type { GenerateRequest } from "../../src/decoder/completer.ts";
+import type { SamplerSettings } from "../../src/samplers/registry.ts";
+import { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
-import { MemoStore } from "../../src/engine/memo-store.ts";
-import { answerOf } from "../support/answer.ts";
+import { MemoStore } from "../../src/engine/memo/memo-store.ts";
 import { createToyEngine } from "../support/toy-engine.ts";
+import { answerOf } from "../support/answer.ts";
 import { createToyModel } from "../support/toy-model.ts";
 
 const power = {
@@ -35,8 +36,8 @@ const requestOf = (settings: SamplerSettings, seed: number): GenerateRequest => 
   topCount: 0,
 });
 
-async function answer(generator: LocalGenerator, request: GenerateRequest): Promise<string> {
-  const { tokens, finish } = await answerOf(generator, request);
+async function answer(completer: LocalCompleter, request: GenerateRequest): Promise<string> {
+  const { tokens, finish } = await answerOf(completer, request);
   return [...tokens, finish.evaluatedTokens].join();
 }
 
@@ -47,7 +48,7 @@ describe("a budget of evaluations", () => {
       const description = await readModelFolder(embeddedModel);
       const model = createToyModel({ seed: 5, vocabularySize: 18, endBias: -3, scale: 4 });
       const open = (lanes: number) =>
-        new LocalGenerator(description, createToyEngine({ model, lanes }), {
+        new LocalCompleter(description, createToyEngine({ model, lanes }), {
           earlyRejection: true,
           prefetch: true,
           memo: new MemoStore(1_000_000),

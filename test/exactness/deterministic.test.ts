@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { GenerateRequest } from "../../src/decoder/generator.ts";
-import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
-import { checkRowAgreement } from "../../src/engine/row-agreement.ts";
-import { viewRows } from "../../src/engine/runner.ts";
+import type { GenerateRequest } from "../../src/decoder/completer.ts";
+import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
+import { checkRowAgreement } from "../../src/engine/local/row-agreement.ts";
+import { viewRows } from "../../src/engine/local/runner.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { createToyModel } from "../support/toy-model.ts";
 import { ToyRunner } from "../support/toy-runner.ts";
@@ -12,9 +12,9 @@ import { ToyRunner } from "../support/toy-runner.ts";
 const prompts = ["7-2*3+4=", "1+1=", "9*9-8*7+1=", "7-2*3+5="];
 
 /** A few of each sampler, prompts that share prefixes among them. */
-function requests(generator: LocalGenerator): GenerateRequest[] {
+function requests(completer: LocalCompleter): GenerateRequest[] {
   return Array.from({ length: 16 }, (_, index) => ({
-    prompt: generator.tokenizer.encode(prompts[index % prompts.length]!, { addSpecialTokens: true }),
+    prompt: completer.tokenizer.encode(prompts[index % prompts.length]!, { addSpecialTokens: true }),
     settings:
       index % 3 === 0
         ? {
@@ -35,9 +35,9 @@ function requests(generator: LocalGenerator): GenerateRequest[] {
 }
 
 /** Every number that a request's tokens carry. */
-async function run(generator: LocalGenerator, request: GenerateRequest): Promise<number[]> {
+async function run(completer: LocalCompleter, request: GenerateRequest): Promise<number[]> {
   const numbers: number[] = [];
-  for await (const event of generator.generate(request, new AbortController().signal)) {
+  for await (const event of completer.complete(request, new AbortController().signal)) {
     if (event.type !== "text") continue;
     for (const { token, logprob, logNormalizer, entropy, top } of event.tokens)
       numbers.push(token, logprob, logNormalizer, entropy, ...top!.logprobs);
@@ -52,13 +52,13 @@ async function runEverywhere(
   const engine = { deterministic, lanes: 5 };
   const alone: number[][] = [];
   for (let index = 0; index < 16; index++) {
-    await using generator = await createEmbedded(engine);
-    alone.push(await run(generator, requests(generator)[index]!));
+    await using completer = await createEmbedded(engine);
+    alone.push(await run(completer, requests(completer)[index]!));
   }
-  await using generator = await createEmbedded(engine);
-  const together = await Promise.all(requests(generator).map((request) => run(generator, request)));
+  await using completer = await createEmbedded(engine);
+  const together = await Promise.all(requests(completer).map((request) => run(completer, request)));
   const after: number[][] = [];
-  for (const request of requests(generator)) after.push(await run(generator, request));
+  for (const request of requests(completer)) after.push(await run(completer, request));
   return { alone, together, after };
 }
 

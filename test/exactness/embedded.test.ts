@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { GenerateRequest } from "../../src/decoder/generator.ts";
-import { WorkerGenerator } from "../../src/decoder/worker-generator.ts";
+import type { GenerateRequest } from "../../src/decoder/completer.ts";
+import { WorkerCompleter } from "../../src/decoder/worker-completer.ts";
 import { answerOf } from "../support/answer.ts";
 import type { Answer } from "../support/answer.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { never } from "../support/toy-engine.ts";
-import { usualEngine } from "../../src/commands/serve-settings.ts";
-import type { EngineSettings } from "../../src/commands/serve-settings.ts";
+import { usualEngine } from "../../src/assembly/engine-settings.ts";
+import type { EngineSettings } from "../../src/assembly/engine-settings.ts";
 
 /** The equalities of the toy, on the embedded model through ONNX Runtime. */
 
@@ -34,19 +34,19 @@ const request = (seed: number, choice = 0): GenerateRequest => ({
 const seeds = Array.from({ length: 12 }, (_, seed) => seed);
 
 async function answersOf(changes: Partial<EngineSettings>, together = false): Promise<Answer[]> {
-  await using generator = await createEmbedded(changes);
-  if (together) return await Promise.all(seeds.map((seed) => answerOf(generator, request(seed))));
+  await using completer = await createEmbedded(changes);
+  if (together) return await Promise.all(seeds.map((seed) => answerOf(completer, request(seed))));
   const answers: Answer[] = [];
-  for (const seed of seeds) answers.push(await answerOf(generator, request(seed)));
+  for (const seed of seeds) answers.push(await answerOf(completer, request(seed)));
   return answers;
 }
 
 /** Steps and outcomes too, but not what they cost. */
 const chainOf = ({ tokens, finish }: Answer) => ({
   tokens,
-  accepted: finish.power!.outcomes.accepted,
-  unchanged: finish.power!.outcomes.unchanged,
-  rejected: finish.power!.outcomes.rejected + finish.power!.outcomes.rejected_early,
+  accepted: finish.report.power!.accepted,
+  unchanged: finish.report.power!.unchanged,
+  rejected: finish.report.power!.rejected + finish.report.power!.rejected_early,
 });
 
 describe("on the embedded model", () => {
@@ -73,14 +73,14 @@ describe("on the embedded model", () => {
   });
 
   it("power at alpha 1, temperature 1, one block and no steps is plain sampling", async () => {
-    await using generator = await createEmbedded();
+    await using completer = await createEmbedded();
     for (const seed of seeds) {
       const plain = { ...request(seed), settings: { sampler: "standard", temperature: 1 } as const };
       const power = {
         ...request(seed),
         settings: { ...powerSettings, alpha: 1, proposalTemperature: 1, blockSize: 48, mcmcSteps: 0 },
       };
-      expect((await answerOf(generator, power)).tokens).toEqual((await answerOf(generator, plain)).tokens);
+      expect((await answerOf(completer, power)).tokens).toEqual((await answerOf(completer, plain)).tokens);
     }
   });
 
@@ -90,11 +90,11 @@ describe("on the embedded model", () => {
   });
 
   describe("in a worker thread", () => {
-    let worker: WorkerGenerator;
+    let worker: WorkerCompleter;
     beforeAll(async () => {
       const { tokenizer } = await createEmbedded();
-      worker = await WorkerGenerator.start({
-        entry: new URL("../../dist/commands/worker.js", import.meta.url),
+      worker = await WorkerCompleter.start({
+        entry: new URL("../../dist/assembly/worker.js", import.meta.url),
         workerData: usualEngine,
         tokenizer,
         onNote: () => undefined,
@@ -106,7 +106,7 @@ describe("on the embedded model", () => {
       for (const seed of seeds.slice(0, 4)) {
         const { tokens, text, finish } = await answerOf(worker, request(seed));
         expect({ tokens, text }).toEqual({ tokens: reference[seed]!.tokens, text: reference[seed]!.text });
-        expect(finish.power!.logprob).toBeCloseTo(reference[seed]!.finish.power!.logprob, 4);
+        expect(finish.report.power!.logprob).toBeCloseTo(reference[seed]!.finish.report.power!.logprob, 4);
       }
       expect(await worker.score(prompt, 2, never)).toHaveLength(7);
       expect((await worker.health()).status).toBe("ok");

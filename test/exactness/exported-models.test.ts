@@ -2,10 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createGenerator } from "../../src/commands/create-generator.ts";
-import { usualEngine } from "../../src/commands/serve-settings.ts";
-import type { GenerateRequest, SamplerSettings } from "../../src/decoder/generator.ts";
-import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
+import { createCompleter } from "../../src/assembly/create-completer.ts";
+import { usualEngine } from "../../src/assembly/engine-settings.ts";
+import type { GenerateRequest } from "../../src/decoder/completer.ts";
+import type { SamplerSettings } from "../../src/samplers/registry.ts";
+import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { answerOf } from "../support/answer.ts";
 import { exportedModels, layOutModel, referenceOf, toleranceOf } from "../support/exported-model.ts";
 import type { ExportedModel } from "../support/exported-model.ts";
@@ -18,10 +19,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function open(name: ExportedModel): Promise<LocalGenerator> {
+async function open(name: ExportedModel): Promise<LocalCompleter> {
   const model = join(folder, name);
   layOutModel(name, model);
-  return (await createGenerator({ ...usualEngine, model, lanes: 8 })).generator;
+  return (await createCompleter({ ...usualEngine, model, lanes: 8 })).completer;
 }
 
 const samplers: readonly SamplerSettings[] = [
@@ -39,12 +40,12 @@ const samplers: readonly SamplerSettings[] = [
 ];
 
 async function complete(
-  generator: LocalGenerator,
+  completer: LocalCompleter,
   settings: SamplerSettings,
   seed: number,
 ): Promise<readonly number[]> {
   const request: GenerateRequest = {
-    prompt: generator.tokenizer.encode("The quick brown fox", { addSpecialTokens: true }),
+    prompt: completer.tokenizer.encode("The quick brown fox", { addSpecialTokens: true }),
     settings,
     maxTokens: 12,
     stop: [],
@@ -53,31 +54,31 @@ async function complete(
     choice: 0,
     topCount: 0,
   };
-  return (await answerOf(generator, request)).tokens;
+  return (await answerOf(completer, request)).tokens;
 }
 
-const completeAll = (generator: LocalGenerator): Promise<(readonly number[])[]> =>
-  Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(generator, settings, seed))));
+const completeAll = (completer: LocalCompleter): Promise<(readonly number[])[]> =>
+  Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(completer, settings, seed))));
 
 describe.each(exportedModels)("%s", (name) => {
   it("runs all samplers in batch as it runs them alone", async () => {
-    await using generator = await open(name);
-    const together = await completeAll(generator);
+    await using completer = await open(name);
+    const together = await completeAll(completer);
     const alone: (readonly number[])[] = [];
     for (const settings of samplers) {
-      for (const seed of [1, 2]) alone.push(await complete(generator, settings, seed));
+      for (const seed of [1, 2]) alone.push(await complete(completer, settings, seed));
     }
     expect(together).toEqual(alone);
     for (const tokens of together) expect(tokens).toHaveLength(12);
     expect(new Set(together.map(String)).size).toBeGreaterThan(3);
-    const health = await generator.health();
+    const health = await completer.health();
     expect(health.lanes.leased).toBe(0);
   });
 
   it("scores a text as its exporter does", async () => {
-    await using generator = await open(name);
+    await using completer = await open(name);
     const { ids, logitsAfter } = referenceOf(name);
-    const scores = await generator.score(ids, 0, never);
+    const scores = await completer.score(ids, 0, never);
     for (const [index, { token, logprob }] of scores.entries()) {
       const expected = logSoftmax(logitsAfter(index))[token]!;
       expect(Math.abs(logprob - expected)).toBeLessThan(2 * toleranceOf(name));

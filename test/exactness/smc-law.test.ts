@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { uniform } from "../../src/core/random.ts";
 import type { Completion, CompletionToken } from "../../src/mcmc/completion.ts";
 import { logEvidence, runSmc } from "../../src/mcmc/smc.ts";
-import type { SmcResult, SmcSettings } from "../../src/mcmc/smc.ts";
+import type { SmcResult, ParticleSettings } from "../../src/mcmc/smc.ts";
 import { createToyModel, powerDistribution } from "../support/toy-model.ts";
 import type { ToyOptions } from "../support/toy-model.ts";
 import { GeneratedStream } from "../support/token-stream.ts";
@@ -46,7 +46,7 @@ function spaceOf(options: ToyOptions, horizon: number, law: Law): StateSpace {
 
 function run(
   space: StateSpace,
-  { seed, ...changes }: { seed: number; particles: number } & Partial<SmcSettings>,
+  { seed, ...changes }: { seed: number; particles: number } & Partial<ParticleSettings>,
 ): Promise<SmcResult> {
   const key = { seed, choice: 0, stage: 0, step: 0 };
   const drawing = drawingFrom(space, seed);
@@ -63,7 +63,7 @@ function run(
 /** The largest |z| over completions of the mean of Ẑ · 1{answer = x} against p(x)^α, and how often it resampled. */
 async function testEvidence(
   space: StateSpace,
-  { seeds, ...options }: { seeds: number; particles: number } & Partial<SmcSettings>,
+  { seeds, ...options }: { seeds: number; particles: number } & Partial<ParticleSettings>,
 ): Promise<{ worst: number; resamplings: number }> {
   const { alpha } = space.law;
   const sums = new Map<string, { sum: number; squares: number }>();

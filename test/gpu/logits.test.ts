@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { measure } from "../../src/core/measure.ts";
+import { measure } from "../../src/sampling/measure.ts";
 import type { Device } from "../../src/engine/onnx/ort/device-memory.ts";
 import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
-import { leastMeasuredVocabulary, openLogitsMemory } from "../../src/engine/onnx/logits.ts";
-import type { BatchRow, ModelRunner } from "../../src/engine/runner.ts";
+import { leastMeasuredVocabulary, openLogitsMemory } from "../../src/engine/onnx/logits/logits.ts";
+import type { BatchRow, ModelRunner } from "../../src/engine/local/runner.ts";
 import { gpu } from "../support/gpu.ts";
 import { randomModel, tinyShape } from "../support/random-model.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { GenerateRequest, SamplerSettings } from "../../src/decoder/generator.ts";
-import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
+import type { GenerateRequest } from "../../src/decoder/completer.ts";
+import type { SamplerSettings } from "../../src/samplers/registry.ts";
+import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
 import { answerOf } from "../support/answer.ts";
 import { createEmbedded } from "../support/embedded.ts";
@@ -21,9 +22,9 @@ const samplers: readonly SamplerSettings[] = [
   },
 ];
 
-async function complete(generator: LocalGenerator, settings: SamplerSettings, seed: number): Promise<string> {
+async function complete(completer: LocalCompleter, settings: SamplerSettings, seed: number): Promise<string> {
   const request: GenerateRequest = {
-    prompt: generator.tokenizer.encode("7-2*3+4=", { addSpecialTokens: true }),
+    prompt: completer.tokenizer.encode("7-2*3+4=", { addSpecialTokens: true }),
     settings,
     maxTokens: 20,
     stop: [],
@@ -31,11 +32,11 @@ async function complete(generator: LocalGenerator, settings: SamplerSettings, se
     choice: 0,
     topCount: 0,
   };
-  return (await answerOf(generator, request)).text;
+  return (await answerOf(completer, request)).text;
 }
 
-const completeAll = (generator: LocalGenerator): Promise<string[]> =>
-  Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(generator, settings, seed))));
+const completeAll = (completer: LocalCompleter): Promise<string[]> =>
+  Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(completer, settings, seed))));
 
 // A software Vulkan device will do; .ci/run provides one. It compiles shaders for every shape, which takes long.
 describe.skipIf(gpu === undefined)("samplers on a GPU", () => {

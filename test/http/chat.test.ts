@@ -131,9 +131,9 @@ describe("POST /v1/chat/completions", () => {
   });
 
   it("says what to do when the model has no template", async () => {
-    const { generator } = server;
+    const { completer } = server;
     const bare = await createTestApp({
-      generator: Object.create(generator, { chatTemplate: { value: undefined } }) as typeof generator,
+      completer: Object.create(completer, { chatTemplate: { value: undefined } }) as typeof completer,
     });
     const reply = await bare.post("/v1/chat/completions", { messages });
     expect(reply.status).toBe(400);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { InferenceError, errorCodes } from "../../src/core/errors.ts";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
-import { createToyGenerator } from "../support/toy-generator.ts";
+import { createToyCompleter } from "../support/toy-completer.ts";
 import { turn } from "../support/toy-runner.ts";
 
 /** Every documented error, caused. */
@@ -22,7 +22,7 @@ const slow = { prompt: "7-2*3+4=", sampler: "power", mcmc_steps: 1000, max_token
 
 /** Fails once the first token is there, so that a stream has begun. */
 const failing = (error: () => Error) => async (): Promise<Options> => ({
-  generator: await createToyGenerator({
+  completer: await createToyCompleter({
     onStep: (batch) => {
       if (batch[0]!.position + batch[0]!.tokens.length > 12) throw error();
     },
@@ -49,7 +49,7 @@ const faults: Readonly<Record<Exclude<ErrorCode, "aborted" | "shutting_down">, F
   },
   deadline_exceeded: {
     options: async () => ({
-      generator: await createToyGenerator({ onStep: turn }),
+      completer: await createToyCompleter({ onStep: turn }),
       requestTimeoutMs: 50,
     }),
     body: slow,
@@ -58,16 +58,16 @@ const faults: Readonly<Record<Exclude<ErrorCode, "aborted" | "shutting_down">, F
   },
   numerical_error: {
     options: async () => ({
-      generator: await createToyGenerator({ isPoisoned: (prefix) => prefix.length > 12 }),
+      completer: await createToyCompleter({ isPoisoned: (prefix) => prefix.length > 12 }),
     }),
     status: 500,
     retry: false,
   },
   internal: {
     options: async () => {
-      const generator = await createToyGenerator();
-      generator.score = () => Promise.reject(new TypeError("a secret of the implementation"));
-      return { generator };
+      const completer = await createToyCompleter();
+      completer.score = () => Promise.reject(new TypeError("a secret of the implementation"));
+      return { completer };
     },
     body: { echo: true, logprobs: 1 },
     status: 500,
@@ -115,11 +115,11 @@ describe("errors", () => {
   );
 
   it("shutting_down, for what still runs when the engine is closed", async () => {
-    const generator = await createToyGenerator({ onStep: turn });
-    const server = await createTestApp({ generator });
+    const completer = await createToyCompleter({ onStep: turn });
+    const server = await createTestApp({ completer });
     const running = server.post("/v1/completions", slow);
-    await expect.poll(async () => (await generator.health()).sequences.open).toBeGreaterThan(0);
-    await generator[Symbol.asyncDispose]();
+    await expect.poll(async () => (await completer.health()).sequences.open).toBeGreaterThan(0);
+    await completer[Symbol.asyncDispose]();
     const reply = await running;
     expect({ status: reply.status, retryAfter: reply.headers["retry-after"] }).toEqual({
       status: 503,

@@ -109,7 +109,7 @@ describe("10,000 generated requests", () => {
     expect(statuses.get(200)).toBeGreaterThan(1000);
     expect(statuses.get(400)).toBeGreaterThan(1000);
     expect([...statuses.values()].reduce((sum, count) => sum + count, 0)).toBe(requests);
-    expect(await server.generator.health()).toMatchObject({
+    expect(await server.completer.health()).toMatchObject({
       status: "ok",
       lanes: { leased: 0 },
       sequences: { open: 0, waiting: 0 },

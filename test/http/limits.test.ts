@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createTestApp } from "../support/embedded.ts";
-import { createToyGenerator } from "../support/toy-generator.ts";
+import { createToyCompleter } from "../support/toy-completer.ts";
 import { turn } from "../support/toy-runner.ts";
 
 const slow = { prompt: "7-2*3+4=", sampler: "power", mcmc_steps: 200, max_tokens: 64, seed: 1 };
@@ -28,7 +28,7 @@ describe("limits of each client", () => {
     await using server = await createTestApp({
       apiKeys: ["alpha", "beta"],
       limits: { maxCompletionsPerClient: 2 },
-      generator: await createToyGenerator({ onStep: turn }),
+      completer: await createToyCompleter({ onStep: turn }),
     });
     const post = async (key: string, n: number) => {
       const headers = { authorization: `Bearer ${key}` };
@@ -45,14 +45,14 @@ describe("limits of each client", () => {
 
 describe("a request's size", () => {
   it("is judged before its text is tokenised", async () => {
-    const generator = await createToyGenerator();
+    const completer = await createToyCompleter();
     let encoded = 0;
-    const encode = generator.tokenizer.encode.bind(generator.tokenizer);
-    generator.tokenizer.encode = (text, options) => {
+    const encode = completer.tokenizer.encode.bind(completer.tokenizer);
+    completer.tokenizer.encode = (text, options) => {
       encoded++;
       return encode(text, options);
     };
-    await using server = await createTestApp({ generator, limits: { maxTokens: 100, maxCompletions: 4 } });
+    await using server = await createTestApp({ completer, limits: { maxTokens: 100, maxCompletions: 4 } });
     const statusOf = async (url: string, body: object) => (await server.post(url, body)).status;
     const messages = [{ role: "user", content: "1+1=" }];
     expect(await statusOf("/v1/completions", { prompt: "1+1=", max_tokens: 101 })).toBe(400);

@@ -78,7 +78,7 @@ describe("sampler smc", () => {
     expect(choice!.text).toMatch(/#\d+$/);
     const controller = new AbortController();
     const settings = { sampler: "smc", alpha: 4, particles: 64, proposalTemperature: 1 } as const;
-    const events = server.generator.generate(
+    const events = server.completer.complete(
       {
         prompt: [3, 10, 4, 13],
         settings,
@@ -94,10 +94,10 @@ describe("sampler smc", () => {
     const work = (async () => {
       for await (const _event of events);
     })();
-    await expect.poll(async () => (await server.generator.health()).sequences.open).toBeGreaterThan(0);
+    await expect.poll(async () => (await server.completer.health()).sequences.open).toBeGreaterThan(0);
     controller.abort();
     await expect(work).rejects.toMatchObject({ code: "aborted" });
-    await expect.poll(async () => (await server.generator.health()).sequences.open).toBe(0);
+    await expect.poll(async () => (await server.completer.health()).sequences.open).toBe(0);
   });
 });
 

@@ -1,7 +1,7 @@
-import { createGenerator } from "../../src/commands/create-generator.ts";
-import { usualEngine } from "../../src/commands/serve-settings.ts";
-import type { EngineSettings } from "../../src/commands/serve-settings.ts";
-import type { LocalGenerator } from "../../src/decoder/local-generator.ts";
+import { createCompleter } from "../../src/assembly/create-completer.ts";
+import { usualEngine } from "../../src/assembly/engine-settings.ts";
+import type { EngineSettings } from "../../src/assembly/engine-settings.ts";
+import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { buildApp } from "../../src/server/app.ts";
 import type { AppOptions } from "../../src/server/app.ts";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
@@ -15,8 +15,8 @@ export interface Refusal {
 }
 
 /** The embedded model in this very thread. */
-export async function createEmbedded(changes: Partial<EngineSettings> = {}): Promise<LocalGenerator> {
-  return (await createGenerator({ ...usualEngine, ...changes })).generator;
+export async function createEmbedded(changes: Partial<EngineSettings> = {}): Promise<LocalCompleter> {
+  return (await createCompleter({ ...usualEngine, ...changes })).completer;
 }
 
 /** The HTTP application over the embedded model, to be injected into. Dispose both. */
@@ -24,10 +24,10 @@ export async function createTestApp(
   options: Partial<AppOptions> & { engine?: Partial<EngineSettings> } = {},
 ) {
   const { engine, ...appOptions } = options;
-  const generator = options.generator ?? (await createEmbedded(engine));
+  const completer = options.completer ?? (await createEmbedded(engine));
   let seed = 0;
   const app = await buildApp({
-    generator,
+    completer,
     defaultSampler: "standard",
     logger: false,
     freshSeed: () => seed++,
@@ -44,7 +44,7 @@ export async function createTestApp(
   };
   return {
     app,
-    generator,
+    completer,
     post,
     /** The answer to a request for completions that is to be fine. */
     complete: async (body: object): Promise<CompletionResponse> => {
@@ -60,7 +60,7 @@ export async function createTestApp(
     },
     [Symbol.asyncDispose]: async () => {
       await app.close();
-      await generator[Symbol.asyncDispose]();
+      await completer[Symbol.asyncDispose]();
     },
   };
 }

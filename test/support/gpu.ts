@@ -1,4 +1,4 @@
-import { devices } from "../../src/commands/serve-settings.ts";
+import { devices } from "../../src/engine/onnx/ort/device-memory.ts";
 import type { Device } from "../../src/engine/onnx/ort/device-memory.ts";
 
 const named = process.env.METROPOLIS_TEST_DEVICE;

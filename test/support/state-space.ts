@@ -1,4 +1,4 @@
-import { measure } from "../../src/core/measure.ts";
+import { measure } from "../../src/sampling/measure.ts";
 import type { TokenIds } from "../../src/core/tokens.ts";
 import type { Completion, CompletionToken } from "../../src/mcmc/completion.ts";
 import { enumerate, logSoftmax } from "./toy-model.ts";

@@ -5,8 +5,8 @@ import { never } from "./toy-engine.ts";
 
 /** The embedded model's next-token distributions after every continuation of a prompt, as an enumerable model. */
 export async function tabulateEmbedded(prompt: TokenIds, horizon: number): Promise<ToyModel> {
-  await using generator = await createEmbedded();
-  const { vocabularySize, endTokenIds } = generator.model;
+  await using completer = await createEmbedded();
+  const { vocabularySize, endTokenIds } = completer.model;
   const endToken = endTokenIds[0]!;
   const table = new Map<string, Float32Array>();
   const visit = async (prefix: TokenIds): Promise<void> => {
@@ -21,7 +21,7 @@ export async function tabulateEmbedded(prompt: TokenIds, horizon: number): Promi
       choice: 0,
       topCount: vocabularySize,
     };
-    for await (const event of generator.generate(request, never)) {
+    for await (const event of completer.complete(request, never)) {
       if (event.type !== "text") continue;
       for (const { top } of event.tokens)
         for (const [rank, id] of top!.ids.entries()) logits[id] = top!.logprobs[rank]!;

@@ -5,7 +5,7 @@ import type { ScoredToken, TokenRun } from "../../src/core/tokens.ts";
 type Runs<Token extends ScoredToken> =
   Generator<TokenRun<Token>, void, undefined> | AsyncGenerator<TokenRun<Token>, void, undefined>;
 
-/** What a generator yields; at once where that is no promise. */
+/** What a completer yields; at once where that is no promise. */
 export class GeneratedStream<Token extends ScoredToken> extends TokenStream<Token> {
   readonly #runs: Runs<Token>;
 

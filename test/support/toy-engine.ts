@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
-import { LocalEngine } from "../../src/engine/local-engine.ts";
-import type { SchedulerSettings } from "../../src/engine/scheduler.ts";
+import { LocalEngine } from "../../src/engine/local/local-engine.ts";
+import type { SchedulerSettings } from "../../src/engine/local/scheduler.ts";
 import { createToyModel } from "./toy-model.ts";
 import type { ToyModel, ToyOptions } from "./toy-model.ts";
 import { ToyRunner } from "./toy-runner.ts";

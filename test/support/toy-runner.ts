@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { KvMemory, KvSlice } from "../../src/kvcache/kv-memory.ts";
-import { viewRows } from "../../src/engine/runner.ts";
-import type { Batch, LogitsView, ModelRunner } from "../../src/engine/runner.ts";
+import { viewRows } from "../../src/engine/local/runner.ts";
+import type { Batch, LogitsView, ModelRunner } from "../../src/engine/local/runner.ts";
 import type { TokenIds } from "../../src/core/tokens.ts";
 import type { ToyModel } from "./toy-model.ts";
 

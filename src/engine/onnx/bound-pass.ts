@@ -1,11 +1,11 @@
-import type { Batch } from "../runner.ts";
-import type { LiveCache } from "./live-cache.ts";
-import type { Logits } from "./logits.ts";
+import type { Batch } from "../local/runner.ts";
+import type { LiveCache } from "./cache/live-cache.ts";
+import type { Logits } from "./logits/logits.ts";
 import type { IoBinding } from "./ort/io-binding.ts";
 import { HostTensor } from "./ort/tensor.ts";
 import type { Tensor } from "./ort/tensor.ts";
 import type { Session } from "./ort/session.ts";
-import type { DecoderGraph } from "./decoder-graph.ts";
+import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import { RepeatedRun } from "./repeated-run.ts";
 
 /** What passes of one runner share: the graph and the memory it works on. */

@@ -1,5 +1,5 @@
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
-import type { Batch, ModelRunner } from "../runner.ts";
+import type { Batch, ModelRunner } from "../local/runner.ts";
 
 /**
  * Refuses a batch that the runner's contract excludes.

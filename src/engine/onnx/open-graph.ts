@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { InferenceError } from "../../core/errors.ts";
-import type { ModelRunner } from "../runner.ts";
+import type { ModelRunner } from "../local/runner.ts";
 import { ConcatCacheRunner } from "./concat-cache-runner.ts";
-import { readDecoderGraph } from "./decoder-graph.ts";
-import type { DecoderGraph } from "./decoder-graph.ts";
+import { readDecoderGraph } from "./graphs/decoder-graph.ts";
+import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import { adviseOnDevice } from "./device-failure.ts";
-import { readGraphFile } from "./graph-file.ts";
+import { readGraphFile } from "./graphs/graph-file.ts";
 import type { Device } from "./ort/device-memory.ts";
 import { byteLength } from "./ort/tensor.ts";
 import { Session } from "./ort/session.ts";

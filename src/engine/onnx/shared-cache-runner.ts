@@ -1,16 +1,16 @@
 import { InferenceError } from "../../core/errors.ts";
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
-import type { Batch, BatchRow, LogitsView, ModelRunner } from "../runner.ts";
+import type { Batch, BatchRow, LogitsView, ModelRunner } from "../local/runner.ts";
 import { BoundPass, shapeOf } from "./bound-pass.ts";
 import type { PassContext } from "./bound-pass.ts";
 import { checkBatch } from "./check-batch.ts";
-import type { DecoderGraph } from "./decoder-graph.ts";
+import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import { passFailure } from "./device-failure.ts";
-import { DeviceLiveCache } from "./device-live-cache.ts";
-import { openWhereItFits } from "./device-room.ts";
-import { HostLiveCache } from "./live-cache.ts";
-import type { LiveCacheSize } from "./live-cache.ts";
-import { Logits, openLogitsMemory } from "./logits.ts";
+import { DeviceLiveCache } from "./cache/device-live-cache.ts";
+import { openWhereItFits } from "./cache/device-room.ts";
+import { HostLiveCache } from "./cache/live-cache.ts";
+import type { LiveCacheSize } from "./cache/live-cache.ts";
+import { Logits, openLogitsMemory } from "./logits/logits.ts";
 import type { Device } from "./ort/device-memory.ts";
 import type { Session } from "./ort/session.ts";
 

@@ -1,4 +1,4 @@
-import type { Tokenizer } from "../../decoder/generator.ts";
+import type { Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { ChatChunk, ChatResponse } from "../schemas/chat.ts";
@@ -67,7 +67,7 @@ export class ChatPresenter implements Presenter<ChatResponse> {
       ...(returnTokenIds ? { token_ids: [...generated] } : {}),
       ...(entropy ? { entropy: entropies(part) } : {}),
       ...(entropy && finish !== undefined ? { mean_entropy: finish.meanEntropy } : {}),
-      ...finish?.reports,
+      ...finish?.report,
     };
   }
 }

@@ -1,4 +1,4 @@
-import type { Tokenizer } from "../../decoder/generator.ts";
+import type { Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { CompletionChoice, CompletionResponse } from "../schemas/completions.ts";
@@ -58,7 +58,7 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
       ...(returnTokenIds && isFirst ? { prompt_token_ids: [...prompt] } : {}),
       ...(entropy ? { entropy: entropies(part) } : {}),
       ...(entropy && finish !== undefined ? { mean_entropy: finish.meanEntropy } : {}),
-      ...finish?.reports,
+      ...finish?.report,
     };
   }
 }

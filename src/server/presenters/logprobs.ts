@@ -1,7 +1,7 @@
-import type { LogprobsMode } from "../../core/distribution.ts";
+import type { LogprobsMode } from "../../sampling/distribution.ts";
 import { toCodePoints } from "../../core/code-points.ts";
 import type { ScoredToken, TokenId, TopTokens } from "../../core/tokens.ts";
-import type { Tokenizer } from "../../decoder/generator.ts";
+import type { Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChatLogprobs } from "../schemas/chat.ts";
 import type { LegacyLogprobs } from "../schemas/completions.ts";

@@ -2,11 +2,12 @@ import type { FastifyRequest } from "fastify";
 import type { IdentifyClient } from "../api-keys.ts";
 import type { Admission } from "../admission.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Generator, SamplerName } from "../../decoder/generator.ts";
+import type { Completer } from "../../decoder/completer.ts";
+import type { SamplerName } from "../../samplers/registry.ts";
 
 /** What the routes work with. */
 export interface RouteContext {
-  readonly generator: Generator;
+  readonly completer: Completer;
   /** The sampler of a request that names none. */
   readonly defaultSampler: SamplerName;
   /** A seed for a request that brings none. */

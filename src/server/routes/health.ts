@@ -6,7 +6,7 @@ import { healthResponse, versionResponse } from "../schemas/health.ts";
 import type { RouteContext } from "./context.ts";
 
 /** GET /health: asks the engine itself. 503 when it failed, is being restarted, or does not answer. */
-export function healthRoutes({ generator }: RouteContext): FastifyPluginCallbackZod {
+export function healthRoutes({ completer }: RouteContext): FastifyPluginCallbackZod {
   return (app, _options, done) => {
     app.get(
       "/health",
@@ -19,7 +19,7 @@ export function healthRoutes({ generator }: RouteContext): FastifyPluginCallback
         },
       },
       async (_request, reply) => {
-        const health = await generator.health();
+        const health = await completer.health();
         return reply.status(health.status === "ok" ? 200 : 503).send(health);
       },
     );

@@ -6,7 +6,7 @@ import { modelEntry, modelList } from "../schemas/models.ts";
 import type { RouteContext } from "./context.ts";
 
 /** GET /v1/models: the model, and its name with each sampler's suffix. */
-export function modelRoutes({ generator: { model }, startedAt }: RouteContext): FastifyPluginCallbackZod {
+export function modelRoutes({ completer: { model }, startedAt }: RouteContext): FastifyPluginCallbackZod {
   const entries = modelNames(model).map((id) => ({
     id,
     object: "model" as const,

@@ -1,5 +1,5 @@
 import { countCodePoints, toCodePoints } from "../../core/code-points.ts";
-import type { ChainTrace, Tokenizer, TracedToken } from "../../decoder/generator.ts";
+import type { ChainTrace, Tokenizer, TracedToken } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import { finite } from "../presenters/logprobs.ts";
 import { AnswerTracker } from "../presenters/parts.ts";

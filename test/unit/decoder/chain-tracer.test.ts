@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ChainTracer } from "../../../src/decoder/chain-tracer.ts";
-import type { ChainTrace, TracedToken } from "../../../src/decoder/generator.ts";
+import type { ChainTrace, TracedToken } from "../../../src/decoder/completer.ts";
 import { TextStream } from "../../../src/decoder/text-stream.ts";
 import type { ChainEvent } from "../../../src/mcmc/chain.ts";
 import type { Completion, CompletionToken } from "../../../src/mcmc/completion.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scoreUnder } from "../../../src/evaluation/base-model.ts";
 import type { Score } from "../../../src/evaluation/base-model.ts";
-import type { SamplerName } from "../../../src/decoder/generator.ts";
+import type { SamplerName } from "../../../src/samplers/registry.ts";
 import { CompletionSource } from "../../../src/evaluation/completion-source.ts";
 import { configurations } from "../../../src/evaluation/configurations.ts";
 import type { Configuration } from "../../../src/evaluation/configurations.ts";
@@ -140,7 +140,7 @@ describe("an evaluation", () => {
 
   it("scores answers under a base, token by token, as the base itself would", async () => {
     const own = await run(join(folder, "own.jsonl"), { samplers: plain });
-    const score = scoreUnder(server.generator);
+    const score = scoreUnder(server.completer);
     const scored = await run(join(folder, "scored.jsonl"), { score, samplers: plain });
     const likelihoods = (results: readonly Result[]): number[] =>
       results
@@ -154,7 +154,7 @@ describe("an evaluation", () => {
     const sample = { text: "#5", finish: "stop", logprobs: [], entropies: [], power: undefined };
     const never = new AbortController().signal;
     const spelled = await score(items[0]!, { ...sample, tokenIds: undefined }, never);
-    const { tokenizer, model: info } = server.generator;
+    const { tokenizer, model: info } = server.completer;
     const tokenIds = [...tokenizer.encode("#5", { addSpecialTokens: false }), info.endTokenIds[0]!];
     expect(spelled.tokens).toBe(3);
     expect(spelled).toEqual(await score(items[0]!, { ...sample, tokenIds }, never));

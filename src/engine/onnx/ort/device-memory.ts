@@ -6,7 +6,9 @@ import { create, readText } from "./status.ts";
 import { byteLength } from "./tensor.ts";
 import type { Tensor } from "./tensor.ts";
 
-export type Device = "cpu" | "webgpu" | "cuda";
+export const devices = ["cpu", "webgpu", "cuda"] as const;
+/** Where a session runs its graph. */
+export type Device = (typeof devices)[number];
 
 /** What each provider calls its memory. */
 export const memoryNames: Readonly<Record<Device, string>> = {

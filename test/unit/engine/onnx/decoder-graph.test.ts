@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readDecoderGraph } from "../../../../src/engine/onnx/decoder-graph.ts";
+import { readDecoderGraph } from "../../../../src/engine/onnx/graphs/decoder-graph.ts";
 import type { GraphValue } from "../../../../src/engine/onnx/ort/session.ts";
 
 const value = (name: string, shape: number[], type: GraphValue["type"] = "float32"): GraphValue => ({

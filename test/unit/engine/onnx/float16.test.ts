@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { widenFloat16 } from "../../../../src/engine/onnx/float16.ts";
+import { widenFloat16 } from "../../../../src/engine/onnx/graphs/float16.ts";
 
 describe("widenFloat16", () => {
   it.each([

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { toHalf } from "../../../../bench/half-precision.ts";
-import type { Distribution } from "../../../../src/core/distribution.ts";
-import { drawToken } from "../../../../src/core/draw.ts";
-import { measure } from "../../../../src/core/measure.ts";
+import type { Distribution } from "../../../../src/sampling/distribution.ts";
+import { drawToken } from "../../../../src/sampling/draw.ts";
+import { measure } from "../../../../src/sampling/measure.ts";
 import { uniform } from "../../../../src/core/random.ts";
-import type { FloatType } from "../../../../src/engine/onnx/decoder-graph.ts";
-import { Logits } from "../../../../src/engine/onnx/logits.ts";
-import { HostLogitsMemory } from "../../../../src/engine/onnx/logits-memory.ts";
-import { RowMeasurer } from "../../../../src/engine/onnx/row-measurer.ts";
+import type { FloatType } from "../../../../src/engine/onnx/graphs/decoder-graph.ts";
+import { Logits } from "../../../../src/engine/onnx/logits/logits.ts";
+import { HostLogitsMemory } from "../../../../src/engine/onnx/logits/logits-memory.ts";
+import { RowMeasurer } from "../../../../src/engine/onnx/logits/row-measurer.ts";
 
 const rows = 20;
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createRunner, openGraph } from "../../../../src/engine/onnx/open-graph.ts";
-import type { ModelRunner } from "../../../../src/engine/runner.ts";
+import type { ModelRunner } from "../../../../src/engine/local/runner.ts";
 import { runnerSize } from "../../../contract/model-runner.contract.ts";
 import { randomModel, stockLogits, tinyShape } from "../../../support/random-model.ts";
 

@@ -1,0 +1,48 @@
+import type { Dtype } from "../hub/graph-choice.ts";
+import type { Device } from "../engine/onnx/ort/device-memory.ts";
+import { embeddedModel } from "./embedded-model.ts";
+
+/** What puts an engine and its completer together. Plain data: it crosses to the worker. */
+export interface EngineSettings {
+  /** Folder of the model, or its id on the hub. */
+  readonly model: string;
+  readonly dtype: Dtype | undefined;
+  readonly device: Device;
+  /** Native threads of one forward pass. */
+  readonly threads: number;
+  /** Sequences in the live cache at once. */
+  readonly lanes: number;
+  /** Tokens per lane; the model's own context when left out. */
+  readonly context: number | undefined;
+  /** Most prompt tokens run between two decode passes. */
+  readonly prefillChunk: number;
+  /** Longest pause that a prompt may cause in other streams, ms. */
+  readonly maxGapMs: number;
+  /** Budget of the prefix store, MiB. */
+  readonly prefixStoreMib: number;
+  /** One shape for every pass. */
+  readonly deterministic: boolean;
+  readonly memo: boolean;
+  /** Budget of what chains remember of visited prefixes, MiB. */
+  readonly memoMib: number;
+  readonly earlyRejection: boolean;
+  readonly prefetch: boolean;
+}
+
+/** What `serve` uses when it is told nothing else. */
+export const usualEngine: EngineSettings = {
+  model: embeddedModel,
+  dtype: undefined,
+  device: "cpu",
+  threads: 1,
+  lanes: 16,
+  context: undefined,
+  prefillChunk: 64,
+  maxGapMs: 100,
+  prefixStoreMib: 256,
+  deterministic: false,
+  memo: true,
+  memoMib: 256,
+  earlyRejection: true,
+  prefetch: true,
+};

@@ -1,0 +1,17 @@
+/** The worker thread of `metropolis serve`: builds a completer from its settings and answers calls with it. */
+import { parentPort, workerData } from "node:worker_threads";
+import { toErrorDescription } from "../core/errors.ts";
+import { hostCompleter } from "../decoder/worker-host.ts";
+import type { WorkerStart } from "../decoder/worker-protocol.ts";
+import { createCompleter } from "./create-completer.ts";
+import type { EngineSettings } from "./engine-settings.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("this script runs in a worker thread");
+
+try {
+  const { completer, notes } = await createCompleter(workerData as EngineSettings);
+  hostCompleter(port, completer, notes);
+} catch (error) {
+  port.postMessage({ type: "unusable", error: toErrorDescription(error) } satisfies WorkerStart);
+}

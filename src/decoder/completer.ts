@@ -1,0 +1,141 @@
+import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
+import type { EngineHealth, Priority, Share } from "../engine/engine.ts";
+import { priorities } from "../engine/engine.ts";
+import type { Outcome } from "../mcmc/kernel.ts";
+import type { DecodeRequest, MixingTrace, Progress } from "../samplers/decoder.ts";
+import type { Reports, SamplerSettings } from "../samplers/registry.ts";
+import type { SamplerDefaults } from "../samplers/sampler.ts";
+import type { ChatMessage, ChatTemplate } from "./chat-template.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** What a request leaves open, the model's own files decide. */
+export interface GenerationDefaults extends SamplerDefaults {
+  readonly maxTokens: number | undefined;
+}
+
+export interface ModelInfo {
+  readonly id: string;
+  /** Prompt and completion together, tokens. */
+  readonly maxLength: number;
+  readonly vocabularySize: number;
+  readonly endTokenIds: TokenIds;
+  readonly defaults: GenerationDefaults;
+  /** A prompt that shows the model at work. */
+  readonly examplePrompt: string | undefined;
+}
+
+/** One completion of one prompt. */
+export interface GenerateRequest extends DecodeRequest {
+  readonly settings: SamplerSettings;
+  readonly stop: readonly string[];
+  /** Tokens that end the completion, beside the model's own. */
+  readonly stopTokens?: TokenIds;
+  /** Whether the model's own end tokens are tokens like any other. */
+  readonly ignoreEnd?: boolean;
+  /** Whether the text is read only once it is whole: what follows the first of it then comes as one event. */
+  readonly inOnePiece?: boolean;
+}
+
+/** A committed token, with where its text stands. */
+export interface GeneratedToken extends ScoredToken {
+  /** UTF-16 offset in the completion's text at which this token's text begins. */
+  readonly offset: number;
+}
+
+/** A token of a text that may still change. */
+export interface TracedToken {
+  readonly token: TokenId;
+  /** Where its text begins in the completion's, code points. */
+  readonly offset: number;
+  /** log p, nats. */
+  readonly logprob: number;
+  /** Of the raw next-token distribution, nats. */
+  readonly entropy: number;
+}
+
+interface StepNumber {
+  /** Counted from 1. */
+  readonly block: number;
+  /** Counted from 1; 0 is the draft that brings the block to its horizon. */
+  readonly step: number;
+}
+
+/** What a chain does, as text. Characters are code points of the completion's text. */
+export type ChainTrace =
+  | {
+      readonly type: "block";
+      readonly block: number;
+      readonly blocks: number;
+      /** Most tokens a completion may have in this block. */
+      readonly horizon: number;
+      /** Steps that follow in it. */
+      readonly steps: number;
+    }
+  | (StepNumber & {
+      readonly type: "proposal";
+      /** Tokens kept; the proposed ones follow them. */
+      readonly cut: number;
+      readonly fromChar: number;
+      readonly text: string;
+      readonly tokens: readonly TracedToken[];
+      /** log r; of an early rejection the upper bound that decided it. */
+      readonly logRatio: number;
+    })
+  | (StepNumber & {
+      readonly type: "decision";
+      readonly outcome: Outcome;
+      /** min(1, r): how likely the proposal was to be accepted; an upper bound when it was rejected early. */
+      readonly probability: number;
+      /** Σ log p of the state after the step, nats. */
+      readonly logprob: number;
+    })
+  | (StepNumber & {
+      readonly type: "revision";
+      /** The text and the tokens before these stand as they are; the rest is replaced. */
+      readonly fromChar: number;
+      readonly fromToken: number;
+      readonly text: string;
+      readonly tokens: readonly TracedToken[];
+      /** Σ log p of the new state, nats. */
+      readonly logprob: number;
+    });
+
+export type CompletionEvent =
+  /** Tokens that are final, and the text they release; text that may be the start of a stop string is held back. */
+  | { readonly type: "text"; readonly tokens: readonly GeneratedToken[]; readonly text: string }
+  | { readonly type: "progress"; readonly progress: Progress }
+  | { readonly type: "trace"; readonly trace: ChainTrace }
+  | {
+      readonly type: "finish";
+      readonly reason: "stop" | "length";
+      /** The stop string or stop token that ended it; null for the model's own end token. */
+      readonly stop: string | TokenId | null;
+      /** Model evaluations paid for, discarded ones included. */
+      readonly evaluatedTokens: number;
+      /** What the sampler has to say about how the completion came to be, under its name. */
+      readonly report: Reports;
+      /** For comparing the chains of one prompt. */
+      readonly chain?: MixingTrace;
+    };
+
+/** What the server sees of a model: in production a worker thread, in tests the same thing in-process. */
+export interface Completer extends AsyncDisposable {
+  readonly model: ModelInfo;
+  readonly tokenizer: Tokenizer;
+  /** `undefined` for a model that knows no conversations. */
+  readonly chatTemplate: ChatTemplate | undefined;
+  /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
+  complete(request: GenerateRequest, signal: AbortSignal): AsyncIterable<CompletionEvent>;
+  /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
+  score(
+    tokens: TokenIds,
+    topCount: number,
+    signal: AbortSignal,
+    share?: Share,
+  ): Promise<readonly ScoredToken[]>;
+  /** Asks the engine itself, so an answer also says that it is alive. */
+  health(): Promise<EngineHealth>;
+}
+
+export { priorities };
+export type { MixingTrace, ChatMessage, ChatTemplate, Priority, Share, Tokenizer };

@@ -1,0 +1,117 @@
+import { setMaxListeners } from "node:events";
+import type { ScoredToken } from "../core/tokens.ts";
+import type { Engine, EngineHealth } from "../engine/engine.ts";
+import type { CompletionToken } from "../mcmc/completion.ts";
+import type { Accelerations } from "../samplers/decoder.ts";
+import { decode } from "../samplers/decoders.ts";
+import { ChainTracer } from "./chain-tracer.ts";
+import type { ChatTemplate } from "./chat-template.ts";
+import { TextEnds } from "./ends.ts";
+import type { Completer, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
+import { MeteredEngine } from "../engine/metered-engine.ts";
+import type { ModelDescription } from "./model-folder.ts";
+import { TextStream } from "./text-stream.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** Decoders, chains and engine in one thread. */
+export class LocalCompleter implements Completer {
+  readonly model: ModelInfo;
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | undefined;
+  readonly #engine: Engine;
+  readonly #accelerations: Accelerations;
+
+  /** Takes ownership of the engine. */
+  constructor(description: ModelDescription, engine: Engine, accelerations: Accelerations) {
+    const { maxLength, vocabularySize } = engine.info;
+    this.model = { ...description.model, maxLength, vocabularySize };
+    this.tokenizer = description.tokenizer;
+    this.chatTemplate = description.chatTemplate;
+    this.#engine = engine;
+    this.#accelerations = accelerations;
+  }
+
+  async *complete(
+    request: GenerateRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<CompletionEvent, void, undefined> {
+    const { settings } = request;
+    const { tokenizer } = this;
+    // Tries, replicas and particles listen side by side.
+    setMaxListeners(0, signal);
+    const engine = new MeteredEngine(this.#engine, {
+      budget: "maxEvaluatedTokens" in settings ? settings.maxEvaluatedTokens : undefined,
+      share: request.share,
+    });
+    const stopTokens = request.stopTokens ?? [];
+    const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
+    const ends = new TextEnds(new Set(endTokens), request.stop, tokenizer);
+    const text = new TextStream(tokenizer, request.stop);
+    const decoding = decode({
+      request,
+      settings,
+      engine,
+      ends,
+      accelerations: this.#accelerations,
+      evaluatedTokens: () => engine.yieldedTokens,
+      signal,
+    });
+    let tracer: ChainTracer | undefined;
+
+    /** What follows the first text, where nobody reads before the end. */
+    const rest: TextEvent[] = [];
+    let hasText = false;
+    let last: CompletionToken | undefined;
+    let next = await decoding.next();
+    try {
+      for (; next.done !== true; next = await decoding.next()) {
+        if (next.value.type === "progress") yield next.value;
+        if (next.value.type === "chain") {
+          const { event, length } = next.value;
+          tracer ??= new ChainTracer(tokenizer, request.stop, length);
+          for (const trace of tracer.follow(event)) yield { type: "trace", trace };
+        }
+        if (next.value.type !== "tokens") continue;
+        for (const marked of next.value.tokens) {
+          const { ends: isLast, ...token } = (last = marked);
+          const piece = isLast === true ? merge([text.push(token), text.flush()]) : text.push(token);
+          if (hasText && request.inOnePiece === true) rest.push(piece);
+          else yield piece;
+          hasText ||= piece.tokens.length > 0;
+        }
+      }
+    } finally {
+      await decoding.return({ report: {} });
+    }
+    if (last?.ends !== true) rest.push(text.flush());
+    if (rest.length > 0) yield merge(rest);
+    yield {
+      type: "finish",
+      reason: last?.ends === true ? "stop" : "length",
+      stop: text.stop ?? stopTokens.find((token) => token === last?.token) ?? null,
+      evaluatedTokens: engine.yieldedTokens,
+      ...next.value,
+    };
+  }
+
+  score(...request: Parameters<Completer["score"]>): Promise<readonly ScoredToken[]> {
+    return this.#engine.score(...request);
+  }
+
+  health(): Promise<EngineHealth> {
+    const memo = this.#accelerations.memo?.health();
+    return Promise.resolve({ ...this.#engine.health(), ...(memo === undefined ? {} : { memo }) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#engine[Symbol.asyncDispose]();
+  }
+}
+
+type TextEvent = Extract<CompletionEvent, { type: "text" }>;
+
+const merge = (pieces: readonly TextEvent[]): TextEvent => ({
+  type: "text",
+  tokens: pieces.flatMap(({ tokens }) => tokens),
+  text: pieces.map(({ text }) => text).join(""),
+});

@@ -1,0 +1,242 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { InferenceError, fromErrorDescription, toErrorDescription } from "../core/errors.ts";
+import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { EngineHealth, Share } from "../engine/engine.ts";
+import { EventQueue } from "../core/event-queue.ts";
+import type { ChatTemplate } from "./chat-template.ts";
+import type { Completer, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+import { mostUnreadEvents } from "./worker-protocol.ts";
+import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
+
+export interface WorkerCompleterOptions {
+  /** The script that builds a completer and hands it to `hostCompleter`. */
+  readonly entry: URL;
+  readonly workerData: unknown;
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate?: ChatTemplate | undefined;
+  /** Told what the worker has to say at its start, and when it is restarted. */
+  readonly onNote: (note: string) => void;
+  /** How long a health call may take before the worker counts as hung. */
+  readonly healthTimeoutMs?: number;
+}
+
+type Call = EventQueue<Exclude<WorkerReply, { type: "end" | "error" }>>;
+
+/** Pause before a dead worker is replaced, so that one that dies at once does not spin; doubles up to the longest. */
+const restartDelayMs = 500;
+const longestRestartDelayMs = 30_000;
+
+/**
+ * A completer in a worker thread. A worker that dies fails what ran with `engine_failed` and is replaced; calls
+ * made meanwhile wait for the new one, and fail when it does not start either.
+ */
+export class WorkerCompleter implements Completer {
+  readonly model: ModelInfo;
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | undefined;
+  readonly #options: WorkerCompleterOptions;
+  readonly #calls = new Map<number, Call>();
+  #worker: Promise<Worker>;
+  /** Settles when the worker at hand is gone. */
+  #exit: Promise<void> = Promise.resolve();
+  #nextId = 0;
+  readonly #stop = new AbortController();
+
+  private constructor(options: WorkerCompleterOptions, started: StartedWorker) {
+    this.#options = options;
+    this.tokenizer = options.tokenizer;
+    this.chatTemplate = options.chatTemplate;
+    this.model = started.model;
+    this.#worker = Promise.resolve(this.#adopt(started));
+  }
+
+  /** @throws InferenceError what the worker says when it cannot start */
+  static async start(options: WorkerCompleterOptions): Promise<WorkerCompleter> {
+    return new WorkerCompleter(options, await startWorker(options));
+  }
+
+  async *complete(
+    request: GenerateRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<CompletionEvent, void, undefined> {
+    for await (const reply of this.#call((id) => ({ type: "generate", id, request }), signal)) {
+      if (reply.type === "event") yield reply.event;
+    }
+  }
+
+  async score(
+    tokens: TokenIds,
+    topCount: number,
+    signal: AbortSignal,
+    share?: Share,
+  ): Promise<readonly ScoredToken[]> {
+    const reply = await this.#callOnce((id) => ({ type: "score", id, tokens, topCount, share }), signal);
+    return reply.type === "scores" ? reply.scores : unexpected(reply);
+  }
+
+  async health(): Promise<EngineHealth> {
+    const timeoutMs = this.#options.healthTimeoutMs ?? 5_000;
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const reply = await this.#callOnce((id) => ({ type: "health", id }), signal);
+      return reply.type === "health" ? reply.health : unexpected(reply);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new InferenceError("engine_failed", `The engine has not answered for ${timeoutMs} ms.`, {
+        cause: error,
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    const worker = await this.#worker.catch(() => undefined);
+    worker?.postMessage({ type: "stop" } satisfies ToWorker);
+    await this.#exit;
+  }
+
+  async #callOnce(message: (id: number) => ToWorker, signal: AbortSignal): Promise<WorkerReply> {
+    for await (const reply of this.#call(message, signal)) return reply;
+    throw new InferenceError("internal", "The worker ended a call without an answer.");
+  }
+
+  async *#call(
+    message: (id: number) => ToWorker,
+    signal: AbortSignal,
+  ): AsyncGenerator<WorkerReply, void, undefined> {
+    if (signal.aborted) throw aborted();
+    if (this.#stopping) throw shuttingDown();
+    const id = this.#nextId++;
+    const queue: Call = new EventQueue();
+    const onAbort = (): void => {
+      queue.fail(aborted());
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#calls.set(id, queue);
+    let worker: Worker | undefined;
+    // A call that waits for a worker can be left, as one that runs can.
+    this.#worker.then(
+      (started) => {
+        if (this.#calls.get(id) !== queue) return;
+        worker = started;
+        worker.postMessage(message(id));
+      },
+      (error: unknown) => {
+        queue.fail(error);
+      },
+    );
+    let isOver = false;
+    try {
+      let read = 0;
+      for await (const reply of queue) {
+        yield reply;
+        if (++read < mostUnreadEvents / 2) continue;
+        worker?.postMessage({ type: "read", id, count: read } satisfies ToWorker);
+        read = 0;
+      }
+      isOver = true;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#calls.delete(id);
+      // One that was left, or failed.
+      if (!isOver) worker?.postMessage({ type: "abort", id } satisfies ToWorker);
+    }
+  }
+
+  get #stopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  #adopt({ worker }: StartedWorker): Worker {
+    worker.on("message", (replies: readonly WorkerReply[]) => {
+      for (const reply of replies) {
+        const call = this.#calls.get(reply.id);
+        if (reply.type === "end") call?.end();
+        else if (reply.type === "error") call?.fail(fromErrorDescription(reply.error));
+        else call?.push(reply);
+      }
+    });
+    let reason = "it exited";
+    worker.on("error", (error) => {
+      reason = toErrorDescription(error).message;
+    });
+    this.#exit = new Promise<void>((resolve) => {
+      worker.once("exit", () => {
+        this.#lose(reason);
+        resolve();
+      });
+    });
+    return worker;
+  }
+
+  #lose(reason: string): void {
+    if (this.#stopping) {
+      this.#failCalls(shuttingDown());
+      return;
+    }
+    this.#failCalls(
+      new InferenceError(
+        "engine_failed",
+        `The engine's worker died (${reason}) and is being restarted; send the request again.`,
+      ),
+    );
+    this.#options.onNote(`The engine's worker died (${reason}); restarting it.`);
+    this.#worker = this.#restart();
+  }
+
+  #failCalls(error: InferenceError): void {
+    for (const call of this.#calls.values()) call.fail(error);
+    this.#calls.clear();
+  }
+
+  async #restart(): Promise<Worker> {
+    for (let delayMs = restartDelayMs; ; delayMs = Math.min(2 * delayMs, longestRestartDelayMs)) {
+      await sleep(delayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      if (this.#stopping) throw shuttingDown();
+      try {
+        return this.#adopt(await startWorker(this.#options));
+      } catch (error) {
+        const problem = `The engine's worker did not start: ${toErrorDescription(error).message}`;
+        this.#options.onNote(problem);
+        this.#failCalls(
+          new InferenceError("engine_failed", `${problem} It is tried again; send the request later.`),
+        );
+      }
+    }
+  }
+}
+
+const shuttingDown = (): InferenceError =>
+  new InferenceError("shutting_down", "The server is shutting down.");
+
+const aborted = (): InferenceError => new InferenceError("aborted", "The request was cancelled.");
+
+function unexpected(reply: WorkerReply): never {
+  throw new InferenceError("internal", `The worker answered with '${reply.type}'.`);
+}
+
+interface StartedWorker {
+  readonly worker: Worker;
+  readonly model: ModelInfo;
+}
+
+async function startWorker({ entry, workerData, onNote }: WorkerCompleterOptions): Promise<StartedWorker> {
+  const worker = new Worker(entry, { workerData });
+  const startup = new AbortController();
+  try {
+    const [message] = (await Promise.race([
+      once(worker, "message", { signal: startup.signal }),
+      once(worker, "exit", { signal: startup.signal }).then(() => {
+        throw new InferenceError("engine_failed", "The engine's worker exited while it started.");
+      }),
+    ])) as [WorkerStart];
+    if (message.type === "unusable") throw fromErrorDescription(message.error);
+    for (const note of message.notes) onNote(note);
+    return { worker, model: message.model };
+  } finally {
+    startup.abort();
+  }
+}

@@ -1,0 +1,53 @@
+import { TokenStream } from "../../core/token-stream.ts";
+import type { TokenRun } from "../../core/tokens.ts";
+import { checkTokens } from "../check-tokens.ts";
+import type { EngineInfo, ExtendRequest } from "../engine.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { ExtendSequence } from "./sequence.ts";
+
+/** One sequence of a scheduler, a token a pull. */
+export class LocalExtension extends TokenStream {
+  readonly #scheduler: Scheduler;
+  readonly #info: EngineInfo;
+  readonly #request: ExtendRequest;
+  readonly #signal: AbortSignal;
+  #sequence: ExtendSequence | undefined;
+  #drawn = 0;
+  #isOver = false;
+
+  constructor(
+    { scheduler, info }: { readonly scheduler: Scheduler; readonly info: EngineInfo },
+    request: ExtendRequest,
+    signal: AbortSignal,
+  ) {
+    super();
+    this.#scheduler = scheduler;
+    this.#info = info;
+    this.#request = request;
+    this.#signal = signal;
+  }
+
+  override async pull(): Promise<TokenRun | undefined> {
+    if (this.#isOver) return undefined;
+    const sequence = (this.#sequence ??= this.#open());
+    await this.#scheduler.advance(sequence);
+    const token = sequence.takeDrawn();
+    this.#drawn++;
+    const { maxTokens, endTokens } = this.#request;
+    if (this.#drawn === maxTokens || endTokens.has(token.token)) this[Symbol.dispose]();
+    return [token];
+  }
+
+  override [Symbol.dispose](): void {
+    this.#isOver = true;
+    if (this.#sequence !== undefined) this.#scheduler.close(this.#sequence);
+    this.#sequence = undefined;
+  }
+
+  #open(): ExtendSequence {
+    checkTokens(this.#request.prefix, this.#request.maxTokens, this.#info);
+    const sequence = new ExtendSequence(this.#request);
+    this.#scheduler.open(sequence, this.#signal);
+    return sequence;
+  }
+}

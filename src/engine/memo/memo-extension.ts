@@ -1,0 +1,183 @@
+import { cancelled } from "../../core/errors.ts";
+import { sampledTop } from "../../sampling/distribution.ts";
+import { TokenStream } from "../../core/token-stream.ts";
+import type { Awaitable } from "../../core/token-stream.ts";
+import type { ScoredToken, TokenId, TokenRun, TopTokens } from "../../core/tokens.ts";
+import type { Engine, ExtendRequest } from "../engine.ts";
+import { isTurnDue, nextTurn, noteTurn } from "./event-loop-turns.ts";
+import { Asking, isKnown, recall } from "./memo-trie.ts";
+import type { MemoNode, MemoTrie } from "./memo-trie.ts";
+
+/** Of each visited prefix, how many of the likeliest next tokens are remembered. */
+const memoWidth = 64;
+
+/** Tokens walked in one run, so that a proposal rejected early has not walked far. */
+const maxRunTokens = 64;
+
+/**
+ * An extension that walks along visited prefixes without a model call, a run at once, and pulls the inner engine only
+ * where the walk leaves them, or where a draw lands in the tail beyond the remembered tokens.
+ */
+export class MemoExtension extends TokenStream {
+  readonly #inner: Engine;
+  readonly #trie: MemoTrie;
+  readonly #request: ExtendRequest;
+  readonly #signal: AbortSignal;
+  /** After the prefix. */
+  readonly #tokens: TokenId[] = [];
+  #node: MemoNode;
+  /** The inner engine's tokens from an unvisited prefix on, while the walk is on such. */
+  #asking: TokenStream | undefined;
+  #isOver = false;
+  /** Ends the wait for somebody else's answer. */
+  #wake: (() => void) | undefined;
+
+  /** @param request asks for no more of the likeliest tokens than there are */
+  constructor(inner: Engine, trie: MemoTrie, request: ExtendRequest, signal: AbortSignal) {
+    super();
+    this.#inner = inner;
+    this.#trie = trie;
+    this.#request = request;
+    this.#signal = signal;
+    this.#node = trie.find(request.prefix);
+  }
+
+  override pull(): Awaitable<TokenRun | undefined> {
+    if (this.#isOver) return undefined;
+    if (this.#asking !== undefined) return this.#ask(this.#asking);
+    if (this.#isTurnDue() || this.#signal.aborted) return this.#walkLater();
+    const run = this.#walk();
+    return run.length > 0 ? run : this.#walkLater();
+  }
+
+  override [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#stopAsking();
+    this.#wake?.();
+  }
+
+  #isTurnDue(): boolean {
+    return isTurnDue(() => {
+      const { pulled, passMs } = this.#inner.load();
+      return pulled === 0 ? Infinity : passMs(pulled);
+    });
+  }
+
+  /** Along visited prefixes; empty where the model has to be asked. */
+  #walk(): TokenRun {
+    const request = this.#request;
+    const run: ScoredToken[] = [];
+    while (!this.#isOver && run.length < maxRunTokens) {
+      const node = this.#node;
+      const token = recall(node, request, request.prefix.length + this.#tokens.length);
+      if (token === undefined) break;
+      this.#step(token);
+      run.push(withTop(token, node.visit!.top, request));
+    }
+    return run;
+  }
+
+  /** Where there is something to wait for first. */
+  async #walkLater(): Promise<TokenRun | undefined> {
+    for (;;) {
+      if (this.#isTurnDue()) await nextTurn();
+      if (this.#signal.aborted || this.#isOver) throw cancelled();
+      const run = this.#walk();
+      if (run.length > 0) return run;
+      if (!this.#hasToWait()) break;
+      await this.#settled(this.#node.asked!);
+    }
+    const { prefix, maxTokens, topCount } = this.#request;
+    this.#asking = this.#inner.extend(
+      {
+        ...this.#request,
+        prefix: [...prefix, ...this.#tokens],
+        maxTokens: maxTokens - this.#tokens.length,
+        topCount: Math.max(topCount, memoWidth),
+        logprobsMode: "raw",
+      },
+      this.#signal,
+    );
+    return await this.#ask(this.#asking);
+  }
+
+  /**
+   * Asks the model, which the walk goes on to do until it comes to a prefix that is visited, or that somebody else is
+   * asking about. Over when the inner engine runs dry: at its own limit, or because a budget is spent.
+   */
+  async #ask(asking: TokenStream): Promise<TokenRun | undefined> {
+    const node = this.#node;
+    const asked = new Asking(this.#request.share?.request);
+    node.asked = asked;
+    try {
+      const run = await asking.pull();
+      noteTurn();
+      if (run === undefined) this[Symbol.dispose]();
+      return run?.map((drawn) => this.#learn(drawn));
+    } finally {
+      if (node.asked === asked) node.asked = undefined;
+      asked.settle();
+      if (isKnown(this.#node, this.#request.topCount) || this.#hasToWait()) this.#stopAsking();
+    }
+  }
+
+  #learn(drawn: ScoredToken): ScoredToken {
+    this.#trie.remember(this.#node, drawn);
+    this.#step(drawn);
+    const { top, ...token } = drawn;
+    return withTop(token, top!, this.#request);
+  }
+
+  #step({ token }: ScoredToken): void {
+    this.#tokens.push(token);
+    this.#node = this.#trie.child(this.#node, token);
+    const { maxTokens, endTokens } = this.#request;
+    if (this.#tokens.length === maxTokens || endTokens.has(token)) this[Symbol.dispose]();
+  }
+
+  #stopAsking(): void {
+    this.#asking?.[Symbol.dispose]();
+    this.#asking = undefined;
+  }
+
+  /** When somebody else's answer is there, or nobody waits for it here any more. */
+  #settled({ settled }: Asking): Promise<void> {
+    const signal = this.#signal;
+    return new Promise((resolve) => {
+      const stop = (): void => {
+        signal.removeEventListener("abort", stop);
+        this.#wake = undefined;
+        resolve();
+      };
+      this.#wake = stop;
+      signal.addEventListener("abort", stop);
+      void settled.then(stop);
+    });
+  }
+
+  /**
+   * Whether somebody else's answer is worth waiting for. Another request's is while nobody waits for a lane: where lanes
+   * are short, it may be many turns of that request's away, and this one has lanes of its own to come.
+   */
+  #hasToWait(): boolean {
+    const { asked } = this.#node;
+    if (asked === undefined) return false;
+    if (asked.request === this.#request.share?.request) return true;
+    const { pulled, lanes } = this.#inner.load();
+    return pulled <= lanes;
+  }
+}
+
+/** The token with as many of the likeliest as its request asked for, under the law it asked for. */
+function withTop(
+  token: ScoredToken,
+  top: TopTokens,
+  { topCount: count, logprobsMode, sampling: { inverseTemperature } }: ExtendRequest,
+): ScoredToken {
+  if (count === 0) return token;
+  if (logprobsMode === "sampled") {
+    const law = { inverseTemperature, logNormalizer: token.logNormalizer };
+    return { ...token, top: sampledTop(top, count, law) };
+  }
+  return { ...token, top: { ids: top.ids.subarray(0, count), logprobs: top.logprobs.subarray(0, count) } };
+}

@@ -1,0 +1,95 @@
+import { TokenStream } from "../core/token-stream.ts";
+import type { Awaitable } from "../core/token-stream.ts";
+import type { ScoredToken, TokenRun } from "../core/tokens.ts";
+import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest, Share } from "./engine.ts";
+
+export interface MeterOptions {
+  /** Tokens after which extensions end without an error; unlimited when left out. */
+  readonly budget?: number | undefined;
+  /** Whose work extensions are that do not say. */
+  readonly share?: Share | undefined;
+}
+
+interface Meter {
+  readonly budget: number;
+  yieldedTokens: number;
+  /** Under way, for one token of the model each. */
+  pulls: number;
+}
+
+/** Counts the tokens that an engine yields for one request, within its budget and as its share. Borrows the engine. */
+export class MeteredEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly #inner: Engine;
+  readonly #share: Share | undefined;
+  readonly #meter: Meter;
+
+  constructor(inner: Engine, { budget = Infinity, share }: MeterOptions = {}) {
+    this.#inner = inner;
+    this.#share = share;
+    this.#meter = { budget, yieldedTokens: 0, pulls: 0 };
+    this.info = inner.info;
+  }
+
+  get yieldedTokens(): number {
+    return this.#meter.yieldedTokens;
+  }
+
+  extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
+    const share = request.share ?? this.#share;
+    return new MeteredExtension(this.#inner.extend({ ...request, share }, signal), this.#meter);
+  }
+
+  score(...request: Parameters<Engine["score"]>): Promise<readonly ScoredToken[]> {
+    return this.#inner.score(...request);
+  }
+
+  health(): EngineHealth {
+    return this.#inner.health();
+  }
+
+  load(): EngineLoad {
+    return this.#inner.load();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The inner engine is borrowed.
+  }
+}
+
+class MeteredExtension extends TokenStream {
+  readonly #inner: TokenStream;
+  readonly #meter: Meter;
+
+  constructor(inner: TokenStream, meter: Meter) {
+    super();
+    this.#inner = inner;
+    this.#meter = meter;
+  }
+
+  override pull(): Awaitable<TokenRun | undefined> {
+    const { budget, yieldedTokens, pulls } = this.#meter;
+    // Pulls under way count too: extensions side by side must not spend the last token several times.
+    if (yieldedTokens + pulls >= budget) this[Symbol.dispose]();
+    const pulled = this.#inner.pull();
+    return pulled instanceof Promise ? this.#wait(pulled) : this.#count(pulled);
+  }
+
+  override [Symbol.dispose](): void {
+    this.#inner[Symbol.dispose]();
+  }
+
+  async #wait(pulled: Promise<TokenRun | undefined>): Promise<TokenRun | undefined> {
+    this.#meter.pulls++;
+    try {
+      return this.#count(await pulled);
+    } finally {
+      this.#meter.pulls--;
+    }
+  }
+
+  #count(run: TokenRun | undefined): TokenRun | undefined {
+    this.#meter.yieldedTokens += run?.length ?? 0;
+    return run;
+  }
+}

@@ -1,0 +1,267 @@
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { InferenceError } from "../../../core/errors.ts";
+import { elementTypeOf } from "../ort/element-type.ts";
+import type { GraphValue } from "../ort/session.ts";
+
+/** What an ONNX file says of itself; read without its weights, which may be gigabytes. */
+export interface GraphFile {
+  readonly inputs: readonly GraphValue[];
+  readonly outputs: readonly GraphValue[];
+  /** How often each operator occurs in the graph. */
+  readonly operators: ReadonlyMap<string, number>;
+  /** Bits per weight of block-quantized matrices. */
+  readonly weightBits: ReadonlySet<number>;
+  /** Weights inside or beside the file, by their element type's name, bytes. */
+  readonly weightBytes: ReadonlyMap<string, number>;
+  /** Sliding windows of GroupQueryAttention, tokens; empty where attention sees everything. */
+  readonly windows: ReadonlySet<number>;
+  /** Files beside it that hold weights. */
+  readonly dataFiles: ReadonlySet<string>;
+  /** Those of them that are not there. */
+  readonly missingFiles: readonly string[];
+  /** This file and those beside it, bytes. */
+  readonly bytes: number;
+}
+
+/** Field numbers of onnx.proto3. */
+const field = {
+  model: { graph: 7 },
+  graph: { node: 1, initializer: 5, input: 11, output: 12 },
+  value: { name: 1, type: 2 },
+  type: { tensor: 1 },
+  tensorType: { element: 1, shape: 2 },
+  shape: { dimension: 1 },
+  dimension: { size: 1 },
+  node: { operator: 4, attribute: 5 },
+  attribute: { name: 1, integer: 3 },
+  tensor: { dimensions: 1, type: 2, external: 13 },
+  entry: { key: 1, value: 2 },
+} as const;
+
+/** TensorProto.DataType, with bits per element. */
+const storedTypes: Readonly<Record<number, readonly [name: string, bits: number]>> = {
+  1: ["float32", 32],
+  2: ["uint8", 8],
+  3: ["int8", 8],
+  6: ["int32", 32],
+  7: ["int64", 64],
+  10: ["float16", 16],
+  16: ["bfloat16", 16],
+  21: ["uint4", 4],
+  22: ["int4", 4],
+};
+
+const blockQuantized: ReadonlySet<string> = new Set(["MatMulNBits", "GatherBlockQuantized"]);
+
+/**
+ * @throws InferenceError `engine_failed` when it is no ONNX file
+ * @throws Error when it cannot be read
+ */
+export function readGraphFile(path: string): GraphFile {
+  const inputs: GraphValue[] = [];
+  const outputs: GraphValue[] = [];
+  const operators = new Map<string, number>();
+  const weightBits = new Set<number>();
+  const weightBytes = new Map<string, number>();
+  const windows = new Set<number>();
+  const dataFiles = new Set<string>();
+  const file = new FileWindow(path);
+  try {
+    for (const part of file.fields(0, file.size)) {
+      if (part.number !== field.model.graph) continue;
+      for (const item of file.fields(part.start, part.end)) {
+        if (item.number === field.graph.node) {
+          const { operator, attributes } = readNode(file, item);
+          operators.set(operator, (operators.get(operator) ?? 0) + 1);
+          const bits = attributes.get("bits");
+          if (bits !== undefined && blockQuantized.has(operator)) weightBits.add(bits);
+          const window = attributes.get("local_window_size");
+          if (window !== undefined && window > 0) windows.add(window);
+        } else if (item.number === field.graph.initializer) {
+          const { type, bytes, dataFile } = readTensor(file, item);
+          weightBytes.set(type, (weightBytes.get(type) ?? 0) + bytes);
+          if (dataFile !== undefined) dataFiles.add(dataFile);
+        } else if (item.number === field.graph.input) inputs.push(readValue(file, item));
+        else if (item.number === field.graph.output) outputs.push(readValue(file, item));
+      }
+    }
+    if (operators.size === 0) throw corrupt(path);
+    const besides = [...dataFiles].map((name) => ({ name, size: sizeOf(join(dirname(path), name)) }));
+    const bytes = besides.reduce((sum, { size = 0 }) => sum + size, file.size);
+    const missingFiles = besides.filter(({ size }) => size === undefined).map(({ name }) => name);
+    return { inputs, outputs, operators, weightBits, weightBytes, windows, dataFiles, missingFiles, bytes };
+  } finally {
+    file[Symbol.dispose]();
+  }
+}
+
+const corrupt = (path: string): InferenceError =>
+  new InferenceError(
+    "engine_failed",
+    `${path} is no ONNX file, or cut short. Remove it, and copy or pull it again.`,
+  );
+
+const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;
+
+function readNode(file: FileWindow, node: Field): { operator: string; attributes: Map<string, number> } {
+  let operator = "";
+  const attributes = new Map<string, number>();
+  for (const part of file.fields(node.start, node.end)) {
+    if (part.number === field.node.operator) operator = file.text(part);
+    if (part.number !== field.node.attribute) continue;
+    let name = "";
+    let integer: number | undefined;
+    for (const item of file.fields(part.start, part.end)) {
+      if (item.number === field.attribute.name) name = file.text(item);
+      if (item.number === field.attribute.integer) integer = Number(BigInt.asIntN(64, item.value));
+    }
+    if (integer !== undefined) attributes.set(name, integer);
+  }
+  return { operator, attributes };
+}
+
+function readValue(file: FileWindow, value: Field): GraphValue {
+  let name = "";
+  let type: GraphValue["type"];
+  const shape: number[] = [];
+  const visit = (at: Field, number: number, then: (part: Field) => void): void => {
+    for (const part of file.fields(at.start, at.end)) if (part.number === number) then(part);
+  };
+  visit(value, field.value.name, (part) => {
+    name = file.text(part);
+  });
+  visit(value, field.value.type, (valueType) => {
+    visit(valueType, field.type.tensor, (tensor) => {
+      visit(tensor, field.tensorType.element, ({ value: code }) => {
+        type = elementTypeOf(Number(code));
+      });
+      visit(tensor, field.tensorType.shape, (dimensions) => {
+        visit(dimensions, field.shape.dimension, (dimension) => {
+          let size = -1;
+          visit(dimension, field.dimension.size, ({ value: given }) => {
+            size = Number(given);
+          });
+          shape.push(size);
+        });
+      });
+    });
+  });
+  return { name, type, shape };
+}
+
+function readTensor(
+  file: FileWindow,
+  tensor: Field,
+): { type: string; bytes: number; dataFile: string | undefined } {
+  let size = 1;
+  let code = 0;
+  let dataFile: string | undefined;
+  for (const part of file.fields(tensor.start, tensor.end)) {
+    if (part.number === field.tensor.dimensions) for (const value of file.integers(part)) size *= value;
+    if (part.number === field.tensor.type) code = Number(part.value);
+    if (part.number !== field.tensor.external) continue;
+    const entry = new Map<number, string>();
+    for (const item of file.fields(part.start, part.end)) entry.set(item.number, file.text(item));
+    if (entry.get(field.entry.key) === "location") dataFile = entry.get(field.entry.value);
+  }
+  const [type, bits] = storedTypes[code] ?? [`type ${code}`, 0];
+  return { type, bytes: Math.ceil((size * bits) / 8), dataFile };
+}
+
+/** One field of a message: a number in `value`, or bytes from `start` to `end`. */
+interface Field {
+  readonly number: number;
+  readonly value: bigint;
+  readonly start: number;
+  readonly end: number;
+}
+
+const chunkBytes = 64 * 1024;
+
+/** Protocol buffers' wire format, read from a file piece by piece. */
+class FileWindow implements Disposable {
+  readonly size: number;
+  readonly #path: string;
+  readonly #descriptor: number;
+  #chunk = new Uint8Array(0);
+  #chunkStart = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = openSync(path, "r");
+    this.size = statSync(path).size;
+  }
+
+  *fields(start: number, end: number): Generator<Field, void, undefined> {
+    let at = start;
+    const varint = (): bigint => {
+      let value = 0n;
+      for (let shift = 0n; shift < 70n; shift += 7n) {
+        const byte = this.#byte(at++);
+        value |= BigInt(byte & 0x7f) << shift;
+        if (byte < 0x80) return value;
+      }
+      throw this.#corrupt();
+    };
+    while (at < end) {
+      const tag = Number(varint());
+      const number = tag >>> 3;
+      const wire = tag & 7;
+      if (number === 0) throw this.#corrupt();
+      if (wire === 0) {
+        const value = varint();
+        yield { number, value, start: at, end: at };
+        continue;
+      }
+      const length = wire === 2 ? Number(varint()) : wire === 1 ? 8 : wire === 5 ? 4 : -1;
+      if (length < 0 || at + length > end) throw this.#corrupt();
+      yield { number, value: 0n, start: at, end: at + length };
+      at += length;
+    }
+  }
+
+  /** A repeated integer: packed into bytes, or one field each. */
+  integers({ value, start, end }: Field): number[] {
+    if (start === end) return [Number(value)];
+    const values: number[] = [];
+    let next = 0;
+    let factor = 1;
+    for (let at = start; at < end; at++) {
+      const byte = this.#byte(at);
+      next += (byte & 0x7f) * factor;
+      factor *= 128;
+      if (byte >= 0x80) continue;
+      values.push(next);
+      next = 0;
+      factor = 1;
+    }
+    return values;
+  }
+
+  text({ start, end }: Field): string {
+    const bytes = new Uint8Array(end - start);
+    for (let at = start; at < end; at++) bytes[at - start] = this.#byte(at);
+    return new TextDecoder().decode(bytes);
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#descriptor);
+  }
+
+  #byte(at: number): number {
+    const index = at - this.#chunkStart;
+    if (index >= 0 && index < this.#chunk.length) return this.#chunk[index]!;
+    if (at >= this.size) throw this.#corrupt();
+    const chunk = new Uint8Array(Math.min(chunkBytes, this.size - at));
+    const read = readSync(this.#descriptor, chunk, 0, chunk.length, at);
+    if (read === 0) throw this.#corrupt();
+    this.#chunk = chunk.subarray(0, read);
+    this.#chunkStart = at;
+    return this.#chunk[0]!;
+  }
+
+  #corrupt(): Error {
+    return corrupt(this.#path);
+  }
+}

@@ -1,0 +1,191 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { InferenceError } from "../../../src/core/errors.ts";
+import type { GenerateRequest } from "../../../src/decoder/completer.ts";
+import { WorkerCompleter } from "../../../src/decoder/worker-completer.ts";
+import { mostUnreadEvents } from "../../../src/decoder/worker-protocol.ts";
+import { byteTokenizer } from "../../support/byte-tokenizer.ts";
+import { never } from "../../support/toy-engine.ts";
+
+/** A worker that does what the seed of a request says. */
+const script = `
+  import { parentPort } from "node:worker_threads";
+  parentPort.postMessage({ type: "ready", model: { id: "fake" }, notes: ["hello"] });
+  parentPort.on("message", (message) => {
+    if (message.type === "stop") parentPort.close();
+    if (message.type === "health") return; // hangs
+    if (message.type !== "generate") return;
+    if (message.request.seed === 1) process.exit(3);
+    if (message.request.seed === 2) throw new Error("out of memory");
+    if (message.request.seed === 3) return parentPort.postMessage([{ type: "error", id: message.id, error: { code: "numerical_error", message: "NaN", param: "x" } }]);
+    parentPort.postMessage([{ type: "event", id: message.id, event: { type: "finish", reason: "stop" } }]);
+    parentPort.postMessage([{ type: "end", id: message.id }]);
+  });
+`;
+
+const entryOf = (source: string): URL => new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+
+const notes: string[] = [];
+let completer: WorkerCompleter | undefined;
+const start = async (
+  source = script,
+  workerData: unknown = {},
+  healthTimeoutMs = 60_000,
+): Promise<WorkerCompleter> => {
+  completer = await WorkerCompleter.start({
+    entry: entryOf(source),
+    workerData,
+    tokenizer: byteTokenizer(),
+    onNote: (note) => notes.push(note),
+    healthTimeoutMs,
+  });
+  return completer;
+};
+afterEach(async () => {
+  await completer?.[Symbol.asyncDispose]();
+  completer = undefined;
+  notes.length = 0;
+});
+
+const request = (seed: number): GenerateRequest => ({
+  prompt: [1],
+  settings: { sampler: "greedy" },
+  maxTokens: 1,
+  stop: [],
+  seed,
+  choice: 0,
+  topCount: 0,
+});
+
+async function types(worker: WorkerCompleter, seed: number): Promise<string[]> {
+  const seen: string[] = [];
+  for await (const event of worker.complete(request(seed), never)) seen.push(event.type);
+  return seen;
+}
+
+describe("WorkerCompleter", () => {
+  it.each([
+    ["exits", 1],
+    ["throws", 2],
+  ])("fails what ran when the worker %s, replaces it, and serves on", async (_, seed) => {
+    const worker = await start();
+    const waiting = types(worker, seed);
+    await expect(waiting).rejects.toMatchObject({ code: "engine_failed" });
+    expect(await types(worker, 0)).toEqual(["finish"]);
+    expect(notes.some((note) => note.includes("restarting"))).toBe(true);
+  });
+
+  it("carries errors over as they are", async () => {
+    const worker = await start();
+    await expect(types(worker, 3)).rejects.toMatchObject({ code: "numerical_error", param: "x" });
+    await expect(types(worker, 3)).rejects.toBeInstanceOf(InferenceError);
+  });
+
+  it("replaces a worker whose engine failed, once that has let go of what it holds", async () => {
+    const released = new Int32Array(new SharedArrayBuffer(4));
+    const host = new URL("../../../dist/decoder/worker-host.js", import.meta.url);
+    const errors = new URL("../../../dist/core/errors.js", import.meta.url);
+    const source = `
+      import { parentPort, workerData } from "node:worker_threads";
+      import { hostCompleter } from "${host.href}";
+      import { InferenceError } from "${errors.href}";
+      hostCompleter(parentPort, {
+        model: { id: "fake" },
+        async *complete({ seed }) {
+          if (seed === 4) throw new InferenceError("engine_failed", "device lost");
+          yield { type: "finish", reason: "stop" };
+        },
+        async [Symbol.asyncDispose]() { Atomics.add(workerData, 0, 1); },
+      }, []);
+    `;
+    const worker = await start(source, released);
+    await expect(types(worker, 4)).rejects.toMatchObject({
+      code: "engine_failed",
+      message: expect.stringContaining("device lost") as unknown,
+    });
+    expect(Atomics.load(released, 0)).toBe(1);
+    expect(await types(worker, 0)).toEqual(["finish"]);
+  });
+
+  describe("whose worker dies and does not start again", () => {
+    // Of its lives the first serves until it is told to die; the next ones are unusable.
+    const source = `
+      import { parentPort, workerData } from "node:worker_threads";
+      if (Atomics.add(workerData, 0, 1) === 0) {
+        parentPort.postMessage({ type: "ready", model: { id: "fake" }, notes: [] });
+        parentPort.on("message", () => process.exit(3));
+      } else parentPort.postMessage({ type: "unusable", error: { code: "unsupported", message: "no GPU" } });
+    `;
+    const startDying = async (healthTimeoutMs?: number): Promise<WorkerCompleter> => {
+      const worker = await start(source, new Int32Array(new SharedArrayBuffer(4)), healthTimeoutMs);
+      await expect(types(worker, 0)).rejects.toMatchObject({ code: "engine_failed" });
+      return worker;
+    };
+
+    it("fails the calls that wait for it, with the reason", async () => {
+      const worker = await startDying();
+      await expect(types(worker, 0)).rejects.toMatchObject({
+        code: "engine_failed",
+        message: expect.stringMatching(/did not start: no GPU.*send the request later/) as unknown,
+      });
+    });
+
+    it("answers for its health in time, and lets go of calls that are cancelled", async () => {
+      const worker = await startDying(100);
+      await expect(worker.health()).rejects.toMatchObject({ code: "engine_failed" });
+      const controller = new AbortController();
+      const waiting = worker.complete(request(0), controller.signal).next();
+      controller.abort();
+      await expect(waiting).rejects.toMatchObject({ code: "aborted" });
+    });
+  });
+
+  it("says that a worker hangs", async () => {
+    const worker = await start(script, {}, 100);
+    await expect(worker.health()).rejects.toMatchObject({ code: "engine_failed" });
+  });
+
+  it("rejects at once when aborted", async () => {
+    const worker = await start(
+      script.replace('parentPort.postMessage([{ type: "end"', 'if (0) parentPort.postMessage([{ type: "end"'),
+    );
+    const controller = new AbortController();
+    const stream = worker.complete(request(0), controller.signal);
+    await stream.next();
+    const next = stream.next();
+    controller.abort();
+    await expect(next).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it("fails to start with what the worker says", async () => {
+    const unusable = `import { parentPort } from "node:worker_threads"; parentPort.postMessage({ type: "unusable", error: { code: "invalid_request", message: "no model" } });`;
+    await expect(start(unusable)).rejects.toThrow("no model");
+    await expect(start("process.exit(1)")).rejects.toThrow(/exited while it started/);
+    await expect(start("throw new Error('broken')")).rejects.toThrow();
+  });
+
+  it("lets a chain run only so far ahead of its reader, and hands over every event in order", async () => {
+    const host = JSON.stringify(new URL("../../../dist/decoder/worker-host.js", import.meta.url).href);
+    const worker = await start(`
+      import { parentPort } from "node:worker_threads";
+      import { hostCompleter } from ${host};
+      let sent = 0;
+      hostCompleter(parentPort, {
+        model: { id: "fake" },
+        async *complete() { while (sent < 5000) yield { type: "progress", sent: ++sent }; },
+        async health() { return { sent }; },
+        async [Symbol.asyncDispose]() {},
+      }, []);
+    `);
+    const seen: number[] = [];
+    for await (const event of worker.complete(request(0), never)) {
+      if (seen.length === 0) {
+        const sent = async () => ((await worker.health()) as unknown as { sent: number }).sent;
+        await expect.poll(sent).toBeGreaterThanOrEqual(mostUnreadEvents);
+        // It could have gone on in the meantime.
+        for (let turns = 0; turns < 20; turns++) expect(await sent()).toBe(mostUnreadEvents);
+      }
+      seen.push((event as unknown as { sent: number }).sent);
+    }
+    expect(seen).toEqual(Array.from({ length: 5000 }, (_, index) => index + 1));
+  });
+});

@@ -1,0 +1,151 @@
+import { describe, expect, it } from "vitest";
+import type { ExtendRequest } from "../../../../src/engine/engine.ts";
+import { PassTimes, measurePassTimes } from "../../../../src/engine/local/pass-times.ts";
+import type { Batch } from "../../../../src/engine/local/runner.ts";
+import { TimeCurve } from "../../../../src/engine/local/time-curve.ts";
+import { createToyEngine, never } from "../../../support/toy-engine.ts";
+import { createToyModel } from "../../../support/toy-model.ts";
+import { ToyRunner } from "../../../support/toy-runner.ts";
+
+/** A runner whose passes take `msOf` on a clock of its own. */
+function simulate(msOf: (rows: number, tokens: number) => number) {
+  let clock = 0;
+  const sizes: string[] = [];
+  const runner = new ToyRunner(createToyModel(), {
+    lanes: 12,
+    capacity: 64,
+    maxRowTokens: 20,
+    onStep: (batch: Batch) => {
+      const tokens = batch[0]!.tokens.length;
+      sizes.push(`${batch.length}x${tokens}`);
+      clock += msOf(batch.length, tokens);
+    },
+  });
+  return { runner, sizes, now: () => clock };
+}
+
+describe("TimeCurve", () => {
+  const curve = () =>
+    new TimeCurve([
+      { size: 1, ms: 10 },
+      { size: 4, ms: 16 },
+      { size: 8, ms: 40 },
+    ]);
+
+  it("draws straight lines between its points and is level beyond them", () => {
+    expect([0, 1, 2, 4, 6, 8, 100].map((size) => curve().at(size))).toEqual([10, 10, 12, 16, 28, 40, 40]);
+  });
+
+  it("finds the largest size within a time, the inverse of that", () => {
+    expect([9, 10, 12, 13, 16, 28, 39.9, 40].map((ms) => curve().largestWithin(ms))).toEqual([
+      0, 1, 2, 2, 4, 6, 7, 8,
+    ]);
+  });
+
+  it("follows what passes take, and one hiccup hardly", () => {
+    const moved = curve();
+    for (let pass = 0; pass < 100; pass++) moved.observe(6, 56);
+    expect(moved.at(6)).toBeCloseTo(56, 0);
+    expect(moved.at(1)).toBe(10);
+    const jolted = curve();
+    jolted.observe(8, 1e6);
+    expect(jolted.at(8)).toBeLessThan(60);
+  });
+
+  it("tries again what hiccups made look slow, once other sizes have been seen for a while", () => {
+    const jolted = curve();
+    for (let pass = 0; pass < 20; pass++) jolted.observe(8, 1e6);
+    expect(jolted.at(8)).toBeGreaterThan(80);
+    for (let pass = 0; pass < 1000; pass++) jolted.observe(1, 10);
+    expect(jolted.at(8)).toBeCloseTo(40, 0);
+  });
+
+  it("stays above 0 where passes become far shorter than a steep curve said, and follows them there", () => {
+    const steep = new TimeCurve([
+      { size: 2, ms: 2 },
+      { size: 4, ms: 6 },
+    ]);
+    for (let pass = 0; pass < 200; pass++) steep.observe(3, 0.5);
+    expect(steep.at(3)).toBeCloseTo(0.5, 2);
+    expect(steep.at(2)).toBeGreaterThan(0);
+    for (let pass = 0; pass < 200; pass++) steep.observe(2, 0.4);
+    expect(steep.at(2)).toBeCloseTo(0.4, 2);
+  });
+
+  it("takes the first thing it sees for all sizes when it knows nothing", () => {
+    const blank = new TimeCurve([1, 2, 4].map((size) => ({ size, ms: 0 })));
+    expect(blank.at(3)).toBe(0);
+    blank.observe(2, 5);
+    expect(blank.points.map(({ ms }) => ms)).toEqual([5, 5, 5]);
+  });
+});
+
+describe("measurePassTimes", () => {
+  it("times decode by rows and prefill by tokens on the runner", async () => {
+    const { runner, now } = simulate((rows, tokens) => 1 + rows / 10 + tokens);
+    const { report } = await measurePassTimes(runner, { now });
+    expect(report.decode.map(({ rows }) => rows)).toEqual([1, 2, 4, 8, 12]);
+    expect(report.prefill.map(({ tokens }) => tokens)).toEqual([1, 2, 4, 8, 16, 20]);
+    for (const { rows, ms } of report.decode) expect(ms).toBeCloseTo(2 + rows / 10, 9);
+    for (const { tokens, ms } of report.prefill) expect(ms).toBeCloseTo(1.1 + tokens, 9);
+  });
+
+  it("runs only the smallest and the largest passes of a slow model, once each", async () => {
+    const { runner, sizes, now } = simulate((rows, tokens) => 600 * rows * tokens);
+    const { report } = await measurePassTimes(runner, { now, budgetMs: 500 });
+    expect(sizes).toEqual(["1x1", "12x1", "1x1", "1x20"]);
+    expect(report.decode).toEqual([
+      { rows: 1, ms: 600 },
+      { rows: 12, ms: 7200 },
+    ]);
+  });
+
+  it("knows one pass, the full one, where every pass is that", async () => {
+    const { runner, sizes, now } = simulate(() => 3);
+    const times = await measurePassTimes(runner, { now, deterministic: true });
+    expect(new Set(sizes)).toEqual(new Set(["12x1"]));
+    expect(times.report).toEqual({ decode: [{ rows: 12, ms: 3 }], prefill: [] });
+    expect(times.decodeMs(1)).toBe(3);
+  });
+
+  it("passes a runner's failure on", async () => {
+    const { runner } = simulate(() => {
+      throw new Error("device lost");
+    });
+    await expect(measurePassTimes(runner)).rejects.toThrow("device lost");
+  });
+});
+
+describe("the load of an engine", () => {
+  it("says how many lanes there are, how many sequences are pulled, and what a pass takes", async () => {
+    let release: (() => void) | undefined;
+    await using engine = createToyEngine({
+      lanes: 3,
+      onStep: () => new Promise<void>((resolve) => (release = resolve)),
+    });
+    const request = (seed: number): ExtendRequest => ({
+      prefix: [seed],
+      maxTokens: 4,
+      endTokens: new Set(),
+      sampling: { inverseTemperature: 1 },
+      draws: { seed, choice: 0, stage: 0, step: 0 },
+      topCount: 0,
+    });
+    const pulls = [1, 2].map((seed) => {
+      const extension = engine.extend(request(seed), never)[Symbol.asyncIterator]();
+      return extension.next();
+    });
+    expect(engine.load()).toMatchObject({ lanes: 3, pulled: 2 });
+    expect(engine.load().passMs(2)).toBe(0);
+    await expect.poll(() => release).toBeDefined();
+    release!();
+    await Promise.all(pulls);
+    expect(engine.load().pulled).toBe(0);
+    expect(engine.load().passMs(2)).toBeGreaterThan(0);
+  });
+
+  it("comes from what was measured, where it was", () => {
+    const times = new PassTimes([{ size: 1, ms: 7 }], []);
+    expect(times.decodeMs(5)).toBe(7);
+  });
+});
