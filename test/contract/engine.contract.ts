@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { InferenceError } from "../../src/core/errors.ts";
 import { uniform } from "../../src/core/random.ts";
@@ -15,7 +14,28 @@ async function collect(runs: AsyncIterable<TokenRun>): Promise<ScoredToken[]> {
 }
 
 async function untilIdle(engine: Engine): Promise<void> {
-  for (let tries = 0; tries < 200 && engine.health().sequences.open > 0; tries++) await sleep(2);
+  await expect.poll(() => engine.health().sequences.open).toBe(0);
+}
+
+/** Holds a pass, of which it tells when it begins, until it is told to end. */
+function heldPass(which = 1) {
+  let begin: () => void;
+  let end: () => void;
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  let passes = 0;
+  const onStep = async (): Promise<void> => {
+    if (++passes !== which) return;
+    begin();
+    await ended;
+  };
+  return {
+    onStep,
+    begun,
+    end: () => {
+      end();
+    },
+  };
 }
 
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
@@ -77,15 +97,17 @@ export function testEngine(name: string, create: (settings: ToySettings) => Engi
     });
 
     it("rejects with `aborted`, also while waiting for a lane and in mid-pass, and frees the lane", async () => {
-      await using engine = create({ model: rare, lanes: 1, delayMs: 5 });
+      const pass = heldPass();
+      await using engine = create({ model: rare, lanes: 1, onStep: pass.onStep });
       const first = new AbortController();
       const second = new AbortController();
       const running = codeOf(collect(engine.extend(request(), first.signal)));
       const waiting = codeOf(collect(engine.extend(request({ prefix: [3, 3] }), second.signal)));
-      await sleep(8);
+      await pass.begun;
       second.abort();
       expect(await waiting).toBe("aborted");
       first.abort();
+      pass.end();
       expect(await running).toBe("aborted");
       await untilIdle(engine);
       expect(engine.health().lanes.leased).toBe(0);
@@ -188,14 +210,17 @@ export function testEngine(name: string, create: (settings: ToySettings) => Engi
     });
 
     it("ends what still runs when disposed, and reads no K/V after that", async () => {
-      const engine = create({ model: rare, delayMs: 5 });
+      const pass = heldPass(9);
+      const engine = create({ model: rare, onStep: pass.onStep });
       const idle = engine.extend(request({ prefix: [4, 4] }), never)[Symbol.asyncIterator]();
       await idle.next();
       const left = engine.extend(request({ prefix: [3, 3] }), never)[Symbol.asyncIterator]();
       await left.next();
       const running = codeOf(collect(engine.extend(request(), never)));
-      await sleep(8);
-      await engine[Symbol.asyncDispose]();
+      await pass.begun;
+      const disposed = engine[Symbol.asyncDispose]();
+      pass.end();
+      await disposed;
       expect(await running).toBe("shutting_down");
       expect(await codeOf(idle.next())).toBe("shutting_down");
       await left.return();
