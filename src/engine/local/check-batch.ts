@@ -32,8 +32,11 @@ function checkRow(
   if (lane < 0 || lane >= lanes) throw new Error(`lane ${lane} is not one of ${lanes}`);
   if (tokens.length < 1) throw new Error(`the row of lane ${lane} has no tokens`);
   if (tokens.length > maxRowTokens) throw new Error(`a row takes at most ${maxRowTokens} tokens`);
-  const unknown = tokens.find((token) => !(token >= 0 && token < vocabularySize));
-  if (unknown !== undefined) throw new Error(`token ${unknown} is not one of ${vocabularySize}`);
+  for (const token of tokens) {
+    if (!(token >= 0 && token < vocabularySize)) {
+      throw new Error(`token ${token} is not one of ${vocabularySize}`);
+    }
+  }
   if (position < 0 || position + tokens.length > capacity) {
     throw new Error(`lane ${lane} has room for ${capacity} tokens, not ${position + tokens.length}`);
   }

@@ -124,8 +124,9 @@ export class LaneCache {
       cached = end;
     }
     lane.tokens.length = own;
-    while (lane.tokens.length < cached) lane.tokens.push(tokens[lane.tokens.length]!);
-    this.truncate(placed, cached);
+    for (let position = own; position < cached; position++) lane.tokens.push(tokens[position]!);
+    // What the lane held for its last holder beyond what both begin with.
+    this.#memory.truncate(lane.index, cached);
   }
 
   /** Brings tokens `from`..`to` of one lane into another, which has those before; the whole prefix if most is new. */

@@ -87,7 +87,8 @@ export class PlacedSequence implements Schedulable {
   /** Notes that the next `count` tokens were run. */
   run(count: number): void {
     const { lane, open } = this;
-    for (const token of this.tokens.slice(this.cached, this.cached + count)) lane.tokens.push(token);
+    const end = this.cached + count;
+    for (let position = this.cached; position < end; position++) lane.tokens.push(this.tokens[position]!);
     open.ranTokens = Math.max(open.ranTokens, this.cached);
     this.#turn -= count;
   }

@@ -57,13 +57,13 @@ export function schedule<S extends Schedulable>(
 ): PassPlan<S> {
   const { limits, hadChunk } = context;
   const most = Math.min(context.settings.prefillChunk, limits.maxRowTokens);
-  const ready = sequences.filter(({ isPulled, isFollowing }) => isPulled && !isFollowing);
-  const decodes = ({ pending }: S): boolean => Math.min(pending, most) === 1;
-  const decoding = ready.filter(decodes);
-  const next = ready.reduce<S | undefined>((best, candidate) => {
-    if (decodes(candidate)) return best;
-    return best === undefined || goesBefore(candidate, best) ? candidate : best;
-  }, undefined);
+  const decoding: S[] = [];
+  let next: S | undefined;
+  for (const sequence of sequences) {
+    if (!sequence.isPulled || sequence.isFollowing) continue;
+    if (Math.min(sequence.pending, most) === 1) decoding.push(sequence);
+    else if (next === undefined || goesBefore(sequence, next)) next = sequence;
+  }
   if (next === undefined) return { decoding, chunk: undefined };
   const chunk = { sequence: next, count: Math.min(next.pending, most, roomFor(decoding, context)) };
   if (limits.longRows === "any") return { decoding, chunk };

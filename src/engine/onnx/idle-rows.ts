@@ -1,13 +1,13 @@
 import { wholeOf } from "../../kvcache/kv-memory.ts";
 import type { KvMemory, KvSlice } from "../../kvcache/kv-memory.ts";
-import type { BatchRow } from "../local/runner.ts";
+import type { Batch, BatchRow } from "../local/runner.ts";
 
 /** Any that the model knows. */
 const token = 0;
 
 /**
- * Rows of one pass that run although no row of the batch is their lane's. Attention appends to every row: an idle one writes
- * just past what its lane holds. A lane that is full lends its last place, and gets back what stood there.
+ * Rows that one pass of fixed shape runs for lanes that the batch has none for. Attention appends to every row: an idle one
+ * writes just past what its lane holds. A lane that is full lends its last place, and gets back what stood there.
  */
 export class IdleRows {
   readonly #memory: KvMemory;
@@ -17,18 +17,24 @@ export class IdleRows {
     this.#memory = memory;
   }
 
-  /** The row that a lane runs idle. Nothing is asked of its logits. */
-  add(lane: number): BatchRow {
-    const position = Math.min(this.#memory.length(lane), this.#memory.capacity - 1);
-    if (position < this.#memory.length(lane)) {
-      const slice = this.#memory.read(lane, position, position + 1);
-      this.#lent.push({ lane, at: position, slice });
-    }
-    return { lane, tokens: [token], position };
+  /** The batch with a row for every lane. Nothing is asked of the logits of those that are added. */
+  addTo(batch: Batch): Batch {
+    const busy = new Set(batch.map(({ lane }) => lane));
+    const lanes = Array.from({ length: this.#memory.lanes }, (_, lane) => lane);
+    return [...batch, ...lanes.filter((lane) => !busy.has(lane)).map((lane) => this.#idle(lane))];
   }
 
   /** Gives lanes back what they lent. The pass is over. */
   restore(): void {
     for (const { lane, at, slice } of this.#lent) this.#memory.write(lane, at, wholeOf(slice));
+  }
+
+  #idle(lane: number): BatchRow {
+    const held = this.#memory.length(lane);
+    const position = Math.min(held, this.#memory.capacity - 1);
+    if (position < held) {
+      this.#lent.push({ lane, at: position, slice: this.#memory.read(lane, position, held) });
+    }
+    return { lane, tokens: [token], position };
   }
 }

@@ -30,7 +30,7 @@ export function attentionDevice(
 /**
  * Runs graphs with GroupQueryAttention over one preallocated cache where attention runs: the same memory is bound as
  * past and as present, and attention appends in place. Nothing is copied in a pass but token ids, the mask,
- * and logits that JavaScript measures. The rows of a pass stand side by side in the cache; gaps between them run idle.
+ * and logits that JavaScript measures. The rows of a pass stand side by side in the cache.
  */
 export class SharedCacheRunner extends OnnxRunner {
   readonly limits: PassLimits;
@@ -64,10 +64,12 @@ export class SharedCacheRunner extends OnnxRunner {
 
   protected async run(batch: Batch): Promise<LogitsView> {
     const { session, cache, logits } = this.#context;
-    const window = cache.place(this.#lanesOf(batch));
-    const places = batch.map(({ lane }) => this.memory.rowOf(lane) - window.first);
     const idle = new IdleRows(this.memory);
-    const rows = this.#fill(window, batch, idle);
+    const all = this.#isFixedShape ? idle.addTo(batch) : batch;
+    const window = cache.place(all.map(({ lane }) => lane));
+    const placeOf = ({ lane }: BatchRow): number => this.memory.rowOf(lane) - window.first;
+    const rows: BatchRow[] = [];
+    for (const row of all) rows[placeOf(row)] = row;
     const pass = this.#passFor(rows, window);
     pass.fill(rows);
     // The CPU reads inputs when it runs, other devices when they are bound.
@@ -76,7 +78,7 @@ export class SharedCacheRunner extends OnnxRunner {
     await logits.measure(rows);
     idle.restore();
     for (const { lane, position, tokens } of batch) this.memory.settle(lane, position + tokens.length);
-    return logits.view(rows, places);
+    return logits.view(rows, batch.map(placeOf));
   }
 
   protected release(): void {
@@ -84,21 +86,6 @@ export class SharedCacheRunner extends OnnxRunner {
     this.#passes.clear();
     const { cache, logits } = this.#context;
     for (const owned of [cache, logits]) owned[Symbol.dispose]();
-  }
-
-  /** The lanes that a pass is to run. */
-  #lanesOf(batch: Batch): readonly number[] {
-    if (this.#isFixedShape) return [...Array(this.memory.lanes).keys()];
-    return batch.map(({ lane }) => lane);
-  }
-
-  /** A row for each of a window: the batch's, and idle ones where it has none. */
-  #fill({ first, count }: RowWindow, batch: Batch, idle: IdleRows): Batch {
-    const byLane = new Map(batch.map((row) => [row.lane, row]));
-    return Array.from({ length: count }, (_, place): BatchRow => {
-      const lane = this.memory.laneAt(first + place);
-      return byLane.get(lane) ?? idle.add(lane);
-    });
   }
 
   /** The bound tensors for a batch's shape and place; made at first use. */

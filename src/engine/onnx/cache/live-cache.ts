@@ -5,8 +5,8 @@ import type { Tensor } from "../ort/tensor.ts";
 export interface LiveCache extends Disposable {
   readonly memory: PlacedKvMemory;
   /**
-   * Brings lanes into rows that a tensor can begin and end at.
-   * @returns a window in which they stand, in any order; rows of it that hold none of them are run idle
+   * Brings lanes side by side, where a tensor can begin.
+   * @returns the window in which they stand, in any order
    */
   place(lanes: readonly number[]): RowWindow;
   /** The given rows of every plane, in the order of the graph's planes. The caller releases them. */

@@ -63,22 +63,19 @@ export class Logits implements Disposable {
    * @param rows as they stand
    * @param places where among them each row of the view stands; in the same order when left out
    */
-  view(rows: Batch, places: Iterable<number> = rows.keys()): LogitsView {
+  view(rows: Batch, places: readonly number[] = [...rows.keys()]): LogitsView {
     const starts: number[] = [];
     let end = 0;
     for (const { tokens } of rows) {
       starts.push(end);
       end += tokens.length;
     }
-    const spans = Array.from(places, (place) => ({
-      start: starts[place]!,
-      count: rows[place]!.tokens.length,
-    }));
     const tokenAt = (row: number, index: number | undefined): number => {
-      const { start, count } = spans[row] ?? { start: 0, count: 0 };
-      const place = index ?? count - 1;
-      if (place >= 0 && place < count) return start + place;
-      throw new RangeError(`the pass has no logits for token ${place} of row ${row}`);
+      const place = places[row] ?? -1;
+      const count = rows[place]?.tokens.length ?? 0;
+      const token = index ?? count - 1;
+      if (token >= 0 && token < count) return starts[place]! + token;
+      throw new RangeError(`the pass has no logits for token ${token} of row ${row}`);
     };
     return {
       row: (row, index) => this.#memory.read(tokenAt(row, index)),
