@@ -103,8 +103,8 @@ export function testRunner(
       for (let start = 0; start < capacity; start += 32) {
         await feed(runner, 2, start, tokens.slice(start, start + 32));
       }
-      for (const lane of [0, 5]) await feed(runner, lane, 0, ids.slice(0, 3));
       const before = memory.read(2, 0, capacity);
+      for (const lane of [0, 5]) await feed(runner, lane, 0, ids.slice(0, 3));
       for (let position = 3; position < last; position++) {
         const rows = [5, 0].map((lane) => ({ lane, tokens: [ids[position]!], position }));
         const logits = await runner.step(rows);
