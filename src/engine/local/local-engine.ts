@@ -38,13 +38,13 @@ export class LocalEngine implements Engine {
   ): Promise<readonly ScoredToken[]> {
     checkTokens(tokens, 0, this.info);
     if (tokens.length < 2) return [];
-    const sequence = new ScoreSequence(tokens, topCount, share);
-    this.#scheduler.open(sequence, signal);
+    const sequence = new ScoreSequence(tokens, topCount);
+    const open = this.#scheduler.open(sequence, { signal, share });
     try {
-      await this.#scheduler.advance(sequence);
+      await this.#scheduler.advance(open);
       return sequence.scores;
     } finally {
-      this.#scheduler.close(sequence);
+      this.#scheduler.close(open);
     }
   }
 

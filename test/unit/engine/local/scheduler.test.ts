@@ -7,9 +7,10 @@ import type { Engine, ExtendRequest, Priority } from "../../../../src/engine/eng
 import { LocalEngine } from "../../../../src/engine/local/local-engine.ts";
 import { measurePassTimes } from "../../../../src/engine/local/pass-times.ts";
 import type { Batch } from "../../../../src/engine/local/runner.ts";
-import { turnTokens } from "../../../../src/engine/local/scheduler.ts";
+import { turnTokens } from "../../../../src/engine/local/placed-sequence.ts";
 import type { SchedulerSettings } from "../../../../src/engine/local/scheduler.ts";
 import { createToyEngine, never } from "../../../support/toy-engine.ts";
+import type { ToySettings } from "../../../support/toy-engine.ts";
 import { createToyModel } from "../../../support/toy-model.ts";
 import { ToyRunner } from "../../../support/toy-runner.ts";
 
@@ -173,11 +174,11 @@ describe("a long prompt beside a stream", () => {
 
 describe("requests with more sequences than lanes", () => {
   /** Passes that a lone sequence waits for its first token, beside 64 that came before it. */
-  async function passesWaited(request: string, scheduler: Partial<SchedulerSettings> = {}) {
+  async function passesWaited(request: string, settings: ToySettings = {}) {
     const crowd = wishes(64, 100, { request: "crowd" });
     const lone: Wish = { seed: 7, request };
     const { onStep, reached } = watchPasses();
-    await using engine = createToyEngine({ model, lanes: 4, scheduler, onStep });
+    await using engine = createToyEngine({ model, lanes: 4, onStep, ...settings });
     const work = crowd.map((wish) => draw(engine, wish));
     await reached(10);
     const started = engine.health().passes;
@@ -202,9 +203,10 @@ describe("requests with more sequences than lanes", () => {
     expect((await passesWaited("crowd")).waited).toBeGreaterThan(8 * turnTokens);
   });
 
-  it("do so without a prefix store too, and in passes of one shape", async () => {
-    expect((await passesWaited("lone", { prefixStoreBytes: 0 })).waited).toBeLessThanOrEqual(2 * turnTokens);
-    expect((await passesWaited("lone", { deterministic: true })).waited).toBeLessThanOrEqual(2 * turnTokens);
+  it("do so without a prefix store too, and where rows have one token each", async () => {
+    const withoutStore = { scheduler: { prefixStoreBytes: 0 } };
+    expect((await passesWaited("lone", withoutStore)).waited).toBeLessThanOrEqual(2 * turnTokens);
+    expect((await passesWaited("lone", { maxRowTokens: 1 })).waited).toBeLessThanOrEqual(2 * turnTokens);
   });
 
   it("get as many lanes each, whichever came first, and change lanes no more than once a turn", async () => {
@@ -298,11 +300,12 @@ describe("sequences that begin alike", () => {
 
   it.each([
     ["of one request", () => "same", {}],
-    ["of one request, in passes of one shape", () => "same", { deterministic: true }],
+    ["of one request, where rows have one token each", () => "same", { maxRowTokens: 1 }],
+    ["of one request, where rows run in any company", () => "same", { longRows: "any" }],
     ["of several requests", String, {}],
-    ["without a prefix store", () => "same", { prefixStoreBytes: 0 }],
-  ] as const)("run their prompt once: %s", async (_, requestOf, scheduler) => {
-    await using engine = createToyEngine({ model, lanes: 16, scheduler });
+    ["without a prefix store", () => "same", { scheduler: { prefixStoreBytes: 0 } }],
+  ] as const)("run their prompt once: %s", async (_, requestOf, settings) => {
+    await using engine = createToyEngine({ model, lanes: 16, ...settings });
     const all = wishes(16, 0, { prefix: prompt, maxTokens: 4 });
     const answers = await Promise.all(
       all.map((wish) => draw(engine, { ...wish, request: requestOf(wish.seed) })),
@@ -397,18 +400,20 @@ describe("whatever comes together", () => {
     lanes: fc.integer({ min: 1, max: 4 }),
     prefillChunk: fc.integer({ min: 1, max: 8 }),
     prefixStoreBytes: fc.constantFrom(0, 64, 4096),
-    deterministic: fc.boolean(),
+    maxRowTokens: fc.constantFrom(1, 64),
+    longRows: fc.constantFrom("alone" as const, "any" as const),
   });
 
   it("ends with the tokens of each alone, and no lane lost", async () => {
     await fc.assert(
       fc.asyncProperty(engines, fc.array(wish, { minLength: 2, maxLength: 12 }), async (settings, list) => {
-        const { lanes, ...scheduler } = settings;
+        const { prefillChunk, prefixStoreBytes, ...runner } = settings;
+        const scheduler = { prefillChunk, prefixStoreBytes };
         let passes = 0;
         const onStep = (): void => {
           passes++;
         };
-        await using engine = createToyEngine({ model, lanes, capacity: 128, scheduler, onStep });
+        await using engine = createToyEngine({ model, capacity: 128, ...runner, scheduler, onStep });
         // With nothing under way the pass would never come.
         const reachedOrIdle = async (pass: number): Promise<void> => {
           do await setImmediate();
