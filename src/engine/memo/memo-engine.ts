@@ -2,6 +2,7 @@ import { isTruncated } from "../../sampling/distribution.ts";
 import type { TokenStream } from "../../core/token-stream.ts";
 import type { ScoredToken } from "../../core/tokens.ts";
 import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "../engine.ts";
+import { EventLoopTurns } from "./event-loop-turns.ts";
 import { MemoExtension } from "./memo-extension.ts";
 import { MemoTrie } from "./memo-trie.ts";
 
@@ -14,16 +15,19 @@ export class MemoEngine implements Engine {
   readonly info: EngineInfo;
   readonly #inner: Engine;
   readonly #trie: () => MemoTrie;
+  readonly #turns: EventLoopTurns;
   #inverseTemperature: number | undefined;
 
   /**
    * Borrows the inner engine: disposing the memo leaves it alone.
    * @param trie where to remember, asked for at each extension; a trie of its own when left out
+   * @param turns shared by the memos of one event loop
    */
-  constructor(inner: Engine, trie?: () => MemoTrie) {
+  constructor(inner: Engine, trie?: () => MemoTrie, turns = new EventLoopTurns()) {
     const own = new MemoTrie();
     this.#inner = inner;
     this.#trie = trie ?? (() => own);
+    this.#turns = turns;
     this.info = inner.info;
   }
 
@@ -31,7 +35,8 @@ export class MemoEngine implements Engine {
     this.#checkLaw(request);
     const { vocabularySize } = this.info;
     const possible = request.topCount <= vocabularySize ? request : { ...request, topCount: vocabularySize };
-    return new MemoExtension(this.#inner, this.#trie(), possible, signal);
+    const ground = { inner: this.#inner, trie: this.#trie(), turns: this.#turns };
+    return new MemoExtension(ground, possible, signal);
   }
 
   score(...request: Parameters<Engine["score"]>): Promise<readonly ScoredToken[]> {
