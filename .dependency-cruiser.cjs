@@ -14,7 +14,7 @@ const rooms = {
 };
 /** Seams a room may import although the room behind them is closed to it. */
 const seams = {
-  decoder: ["src/engine/engine.ts", "src/engine/metered-engine.ts"],
+  decoder: ["src/engine/(engine|health|metered-engine|memo/memos).ts"],
   // Chains of one prompt are compared where they meet.
   server: ["src/decoder/completer.ts", "src/mcmc/mixing.ts"],
   evaluation: ["src/decoder/completer.ts"],

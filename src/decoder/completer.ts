@@ -2,7 +2,9 @@ import type { LogprobsMode } from "../sampling/distribution.ts";
 import type { LogitAdjustments } from "../sampling/logit-adjustments.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import { priorities } from "../engine/engine.ts";
-import type { EngineHealth, Priority, Share } from "../engine/engine.ts";
+import type { EngineInfo, Priority, ScoreOptions, Share } from "../engine/engine.ts";
+import type { EngineHealth } from "../engine/health.ts";
+import type { MemoHealth } from "../engine/memo/memos.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { Schedule } from "../mcmc/schedule.ts";
 import type { Swaps } from "../mcmc/tempering.ts";
@@ -17,11 +19,9 @@ export interface GenerationDefaults {
   readonly blockSize: number | undefined;
 }
 
-export interface ModelInfo {
+/** A model, and what the engine that runs it can do. */
+export interface ModelInfo extends EngineInfo {
   readonly id: string;
-  /** Prompt and completion together, tokens. */
-  readonly maxLength: number;
-  readonly vocabularySize: number;
   readonly endTokenIds: TokenIds;
   readonly defaults: GenerationDefaults;
   /** A prompt that shows the model at work. */
@@ -115,7 +115,7 @@ export interface GenerateRequest {
   readonly logprobsMode?: LogprobsMode;
   /** Whose work it is; a request of its own when left out. */
   readonly share?: Share;
-  /** Whether nobody reads before the end: what follows the first text then comes as one event. */
+  /** Whether the client reads nothing before the end: what follows the first text then comes as one event. */
   readonly inOnePiece?: boolean;
   /** Whether to report how a chain gets on. */
   readonly progress?: boolean;
@@ -261,7 +261,13 @@ export type CompletionEvent =
       readonly evaluatedTokens: number;
     });
 
-/** What the server sees of a model: in production a worker thread, in tests the same thing in-process. */
+/** The engine's health, and what chains remember. */
+export interface CompleterHealth extends EngineHealth {
+  /** Absent where they remember nothing. */
+  readonly memo?: MemoHealth;
+}
+
+/** What the server sees of a model: behind it stands an engine in this thread or in a worker's. */
 export interface Completer extends AsyncDisposable {
   readonly model: ModelInfo;
   readonly tokenizer: Tokenizer;
@@ -270,15 +276,10 @@ export interface Completer extends AsyncDisposable {
   /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
   complete(request: GenerateRequest, signal: AbortSignal): AsyncIterable<CompletionEvent>;
   /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
-  score(
-    tokens: TokenIds,
-    topCount: number,
-    signal: AbortSignal,
-    share?: Share,
-  ): Promise<readonly ScoredToken[]>;
+  score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]>;
   /** Asks the engine itself, so an answer also says that it is alive. */
-  health(): Promise<EngineHealth>;
+  health(): Promise<CompleterHealth>;
 }
 
 export { priorities };
-export type { ChatMessage, ChatTemplate, Priority, Share, Tokenizer };
+export type { ChatMessage, ChatTemplate, Priority, ScoreOptions, Share, Tokenizer };

@@ -62,7 +62,9 @@ function prefetchPolicy(
 ): PrefetchPolicy | undefined {
   if (!accelerations.prefetch || settings.maxEvaluatedTokens !== undefined) return undefined;
   return (underWay) => {
-    const { lanes, pulled, passMs } = engine.load();
+    const load = engine.load();
+    if (load === undefined) return false;
+    const { lanes, pulled, passMs } = load;
     const others = Math.max(0, pulled - rowsPerStep * underWay.count);
     return isWorthItsRows(underWay, { lanes, others, passMs }, rowsPerStep);
   };

@@ -1,5 +1,6 @@
 import type { TokenRun } from "../core/tokens.ts";
-import type { Engine, Memos } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Memos } from "../engine/memo/memos.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Ends } from "./ends.ts";
 import type { ChainTrace, GenerateRequest, Progress, SamplerReport } from "./completer.ts";

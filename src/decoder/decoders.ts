@@ -1,3 +1,4 @@
+import { checkSampler } from "./check-sampler.ts";
 import type { DecodeContext, DecodeEvent, Decoder } from "./decoder.ts";
 import type { SamplerName, SamplerReport, SamplerSettings } from "./completer.ts";
 import { decodeMaximize } from "./maximize.ts";
@@ -17,11 +18,15 @@ const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name>> } = 
   maximize: decodeMaximize,
 };
 
-/** Runs the decoder that the request's settings name. */
+/**
+ * Runs the decoder that the request's settings name.
+ * @throws InferenceError `unsupported` for a sampler that the engine does not tell enough for
+ */
 export function decode(
   context: Omit<DecodeContext<never>, "settings">,
 ): AsyncGenerator<DecodeEvent, SamplerReport, undefined> {
   const { settings } = context.request;
+  checkSampler(settings, context.engine.info);
   const decoder = decoders[settings.sampler] as Decoder<SamplerSettings>;
   return decoder({ ...context, settings });
 }

@@ -1,12 +1,12 @@
 import { setMaxListeners } from "node:events";
 import type { ScoredToken } from "../core/tokens.ts";
-import type { Engine, EngineHealth } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Accelerations } from "./decoder.ts";
 import { decode } from "./decoders.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 import { Ends } from "./ends.ts";
-import type { Completer, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
+import type { Completer, CompleterHealth, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
 import { MeteredEngine } from "../engine/metered-engine.ts";
 import type { ModelDescription } from "./model-folder.ts";
 import { TextStream } from "./text-stream.ts";
@@ -22,8 +22,7 @@ export class LocalCompleter implements Completer {
 
   /** Takes ownership of the engine. */
   constructor(description: ModelDescription, engine: Engine, accelerations: Accelerations) {
-    const { maxLength, vocabularySize } = engine.info;
-    this.model = { ...description.model, maxLength, vocabularySize };
+    this.model = { ...description.model, ...engine.info };
     this.tokenizer = description.tokenizer;
     this.chatTemplate = description.chatTemplate;
     this.#engine = engine;
@@ -48,7 +47,7 @@ export class LocalCompleter implements Completer {
     const text = new TextStream(tokenizer, request.stop);
     const decoding = decode({ request, engine, ends, tokenizer, accelerations: this.#accelerations, signal });
 
-    /** What follows the first text, where nobody reads before the end. */
+    /** What follows the first text, where the client reads nothing before the end. */
     const rest: TextEvent[] = [];
     let hasText = false;
     let last: CompletionToken | undefined;
@@ -85,7 +84,7 @@ export class LocalCompleter implements Completer {
     return this.#engine.score(...request);
   }
 
-  health(): Promise<EngineHealth> {
+  health(): Promise<CompleterHealth> {
     const memo = this.#accelerations.memo?.health();
     return Promise.resolve({ ...this.#engine.health(), ...(memo === undefined ? {} : { memo }) });
   }

@@ -106,7 +106,7 @@ describe("sampler smc", () => {
       controller.abort();
     }, 20);
     await expect(work).rejects.toMatchObject({ code: "aborted" });
-    await expect.poll(async () => (await server.completer.health()).sequences.open).toBe(0);
+    await expect.poll(async () => (await server.completer.health()).details?.sequences.open).toBe(0);
   });
 });
 

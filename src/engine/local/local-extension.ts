@@ -1,6 +1,6 @@
 import { TokenStream } from "../../core/token-stream.ts";
 import type { TokenRun } from "../../core/tokens.ts";
-import { checkTokens } from "../check-tokens.ts";
+import { checkExtend } from "../check-request.ts";
 import type { EngineInfo, ExtendRequest } from "../engine.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { ExtendSequence } from "./sequence.ts";
@@ -45,7 +45,7 @@ export class LocalExtension extends TokenStream {
   }
 
   #open(): ExtendSequence {
-    checkTokens(this.#request.prefix, this.#request.maxTokens, this.#info);
+    checkExtend(this.#request, this.#info);
     const sequence = new ExtendSequence(this.#request);
     this.#scheduler.open(sequence, this.#signal);
     return sequence;

@@ -2,7 +2,8 @@ import { setImmediate } from "node:timers/promises";
 import type { Distribution } from "../../sampling/distribution.ts";
 import { InferenceError, cancelled } from "../../core/errors.ts";
 import { BatchRows } from "./batch-rows.ts";
-import type { EngineHealth, EngineLoad } from "../engine.ts";
+import type { EngineLoad } from "../engine.ts";
+import type { LocalHealth } from "../health.ts";
 import { LaneCache } from "./lane-cache.ts";
 import { PassPlan } from "./pass-plan.ts";
 import type { PassTimes } from "./pass-times.ts";
@@ -104,19 +105,22 @@ export class Scheduler {
     else this.#retire(sequence);
   }
 
-  health(): EngineHealth {
+  health(): LocalHealth {
     const { store } = this.#lanes;
     return {
       ...(this.#failure === undefined
         ? { status: "ok" as const }
         : { status: "failed" as const, reason: this.#failure.message }),
-      lanes: { total: this.#lanes.total, leased: this.#lanes.leased },
-      sequences: { open: this.#open.size, waiting: this.#tenants.waiting },
-      prefixStore: { bytes: store.bytes, maxBytes: store.maxBytes, ...store.statistics },
       evaluatedTokens: this.#evaluatedTokens,
-      passes: this.#passes,
-      preemptions: this.#preemptions,
-      passTimes: this.#passTimes.report,
+      details: {
+        kind: "local",
+        lanes: { total: this.#lanes.total, leased: this.#lanes.leased },
+        sequences: { open: this.#open.size, waiting: this.#tenants.waiting },
+        prefixStore: { bytes: store.bytes, maxBytes: store.maxBytes, ...store.statistics },
+        passes: this.#passes,
+        preemptions: this.#preemptions,
+        passTimes: this.#passTimes.report,
+      },
     };
   }
 

@@ -1,7 +1,8 @@
 import { isTruncated } from "../../sampling/distribution.ts";
 import type { TokenStream } from "../../core/token-stream.ts";
 import type { ScoredToken } from "../../core/tokens.ts";
-import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "../engine.ts";
+import type { Engine, EngineInfo, EngineLoad, ExtendRequest } from "../engine.ts";
+import type { EngineHealth } from "../health.ts";
 import { EventLoopTurns } from "./event-loop-turns.ts";
 import { MemoExtension } from "./memo-extension.ts";
 import { MemoTrie } from "./memo-trie.ts";
@@ -9,7 +10,8 @@ import { MemoTrie } from "./memo-trie.ts";
 /**
  * An engine around an engine that remembers the next-token distribution after every prefix it has visited
  * (exact: the same uniforms select the same tokens). Several that come to an unvisited prefix together ask the model
- * once.
+ * once. It remembers one untruncated law, that of the first extension; others, and those of an engine that does not tell
+ * enough of its law, pass by it.
  */
 export class MemoEngine implements Engine {
   readonly info: EngineInfo;
@@ -32,9 +34,9 @@ export class MemoEngine implements Engine {
   }
 
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
-    this.#checkLaw(request);
     const { vocabularySize } = this.info;
     const possible = request.topCount <= vocabularySize ? request : { ...request, topCount: vocabularySize };
+    if (!this.#canRemember(possible)) return this.#inner.extend(request, signal);
     const ground = { inner: this.#inner, trie: this.#trie(), turns: this.#turns };
     return new MemoExtension(ground, possible, signal);
   }
@@ -43,23 +45,24 @@ export class MemoEngine implements Engine {
     return this.#inner.score(...request);
   }
 
-  health(): EngineHealth {
-    return this.#inner.health();
+  load(): EngineLoad | undefined {
+    return this.#inner.load();
   }
 
-  load(): EngineLoad {
-    return this.#inner.load();
+  health(): EngineHealth {
+    return this.#inner.health();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // The inner engine is borrowed.
   }
 
-  #checkLaw({ sampling }: ExtendRequest): void {
+  /** Whether what is remembered draws the very tokens that the inner engine would. */
+  #canRemember({ sampling, topCount }: ExtendRequest): boolean {
+    const { repeats, logNormalizer, mostTop } = this.info.capabilities;
+    if (!repeats || logNormalizer !== "exact" || mostTop < Math.max(1, topCount)) return false;
+    if (isTruncated(sampling) || sampling.adjustments !== undefined) return false;
     this.#inverseTemperature ??= sampling.inverseTemperature;
-    const isOther = sampling.inverseTemperature !== this.#inverseTemperature;
-    if (isOther || isTruncated(sampling) || sampling.adjustments !== undefined) {
-      throw new Error("a memo serves one untruncated proposal law");
-    }
+    return sampling.inverseTemperature === this.#inverseTemperature;
   }
 }

@@ -41,7 +41,7 @@ export class MemoExtension extends TokenStream {
   /** Ends the wait for another walk's answer. */
   #wake: (() => void) | undefined;
 
-  /** @param request asks for no more of the likeliest tokens than there are */
+  /** @param request asks for no more of the likeliest tokens than the inner engine can report */
   constructor({ inner, trie, turns }: MemoGround, request: ExtendRequest, signal: AbortSignal) {
     super();
     this.#inner = inner;
@@ -68,8 +68,8 @@ export class MemoExtension extends TokenStream {
 
   #isTurnDue(): boolean {
     return this.#turns.isDue(() => {
-      const { pulled, passMs } = this.#inner.load();
-      return pulled === 0 ? Infinity : passMs(pulled);
+      const load = this.#inner.load();
+      return load === undefined || load.pulled === 0 ? Infinity : load.passMs(load.pulled);
     });
   }
 
@@ -103,7 +103,7 @@ export class MemoExtension extends TokenStream {
         ...this.#request,
         prefix: [...prefix, ...this.#tokens],
         maxTokens: maxTokens - this.#tokens.length,
-        topCount: Math.max(topCount, memoWidth),
+        topCount: Math.max(topCount, Math.min(memoWidth, this.#inner.info.capabilities.mostTop)),
         logprobsMode: "raw",
       },
       this.#signal,
@@ -173,8 +173,8 @@ export class MemoExtension extends TokenStream {
     const { asked } = this.#node;
     if (asked === undefined) return false;
     if (asked.request === this.#request.share?.request) return true;
-    const { pulled, lanes } = this.#inner.load();
-    return pulled <= lanes;
+    const load = this.#inner.load();
+    return load === undefined || load.pulled <= load.lanes;
   }
 }
 

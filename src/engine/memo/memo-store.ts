@@ -1,7 +1,8 @@
-import type { Engine, MemoHealth, MemoKey, Memos } from "../engine.ts";
+import type { Engine } from "../engine.ts";
 import { EventLoopTurns } from "./event-loop-turns.ts";
 import { MemoEngine } from "./memo-engine.ts";
 import { MemoTrie } from "./memo-trie.ts";
+import type { MemoHealth, MemoKey, Memos } from "./memos.ts";
 
 /**
  * The memos of many prompts under one byte budget. The least recently used is forgotten first, even in mid-use: a
