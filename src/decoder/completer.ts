@@ -43,14 +43,23 @@ export interface StandardSettings {
   readonly minTokens?: number;
 }
 
+/** What a completion of a sampler of whole completions may cost. */
+export interface CostSettings {
+  /** Budget of model evaluations; the sampler stops with what it has when it is spent. */
+  readonly maxEvaluatedTokens?: number;
+  /**
+   * Whether what the completion costs, and where a budget stops it, depend on this request alone. True with a budget, which
+   * it cannot be without; else false when left out. The completion is the same either way.
+   */
+  readonly isolated?: boolean;
+}
+
 /** How long a chain over completions runs. */
-export interface ChainSchedule {
+export interface ChainSchedule extends CostSettings {
   readonly mcmcSteps: number;
   readonly blockSize: number;
   readonly proposalTemperature: number;
   readonly schedule: Schedule;
-  /** Budget of model evaluations; the sampler stops with its current state when it is spent. */
-  readonly maxEvaluatedTokens?: number;
 }
 
 export const cutNames = ["uniform", "entropy"] as const;
@@ -72,13 +81,11 @@ export interface PowerSettings extends ChainSchedule {
 }
 
 /** Approximately p^α, by particles. */
-export interface SmcSettings {
+export interface SmcSettings extends CostSettings {
   readonly sampler: "smc";
   readonly alpha: number;
   readonly particles: number;
   readonly proposalTemperature: number;
-  /** Budget of model evaluations; the particles stop where they are when it is spent. */
-  readonly maxEvaluatedTokens?: number;
 }
 
 /** A search for the likeliest completion. */

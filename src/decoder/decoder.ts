@@ -14,6 +14,8 @@ export interface DecodeContext<Settings> {
   readonly ends: Ends;
   readonly tokenizer: Tokenizer;
   readonly accelerations: Accelerations;
+  /** See `CostTerms`. */
+  readonly isIsolated: boolean;
   readonly signal: AbortSignal;
 }
 

@@ -8,6 +8,7 @@ import type { ChatTemplate } from "./chat-template.ts";
 import { Ends } from "./ends.ts";
 import type { Completer, CompleterHealth, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
 import { MeteredEngine } from "../engine/metered-engine.ts";
+import { costTerms } from "./isolation.ts";
 import type { ModelDescription } from "./model-folder.ts";
 import { TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -33,19 +34,24 @@ export class LocalCompleter implements Completer {
     request: GenerateRequest,
     signal: AbortSignal,
   ): AsyncGenerator<CompletionEvent, void, undefined> {
-    const { settings } = request;
     const { tokenizer } = this;
     // Tries, replicas and particles listen side by side.
     setMaxListeners(0, signal);
-    const engine = new MeteredEngine(this.#engine, {
-      budget: "maxEvaluatedTokens" in settings ? settings.maxEvaluatedTokens : undefined,
-      share: request.share,
-    });
+    const { budget, isIsolated } = costTerms(request.settings);
+    const engine = new MeteredEngine(this.#engine, { budget, share: request.share });
     const stopTokens = request.stopTokens ?? [];
     const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
     const ends = new Ends(new Set(endTokens), request.stop, tokenizer);
     const text = new TextStream(tokenizer, request.stop);
-    const decoding = decode({ request, engine, ends, tokenizer, accelerations: this.#accelerations, signal });
+    const decoding = decode({
+      request,
+      engine,
+      ends,
+      tokenizer,
+      accelerations: this.#accelerations,
+      isIsolated,
+      signal,
+    });
 
     /** What follows the first text, where the client reads nothing before the end. */
     const rest: TextEvent[] = [];

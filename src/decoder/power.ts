@@ -4,13 +4,13 @@ import { ladder } from "../mcmc/tempering.ts";
 import { cuts } from "./cuts.ts";
 import { decodeChain } from "./decode-chain.ts";
 import type { ChainLaw } from "./decode-chain.ts";
-import type { Decoder } from "./decoder.ts";
+import type { DecodeContext, Decoder } from "./decoder.ts";
 import type { PowerSettings } from "./completer.ts";
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings> = async function* (context) {
   const { settings } = context;
-  const { result, report } = yield* decodeChain(context, lawOf(settings));
+  const { result, report } = yield* decodeChain(context, lawOf(context));
   const { swaps } = result.diagnostics;
   return {
     power: {
@@ -25,20 +25,15 @@ export const decodePower: Decoder<PowerSettings> = async function* (context) {
 };
 
 /** The kernel and its targets; a new kernel is a file and a case here. */
-function lawOf({
-  alpha,
-  proposalTemperature,
-  cut = "uniform",
-  kernel,
-  maxEvaluatedTokens,
-}: PowerSettings): ChainLaw {
+function lawOf({ settings, isIsolated }: DecodeContext<PowerSettings>): ChainLaw {
+  const { alpha, proposalTemperature, cut = "uniform", kernel } = settings;
   const target = { alpha, inverseTemperature: 1 / proposalTemperature };
   const weigh = cuts[cut];
   switch (kernel?.name) {
     case "multiple_try":
       return {
         targets: [target],
-        kernel: multipleTry(weigh, kernel.tries, maxEvaluatedTokens !== undefined),
+        kernel: multipleTry(weigh, kernel.tries, isIsolated),
         rowsPerStep: kernel.tries,
       };
     case "tempering":

@@ -132,18 +132,12 @@ async function evaluate(
 const atItem = ({ id }: DataItem, error: InferenceError): InferenceError =>
   new InferenceError(error.code, `question '${id}': ${error.message}`, { cause: error });
 
-/** Samplers whose answers may have a budget of model evaluations. */
-const budgeted: ReadonlySet<string> = new Set(["power", "smc", "maximize"]);
+/** Samplers whose answers share what they learn of a prompt, unless they are isolated. */
+const sharing: ReadonlySet<string> = new Set(["power", "smc", "maximize"]);
 
-/** More than any answer takes. */
-const unreachedBudget = 2 ** 40;
-
-/**
- * Makes what an answer costs its own. Answers to a prompt usually share what they learn of it; one that has a budget
- * shares nothing, since where it stops must not depend on the others. So it is given one, which it never spends.
- */
-const ownCost = ({ fields }: Configuration): object =>
-  budgeted.has(fields.sampler) ? { max_evaluated_tokens: unreachedBudget } : {};
+/** Makes what an answer costs its own. */
+const ownCost = ({ fields }: Configuration): { readonly isolated?: true } =>
+  sharing.has(fields.sampler) ? { isolated: true } : {};
 
 async function likelihoodOf(
   item: DataItem,

@@ -1,6 +1,7 @@
 import { InferenceError } from "../core/errors.ts";
 import type {
   ChainSchedule,
+  CostSettings,
   KernelSettings,
   MaximizeSettings,
   ModelInfo,
@@ -29,6 +30,7 @@ export type SamplingBody = Pick<
   | "replicas"
   | "particles"
   | "max_evaluated_tokens"
+  | "isolated"
   | "temperature"
   | "top_p"
   | "top_k"
@@ -54,6 +56,7 @@ const fieldSamplers: Partial<Record<keyof SamplingBody, readonly SamplerName[]>>
   replicas: ["power"],
   particles: ["smc"],
   max_evaluated_tokens: ["power", "smc", "maximize"],
+  isolated: ["power", "smc", "maximize"],
   temperature: ["standard"],
   top_p: ["standard"],
   top_k: ["standard"],
@@ -222,7 +225,7 @@ function smcSettings(body: SamplingBody, alpha: number): SmcSettings {
     alpha,
     particles: body.particles ?? 16,
     proposalTemperature: body.proposal_temperature ?? 1 / alpha,
-    ...planBudget(body),
+    ...planCost(body),
   };
 }
 
@@ -235,12 +238,23 @@ function planChain(
     blockSize: body.block_size ?? model.defaults.blockSize ?? Math.max(1, Math.ceil(maxTokens / 16)),
     proposalTemperature: body.proposal_temperature ?? usualTemperature,
     schedule: body.schedule ?? "full",
-    ...planBudget(body),
+    ...planCost(body),
   };
 }
 
-function planBudget({ max_evaluated_tokens: budget }: SamplingBody): { maxEvaluatedTokens?: number } {
-  return budget === null || budget === undefined ? {} : { maxEvaluatedTokens: budget };
+function planCost({ max_evaluated_tokens, isolated }: SamplingBody): CostSettings {
+  const budget = max_evaluated_tokens ?? undefined;
+  if (budget !== undefined && isolated === false) {
+    throw new InferenceError(
+      "invalid_request",
+      "isolated cannot be false together with max_evaluated_tokens: where a budget stops must not depend on other requests. Leave one of them out.",
+      { param: "isolated" },
+    );
+  }
+  return {
+    ...(budget === undefined ? {} : { maxEvaluatedTokens: budget }),
+    ...(isolated === null || isolated === undefined ? {} : { isolated }),
+  };
 }
 
 /** Which kernel each field means something to. */

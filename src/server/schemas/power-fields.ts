@@ -106,7 +106,15 @@ export const powerFields = {
     .nullish()
     .meta({
       description:
-        "power, smc, maximize: budget of model evaluations. When it is spent, a chain stops with its current state, and of particles one is drawn from those that got furthest; the answer says so.",
+        "power, smc, maximize: budget of model evaluations. When it is spent, a chain stops with its current state, and of particles one is drawn from those that got furthest; the answer says so. The completion is isolated.",
       examples: [1000],
+    }),
+  isolated: z
+    .boolean()
+    .nullish()
+    .meta({
+      description:
+        "power, smc, maximize: whether each completion keeps to itself, so that its evaluated_tokens, and where max_evaluated_tokens stops it, depend on this request alone. It then remembers for itself alone, draws in turn and begins nothing ahead, which takes longer. The completion is the same either way, unless a budget ends it. Default: true with max_evaluated_tokens, which cannot go without; else false.",
+      examples: [true],
     }),
 };
