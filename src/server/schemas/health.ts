@@ -62,10 +62,10 @@ const localDetails = {
 const formerNames = {
   prefixStore: former(
     z.object({
-      bytes: z.number().int(),
-      maxBytes: z.number().int(),
-      hitTokens: z.number().int(),
-      queryTokens: z.number().int(),
+      bytes: count("Bytes held.", prefixStore.bytes),
+      maxBytes: count("The same as max_bytes.", prefixStore.max_bytes),
+      hitTokens: count("The same as hit_tokens.", prefixStore.hit_tokens),
+      queryTokens: count("The same as query_tokens.", prefixStore.query_tokens),
     }),
     "prefix_store",
     { bytes: 1_048_576, maxBytes: 268_435_456, hitTokens: 900, queryTokens: 1000 },
