@@ -137,6 +137,8 @@ export function testEngine(name: string, subject: EngineSubject): void {
 
       it("log q and log Z at temperature 1, where there is nothing to know", async () => {
         await using engine = await open();
+        // What it remembers of another law notwithstanding.
+        await draw(engine);
         for (const token of await draw(engine, { sampling: { inverseTemperature: 1 } })) {
           expectNear(token.logNormalizer, 0);
           expectNear(token.proposalLogprob, token.logprob);
@@ -425,7 +427,7 @@ export function testEngine(name: string, subject: EngineSubject): void {
         expect(await draw(engine)).toHaveLength(length);
       });
 
-      it("of nobody: more sequences than it has room for finish, those left unpulled too", async () => {
+      it("of none that is read: more sequences than it has room for finish, those left unpulled too", async () => {
         await using engine = await open();
         const idle = Array.from({ length: 3 }, (_, index) =>
           engine.extend(request({ prefix: prefixOf(index) }), never)[Symbol.asyncIterator](),
