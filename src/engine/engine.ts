@@ -51,7 +51,7 @@ export interface ExtendRequest {
   /** Absorbing tokens: each is yielded, then the extension ends. */
   readonly endTokens: ReadonlySet<TokenId>;
   readonly sampling: Sampling;
-  /** The token at position i of the sequence is drawn by `uniform(draws, "token", i)`. */
+  /** Where the engine repeats, the token at position i of the sequence is drawn by `uniform(draws, "token", i)`. */
   readonly draws: DrawKey;
   /** How many of the likeliest tokens to report with each token; 0 for none. */
   readonly topCount: number;
