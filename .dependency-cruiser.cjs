@@ -5,21 +5,26 @@ const rooms = {
   mcmc: ["core"],
   kvcache: ["core"],
   engine: ["core", "sampling", "kvcache"],
-  decoder: ["core", "sampling", "mcmc"],
+  samplers: ["core", "sampling", "mcmc"],
+  decoder: ["core", "sampling", "mcmc", "samplers"],
   hub: ["core"],
   server: ["core", "sampling"],
   evaluation: ["core"],
   client: [],
-  assembly: ["core", "engine", "decoder", "hub", "server", "client"],
+  assembly: ["core", "engine", "decoder", "samplers", "hub", "server", "client"],
 };
+/** What is known of samplers where requests and answers are read: browsers too. */
+const declarations =
+  "src/samplers/(declarations|registry|sampler|field|described|report|law-fields|cost|.*/(settings|report|fields|mixing-advice)).ts";
 /** Seams a room may import although the room behind them is closed to it. */
 const seams = {
+  samplers: ["src/engine/(engine|memo/memos).ts"],
   decoder: ["src/engine/(engine|health|metered-engine|memo/memos).ts"],
   // Chains of one prompt are compared where they meet.
-  server: ["src/decoder/completer.ts", "src/mcmc/mixing.ts"],
-  evaluation: ["src/decoder/completer.ts"],
+  server: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
+  evaluation: ["src/decoder/completer.ts", declarations],
   // The messages, and what they mean: nothing that needs a server, or Node.
-  client: ["src/server/schemas/.*", "src/server/watch/(messages|revision|backlog).ts"],
+  client: ["src/server/schemas/.*", "src/server/watch/(messages|revision|backlog).ts", declarations],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
@@ -43,6 +48,12 @@ module.exports = {
         path: "^(node_modules|node:)|^(fs|os|path|crypto|worker_threads)$",
         dependencyTypes: ["npm", "core", "npm-dev"],
       },
+    },
+    {
+      name: "declarations-know-zod-and-core-alone",
+      severity: "error",
+      from: { path: `^${declarations}$` },
+      to: { pathNot: `^(src/core/|${declarations}$|node_modules/zod/)` },
     },
     {
       name: "kvcache-npm",

@@ -3,12 +3,13 @@ import { usualEngine } from "../src/assembly/engine-settings.ts";
 import type { EngineSettings } from "../src/assembly/engine-settings.ts";
 import { readModelFolder } from "../src/decoder/model-folder.ts";
 import { WorkerCompleter } from "../src/decoder/worker-completer.ts";
-import type { GenerateRequest, Completer, PowerSettings } from "../src/decoder/completer.ts";
+import type { GenerateRequest, Completer } from "../src/decoder/completer.ts";
+import type { SettingsOf } from "../src/samplers/registry.ts";
 import { abacus } from "../lab/abacus.ts";
 import { time } from "./report.ts";
 
 /** What the embedded model's folder asks for. */
-export const usualPower: PowerSettings = {
+export const usualPower: SettingsOf<"power"> = {
   sampler: "power",
   alpha: 4,
   mcmcSteps: 10,
@@ -24,7 +25,7 @@ export const accelerated = { memo: true, earlyRejection: true, prefetch: true } 
 export type ChainRequest = Pick<GenerateRequest, "prompt" | "settings" | "maxTokens" | "seed">;
 
 /** One request each for the first prompts of the embedded model's test set. */
-export function embeddedRequests(count: number, changes: Partial<PowerSettings> = {}): ChainRequest[] {
+export function embeddedRequests(count: number, changes: Partial<SettingsOf<"power">> = {}): ChainRequest[] {
   return abacus.testPrompts(count).map((prompt, seed) => ({
     prompt: abacus.vocabulary.encode(prompt),
     settings: { ...usualPower, ...changes },
@@ -37,7 +38,7 @@ export function embeddedRequests(count: number, changes: Partial<PowerSettings> 
 export function byteRequests(
   count: number,
   maxTokens: number,
-  changes: Partial<PowerSettings> = {},
+  changes: Partial<SettingsOf<"power">> = {},
 ): ChainRequest[] {
   return Array.from({ length: count }, (_, seed) => ({
     prompt: [seed % 256, 7, 1],

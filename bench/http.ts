@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { usualEngine } from "../src/assembly/engine-settings.ts";
-import type { PowerSettings } from "../src/decoder/completer.ts";
+import type { SettingsOf } from "../src/samplers/registry.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
 import { ServerProcess } from "../test/support/server-process.ts";
 import { answer, byteRequests, embeddedRequests, openCompleter } from "./chains.ts";
@@ -46,7 +46,7 @@ async function compare({ name, model, requests, warmUps }: Subject): Promise<str
   await using worker = await openCompleter({ model });
   await using server = await ServerProcess.start(["--model", model]);
   const post = async ({ prompt, settings, maxTokens, seed }: ChainRequest): Promise<void> => {
-    const { alpha, mcmcSteps, blockSize, proposalTemperature } = settings as PowerSettings;
+    const { alpha, mcmcSteps, blockSize, proposalTemperature } = settings as SettingsOf<"power">;
     const reply = await server.post("/v1/completions", {
       prompt,
       sampler: "power",

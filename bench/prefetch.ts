@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import type { EngineSettings } from "../src/assembly/engine-settings.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
-import type { CompleterHealth, PowerSettings } from "../src/decoder/completer.ts";
+import type { CompleterHealth } from "../src/decoder/completer.ts";
+import type { SettingsOf } from "../src/samplers/registry.ts";
 import { byteRequests, embeddedRequests, sideOf, takeTurns, warmUp } from "./chains.ts";
 import type { ChainRequest } from "./chains.ts";
 import { smallShape } from "./random-model.ts";
@@ -48,7 +49,7 @@ export async function benchPrefetching(requests: number): Promise<void> {
 }
 
 function casesOf(flat: string, count: number): readonly Case[] {
-  const random = (settings: Partial<PowerSettings>): ChainRequest[] =>
+  const random = (settings: Partial<SettingsOf<"power">>): ChainRequest[] =>
     byteRequests(2 * count, 32, { mcmcSteps: 8, ...settings });
   const rejected = { proposalTemperature: 1 };
   return [

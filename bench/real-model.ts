@@ -1,6 +1,7 @@
 import { createCompleter } from "../src/assembly/create-completer.ts";
 import { usualEngine } from "../src/assembly/engine-settings.ts";
-import type { GenerateRequest, Completer, SamplerSettings } from "../src/decoder/completer.ts";
+import type { GenerateRequest, Completer } from "../src/decoder/completer.ts";
+import type { SamplerSettings } from "../src/samplers/registry.ts";
 import { printTable, time } from "./report.ts";
 
 const question = "Explain in a few sentences why the sky is blue.";

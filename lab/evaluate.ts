@@ -1,6 +1,6 @@
 import { createCompleter } from "../src/assembly/create-completer.ts";
 import { usualEngine } from "../src/assembly/engine-settings.ts";
-import type { PowerSettings, SamplerSettings } from "../src/decoder/completer.ts";
+import type { SamplerSettings, SettingsOf } from "../src/samplers/registry.ts";
 import { complete } from "./complete.ts";
 import type { EmbeddedModel } from "./embedded-model.ts";
 import { measureSampler } from "./measure.ts";
@@ -10,7 +10,7 @@ type Row = readonly [name: string, settings: SamplerSettings];
 
 /** The rows of a model card's table. */
 function rowsOf({ generation: { blockSize } }: EmbeddedModel): readonly Row[] {
-  const power = (alpha: number, changes: Partial<PowerSettings> = {}): PowerSettings => ({
+  const power = (alpha: number, changes: Partial<SettingsOf<"power">> = {}): SettingsOf<"power"> => ({
     sampler: "power",
     alpha,
     mcmcSteps: 10,

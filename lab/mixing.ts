@@ -1,7 +1,9 @@
 import { createCompleter } from "../src/assembly/create-completer.ts";
 import { usualEngine } from "../src/assembly/engine-settings.ts";
-import type { Completer, PowerReport, PowerSettings, SamplerSettings } from "../src/decoder/completer.ts";
-import { agreementBound, readsAsUnmixed, splitRHat } from "../src/mcmc/mixing.ts";
+import type { Completer, MixingTrace } from "../src/decoder/completer.ts";
+import type { PowerReport } from "../src/samplers/power/report.ts";
+import type { SamplerSettings, SettingsOf } from "../src/samplers/registry.ts";
+import { agreementBound, splitRHat } from "../src/mcmc/mixing.ts";
 import { complete } from "./complete.ts";
 import type { EmbeddedModel } from "./embedded-model.ts";
 import { enumerateTarget } from "./exact.ts";
@@ -22,7 +24,7 @@ function rowsOf({ generation: { blockSize } }: EmbeddedModel): readonly Row[] {
     // So that what a chain costs is its own.
     isolated: true,
   } as const;
-  const power = (mcmcSteps: number, changes: Partial<PowerSettings> = {}): PowerSettings => ({
+  const power = (mcmcSteps: number, changes: Partial<SettingsOf<"power">> = {}): SettingsOf<"power"> => ({
     sampler: "power",
     alpha,
     mcmcSteps,
@@ -104,7 +106,7 @@ async function measureRow(
   completer: Completer,
   { settings, prompts, samples }: { settings: SamplerSettings; prompts: number; samples: number },
 ): Promise<MixingRow> {
-  const chains = new Map<number, PowerReport[]>();
+  const chains = new Map<number, Chain[]>();
   let evaluated = 0;
   let emitted = 0;
   const { passAt1, routes } = await measureSampler(
@@ -114,8 +116,9 @@ async function measureRow(
       const answer = await complete(completer, { prompt, settings, maxTokens, ...address });
       evaluated += answer.evaluatedTokens;
       emitted += answer.tokens.length;
-      if (answer.power !== undefined)
-        chains.set(address.seed, [...(chains.get(address.seed) ?? []), answer.power]);
+      const { chain, report } = answer;
+      if (chain !== undefined && report.power !== undefined)
+        chains.set(address.seed, [...(chains.get(address.seed) ?? []), { ...chain, ...report.power }]);
       return answer.text;
     },
     { prompts, samples },
@@ -128,16 +131,18 @@ async function measureRow(
   return chains.size === 0 ? row : { ...row, mixing: mixingOf([...chains.values()]) };
 }
 
-function mixingOf(prompts: readonly (readonly PowerReport[])[]): NonNullable<MixingRow["mixing"]> {
-  const reports = prompts.flat();
+type Chain = MixingTrace & PowerReport;
+
+function mixingOf(prompts: readonly (readonly Chain[])[]): NonNullable<MixingRow["mixing"]> {
+  const all = prompts.flat();
   const rHats = prompts
-    .flatMap((chains) => splitRHat(chains.map(({ logprobTrace }) => logprobTrace)) ?? [])
+    .flatMap((chains) => splitRHat(chains.map(({ logprobs }) => logprobs)) ?? [])
     .sort((a, b) => a - b);
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return {
     firstTokenChanges:
-      sum(reports.map(({ firstTokenChanges }) => firstTokenChanges)) / sum(reports.map(({ steps }) => steps)),
-    unmixed: reports.filter(readsAsUnmixed).length / reports.length,
+      sum(all.map(({ first_token_changes }) => first_token_changes)) / sum(all.map(({ steps }) => steps)),
+    unmixed: all.filter(({ isUnmixed }) => isUnmixed).length / all.length,
     medianRHat: rHats[Math.floor(rHats.length / 2)] ?? NaN,
     agreeing: rHats.filter((rHat) => rHat <= agreementBound).length / rHats.length,
   };

@@ -4,11 +4,14 @@ import { chatResponse } from "../server/schemas/chat.ts";
 import type { ChatResponse, chatRequest } from "../server/schemas/chat.ts";
 import { completionResponse } from "../server/schemas/completions.ts";
 import type { CompletionResponse, completionRequest } from "../server/schemas/completions.ts";
+import { findReport } from "../samplers/registry.ts";
 import { errorResponse } from "../server/schemas/errors.ts";
 import { modelList } from "../server/schemas/models.ts";
 import type { EventName, EventOf, WatchEvent, WatchedToken } from "../server/watch/messages.ts";
 import { noText, revise } from "../server/watch/revision.ts";
 import type { RevisedText } from "../server/watch/revision.ts";
+import { fieldControls, samplerChoices } from "./sampler-form.ts";
+import type { FieldControl, SamplerChoice } from "./sampler-form.ts";
 import { ClientError } from "./client-error.ts";
 import { WatchSocket } from "./watch-socket.ts";
 
@@ -122,5 +125,15 @@ export class MetropolisClient {
   }
 }
 
-export { ClientError, noText, revise };
-export type { ChatResponse, CompletionResponse, EventName, EventOf, RevisedText, WatchEvent, WatchedToken };
+export { ClientError, fieldControls, findReport, noText, revise, samplerChoices };
+export type {
+  ChatResponse,
+  CompletionResponse,
+  EventName,
+  FieldControl,
+  SamplerChoice,
+  EventOf,
+  RevisedText,
+  WatchEvent,
+  WatchedToken,
+};

@@ -2,26 +2,30 @@ import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
-import { cutNames, kernelNames, samplerNames } from "../decoder/completer.ts";
-import type { SamplerName } from "../decoder/completer.ts";
-import { configurations, plainFields } from "../evaluation/configurations.ts";
-import type { Configuration } from "../evaluation/configurations.ts";
+import { samplerNames } from "../samplers/registry.ts";
+import type { SamplerName } from "../samplers/registry.ts";
+import { configurations, plainFields, sweptFields } from "../evaluation/configurations.ts";
+import type { Configuration, Setting, Sweeps } from "../evaluation/configurations.ts";
 import { formatInterval } from "../evaluation/report/page.ts";
 import { summarize } from "../evaluation/summary.ts";
 import type { Summary } from "../evaluation/summary.ts";
 import { dataOptions, engineOptions, nameModel, openEvaluation, runModels } from "./evaluated-models.ts";
 import type { EvaluationSettings } from "./evaluated-models.ts";
 import { refuseIdleOptions } from "./idle-options.ts";
-import { integerFrom, listOf, numberFrom, oneOf } from "./options.ts";
+import { listOf, oneOf } from "./options.ts";
 
 type EvalSettings = EvaluationSettings & {
   readonly samplers: readonly SamplerName[];
-  readonly alpha: readonly number[];
-  readonly steps: readonly number[];
-  readonly proposalTemperature: readonly number[];
-  readonly kernel: readonly string[];
-  readonly cut: readonly string[];
 };
+
+/** An option for each field of the samplers that can be swept, with the field's name. */
+const sweepOptions = (): { readonly field: string; readonly option: Option }[] =>
+  sweptFields.map(({ name, option, users, meaning, parse }) => ({
+    field: name,
+    option: new Option(`${option} <values>`, `${users.join(", ")}: ${meaning} Values, separated by commas.`)
+      .argParser(listOf(parse))
+      .default([], "the model's"),
+  }));
 
 const examples = `
 The data is JSON, an object a line: {"id", "prompt" or "messages", "answer", "grader"?, "stop"?}.
@@ -46,35 +50,32 @@ export function evalCommand(): Command {
         .argParser(listOf(oneOf(samplerNames)))
         .default([...samplerNames].reverse(), "all"),
     )
-    .addOption(sweep("--alpha <numbers>", "exponents of power, smc and low_temperature", numberFrom(1, 1000)))
-    .addOption(sweep("--steps <numbers>", "steps per block of power and maximize", integerFrom(0, 10_000)))
-    .addOption(
-      sweep(
-        "--proposal-temperature <numbers>",
-        "temperatures of proposals: power, smc, maximize",
-        numberFrom(0.001, 100),
-      ),
-    )
-    .addOption(sweep("--kernel <names>", "kernels of power", oneOf(kernelNames)))
-    .addOption(sweep("--cut <names>", "cuts of power and maximize", oneOf(cutNames)))
     .addOption(
       new Option("--base <folder|id>", "model under which answers are scored; each's own when left out"),
     )
     .addOption(new Option("--out <folder>", "where results and report go").default("evaluation"));
-  for (const option of [...dataOptions(), ...engineOptions()]) command.addOption(option);
-  return command.addHelpText("after", examples).action(evaluate);
+  const sweeps = sweepOptions();
+  const options = [...sweeps.map(({ option }) => option), ...dataOptions(), ...engineOptions()];
+  for (const option of options) command.addOption(option);
+  return command
+    .addHelpText("after", examples)
+    .action((settings: EvalSettings & Record<string, unknown>) =>
+      evaluate(settings, command, sweepsOf(settings, sweeps)),
+    );
 }
 
-async function evaluate(settings: EvalSettings, command: Command): Promise<void> {
+const sweepsOf = (
+  settings: Readonly<Record<string, unknown>>,
+  options: ReturnType<typeof sweepOptions>,
+): Sweeps =>
+  Object.fromEntries(
+    options.map(({ field, option }) => [field, settings[option.attributeName()] as readonly Setting[]]),
+  );
+
+async function evaluate(settings: EvalSettings, command: Command, sweeps: Sweeps): Promise<void> {
   refuseIdleOptions(command);
   const { out } = settings;
-  const compared = configurations(settings.samplers, {
-    alpha: settings.alpha,
-    mcmc_steps: settings.steps,
-    proposal_temperature: settings.proposalTemperature,
-    kernel: settings.kernel,
-    cut: settings.cut,
-  });
+  const compared = configurations(settings.samplers, sweeps);
   if (settings.plain) checkPlain(compared);
   const { items, file: opened, evaluation } = await openEvaluation(settings);
   await using file = opened;
@@ -123,8 +124,3 @@ function row({ label, accuracy, passAt, evaluatedTokensPerAnswer, cutOff }: Summ
     ...(cutOff === 0 ? [] : [`${(100 * cutOff).toFixed(0)} % cut off: raise --max-tokens`]),
   ].join("  ");
 }
-
-const sweep = (flags: string, description: string, parse: (text: string) => unknown): Option =>
-  new Option(flags, `${description}, separated by commas`)
-    .argParser(listOf(parse))
-    .default([], "the model's");

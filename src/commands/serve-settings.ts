@@ -1,5 +1,5 @@
 import type { EngineSettings } from "../assembly/engine-settings.ts";
-import type { SamplerName } from "../decoder/completer.ts";
+import type { SamplerName } from "../samplers/registry.ts";
 
 /** Everything that `metropolis serve` can be told. */
 export interface ServeSettings extends EngineSettings {

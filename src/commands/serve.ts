@@ -6,17 +6,16 @@ import { Command } from "commander";
 import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
 import { ChatTemplate } from "../decoder/chat-template.ts";
-import { samplerNames } from "../decoder/completer.ts";
+import { samplerNames } from "../samplers/registry.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import type { ModelDescription } from "../decoder/model-folder.ts";
-import { WorkerCompleter } from "../decoder/worker-completer.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
 import { collect, integerFrom, modelOptions, option } from "./options.ts";
 import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
-import type { EngineSettings } from "../assembly/engine-settings.ts";
+import { startCompleter } from "../assembly/start-completer.ts";
 import type { ServeSettings } from "./serve-settings.ts";
 
 const examples = `
@@ -148,9 +147,7 @@ async function serve(settings: ServeSettings): Promise<void> {
   const { folder, id } = await provideModel(settings);
   const description = await readModelFolder(folder, id);
   const chatTemplate = await chooseChatTemplate(settings, description);
-  const completer = await WorkerCompleter.start({
-    entry: new URL("./worker.js", import.meta.url),
-    workerData: engineSettings(settings),
+  const completer = await startCompleter(settings, {
     tokenizer: description.tokenizer,
     chatTemplate,
     onNote: (note) => {
@@ -219,12 +216,6 @@ async function chooseChatTemplate(
 ): Promise<ChatTemplate | undefined> {
   if (path === undefined) return chatTemplate;
   return new ChatTemplate(await readText("--chat-template", path), tokenizer.config);
-}
-
-/** The part of the settings that crosses to the worker; keys stay here. */
-function engineSettings(settings: ServeSettings): EngineSettings {
-  const names = Object.keys(usualEngine) as (keyof EngineSettings)[];
-  return Object.fromEntries(names.map((name) => [name, settings[name]])) as unknown as EngineSettings;
 }
 
 function greeting(url: string, { id, examplePrompt }: ModelInfo): string {

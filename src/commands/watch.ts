@@ -4,8 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { MetropolisClient } from "../client/client.ts";
 import type { CompleteRequest, EventOf } from "../client/client.ts";
-import { samplerNames } from "../decoder/completer.ts";
-import type { SamplerName } from "../decoder/completer.ts";
+import { isStepReport } from "../samplers/chain/report.ts";
+import { findReport, samplerNames } from "../samplers/registry.ts";
+import type { SamplerName } from "../samplers/registry.ts";
 import { integerFrom, numberFrom, option } from "./options.ts";
 import { reachServer } from "../assembly/own-server.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
@@ -145,14 +146,14 @@ async function watchInLines(client: MetropolisClient, body: CompleteRequest): Pr
 }
 
 function summary({ response }: EventOf<"done">, seed: number): string {
-  const { text, power, maximize, smc } = response.choices[0]!;
-  const answer = printable(text);
-  const run = power ?? maximize ?? smc;
+  const [choice] = response.choices;
+  const answer = printable(choice!.text);
+  const run = findReport(choice!);
   if (run === undefined) return `${answer}\n\nseed ${seed}`;
-  const { logprob, evaluated_tokens } = run;
+  const { logprob, evaluated_tokens } = run.body;
   const cost = `log p ${logprob.toFixed(2)}, ${evaluated_tokens} tokens evaluated, seed ${seed}`;
-  if (!("steps" in run)) return [answer, "", cost].join("\n");
-  const { steps, accepted, unchanged, rejected, rejected_early } = run;
+  if (!isStepReport(run.body)) return [answer, "", cost].join("\n");
+  const { steps, accepted, unchanged, rejected, rejected_early } = run.body;
   return [
     answer,
     "",

@@ -3,6 +3,7 @@ import type { ScoredToken } from "../core/tokens.ts";
 import type { ChainEvent } from "../mcmc/chain.ts";
 import { logProbability } from "../mcmc/completion.ts";
 import type { Completion } from "../mcmc/completion.ts";
+import type { ChainLength } from "../samplers/decoder.ts";
 import type { ChainTrace, TracedToken } from "./completer.ts";
 import { TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -10,12 +11,6 @@ import type { Tokenizer } from "./tokenizer.ts";
 interface PlacedText {
   readonly text: string;
   readonly tokens: readonly TracedToken[];
-}
-
-/** Blocks that a chain may come to, and steps in each. */
-export interface ChainLength {
-  readonly blocks: number;
-  readonly steps: number;
 }
 
 /** Tells what a chain does, and how the text of its state changes, for those who watch. */

@@ -2,11 +2,12 @@ import { TokenStream, andThen } from "../core/token-stream.ts";
 import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenRun } from "../core/tokens.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
+import type { Ends } from "../samplers/decoder.ts";
 import { StopMatcher } from "./stop-matcher.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What ends a completion: an end token, or the token that completes a stop string. Both are absorbing. */
-export class Ends {
+export class TextEnds implements Ends {
   readonly tokens: ReadonlySet<TokenId>;
   readonly #stops: readonly string[];
   readonly #tokenizer: Tokenizer;
@@ -17,7 +18,6 @@ export class Ends {
     this.#tokenizer = tokenizer;
   }
 
-  /** Marks the token after `kept` that ends the completion, and stops pulling there. */
   mark(kept: readonly ScoredToken[], extension: TokenStream): TokenStream<CompletionToken> {
     const completesStop = this.#scan(kept);
     return new MarkedStream(extension, (token) => this.tokens.has(token) || completesStop(token));

@@ -2,13 +2,14 @@ import { setMaxListeners } from "node:events";
 import type { ScoredToken } from "../core/tokens.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
-import type { Accelerations } from "./decoder.ts";
-import { decode } from "./decoders.ts";
+import { costTerms } from "../samplers/cost.ts";
+import type { Accelerations } from "../samplers/decoder.ts";
+import { decode } from "../samplers/decode.ts";
+import { ChainTracer } from "./chain-tracer.ts";
 import type { ChatTemplate } from "./chat-template.ts";
-import { Ends } from "./ends.ts";
+import { TextEnds } from "./ends.ts";
 import type { Completer, CompleterHealth, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
 import { MeteredEngine } from "../engine/metered-engine.ts";
-import { costTerms } from "./isolation.ts";
 import type { ModelDescription } from "./model-folder.ts";
 import { TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -34,24 +35,27 @@ export class LocalCompleter implements Completer {
     request: GenerateRequest,
     signal: AbortSignal,
   ): AsyncGenerator<CompletionEvent, void, undefined> {
+    const { settings } = request;
     const { tokenizer } = this;
     // Tries, replicas and particles listen side by side.
     setMaxListeners(0, signal);
-    const { budget, isIsolated } = costTerms(request.settings);
+    const { budget, isIsolated } = costTerms(settings);
     const engine = new MeteredEngine(this.#engine, { budget, share: request.share });
     const stopTokens = request.stopTokens ?? [];
     const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
-    const ends = new Ends(new Set(endTokens), request.stop, tokenizer);
+    const ends = new TextEnds(new Set(endTokens), request.stop, tokenizer);
     const text = new TextStream(tokenizer, request.stop);
     const decoding = decode({
       request,
+      settings,
       engine,
       ends,
-      tokenizer,
       accelerations: this.#accelerations,
       isIsolated,
+      evaluatedTokens: () => engine.yieldedTokens,
       signal,
     });
+    let tracer: ChainTracer | undefined;
 
     /** What follows the first text, where the client reads nothing before the end. */
     const rest: TextEvent[] = [];
@@ -60,10 +64,13 @@ export class LocalCompleter implements Completer {
     let next = await decoding.next();
     try {
       for (; next.done !== true; next = await decoding.next()) {
-        if (next.value.type !== "tokens") {
-          yield next.value;
-          continue;
+        if (next.value.type === "progress") yield next.value;
+        if (next.value.type === "chain") {
+          const { event, length } = next.value;
+          tracer ??= new ChainTracer(tokenizer, request.stop, length);
+          for (const trace of tracer.follow(event)) yield { type: "trace", trace };
         }
+        if (next.value.type !== "tokens") continue;
         for (const marked of next.value.tokens) {
           const { ends: isLast, ...token } = (last = marked);
           const piece = isLast === true ? merge([text.push(token), text.flush()]) : text.push(token);
@@ -73,7 +80,7 @@ export class LocalCompleter implements Completer {
         }
       }
     } finally {
-      await decoding.return({});
+      await decoding.return({ report: {} });
     }
     if (last?.ends !== true) rest.push(text.flush());
     if (rest.length > 0) yield merge(rest);

@@ -1,10 +1,21 @@
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
+import { findReport, reportShape } from "../samplers/registry.ts";
+import type { Reports } from "../samplers/registry.ts";
 import type { DataItem } from "./data-set.ts";
 import { askServer } from "./server-request.ts";
 import type { ServerAddress } from "./server-request.ts";
 
-const cost = z.object({ drawn_tokens: z.number(), evaluated_tokens: z.number() });
+/** What is read of a sampler's report, whichever it is; what a server does not report is not there. */
+const report = z.looseObject({
+  drawn_tokens: z.number(),
+  evaluated_tokens: z.number(),
+  steps: z.number().optional(),
+  accepted: z.number().optional(),
+  unchanged: z.number().optional(),
+  first_token_changes: z.number().optional(),
+  mixing_warning: z.string().nullish(),
+});
 
 const choice = z.object({
   text: z.string().optional(),
@@ -18,17 +29,7 @@ const choice = z.object({
     .nullish(),
   entropy: z.array(z.number()).optional(),
   token_ids: z.array(z.number().int()).optional(),
-  power: cost
-    .extend({
-      steps: z.number(),
-      accepted: z.number(),
-      unchanged: z.number(),
-      first_token_changes: z.number(),
-      mixing_warning: z.string().nullable(),
-    })
-    .optional(),
-  maximize: cost.optional(),
-  smc: cost.optional(),
+  ...Object.fromEntries(Object.keys(reportShape).map((sampler) => [sampler, report.optional()])),
 });
 
 const answer = z.object({
@@ -46,9 +47,8 @@ export interface SampledText {
   readonly entropies: readonly number[];
   /** Where the server reports them. */
   readonly tokenIds: readonly number[] | undefined;
-  readonly power: z.output<typeof choice>["power"];
-  /** What it took, where the server says; else an evaluation for each token. */
-  readonly cost?: z.output<typeof cost> | undefined;
+  /** How it came to be and what it took, where the server says. */
+  readonly report?: z.output<typeof report> | undefined;
 }
 
 export interface SourceOptions extends ServerAddress {
@@ -114,8 +114,7 @@ export class CompletionSource {
       ).filter((logprob) => logprob !== null),
       entropies: one.entropy ?? [],
       tokenIds: one.token_ids,
-      power: one.power,
-      cost: one.power ?? one.maximize ?? one.smc,
+      report: findReport(one as Reports)?.body,
     }));
     return { samples, tokens: parsed.data.usage?.completion_tokens };
   }

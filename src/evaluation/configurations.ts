@@ -1,5 +1,7 @@
+import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
-import type { SamplerName } from "../decoder/completer.ts";
+import { samplerFields, samplers } from "../samplers/registry.ts";
+import type { SamplerField, SamplerName } from "../samplers/registry.ts";
 
 export type Setting = number | string;
 
@@ -9,66 +11,69 @@ export interface Configuration {
   readonly fields: { readonly sampler: SamplerName } & Readonly<Record<string, Setting>>;
 }
 
-/** Which samplers a field means something to, as the server has it. */
-const sweepable = {
-  alpha: ["power", "low_temperature", "smc"],
-  mcmc_steps: ["power", "maximize"],
-  proposal_temperature: ["power", "smc", "maximize"],
-  kernel: ["power"],
-  cut: ["power", "maximize"],
-} as const satisfies Record<string, readonly SamplerName[]>;
+/** A field of the samplers whose values can be compared. */
+export interface SweptField extends SamplerField {
+  readonly name: string;
+  /** As in `--proposal-temperature`. */
+  readonly option: string;
+  /** @throws Error with what is wrong with a value that the API would refuse */
+  readonly parse: (text: string) => Setting;
+}
 
-/** Values of each field; where there are none, the model's own is used. */
-export type Sweeps = Readonly<Partial<Record<keyof typeof sweepable, readonly Setting[]>>>;
+/** Those whose values are a number or a word. */
+export const sweptFields: readonly SweptField[] = Object.entries<SamplerField>(samplerFields).flatMap(
+  ([name, field]) => {
+    const { schema } = field;
+    const isNumber = schema instanceof z.ZodNumber;
+    if (!isNumber && !(schema instanceof z.ZodEnum)) return [];
+    const option = `--${(field.option ?? name).replaceAll("_", "-")}`;
+    const parse = (text: string): Setting => {
+      const { data, error } = schema.safeParse(isNumber ? Number(text.trim() || NaN) : text);
+      if (error !== undefined) throw new Error(error.issues[0]!.message);
+      return data;
+    };
+    return [{ ...field, name, option, parse }];
+  },
+);
 
-/** Options that sweep a field under another name than its own. */
-const optionNames: Readonly<Record<string, string>> = { mcmc_steps: "steps" };
+/** Values of fields by their names; where there are none, the model's own is used. */
+export type Sweeps = Readonly<Record<string, readonly Setting[] | undefined>>;
 
 /**
  * Every sampler with every combination of the settings that mean something to it, each once.
  * @throws InferenceError for a setting that means nothing to any of them
  */
-export function configurations(samplers: readonly SamplerName[], sweeps: Sweeps): readonly Configuration[] {
-  for (const [field, users] of Object.entries(sweepable)) {
-    if ((sweeps[field as keyof Sweeps] ?? []).length === 0) continue;
-    if (samplers.some((sampler) => users.some((user) => user === sampler))) continue;
+export function configurations(names: readonly SamplerName[], sweeps: Sweeps): readonly Configuration[] {
+  for (const { name, option, users } of sweptFields) {
+    if ((sweeps[name] ?? []).length === 0 || names.some((sampler) => users.includes(sampler))) continue;
     throw new InferenceError(
       "invalid_request",
-      `--${(optionNames[field] ?? field).replaceAll("_", "-")} means nothing to ${samplers.join(", ")}. Leave it out, or add ${users.join(" or ")} to --samplers.`,
+      `${option} means nothing to ${names.join(", ")}. Leave it out, or add ${users.join(" or ")} to --samplers.`,
     );
   }
-  const all = combine(samplers, sweeps);
+  const all = names.flatMap((sampler) => combine(sampler, sweeps));
   return all.filter(({ name }, index) => all.findIndex((other) => other.name === name) === index);
 }
 
-function combine(samplers: readonly SamplerName[], sweeps: Sweeps): Configuration[] {
-  return samplers.flatMap((sampler) => {
-    let combinations: Readonly<Record<string, Setting>>[] = [{}];
-    for (const [field, users] of Object.entries(sweepable)) {
-      const values = sweeps[field as keyof Sweeps] ?? [];
-      if (values.length === 0 || !users.some((user) => user === sampler)) continue;
-      combinations = combinations.flatMap((fields) => values.map((value) => ({ ...fields, [field]: value })));
-    }
-    return combinations.map((fields) => ({ name: nameOf(sampler, fields), fields: { sampler, ...fields } }));
-  });
+function combine(sampler: SamplerName, sweeps: Sweeps): Configuration[] {
+  let combinations: Readonly<Record<string, Setting>>[] = [{}];
+  for (const { name, users } of sweptFields) {
+    const values = sweeps[name] ?? [];
+    if (values.length === 0 || !users.includes(sampler)) continue;
+    combinations = combinations.flatMap((fields) => values.map((value) => ({ ...fields, [name]: value })));
+  }
+  return combinations.map((fields) => ({ name: nameOf(sampler, fields), fields: { sampler, ...fields } }));
 }
 
 const nameOf = (sampler: SamplerName, fields: Readonly<Record<string, Setting>>): string =>
   [sampler, ...Object.entries(fields).map(([field, value]) => `${field} ${value}`)].join(", ");
 
 /**
- * The same for a server that knows OpenAI's fields alone: greedy is temperature 0, low temperature is 1/alpha.
+ * The same for a server that knows OpenAI's fields alone.
  * @returns undefined for a sampler that it cannot have
  */
-export function plainFields({ fields }: Configuration): Readonly<Record<string, unknown>> | undefined {
-  switch (fields.sampler) {
-    case "greedy":
-      return { temperature: 0 };
-    case "standard":
-      return { temperature: 1 };
-    case "low_temperature":
-      return { temperature: 1 / Number(fields.alpha ?? 4) };
-    default:
-      return undefined;
-  }
+export function plainFields({
+  fields: { sampler, ...given },
+}: Configuration): Readonly<Record<string, unknown>> | undefined {
+  return samplers[sampler].plainFields?.(given);
 }

@@ -1,4 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
+import { samplers } from "../samplers/registry.ts";
 import type { Score } from "./base-model.ts";
 import type { CompletionSource, SampledText } from "./completion-source.ts";
 import { plainFields } from "./configurations.ts";
@@ -92,11 +93,11 @@ async function evaluate(
   signal: AbortSignal,
 ): Promise<void> {
   const { model, completions, isPlain, file, n, maxTokens } = options;
-  // One greedy answer is all greedy answers.
-  const isGreedy = configuration.fields.sampler === "greedy";
+  // One answer is all of them.
+  const isAlwaysSame = samplers[configuration.fields.sampler].ignoresSeed === true;
   const fields = {
-    ...(isPlain ? plainFields(configuration) : { ...configuration.fields, ...ownCost(configuration) }),
-    n: isGreedy ? 1 : n,
+    ...(isPlain ? plainFields(configuration) : { ...ownCost(configuration), ...configuration.fields }),
+    n: isAlwaysSame ? 1 : n,
     seed,
     ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
   };
@@ -124,7 +125,7 @@ async function evaluate(
     id: item.id,
     seed,
     seconds,
-    samples: isGreedy ? Array.from({ length: n }, () => judged[0]!) : judged,
+    samples: isAlwaysSame ? Array.from({ length: n }, () => judged[0]!) : judged,
   });
 }
 
@@ -132,12 +133,9 @@ async function evaluate(
 const atItem = ({ id }: DataItem, error: InferenceError): InferenceError =>
   new InferenceError(error.code, `question '${id}': ${error.message}`, { cause: error });
 
-/** Samplers whose answers share what they learn of a prompt, unless they are isolated. */
-const sharing: ReadonlySet<string> = new Set(["power", "smc", "maximize"]);
-
-/** Makes what an answer costs its own. */
+/** Makes what an answer costs its own, where answers to a prompt share what they learn of it. */
 const ownCost = ({ fields }: Configuration): { readonly isolated?: true } =>
-  sharing.has(fields.sampler) ? { isolated: true } : {};
+  "isolated" in samplers[fields.sampler].fields ? { isolated: true } : {};
 
 async function likelihoodOf(
   item: DataItem,
@@ -157,23 +155,24 @@ async function likelihoodOf(
 }
 
 function costOf(
-  { logprobs, power, cost }: SampledText,
+  { logprobs, report }: SampledText,
   meanTokens: number | null,
 ): Pick<Sample, "tokens" | "evaluatedTokens" | "drawnTokens" | "chain"> {
   const tokens = logprobs.length > 0 ? logprobs.length : meanTokens;
   const paid = {
     tokens,
-    evaluatedTokens: cost?.evaluated_tokens ?? tokens,
-    drawnTokens: cost?.drawn_tokens ?? tokens,
+    evaluatedTokens: report?.evaluated_tokens ?? tokens,
+    drawnTokens: report?.drawn_tokens ?? tokens,
   };
-  if (power === undefined) return paid;
+  if (report?.mixing_warning === undefined) return paid;
+  const { steps = 0, accepted = 0, unchanged = 0, first_token_changes = 0, mixing_warning } = report;
   return {
     ...paid,
     chain: {
-      steps: power.steps,
-      accepted: power.accepted + power.unchanged,
-      firstTokenChanges: power.first_token_changes,
-      isUnmixed: power.mixing_warning !== null,
+      steps,
+      accepted: accepted + unchanged,
+      firstTokenChanges: first_token_changes,
+      isUnmixed: mixing_warning !== null,
     },
   };
 }

@@ -1,4 +1,4 @@
-import { samplerNames } from "../decoder/completer.ts";
+import { samplerNames } from "../samplers/registry.ts";
 import type { Result, Sample } from "./result-file.ts";
 import { answerEntropy, bootstrap, mean, passAtK } from "./statistics.ts";
 import type { Estimate } from "./statistics.ts";

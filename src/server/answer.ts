@@ -1,35 +1,30 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { describeError, toErrorResponse } from "./errors.ts";
-import type { GenerationPlan } from "./generation-plan.ts";
-import type { Presenter } from "./presenters/presenter.ts";
+import { prepare } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
 import { requestSignal } from "./request-signal.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { causeOf, runAdmitted } from "./run-admitted.ts";
+import type { ChatRequest } from "./schemas/chat.ts";
+import type { CompletionRequest } from "./schemas/completions.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
-export interface AnswerOptions<Whole extends object> {
-  readonly plan: GenerationPlan;
-  readonly presenter: Presenter<Whole>;
-  readonly context: Pick<
-    RouteContext,
-    "completer" | "admission" | "identifyClient" | "metrics" | "requestTimeoutMs"
-  >;
-  readonly stream: boolean;
-}
-
 /**
- * Runs a plan and answers with it, whole or as server-sent events. Once a stream has begun, a failure arrives as
- * a chunk with `error`; the stream ends with [DONE] either way.
+ * Answers a body, whole or as server-sent events. Once a stream has begun, a failure arrives as a chunk with `error`; the
+ * stream ends with [DONE] either way.
  */
-export async function answer<Whole extends object>(
-  request: FastifyRequest,
+export async function answer<Body extends CompletionRequest | ChatRequest, Whole extends object>(
+  request: FastifyRequest & { readonly body: Body },
   reply: FastifyReply,
-  { plan, presenter, context, stream }: AnswerOptions<Whole>,
+  { endpoint, context }: { readonly endpoint: Endpoint<Body, Whole>; readonly context: RouteContext },
 ): Promise<Whole> {
-  const signal = requestSignal(request, reply, context.requestTimeoutMs);
   const client = context.identifyClient(request);
+  const { body } = request;
+  const { plan, presenter } = prepare(endpoint, body, { context, client, head: answerHead(request.id) });
+  const signal = requestSignal(request, reply, context.requestTimeoutMs);
   return runAdmitted(plan, context, { client, signal }, async (events) => {
-    if (!stream) return presenter.whole(events);
+    if (body.stream !== true) return presenter.whole(events);
     await streamEvents(request, reply, { events, presenter, signal, includeUsage: plan.includeUsage });
     return sent(reply);
   });
@@ -70,6 +65,4 @@ async function streamEvents(
 const sent = (reply: FastifyReply): never => reply as never;
 
 /** Id and time that all chunks of an answer share. */
-export function answerHead(request: FastifyRequest): { id: string; created: number } {
-  return { id: request.id, created: Math.floor(Date.now() / 1000) };
-}
+export const answerHead = (id: string): AnswerHead => ({ id, created: Math.floor(Date.now() / 1000) });

@@ -2,10 +2,11 @@ import { InferenceError } from "../core/errors.ts";
 import type { ChatMessage } from "../decoder/completer.ts";
 import { encodePrompt, invalid, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
+import type { Given } from "./given.ts";
 import type { ChatRequest } from "./schemas/chat.ts";
 
 /** Plans POST /v1/chat/completions. @throws InferenceError naming the field at fault and what to do */
-export function planChat(body: ChatRequest, context: PlanContext): GenerationPlan {
+export function planChat(body: Given<ChatRequest>, context: PlanContext): GenerationPlan {
   const { chatTemplate, model } = context.completer;
   if (chatTemplate === undefined) {
     throw new InferenceError(
@@ -14,7 +15,7 @@ export function planChat(body: ChatRequest, context: PlanContext): GenerationPla
       { param: "messages" },
     );
   }
-  if (body.top_logprobs !== null && body.top_logprobs !== undefined && body.logprobs !== true) {
+  if (body.top_logprobs !== undefined && body.logprobs !== true) {
     throw invalid("top_logprobs", "top_logprobs is only allowed together with logprobs: true.");
   }
   const text = chatTemplate.render(body.messages.map(toMessage), {
@@ -25,7 +26,7 @@ export function planChat(body: ChatRequest, context: PlanContext): GenerationPla
   const prompt = encodePrompt(text, context.completer, { param: "messages", addSpecialTokens: false });
   const input = {
     prompts: [prompt],
-    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
+    maxTokens: body.max_completion_tokens ?? body.max_tokens,
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
     echo: false,
   };

@@ -1,16 +1,17 @@
 import type { TokenIds } from "../core/tokens.ts";
 import { checkVocabulary, encodePrompt, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
+import type { Given } from "./given.ts";
 import type { CompletionRequest } from "./schemas/completions.ts";
 
 /** Plans POST /v1/completions. @throws InferenceError naming the field at fault and what to do */
-export function planCompletion(body: CompletionRequest, context: PlanContext): GenerationPlan {
+export function planCompletion(body: Given<CompletionRequest>, context: PlanContext): GenerationPlan {
   const input = {
     prompts: toPrompts(body.prompt, context.completer),
-    maxTokens: body.max_tokens ?? undefined,
-    logprobs: body.logprobs ?? undefined,
+    maxTokens: body.max_tokens,
+    logprobs: body.logprobs,
     echo: body.echo ?? false,
-    bestOf: body.best_of ?? undefined,
+    bestOf: body.best_of,
   };
   return planGeneration(body, input, context);
 }

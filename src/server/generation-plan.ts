@@ -1,7 +1,9 @@
 import type { LogprobsMode } from "../sampling/distribution.ts";
 import { InferenceError, beyondEngine } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
-import type { GenerateRequest, Completer, ModelInfo, Priority, SamplerName } from "../decoder/completer.ts";
+import type { GenerateRequest, Completer, ModelInfo, Priority } from "../decoder/completer.ts";
+import type { SamplerName } from "../samplers/registry.ts";
+import type { Given } from "./given.ts";
 import { planSampling } from "./sampling-plan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 
@@ -51,24 +53,25 @@ export interface PlanInput {
 
 /** @throws InferenceError naming the field at fault and what to do */
 export function planGeneration(
-  body: GenerationFields,
+  body: Given<GenerationFields>,
   input: PlanInput,
   context: PlanContext,
 ): GenerationPlan {
   const { model } = context.completer;
   const { prompts, echo, logprobs } = input;
-  if (body.stream !== true && body.stream_options !== null && body.stream_options !== undefined) {
+  if (body.stream !== true && body.stream_options !== undefined) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
   if (body.entropy === true && !model.capabilities.entropy)
     throw beyondEngine("entropy", "tell the entropy of its distributions");
   const logprobsMode = planLogprobsMode(body, input);
   const maxTokens = planMaxTokens(input, model);
-  const settings = planSampling(body, model, maxTokens, context.defaultSampler);
+  const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
+  const { defaultSampler } = context;
+  const settings = planSampling(body, { model, defaultSampler, maxTokens, stop });
   const n = body.n ?? 1;
   const candidates = planCandidates(body, n, input);
   const seed = body.seed ?? context.freshSeed();
-  const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
   const requests = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: candidates }, (_, index) => ({
       prompt,
@@ -102,7 +105,7 @@ export function planGeneration(
   };
 }
 
-function planLogprobsMode(body: GenerationFields, { logprobs, echo }: PlanInput): LogprobsMode {
+function planLogprobsMode(body: Given<GenerationFields>, { logprobs, echo }: PlanInput): LogprobsMode {
   const mode = body.logprobs_mode ?? "raw";
   if (mode === "raw") return mode;
   if (logprobs === undefined)
@@ -116,7 +119,7 @@ function planLogprobsMode(body: GenerationFields, { logprobs, echo }: PlanInput)
   return mode;
 }
 
-function planCandidates(body: GenerationFields, n: number, { prompts, bestOf }: PlanInput): number {
+function planCandidates(body: Given<GenerationFields>, n: number, { prompts, bestOf }: PlanInput): number {
   const candidates = bestOf ?? n;
   if (candidates < n) throw invalid("best_of", `best_of of ${candidates} is less than n of ${n}.`);
   if (candidates > n && body.stream === true) {

@@ -1,11 +1,18 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { Completer } from "../decoder/completer.ts";
-import { readsAsUnmixed } from "../mcmc/mixing.ts";
+import { findReport, samplerNames, samplers } from "../samplers/registry.ts";
+import type { Reports, SamplerName } from "../samplers/registry.ts";
+import type { ReportCounter } from "../samplers/report.ts";
 import type { Admission } from "./admission.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
 const prefix = "metropolis:";
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 640, 2560];
+
+const reportingNames = samplerNames.filter((name) => samplers[name].report !== undefined);
+
+const countersOf = (sampler: SamplerName): readonly ReportCounter[] =>
+  samplers[sampler].report?.counters ?? [];
 
 /** Prometheus metrics: vLLM's names under our prefix, and what power sampling adds. */
 export class Metrics {
@@ -16,12 +23,14 @@ export class Metrics {
     "evaluated_tokens_total",
     "Model evaluations, discarded ones included.",
   );
-  readonly #memoQueries = this.#counter("memo_queries_total", "Tokens drawn by power, smc and maximize.");
+  readonly #memoQueries = this.#counter(
+    "memo_queries_total",
+    `Tokens drawn by ${reportingNames.join(", ")}.`,
+  );
   readonly #memoHits = this.#counter("memo_hits_total", "Tokens among them that cost no evaluation.");
   readonly #success = this.#counter("request_success_total", "Completions finished.", ["finished_reason"]);
-  readonly #proposals = this.#counter("proposals_total", "Steps of power and maximize.", ["outcome"]);
-  readonly #resamplings = this.#counter("resamplings_total", "Times that particles of smc were resampled.");
-  readonly #unmixed = this.#counter("unmixed_chains_total", "Chains of power sampling that read as unmixed.");
+  /** What the reports of samplers move, by name. */
+  readonly #reported = new Map<string, Counter>();
   readonly #firstToken = this.#histogram(
     "time_to_first_token_seconds",
     "From the request to its first committed token.",
@@ -29,6 +38,10 @@ export class Metrics {
   readonly #endToEnd = this.#histogram("e2e_request_latency_seconds", "From the request to its end.");
 
   constructor(completer: Completer, admission: Admission) {
+    for (const { name, help, label } of samplerNames.flatMap(countersOf)) {
+      if (!this.#reported.has(name))
+        this.#reported.set(name, this.#counter(name, help, label === undefined ? [] : [label]));
+    }
     const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
       new Gauge({ name: prefix + name, help, labelNames, registers: [this.#registry] });
     const running = gauge("num_requests_running", "Completions in flight.");
@@ -100,19 +113,25 @@ export class Metrics {
       if (event.type === "finish") {
         this.#success.inc({ finished_reason: event.reason });
         this.#evaluated.inc(event.evaluatedTokens);
-        const { power, maximize, smc } = event;
-        const drawnTokens = (power ?? maximize ?? smc)?.drawnTokens;
-        this.#memoQueries.inc(drawnTokens ?? 0);
-        // Prefetching evaluates tokens that no step comes to look at.
-        this.#memoHits.inc(Math.max(0, (drawnTokens ?? 0) - event.evaluatedTokens));
-        this.#resamplings.inc(smc?.resamplings ?? 0);
-        for (const [outcome, count] of Object.entries((power ?? maximize)?.outcomes ?? {}))
-          this.#proposals.inc({ outcome }, count);
-        if (power !== undefined && readsAsUnmixed(power)) this.#unmixed.inc();
+        this.#count(event.report, event.evaluatedTokens);
       }
       yield event;
     }
     this.#endToEnd.observe(secondsSince());
+  }
+
+  #count(reports: Reports, evaluatedTokens: number): void {
+    const report = findReport(reports);
+    if (report === undefined) return;
+    this.#memoQueries.inc(report.body.drawn_tokens);
+    // Prefetching evaluates tokens that no step comes to look at.
+    this.#memoHits.inc(Math.max(0, report.body.drawn_tokens - evaluatedTokens));
+    for (const declared of countersOf(report.sampler)) {
+      const counted = declared.count(report.body);
+      const counter = this.#reported.get(declared.name)!;
+      if (typeof counted === "number") counter.inc(counted);
+      else for (const [value, by] of Object.entries(counted)) counter.inc({ [declared.label!]: value }, by);
+    }
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {

@@ -1,6 +1,7 @@
 import { InferenceError } from "../core/errors.ts";
-import { samplerNames } from "../decoder/completer.ts";
-import type { ModelInfo, SamplerName } from "../decoder/completer.ts";
+import { samplerNames } from "../samplers/registry.ts";
+import type { ModelInfo } from "../decoder/completer.ts";
+import type { SamplerName } from "../samplers/registry.ts";
 
 const separator = ":";
 
@@ -13,11 +14,8 @@ export function modelNames({ id }: ModelInfo): readonly string[] {
  * The sampler that a model name asks for, if any. No name means the model.
  * @throws InferenceError `model_not_found`
  */
-export function samplerOfModelName(
-  name: string | null | undefined,
-  model: ModelInfo,
-): SamplerName | undefined {
-  if (name === null || name === undefined || name === model.id) return undefined;
+export function samplerOfModelName(name: string | undefined, model: ModelInfo): SamplerName | undefined {
+  if (name === undefined || name === model.id) return undefined;
   const sampler = samplerNames.find((candidate) => name === `${model.id}${separator}${candidate}`);
   if (sampler !== undefined) return sampler;
   const names = modelNames(model).join(", ");

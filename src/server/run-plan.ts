@@ -38,7 +38,7 @@ export async function* runPlan(
       events.push({ type: "prompt", scores: (await prompts[Math.floor(index / plan.candidates)])!, index });
     }
     if (request.maxTokens === 0) {
-      events.push({ type: "finish", reason: "length", stop: null, evaluatedTokens: 0, index });
+      events.push({ type: "finish", reason: "length", stop: null, evaluatedTokens: 0, report: {}, index });
       return;
     }
     for await (const event of completer.complete({ ...request, share }, stop))

@@ -119,7 +119,7 @@ export function testCompleter(name: string, { open, prompt: text }: CompleterSub
       expect(types.filter((type) => type === "progress")).toHaveLength(4 * (1 + power.mcmcSteps));
       expect(types.filter((type) => type === "trace").length).toBeGreaterThan(4);
       expect(types.lastIndexOf("trace")).toBeLessThan(types.indexOf("text"));
-      expect(finish.power).toMatchObject({ steps: 16, blocks: 4 });
+      expect(finish.report.power).toMatchObject({ steps: 16, blocks: 4 });
       const quiet = await answer({ settings: power });
       expect(new Set(quiet.events.map(({ type }) => type))).toEqual(new Set(["text", "finish"]));
     });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { embeddedModel } from "../../src/assembly/embedded-model.ts";
-import type { GenerateRequest, SamplerSettings } from "../../src/decoder/completer.ts";
+import type { GenerateRequest } from "../../src/decoder/completer.ts";
+import type { SamplerSettings } from "../../src/samplers/registry.ts";
 import { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
 import { MemoStore } from "../../src/engine/memo/memo-store.ts";

@@ -60,9 +60,9 @@ async function answersOf(changes: Partial<EngineSettings>, together = false): Pr
 /** Steps and outcomes too, but not what they cost. */
 const chainOf = ({ tokens, finish }: Answer) => ({
   tokens,
-  accepted: finish.power!.outcomes.accepted,
-  unchanged: finish.power!.outcomes.unchanged,
-  rejected: finish.power!.outcomes.rejected + finish.power!.outcomes.rejected_early,
+  accepted: finish.report.power!.accepted,
+  unchanged: finish.report.power!.unchanged,
+  rejected: finish.report.power!.rejected + finish.report.power!.rejected_early,
 });
 
 describe("on the embedded model", () => {
@@ -122,7 +122,7 @@ describe("on the embedded model", () => {
       for (const seed of seeds.slice(0, 4)) {
         const { tokens, text, finish } = await answer(worker, request(seed));
         expect({ tokens, text }).toEqual({ tokens: reference[seed]!.tokens, text: reference[seed]!.text });
-        expect(finish.power!.logprob).toBeCloseTo(reference[seed]!.finish.power!.logprob, 4);
+        expect(finish.report.power!.logprob).toBeCloseTo(reference[seed]!.finish.report.power!.logprob, 4);
       }
       expect(await worker.score(prompt, { topCount: 2 }, never)).toHaveLength(7);
       expect((await worker.health()).status).toBe("ok");

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { GenerateRequest, SamplerSettings } from "../../src/decoder/completer.ts";
+import type { GenerateRequest } from "../../src/decoder/completer.ts";
+import type { SamplerSettings } from "../../src/samplers/registry.ts";
 import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
 import { createEmbedded } from "../support/embedded.ts";

@@ -1,5 +1,5 @@
 import type { TokenId, TokenIds } from "../../src/core/tokens.ts";
-import { Ends } from "../../src/decoder/ends.ts";
+import { TextEnds } from "../../src/decoder/ends.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { runChain } from "../../src/mcmc/chain.ts";
 import type { ChainEvent, ChainResult } from "../../src/mcmc/chain.ts";
@@ -46,7 +46,7 @@ export async function runToyChain(engine: Engine, run: ChainRun): Promise<ChainR
     branch,
   });
   // Only stop strings need text.
-  const ends = new Ends(new Set([run.endToken]), [], undefined as never);
+  const ends = new TextEnds(new Set([run.endToken]), [], undefined as never);
   const chain = runChain({
     targets: ladder({ alpha: run.alpha, inverseTemperature: run.inverseTemperature }, run.replicas ?? 1),
     kernel: run.kernel ?? singleTry(uniformCut),

@@ -1,20 +1,18 @@
+import { findReport, samplerChoices } from "../../src/client/client.ts";
 import type { CompletionResponse } from "../../src/client/client.ts";
 import type { Connection } from "./connection.ts";
 import { byId, element, format } from "./dom.ts";
 import type { Sampler, SettingsForm } from "./settings-form.ts";
 import { TokenText } from "./token-text.ts";
 
-const samplers: readonly (readonly [Sampler, string])[] = [
-  ["greedy", "Greedy"],
-  ["low_temperature", "Low temperature"],
-  ["standard", "Standard"],
-  ["power", "Power"],
-];
+const compared: readonly Sampler[] = ["greedy", "low_temperature", "standard", "power"];
+
+const labelOf = (sampler: Sampler): string => samplerChoices.find(({ name }) => name === sampler)!.label;
 
 /** The four samplers side by side on one prompt and seed. */
 export class CompareView {
   async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
-    const cards = samplers.map(([sampler, name]) => new Card(sampler, name));
+    const cards = compared.map((sampler) => new Card(sampler, labelOf(sampler)));
     byId("cards").replaceChildren(...cards.map(({ root }) => root));
     // One after the other, so that each time is its own.
     for (const card of cards) {
@@ -42,7 +40,8 @@ class Card {
   }
 
   show({ choices, usage }: CompletionResponse, milliseconds: number): void {
-    const { text, logprobs, entropy, power, maximize, smc } = choices[0]!;
+    const [choice] = choices;
+    const { text, logprobs, entropy } = choice!;
     const characters = Array.from(text);
     const { tokens, token_logprobs, text_offset } = logprobs!;
     new TokenText(this.#answer).show(
@@ -57,7 +56,7 @@ class Card {
       ["log p", format(logprob)],
       [
         "Evaluated tokens",
-        String((power ?? maximize ?? smc)?.evaluated_tokens ?? usage?.completion_tokens ?? "–"),
+        String(findReport(choice!)?.body.evaluated_tokens ?? usage?.completion_tokens ?? "–"),
       ],
       ["Time", `${format(milliseconds, 0)} ms`],
     ];

@@ -1,25 +1,27 @@
-import type { CompleteRequest } from "../../src/client/client.ts";
-import { byId } from "./dom.ts";
+import { fieldControls, samplerChoices } from "../../src/client/client.ts";
+import type { CompleteRequest, FieldControl } from "../../src/client/client.ts";
+import { byId, element } from "./dom.ts";
 
 export type Sampler = NonNullable<CompleteRequest["sampler"]>;
 
-/** Number fields, by the request field they are named after. */
-const numberFields = [
-  "alpha",
-  "mcmc_steps",
-  "block_size",
-  "proposal_temperature",
-  "particles",
-  "temperature",
-  "max_tokens",
-  "seed",
-] as const;
+/** A field of some samplers with its control. */
+interface Control {
+  readonly field: FieldControl;
+  readonly input: HTMLInputElement | HTMLSelectElement;
+  readonly container: HTMLElement;
+}
+
+/** Number fields that all samplers have. */
+const commonFields = ["max_tokens", "seed"] as const;
 
 /** The form beside the views: what a request says. */
 export class SettingsForm {
   readonly #form = byId<HTMLFormElement>("settings");
+  readonly #controls = fieldControls.map(makeControl);
 
   constructor() {
+    byId("samplers").append(...samplerChoices.map(makeChoice));
+    byId("fields").prepend(...this.#controls.map(({ container }) => container));
     this.#form.addEventListener("change", () => {
       this.#showFields();
     });
@@ -41,29 +43,67 @@ export class SettingsForm {
 
   /** The request by one sampler: fields that mean nothing to it are left out, empty ones are the model's to choose. */
   request(sampler: Sampler = this.sampler): CompleteRequest {
-    const numbers = numberFields
-      .map((name): [string, HTMLInputElement] => [name, byId<HTMLInputElement>(name)])
-      .filter(([, field]) => field.value !== "" && means(field, sampler))
-      .map(([name, field]): [string, number] => [name, field.valueAsNumber]);
+    const own = this.#controls
+      .filter(({ field: { users } }) => users.includes(sampler))
+      .map(({ field: { name, value }, input }) => [name, value.type, input.value] as const);
+    const common = commonFields.map((name) => [name, "number", byId<HTMLInputElement>(name).value] as const);
+    const given = [...own, ...common].filter(([, , text]) => text !== "");
     return {
       prompt: byId<HTMLTextAreaElement>("prompt").value,
       sampler,
-      ...(Object.fromEntries(numbers) as Partial<CompleteRequest>),
+      ...(Object.fromEntries(
+        given.map(([name, type, text]) => [name, type === "number" ? Number(text) : text]),
+      ) as Partial<CompleteRequest>),
     };
   }
 
   #showFields(): void {
-    for (const name of numberFields) {
-      const field = byId<HTMLInputElement>(name);
-      const isShown = means(field, this.sampler);
-      const container = field.closest<HTMLElement>("[data-samplers]");
-      if (container !== null) container.hidden = !isShown;
-      field.disabled = !isShown;
+    for (const { field, input, container } of this.#controls) {
+      const isShown = field.users.includes(this.sampler);
+      container.hidden = !isShown;
+      input.disabled = !isShown;
     }
   }
 }
 
-function means(field: HTMLElement, sampler: Sampler): boolean {
-  const samplers = field.closest<HTMLElement>("[data-samplers]")?.dataset.samplers;
-  return samplers === undefined || samplers.split(" ").includes(sampler);
+function makeChoice({ name, label, summary }: (typeof samplerChoices)[number], index: number): HTMLElement {
+  const input = element("input");
+  Object.assign(input, { type: "radio", name: "sampler", value: name, checked: index === 0 });
+  const choice = element("label", "", input, element("span", "", label));
+  choice.title = summary;
+  return choice;
+}
+
+function makeControl(field: FieldControl): Control {
+  const { name, label, meaning, usual, value } = field;
+  // The first of several cases is the usual one.
+  const hint = usual.split(/[,;]/)[0]!;
+  const input = value.type === "number" ? numberInput(value, hint) : wordInput(value.words, hint);
+  input.id = name;
+  const caption = element("label", "", label);
+  caption.htmlFor = name;
+  caption.title = `${meaning} Default: ${usual}.`;
+  return { field, input, container: element("div", "field", caption, input) };
+}
+
+function numberInput(
+  { least, most, isInteger }: FieldControl["value"] & { type: "number" },
+  placeholder: string,
+): HTMLInputElement {
+  const input = element("input");
+  Object.assign(input, { type: "number", placeholder, step: isInteger ? "1" : "any" });
+  if (Number.isFinite(least)) input.min = String(least);
+  if (Number.isFinite(most)) input.max = String(most);
+  return input;
+}
+
+/** A choice that can be left open. */
+function wordInput(words: readonly string[], usual: string): HTMLSelectElement {
+  const open = new Option(usual, "");
+  return element(
+    "select",
+    "",
+    open,
+    ...words.filter((word) => word !== usual).map((word) => new Option(word)),
+  );
 }

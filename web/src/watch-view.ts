@@ -1,4 +1,4 @@
-import { noText, revise } from "../../src/client/client.ts";
+import { findReport, noText, revise, samplerChoices } from "../../src/client/client.ts";
 import type { EventOf, RevisedText, WatchEvent, WatchedToken } from "../../src/client/client.ts";
 import { ChainCharts } from "./chain-charts.ts";
 import type { Connection } from "./connection.ts";
@@ -17,7 +17,7 @@ export class WatchView {
 
   async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
     const request = form.request();
-    this.#clear(request.sampler === "power" || request.sampler === "maximize");
+    this.#clear(samplerChoices.some(({ name, isChain }) => name === request.sampler && isChain));
     // Iterating slowly is what slows it down: events wait in the client, and beyond a bound it skips to the latest.
     for await (const event of connection.client.watch(request, { signal })) {
       this.#apply(event);
@@ -87,13 +87,12 @@ export class WatchView {
   }
 
   #finish({ response: { choices, usage } }: EventOf<"done">): void {
-    const { power, maximize, smc } = choices[0]!;
-    const run = power ?? maximize ?? smc;
+    const run = findReport(choices[0]!)?.body;
     figure("evaluated", String(run?.evaluated_tokens ?? usage?.completion_tokens ?? "–"));
     if (run !== undefined) figure("logprob", format(run.logprob));
     const remarks = [
       run?.budget_exhausted === true ? "The budget was spent before the end." : "",
-      power?.mixing_warning ?? "",
+      choices[0]!.power?.mixing_warning ?? "",
     ];
     byId("proposal").replaceChildren(remarks.filter((remark) => remark !== "").join(" "));
   }

@@ -67,7 +67,7 @@ export class ChatPresenter implements Presenter<ChatResponse> {
       ...(returnTokenIds ? { token_ids: [...generated] } : {}),
       ...(entropy ? { entropy: entropies(part) } : {}),
       ...(entropy && finish !== undefined ? { mean_entropy: finish.meanEntropy } : {}),
-      ...finish?.reports,
+      ...finish?.report,
     };
   }
 }

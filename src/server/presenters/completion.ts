@@ -58,7 +58,7 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
       ...(returnTokenIds && isFirst ? { prompt_token_ids: [...prompt] } : {}),
       ...(entropy ? { entropy: entropies(part) } : {}),
       ...(entropy && finish !== undefined ? { mean_entropy: finish.meanEntropy } : {}),
-      ...finish?.reports,
+      ...finish?.report,
     };
   }
 }

@@ -1,11 +1,10 @@
 import type { ScoredToken, TokenId, TokenIds } from "../../core/tokens.ts";
-import type { PowerReport, Tokenizer } from "../../decoder/completer.ts";
+import type { MixingTrace, Tokenizer } from "../../decoder/completer.ts";
+import type { Reports } from "../../samplers/registry.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { PromptMixing, Usage } from "../schemas/completions.ts";
 import { promptMixing } from "./mixing.ts";
-import { toReports } from "./reports.ts";
-import type { ReportBodies } from "./reports.ts";
 
 /** A token with the place of its text, in UTF-16 units; without a score where it is the first of a prompt. */
 export interface PlacedToken {
@@ -19,7 +18,8 @@ export interface Finish {
   readonly stop: string | TokenId | null;
   /** Mean entropy of the generated tokens, nats; 0 without any. */
   readonly meanEntropy: number;
-  readonly reports: ReportBodies;
+  /** That of the sampler, under its name. */
+  readonly report: Reports;
 }
 
 /** What an event adds to a choice, before any endpoint gives it its shape. */
@@ -49,8 +49,8 @@ class ChoiceTracker {
   tokens = 0;
   /** Σ log p of the generated tokens. */
   logprob = 0;
-  /** Once it has finished. */
-  power: PowerReport | undefined;
+  /** Of a chain that has finished. */
+  chain: MixingTrace | undefined;
 
   constructor(index: number, prompt: TokenIds, tokenizer: Tokenizer) {
     this.#index = index;
@@ -91,13 +91,13 @@ class ChoiceTracker {
       case "trace":
         return undefined;
       case "finish": {
-        const { reason, stop } = event;
-        this.power = event.power;
+        const { reason, stop, report } = event;
+        this.chain = event.chain;
         const finish = {
           reason,
           stop,
           meanEntropy: this.tokens === 0 ? 0 : this.#entropySum / this.tokens,
-          reports: toReports(event, event.evaluatedTokens),
+          report,
         };
         return { ...this.#part({ text: "", tokens: [], generated: [] }), finish };
       }
@@ -152,8 +152,8 @@ export class AnswerTracker {
   /** Once all chains of a prompt have finished, if they are several. */
   #mixingOf(prompt: number): PromptMixing | undefined {
     const own = this.#candidatesOf(prompt);
-    const reports = own.flatMap((index) => this.#choices[index]!.power ?? []);
-    return own.length < 2 || reports.length < own.length ? undefined : promptMixing(prompt, reports);
+    const chains = own.flatMap((index) => this.#choices[index]!.chain ?? []);
+    return own.length < 2 || chains.length < own.length ? undefined : promptMixing(prompt, chains);
   }
 
   #candidatesOf(prompt: number): number[] {

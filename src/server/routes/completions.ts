@@ -1,10 +1,6 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
-import { answer, answerHead } from "../answer.ts";
-import { leastDemand } from "../least-demand.ts";
-import { planChat } from "../chat-plan.ts";
-import { planCompletion } from "../completion-plan.ts";
-import { ChatPresenter } from "../presenters/chat.ts";
-import { CompletionPresenter } from "../presenters/completion.ts";
+import { answer } from "../answer.ts";
+import { chatEndpoint, completionEndpoint } from "../endpoint.ts";
 import { chatRequest, chatResponse } from "../schemas/chat.ts";
 import { completionRequest, completionResponse } from "../schemas/completions.ts";
 import { errorResponse } from "../schemas/errors.ts";
@@ -12,7 +8,6 @@ import type { RouteContext } from "./context.ts";
 
 /** POST /v1/completions and /v1/chat/completions, whole or streamed. */
 export function completionRoutes(context: RouteContext): FastifyPluginCallbackZod {
-  const { completer } = context;
   return (app, _options, done) => {
     app.post(
       "/v1/completions",
@@ -27,17 +22,7 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
           response: { 200: completionResponse, "4xx": errorResponse, "5xx": errorResponse },
         },
       },
-      (request, reply) => {
-        context.admission.check(leastDemand(request.body), context.identifyClient(request));
-        const plan = planCompletion(request.body, context);
-        const presenter = new CompletionPresenter(plan, completer.tokenizer, answerHead(request));
-        return answer(request, reply, {
-          plan,
-          presenter,
-          context,
-          stream: request.body.stream ?? false,
-        });
-      },
+      (request, reply) => answer(request, reply, { endpoint: completionEndpoint, context }),
     );
 
     app.post(
@@ -53,17 +38,7 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
           response: { 200: chatResponse, "4xx": errorResponse, "5xx": errorResponse },
         },
       },
-      (request, reply) => {
-        context.admission.check(leastDemand(request.body), context.identifyClient(request));
-        const plan = planChat(request.body, context);
-        const presenter = new ChatPresenter(plan, completer.tokenizer, answerHead(request));
-        return answer(request, reply, {
-          plan,
-          presenter,
-          context,
-          stream: request.body.stream ?? false,
-        });
-      },
+      (request, reply) => answer(request, reply, { endpoint: chatEndpoint, context }),
     );
     done();
   };

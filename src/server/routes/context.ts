@@ -2,7 +2,8 @@ import type { FastifyRequest } from "fastify";
 import type { IdentifyClient } from "../api-keys.ts";
 import type { Admission } from "../admission.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Completer, SamplerName } from "../../decoder/completer.ts";
+import type { Completer } from "../../decoder/completer.ts";
+import type { SamplerName } from "../../samplers/registry.ts";
 
 /** What the routes work with. */
 export interface RouteContext {

@@ -1,6 +1,8 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
+import { checkVocabulary } from "../generation-plan.ts";
+import { dropNulls } from "../given.ts";
 import { samplerOfModelName } from "../model-name.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import {
@@ -24,10 +26,11 @@ export function tokenRoutes({ completer: { model, tokenizer } }: RouteContext): 
           response: { 200: tokenizeResponse, "4xx": errorResponse },
         },
       },
-      ({ body }) => {
+      (request) => {
+        const body = dropNulls(request.body);
         samplerOfModelName(body.model, model);
         const text = body.prompt ?? body.content;
-        if (text === null || text === undefined) {
+        if (text === undefined) {
           throw new InferenceError("invalid_request", "prompt is missing: send the text to tokenise.", {
             param: "prompt",
           });
@@ -52,16 +55,10 @@ export function tokenRoutes({ completer: { model, tokenizer } }: RouteContext): 
           response: { 200: detokenizeResponse, "4xx": errorResponse },
         },
       },
-      ({ body }) => {
+      (request) => {
+        const body = dropNulls(request.body);
         samplerOfModelName(body.model, model);
-        const wrong = body.tokens.find((token) => token >= model.vocabularySize);
-        if (wrong !== undefined) {
-          throw new InferenceError(
-            "invalid_request",
-            `Token id ${wrong} is outside the vocabulary (0..${model.vocabularySize - 1}).`,
-            { param: "tokens" },
-          );
-        }
+        checkVocabulary("tokens", body.tokens, model);
         const text = tokenizer.decode(body.tokens);
         return { prompt: text, content: text };
       },

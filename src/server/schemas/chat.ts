@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { answerFields, choiceFields, finishReason, usage } from "./completions.ts";
-import { described } from "./described.ts";
+import { described } from "../../samplers/described.ts";
 import { generationFields, refused } from "./fields.ts";
 
 const textPart = z.strictObject({

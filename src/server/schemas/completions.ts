@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { logprobsModes } from "../../sampling/distribution.ts";
-import { described } from "./described.ts";
+import { count, described } from "../../samplers/described.ts";
+import { reportShape } from "../../samplers/registry.ts";
 import { generationFields, refused, tokenId } from "./fields.ts";
 
 const prompt = z.union(
@@ -85,93 +86,6 @@ const legacyLogprobs = z
   })
   .meta({ id: "CompletionLogprobs" });
 
-const count = (description: string, example: number) => described(z.number().int(), description, example);
-
-const runFields = {
-  logprob: described(z.number(), "Σ log p of the completion under the model, nats.", -0.7),
-  drawn_tokens: count("Tokens drawn for draft and proposals, those answered from the memo included.", 1500),
-  evaluated_tokens: count("Model evaluations, discarded ones included.", 40),
-  budget_exhausted: described(z.boolean(), "Whether max_evaluated_tokens ended it early.", false),
-};
-
-const stepFields = {
-  steps: count("Steps taken: the outcomes below add up to it.", 160),
-  accepted: count("Proposals that became the current completion.", 3),
-  rejected: count("Proposals completed and turned down.", 4),
-  rejected_early: count("Dropped before they were complete; the chain is the same.", 2),
-  unchanged: count("Proposals that were the current completion again.", 151),
-  blocks: count("Blocks the chain went through.", 16),
-};
-
-const powerReport = z
-  .object({
-    alpha: described(z.number(), "The exponent of the target.", 4),
-    ...runFields,
-    ...stepFields,
-    first_token_changes: count("Steps after which the first token was another one: a sign of mixing.", 1),
-    first_token_change_share: described(z.number(), "Their share of all steps.", 0.00625),
-    first_token_proposals: count("Steps whose proposal had another first token, whatever became of it.", 8),
-    first_token_entropy: described(
-      z.number(),
-      "Of the raw model's law of the first token, nats: whether there was one to change to.",
-      1.07,
-    ),
-    mixing_warning: described(
-      z.string().nullable(),
-      "Why the chain reads as unmixed, in words; null without a sign of it, which proves nothing.",
-      null,
-    ),
-    swaps_proposed: count(
-      "kernel tempering: swaps of completions between neighbouring replicas.",
-      320,
-    ).optional(),
-    swaps_accepted: count("kernel tempering: those that happened.", 40).optional(),
-  })
-  .meta({
-    id: "PowerReport",
-    description:
-      "How the chain went. The kernel leaves p^alpha invariant; finite steps give a warm-started chain.",
-  });
-
-const maximizeReport = z
-  .object({
-    kind: described(
-      z.literal("search"),
-      "A search for the likeliest completion, no draw from a law.",
-      "search",
-    ),
-    ...runFields,
-    ...stepFields,
-  })
-  .meta({
-    id: "MaximizeReport",
-    description: "How the search went. The likeliest completion it met is the answer.",
-  });
-
-const smcReport = z
-  .object({
-    kind: described(
-      z.literal("approximate"),
-      "The answer's law tends to p^alpha as the particles grow in number; it is not p^alpha.",
-      "approximate",
-    ),
-    alpha: described(z.number(), "The exponent of the target.", 4),
-    particles: count("Completions grown side by side.", 16),
-    ess: described(
-      z.number(),
-      "Effective number of particles when the answer was drawn, between 1 and their number. A small one says that few of them decided.",
-      11.3,
-    ),
-    resamplings: count("Times that the particles were resampled.", 3),
-    log_evidence: described(
-      z.number().nullable(),
-      "Log of the unbiased estimate of Σ p(x)^alpha, nats; null when the budget ended first.",
-      -4.1,
-    ),
-    ...runFields,
-  })
-  .meta({ id: "SmcReport", description: "How the particles went." });
-
 const promptMixing = z
   .object({
     prompt: count("Which prompt; 0 for the first.", 0),
@@ -208,9 +122,7 @@ export const choiceFields = {
     [0.4, 0.1],
   ),
   mean_entropy: described(z.number().optional(), "Mean of `entropy` over the generated tokens, nats.", 0.25),
-  power: powerReport.optional().meta({ examples: [{ alpha: 4, logprob: -0.7, steps: 160 }] }),
-  smc: smcReport.optional().meta({ examples: [{ kind: "approximate", particles: 16, ess: 11.3 }] }),
-  maximize: maximizeReport.optional().meta({ examples: [{ kind: "search", logprob: -0.7, steps: 160 }] }),
+  ...reportShape,
 };
 
 export const finishReason = z.enum(["stop", "length"]);
@@ -261,8 +173,5 @@ export const completionResponse = z
 export type CompletionChoice = z.output<typeof completionChoice>;
 export type CompletionResponse = z.output<typeof completionResponse>;
 export type LegacyLogprobs = z.output<typeof legacyLogprobs>;
-export type PowerReportBody = z.output<typeof powerReport>;
-export type SmcReportBody = z.output<typeof smcReport>;
-export type MaximizeReportBody = z.output<typeof maximizeReport>;
 export type PromptMixing = z.output<typeof promptMixing>;
 export type Usage = z.output<typeof usage>;

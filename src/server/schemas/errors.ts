@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { errorCodes } from "../../core/errors.ts";
-import { described } from "./described.ts";
+import { described } from "../../samplers/described.ts";
 
 const error = z.object({
   message: described(z.string(), "What is wrong and what to do about it.", "temperature must be at least 0."),

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { logprobsModes } from "../../sampling/distribution.ts";
-import { priorities, samplerNames } from "../../decoder/completer.ts";
-import { powerFields } from "./power-fields.ts";
+import { priorities } from "../../decoder/completer.ts";
+import { reportShape, requestShape, samplerNames, samplers } from "../../samplers/registry.ts";
 
-/** Clients send explicit nulls for what they leave open; null means the default, as in OpenAI's API. */
 const seedLimit = Number.MAX_SAFE_INTEGER;
 /**
  * A field that clients send but that is not supported: values that ask for nothing pass, others are refused by
@@ -32,6 +31,10 @@ const harmless = () =>
 
 const tokenId = z.number().int().nonnegative();
 
+const chains = samplerNames.filter((name) => samplers[name].isChain === true);
+const reporting = Object.keys(reportShape);
+const summaries = samplerNames.map((name) => `\`${name}\`: ${samplers[name].summary}.`).join(" ");
+
 /** How a completion is drawn. The same fields at top level of every generating endpoint. */
 export const generationFields = {
   model: z
@@ -46,11 +49,10 @@ export const generationFields = {
     .enum(samplerNames, { error: `sampler must be one of ${samplerNames.join(", ")}` })
     .nullish()
     .meta({
-      description:
-        "How tokens are chosen. `power`: whole completions from p(x)^alpha by Metropolis-Hastings. `smc`: approximately so, by particles (sequential Monte Carlo). `maximize`: a search for the likeliest completion, no sampler. `standard`: token by token with temperature, top_p, top_k, min_p. `low_temperature`: token by token at T = 1/alpha. `greedy`: the likeliest token each time. Default: the server's, which is `standard` unless it was started otherwise.",
+      description: `How tokens are chosen. ${summaries} Default: the server's, which is \`standard\` unless it was started otherwise.`,
       examples: ["power"],
     }),
-  ...powerFields,
+  ...requestShape,
   max_tokens: z
     .number()
     .int()
@@ -60,45 +62,6 @@ export const generationFields = {
       description: "Most tokens to generate. Default: the model's own, else 16. 0 is for echo alone.",
       examples: [48],
     }),
-  temperature: z
-    .number()
-    .min(0)
-    .max(100)
-    .refine(
-      (value) => value === 0 || value >= 0.001,
-      "temperature must be 0, which is greedy, or at least 0.001",
-    )
-    .nullish()
-    .meta({
-      description:
-        "standard: softmax temperature; 0 is greedy. The other samplers take 0 or 1 and ignore them, since clients send these by default. Default: 1.",
-      examples: [1],
-    }),
-  top_p: z
-    .number()
-    .gt(0, "top_p must be above 0")
-    .max(1)
-    .nullish()
-    .meta({ description: "standard: nucleus mass. Default: 1, which keeps everything.", examples: [1] }),
-  top_k: z
-    .number()
-    .int()
-    .min(-1)
-    .nullish()
-    .meta({
-      description: "standard: keep the k likeliest tokens. 0 and -1 keep everything. Default: 0.",
-      examples: [0],
-    }),
-  min_p: z
-    .number()
-    .min(0)
-    .max(1)
-    .nullish()
-    .meta({
-      description:
-        "standard: keep tokens with at least this share of the likeliest one's probability. Default: 0.",
-      examples: [0],
-    }),
   n: z
     .number()
     .int()
@@ -106,7 +69,7 @@ export const generationFields = {
     .max(128)
     .nullish()
     .meta({
-      description: "Completions per prompt; for power, smc and maximize, independent runs. Default: 1.",
+      description: `Completions per prompt; for ${reporting.join(", ")}, independent runs. Default: 1.`,
       examples: [1],
     }),
   seed: z
@@ -142,8 +105,7 @@ export const generationFields = {
         .boolean()
         .nullish()
         .meta({
-          description:
-            "power, maximize: while the chain works, chunks with no choices and a `progress` object.",
+          description: `${chains.join(", ")}: while the chain works, chunks with no choices and a \`progress\` object.`,
           examples: [true],
         }),
     })
@@ -183,49 +145,6 @@ export const generationFields = {
     .meta({
       description: "Add the entropy of the raw next-token distribution at each token, nats, and its mean.",
       examples: [true],
-    }),
-  presence_penalty: z
-    .number()
-    .min(-2)
-    .max(2)
-    .nullish()
-    .meta({
-      description: "standard: taken off the logit of a token that the completion holds already. Default: 0.",
-      examples: [0],
-    }),
-  frequency_penalty: z
-    .number()
-    .min(-2)
-    .max(2)
-    .nullish()
-    .meta({
-      description: "standard: taken off a token's logit for each time the completion holds it. Default: 0.",
-      examples: [0],
-    }),
-  repetition_penalty: z
-    .number()
-    .min(0.01, "repetition_penalty must be at least 0.01")
-    .max(100)
-    .nullish()
-    .meta({
-      description: "standard: weakens tokens that prompt or completion hold; 1 is off. Default: 1.",
-      examples: [1],
-    }),
-  logit_bias: z
-    .record(z.string().regex(/^\d+$/, "logit_bias: keys are token ids"), z.number().min(-100).max(100))
-    .nullish()
-    .meta({
-      description: "standard: added to the logits of the tokens named by id.",
-      examples: [{ "15": -100 }],
-    }),
-  min_tokens: z
-    .number()
-    .int()
-    .min(0)
-    .nullish()
-    .meta({
-      description: "standard: no end token before so many tokens. Not together with stop. Default: 0.",
-      examples: [0],
     }),
   priority: z
     .enum(priorities, { error: `priority must be one of ${priorities.join(", ")}` })

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { described } from "./described.ts";
+import { described } from "../../samplers/described.ts";
 
 const milliseconds = described(z.number(), "What it takes, ms; 0 while nothing is known.", 1.4);
 const count = (description: string, example: number) => described(z.number().int(), description, example);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { described } from "./described.ts";
+import { described } from "../../samplers/described.ts";
 
 const entry = z.object({
   id: described(

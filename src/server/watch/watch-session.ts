@@ -2,14 +2,15 @@ import type { FastifyRequest } from "fastify";
 import type { WebSocket } from "@fastify/websocket";
 import type { RawData } from "ws";
 import { InferenceError } from "../../core/errors.ts";
-import { planCompletion } from "../completion-plan.ts";
+import { answerHead } from "../answer.ts";
+import { completionEndpoint, prepare } from "../endpoint.ts";
 import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
-import { leastDemand } from "../least-demand.ts";
-import { CompletionPresenter } from "../presenters/completion.ts";
+import type { Presenter } from "../presenters/presenter.ts";
 import type { RouteContext } from "../routes/context.ts";
 import { RequestLifetime } from "../request-signal.ts";
 import { runAdmitted } from "../run-admitted.ts";
+import type { CompletionResponse } from "../schemas/completions.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import { cancelMessage, completeMessage, eventNames, requestId } from "./messages.ts";
 import type { CancelMessage, CompleteMessage, EventName, WatchEvent } from "./messages.ts";
@@ -113,25 +114,33 @@ export class WatchSession {
     }
     if (this.#isClosing) throw new InferenceError("shutting_down", "The server is shutting down.");
     const { context, request } = this.#options;
-    context.admission.check(leastDemand(body), context.identifyClient(request));
     const wanted = new Set<EventName>(events ?? eventNames);
-    const plan = watched(planCompletion(body, context), wanted);
+    const { plan, presenter } = prepare(completionEndpoint, body, {
+      context,
+      client: context.identifyClient(request),
+      head: answerHead(`${request.id}-${this.#requests++}`),
+    });
     const lifetime = new RequestLifetime(context.requestTimeoutMs);
     const entry = { lifetime, work: Promise.resolve() };
     this.#running.set(id, entry);
-    entry.work = this.#run(id, plan, { wanted, lifetime });
+    entry.work = this.#run(id, watched(plan, wanted), { presenter, wanted, lifetime });
   }
 
   async #run(
     id: string,
     plan: GenerationPlan,
-    { wanted, lifetime }: { wanted: ReadonlySet<EventName>; lifetime: RequestLifetime },
+    {
+      presenter,
+      wanted,
+      lifetime,
+    }: {
+      readonly presenter: Presenter<CompletionResponse>;
+      readonly wanted: ReadonlySet<EventName>;
+      readonly lifetime: RequestLifetime;
+    },
   ): Promise<void> {
     const { context, request } = this.#options;
-    const { tokenizer } = context.completer;
-    const head = { id: `${request.id}-${this.#requests++}`, created: Math.floor(Date.now() / 1000) };
-    const answer = new CompletionPresenter(plan, tokenizer, head);
-    const watch = new WatchPresenter(id, plan, tokenizer);
+    const watch = new WatchPresenter(id, plan, context.completer.tokenizer);
     const push = (event: WatchEvent): void => {
       if (wanted.has(event.type)) this.#outbox.push(id, event);
     };
@@ -147,7 +156,7 @@ export class WatchSession {
       const client = context.identifyClient(request);
       const { signal } = lifetime;
       const response = await runAdmitted(plan, context, { client, signal }, (events) =>
-        answer.whole(shown(events)),
+        presenter.whole(shown(events)),
       );
       this.#running.delete(id);
       this.#outbox.end({ type: "done", id, response });

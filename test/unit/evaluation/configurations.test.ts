@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { samplerNames } from "../../../src/decoder/completer.ts";
+import { samplerNames } from "../../../src/samplers/registry.ts";
 import type { ModelInfo } from "../../../src/decoder/completer.ts";
 import { configurations } from "../../../src/evaluation/configurations.ts";
 import { planSampling } from "../../../src/server/sampling-plan.ts";
@@ -49,7 +49,9 @@ describe("configurations", () => {
     for (const sampler of samplerNames) {
       for (const [field, value] of Object.entries(values)) {
         const body = { model: undefined, sampler, [field]: value } as Parameters<typeof planSampling>[0];
-        const byServer = isTaken(() => planSampling(body, model, 16, "power"));
+        const byServer = isTaken(() =>
+          planSampling(body, { model, maxTokens: 16, stop: [], defaultSampler: "power" }),
+        );
         expect(
           isTaken(() => configurations([sampler], { [field]: [value] })),
           `${sampler}, ${field}`,

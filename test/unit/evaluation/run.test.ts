@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scoreUnder } from "../../../src/evaluation/base-model.ts";
 import type { Score } from "../../../src/evaluation/base-model.ts";
-import type { SamplerName } from "../../../src/decoder/completer.ts";
+import type { SamplerName } from "../../../src/samplers/registry.ts";
 import { CompletionSource } from "../../../src/evaluation/completion-source.ts";
 import { configurations } from "../../../src/evaluation/configurations.ts";
 import type { Configuration } from "../../../src/evaluation/configurations.ts";

@@ -1,0 +1,57 @@
+import type { DrawKey } from "../../core/random.ts";
+import type { TokenStream } from "../../core/token-stream.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Completion, CompletionToken } from "../../mcmc/completion.ts";
+import type { DecodeContext } from "../decoder.ts";
+
+/** Names what is drawn within a request's completion. */
+export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>;
+
+/** Draws suffixes of a request's completion from q, by way of the memo. */
+export class SuffixSource {
+  readonly #context: DecodeContext<unknown>;
+  readonly #inverseTemperature: number;
+  readonly #engine: Engine;
+
+  /** @param inverseTemperature 1/τ of q */
+  constructor(context: DecodeContext<unknown>, inverseTemperature: number) {
+    this.#context = context;
+    this.#inverseTemperature = inverseTemperature;
+    this.#engine = memoized(context, inverseTemperature);
+  }
+
+  keyOf({ stage, step, branch = 0 }: Pick<DrawKey, "stage" | "step" | "branch">): DrawKey {
+    const { seed, choice } = this.#context.request;
+    return { seed, choice, stage, step, branch };
+  }
+
+  /** Tokens after `kept`, until one ends the completion or it has `horizon` of them; fewer when a budget is spent. */
+  extend(kept: Completion, horizon: number, address: SuffixAddress): TokenStream<CompletionToken> {
+    const { request, ends, signal } = this.#context;
+    const extension = this.#engine.extend(
+      {
+        prefix: [...request.prompt, ...kept.map(({ token }) => token)],
+        maxTokens: horizon - kept.length,
+        endTokens: ends.tokens,
+        sampling: { inverseTemperature: this.#inverseTemperature },
+        draws: this.keyOf(address),
+        topCount: request.topCount,
+        logprobsMode: request.logprobsMode,
+        share: request.share,
+      },
+      signal,
+    );
+    return ends.mark(kept, extension);
+  }
+}
+
+function memoized(
+  { request, engine, accelerations, isIsolated }: DecodeContext<unknown>,
+  inverseTemperature: number,
+): Engine {
+  const { memo } = accelerations;
+  if (memo === undefined) return engine;
+  const { prompt, share } = request;
+  const key = { prompt, inverseTemperature, priority: share?.priority ?? "interactive" };
+  return isIsolated ? memo.own(engine, key) : memo.share(engine, key);
+}

@@ -1,0 +1,18 @@
+import type { Decoder } from "./decoder.ts";
+import { decodeGreedy } from "./greedy/decode.ts";
+import { decodeLowTemperature } from "./low-temperature/decode.ts";
+import { decodeMaximize } from "./maximize/decode.ts";
+import { decodePower } from "./power/decode.ts";
+import type { ReportOf, SamplerName, SettingsOf } from "./registry.ts";
+import { decodeSmc } from "./smc/decode.ts";
+import { decodeStandard } from "./standard/decode.ts";
+
+/** How each sampler decodes. Apart from the declarations, which browsers read too. */
+export const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name>, ReportOf<Name>> } = {
+  greedy: decodeGreedy,
+  standard: decodeStandard,
+  low_temperature: decodeLowTemperature,
+  power: decodePower,
+  smc: decodeSmc,
+  maximize: decodeMaximize,
+};

@@ -1,0 +1,12 @@
+import { z } from "zod";
+
+/** A field with what openapi.yaml says of it. */
+export const described = <Schema extends z.ZodType>(
+  schema: Schema,
+  description: string,
+  ...examples: unknown[]
+): Schema => schema.meta({ description, examples } as never);
+
+/** A number of something. */
+export const count = (description: string, example: number) =>
+  described(z.number().int(), description, example);

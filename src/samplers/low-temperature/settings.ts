@@ -1,0 +1,18 @@
+import { alpha } from "../law-fields.ts";
+import { declareSampler } from "../sampler.ts";
+
+export interface LowTemperatureSettings {
+  readonly alpha: number;
+}
+
+/** Where a server does not say its model's alpha. */
+const usualAlpha = 4;
+
+export const lowTemperature = declareSampler({
+  label: "Low temperature",
+  summary: "token by token at T = 1/alpha",
+  fields: { alpha },
+  report: undefined,
+  settle: (given, { defaults }): LowTemperatureSettings => ({ alpha: given.alpha ?? defaults.alpha }),
+  plainFields: (given) => ({ temperature: 1 / (given.alpha ?? usualAlpha) }),
+});

@@ -1,0 +1,60 @@
+import type { Fields, Values } from "./field.ts";
+import type { ReportDeclaration } from "./report.ts";
+
+/** What a request leaves open, the model's own files decide. */
+export interface SamplerDefaults {
+  readonly alpha: number;
+  readonly mcmcSteps: number;
+  readonly blockSize: number | undefined;
+}
+
+/** What the settings of a sampler may depend on beside its own fields. */
+export interface SettingsContext {
+  readonly defaults: SamplerDefaults;
+  readonly vocabularySize: number;
+  /** Most tokens of the completion. */
+  readonly maxTokens: number;
+  /** Strings that end the completion. */
+  readonly stop: readonly string[];
+}
+
+/**
+ * What is known of a sampler wherever requests and answers are read: the API's schemas and refusals, the client, the
+ * playground, the evaluation and the docs derive from it. How it decodes stands beside it (`decoders.ts`), out of the
+ * reach of browsers.
+ */
+export interface Sampler<
+  Own extends Fields = Fields,
+  Settings extends object = object,
+  Report extends ReportDeclaration | undefined = ReportDeclaration | undefined,
+> {
+  /** What the playground calls it. */
+  readonly label: string;
+  /** How it chooses tokens, as a sentence. */
+  readonly summary: string;
+  /** The fields that mean something to it; a request with any other sampler's is refused. */
+  readonly fields: Own;
+  /** What to do instead of another sampler's field, by its name. */
+  readonly instead?: Readonly<Record<string, string>>;
+  /** Whether it rewrites whole completions step by step: it reports progress, and there is a chain to watch. */
+  readonly isChain?: boolean;
+  /** Whether every seed gives the same completion. */
+  readonly ignoresSeed?: boolean;
+  readonly report: Report;
+  /**
+   * What the fields say, and the defaults of those that are left out.
+   * @throws InferenceError `invalid_request` naming the field at fault
+   */
+  settle(given: Values<Own>, context: SettingsContext): Settings;
+  /** The fields of OpenAI's API that ask another server for the same; left out where it has none. */
+  plainFields?(given: Values<Own>): Readonly<Record<string, unknown>>;
+}
+
+/** Infers the types of a declaration. */
+export const declareSampler = <
+  Own extends Fields,
+  Settings extends object,
+  Report extends ReportDeclaration | undefined,
+>(
+  sampler: Sampler<Own, Settings, Report>,
+): Sampler<Own, Settings, Report> => sampler;

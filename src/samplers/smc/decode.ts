@@ -1,0 +1,40 @@
+import { uniform } from "../../core/random.ts";
+import { logProbability } from "../../mcmc/completion.ts";
+import { effectiveSampleSize } from "../../mcmc/resampling.ts";
+import { logEvidence, runSmc } from "../../mcmc/smc.ts";
+import { SuffixSource } from "../chain/suffix-source.ts";
+import type { Decoder } from "../decoder.ts";
+import type { SmcReport } from "./report.ts";
+import type { SmcSettings } from "./settings.ts";
+
+/** Particles instead of a chain: approximately p(x)^α, the nearer the more of them. */
+export const decodeSmc: Decoder<SmcSettings, SmcReport> = async function* (context) {
+  const { alpha, particles: count, proposalTemperature } = context.settings;
+  const target = { alpha, inverseTemperature: 1 / proposalTemperature };
+  const suffixes = new SuffixSource(context, target.inverseTemperature);
+  const key = suffixes.keyOf({ stage: 0, step: 0 });
+  const { particles, answer, drawnTokens, resamplings, budgetExhausted } = await runSmc({
+    target,
+    particles: count,
+    inTurn: context.isIsolated,
+    horizon: context.request.maxTokens,
+    resampleDraw: (length) => uniform(key, "resample", length),
+    selectDraw: uniform(key, "select"),
+    extend: (kept, horizon, branch) => suffixes.extend(kept, horizon, { stage: 0, step: 0, branch }),
+  });
+  yield { type: "tokens", tokens: answer };
+  return {
+    report: {
+      kind: "approximate",
+      alpha,
+      particles: count,
+      ess: effectiveSampleSize(particles.map(({ logWeight }) => logWeight)),
+      resamplings,
+      log_evidence: budgetExhausted ? null : logEvidence(particles),
+      logprob: logProbability(answer),
+      drawn_tokens: drawnTokens,
+      evaluated_tokens: context.evaluatedTokens(),
+      budget_exhausted: budgetExhausted,
+    },
+  };
+};

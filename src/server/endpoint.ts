@@ -1,0 +1,53 @@
+import type { Tokenizer } from "../decoder/completer.ts";
+import { planChat } from "./chat-plan.ts";
+import { planCompletion } from "./completion-plan.ts";
+import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
+import { dropNulls } from "./given.ts";
+import type { Given } from "./given.ts";
+import { leastDemand } from "./least-demand.ts";
+import { ChatPresenter } from "./presenters/chat.ts";
+import { CompletionPresenter } from "./presenters/completion.ts";
+import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
+import type { RouteContext } from "./routes/context.ts";
+import type { ChatRequest, ChatResponse } from "./schemas/chat.ts";
+import type { CompletionRequest, CompletionResponse } from "./schemas/completions.ts";
+
+/** An endpoint that generates: how a body is planned there, and its answer shaped. */
+export interface Endpoint<Body extends CompletionRequest | ChatRequest, Whole extends object> {
+  plan(body: Given<Body>, context: PlanContext): GenerationPlan;
+  present(plan: GenerationPlan, tokenizer: Tokenizer, head: AnswerHead): Presenter<Whole>;
+}
+
+export const completionEndpoint: Endpoint<CompletionRequest, CompletionResponse> = {
+  plan: planCompletion,
+  present: (plan, tokenizer, head) => new CompletionPresenter(plan, tokenizer, head),
+};
+
+export const chatEndpoint: Endpoint<ChatRequest, ChatResponse> = {
+  plan: planChat,
+  present: (plan, tokenizer, head) => new ChatPresenter(plan, tokenizer, head),
+};
+
+/**
+ * Gets an answer ready to run, in the one order there is: whether there is room for it, before any work is done; what is
+ * asked for; how it will be shown. `runAdmitted` does the rest.
+ * @throws InferenceError naming the field at fault, or `overloaded`
+ */
+export function prepare<Body extends CompletionRequest | ChatRequest, Whole extends object>(
+  endpoint: Endpoint<Body, Whole>,
+  body: Body,
+  {
+    context,
+    client,
+    head,
+  }: {
+    readonly context: PlanContext & Pick<RouteContext, "admission">;
+    readonly client: string;
+    readonly head: AnswerHead;
+  },
+): { readonly plan: GenerationPlan; readonly presenter: Presenter<Whole> } {
+  const given = dropNulls(body);
+  context.admission.check(leastDemand(body), client);
+  const plan = endpoint.plan(given, context);
+  return { plan, presenter: endpoint.present(plan, context.completer.tokenizer, head) };
+}
