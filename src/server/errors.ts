@@ -14,7 +14,7 @@ interface HttpError {
 
 const request = (status: number): HttpError => ({ status, type: "invalid_request_error", retry: false });
 
-/** The one place where an error becomes an HTTP status. */
+/** With `refusals`, the one place where an error becomes an HTTP status. */
 const httpErrors = {
   invalid_request: request(400),
   unsupported: request(400),
@@ -29,6 +29,14 @@ const httpErrors = {
   aborted: { status: 499, type: "invalid_request_error", retry: false },
   internal: { status: 500, type: "server_error", retry: false },
 } as const satisfies Record<ErrorCode, HttpError>;
+
+/** Refusals of the server itself, before any request body: what HTTP tells apart from 400. */
+const refusals = { foreignOrigin: 403, unknownRoute: 404, upgradeRequired: 426 } as const;
+
+/** `invalid_request` with a status of its own. */
+export function refusal(kind: keyof typeof refusals, message: string): InferenceError {
+  return Object.assign(new InferenceError("invalid_request", message), { statusCode: refusals[kind] });
+}
 
 /** Seconds after which a client may well try again. */
 const retryAfterSeconds = 1;
@@ -50,14 +58,10 @@ export function handleErrors(app: FastifyInstance): void {
     if (retry && !reply.hasHeader("retry-after")) void reply.header("retry-after", String(retryAfterSeconds));
     return reply.status(statusCode).send(toErrorResponse(description));
   });
-  app.setNotFoundHandler((req, reply) =>
-    reply.status(404).send(
-      toErrorResponse({
-        code: "invalid_request",
-        message: `There is no ${req.method} ${req.url.split("?")[0] ?? ""}. The routes are listed in openapi.yaml.`,
-      }),
-    ),
-  );
+  app.setNotFoundHandler((req) => {
+    const route = `${req.method} ${req.url.split("?")[0] ?? ""}`;
+    throw refusal("unknownRoute", `There is no ${route}. The routes are listed in openapi.yaml.`);
+  });
 }
 
 /** Fastify's own refusals (unreadable JSON, body too large, wrong media type) keep their 4xx status. */

@@ -40,8 +40,8 @@ async function until(isSo: () => boolean): Promise<void> {
   throw new Error("it did not come about");
 }
 
-/** Passes that wait until they are let go, by failing or not. */
-function holdPasses() {
+/** Passes that wait until they are let go, by failing or not: all of them, or those after `hold`. */
+function holdPasses({ isHolding = true } = {}) {
   let begin!: () => void;
   let resolve!: () => void;
   let reject!: (error: Error) => void;
@@ -50,11 +50,15 @@ function holdPasses() {
     resolve = done;
     reject = fail;
   });
-  const onPass = (): Promise<void> => {
+  const onPass = async (): Promise<void> => {
+    if (!isHolding) return;
     begin();
-    return held;
+    await held;
   };
-  return { onPass, begun, release: resolve, fail: reject };
+  const hold = (): void => {
+    isHolding = true;
+  };
+  return { onPass, hold, begun, release: resolve, fail: reject };
 }
 
 /** What every engine owes its decoders, whatever is behind it. */
@@ -454,6 +458,27 @@ export function testEngine(name: string, subject: EngineSubject): void {
         expect(await codeOf(idle!.next())).toBe("shutting_down");
         await left!.return(undefined);
         if (subject.held !== undefined) expect(held(engine)).toBe(0);
+      });
+    });
+
+    describe("disposed of in mid-pass", () => {
+      itWith(["faults", "occupancy"], "ends what is in it, and touches nothing after it", async () => {
+        const passes = holdPasses({ isHolding: false });
+        const engine = await open(passes);
+        const [idle, left] = [0, 1].map((index) =>
+          engine.extend(request({ prefix: prefixOf(index) }), never)[Symbol.asyncIterator](),
+        );
+        for (const runs of [idle, left]) await runs!.next();
+        passes.hold();
+        const running = codeOf(draw(engine, { prefix: prefixOf(2) }));
+        await passes.begun;
+        const disposed = engine[Symbol.asyncDispose]();
+        passes.release();
+        await disposed;
+        expect(await running).toBe("shutting_down");
+        expect(await codeOf(idle!.next())).toBe("shutting_down");
+        await left!.return(undefined);
+        expect(held(engine)).toBe(0);
       });
     });
 

@@ -5,7 +5,8 @@ import type { SamplerSettings } from "../../src/samplers/registry.ts";
 import { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
 import { MemoStore } from "../../src/engine/memo/memo-store.ts";
-import { createToyEngine, never } from "../support/toy-engine.ts";
+import { createToyEngine } from "../support/toy-engine.ts";
+import { answerOf } from "../support/answer.ts";
 import { createToyModel } from "../support/toy-model.ts";
 
 const power = {
@@ -36,12 +37,8 @@ const requestOf = (settings: SamplerSettings, seed: number): GenerateRequest => 
 });
 
 async function answer(completer: LocalCompleter, request: GenerateRequest): Promise<string> {
-  const tokens: number[] = [];
-  for await (const event of completer.complete(request, never)) {
-    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
-    if (event.type === "finish") tokens.push(event.evaluatedTokens);
-  }
-  return tokens.join();
+  const { tokens, finish } = await answerOf(completer, request);
+  return [...tokens, finish.evaluatedTokens].join();
 }
 
 const description = await readModelFolder(embeddedModel);

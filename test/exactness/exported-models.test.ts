@@ -7,6 +7,7 @@ import { usualEngine } from "../../src/assembly/engine-settings.ts";
 import type { GenerateRequest } from "../../src/decoder/completer.ts";
 import type { SamplerSettings } from "../../src/samplers/registry.ts";
 import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
+import { answerOf } from "../support/answer.ts";
 import { exportedModels, layOutModel, referenceOf, toleranceOf } from "../support/exported-model.ts";
 import type { ExportedModel } from "../support/exported-model.ts";
 import { logSoftmax } from "../support/toy-model.ts";
@@ -42,7 +43,7 @@ async function complete(
   completer: LocalCompleter,
   settings: SamplerSettings,
   seed: number,
-): Promise<number[]> {
+): Promise<readonly number[]> {
   const request: GenerateRequest = {
     prompt: completer.tokenizer.encode("The quick brown fox", { addSpecialTokens: true }),
     settings,
@@ -53,21 +54,17 @@ async function complete(
     choice: 0,
     topCount: 0,
   };
-  const tokens: number[] = [];
-  for await (const event of completer.complete(request, never)) {
-    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
-  }
-  return tokens;
+  return (await answerOf(completer, request)).tokens;
 }
 
-const completeAll = (completer: LocalCompleter): Promise<number[][]> =>
+const completeAll = (completer: LocalCompleter): Promise<(readonly number[])[]> =>
   Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(completer, settings, seed))));
 
 describe.each(exportedModels)("%s", (name) => {
   it("runs all samplers in batch as it runs them alone", async () => {
     await using completer = await open(name);
     const together = await completeAll(completer);
-    const alone: number[][] = [];
+    const alone: (readonly number[])[] = [];
     for (const settings of samplers) {
       for (const seed of [1, 2]) alone.push(await complete(completer, settings, seed));
     }

@@ -20,7 +20,7 @@ const model = gpu === "cuda" ? "builder-llama-fp16" : "builder-llama-fp32";
 const path = graphOf(model);
 const { ids } = referenceOf(model);
 
-describe.skipIf(gpu === undefined)("the live cache on a device", { timeout: 120_000 }, () => {
+describe.skipIf(gpu === undefined)("the live cache on a device", () => {
   let opened: OpenedGraph;
   beforeAll(() => {
     opened = openGraph(path, options);

@@ -79,7 +79,7 @@ async function requestArbitrary(): Promise<fc.Arbitrary<GeneratedRequest>> {
 }
 
 describe("10,000 generated requests", () => {
-  it("give no 5xx, no hang, no leak, and always a named fault", { timeout: 240_000 }, async () => {
+  it("give no 5xx, no hang, no leak, and always a named fault", async () => {
     await using server = await createTestApp();
     const generated = fc.sample(await requestArbitrary(), { numRuns: requests, seed: 20_261_124 });
     const statuses = new Map<number, number>();

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import type { KvMemory, KvSlice } from "../../src/kvcache/kv-memory.ts";
 import { viewRows } from "../../src/engine/local/runner.ts";
 import type { Batch, LogitsView, ModelRunner } from "../../src/engine/local/runner.ts";
@@ -44,12 +44,14 @@ export interface ToyRunnerOptions {
   readonly lanes?: number;
   readonly capacity?: number;
   readonly maxRowTokens?: number;
-  readonly delayMs?: number;
   /** Logits after such a prefix are NaN. */
   readonly isPoisoned?: (prefix: TokenIds) => boolean;
   /** Called, and waited for, in each pass; may throw. */
   readonly onStep?: (batch: Batch) => void | Promise<void>;
 }
+
+/** For `onStep`: a pass that others get to run beside, as they do beside those of a real model. */
+export const turn = (): Promise<void> => setImmediate();
 
 /** Runs a toy model on lanes, and holds its caller to the contract of `ModelRunner`. */
 export class ToyRunner implements ModelRunner {
@@ -80,7 +82,6 @@ export class ToyRunner implements ModelRunner {
     this.#isRunning = true;
     try {
       await this.#options.onStep?.(batch);
-      if (this.#options.delayMs !== undefined) await sleep(this.#options.delayMs);
     } catch (error) {
       this.#hasFailed = true;
       throw error;

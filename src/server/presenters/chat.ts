@@ -1,7 +1,8 @@
 import type { Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
-import type { ChatChunk, ChatResponse } from "../schemas/chat.ts";
+import type { ChatResponse } from "../schemas/chat.ts";
+import type { ChatChunk } from "../schemas/chunks.ts";
 import { entropies } from "./completion.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
@@ -24,7 +25,7 @@ export class ChatPresenter implements Presenter<ChatResponse> {
   }
 
   /** The role stands in a choice's first delta, the finish alone in its last. */
-  chunk(event: ChoiceEvent): (ChatChunk & { progress?: object }) | undefined {
+  chunk(event: ChoiceEvent): ChatChunk | undefined {
     if (event.type === "progress") {
       return { ...this.#head, object: "chat.completion.chunk", choices: [], progress: progressOf(event) };
     }

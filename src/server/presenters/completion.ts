@@ -1,6 +1,7 @@
 import type { Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
+import type { CompletionChunk } from "../schemas/chunks.ts";
 import type { CompletionChoice, CompletionResponse } from "../schemas/completions.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
@@ -28,13 +29,13 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
     this.#logprobs = new LogprobPresenter(tokenizer, plan);
   }
 
-  chunk(event: ChoiceEvent): (CompletionResponse & { progress?: object }) | undefined {
+  chunk(event: ChoiceEvent): CompletionChunk | undefined {
     if (event.type === "progress") return { ...this.#head, choices: [], progress: progressOf(event) };
     const part = this.#tracker.follow(event);
     return part && { ...this.#head, ...statedMixing(part), choices: [this.#choice(part)] };
   }
 
-  usageChunk(): CompletionResponse {
+  usageChunk(): CompletionChunk {
     return { ...this.#head, choices: [], usage: this.#tracker.usage };
   }
 

@@ -1,4 +1,5 @@
 import type { ChoiceEvent } from "../run-plan.ts";
+import type { ChunkProgress } from "../schemas/chunks.ts";
 import type { PromptMixing } from "../schemas/completions.ts";
 import type { ChoicePart } from "./parts.ts";
 
@@ -19,7 +20,7 @@ export interface AnswerHead {
 }
 
 /** How a choice's chain gets on, as a chunk without choices shows it. */
-export function progressOf({ index, progress }: ChoiceEvent & { type: "progress" }): object {
+export function progressOf({ index, progress }: ChoiceEvent & { type: "progress" }): ChunkProgress {
   return { index, ...progress };
 }
 

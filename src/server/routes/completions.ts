@@ -1,8 +1,10 @@
+import type { z } from "zod";
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { answer } from "../answer.ts";
 import { chatEndpoint, completionEndpoint } from "../endpoint.ts";
 import { chatRequest, chatResponse } from "../schemas/chat.ts";
 import { completionRequest, completionResponse } from "../schemas/completions.ts";
+import { chatChunk, completionChunk } from "../schemas/chunks.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import type { RouteContext } from "./context.ts";
 
@@ -19,7 +21,11 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
             'OpenAI\'s completions, and power sampling with `sampler: "power"`. With `stream: true` the answer is server-sent events.',
           tags: ["generation"],
           body: completionRequest,
-          response: { 200: completionResponse, "4xx": errorResponse, "5xx": errorResponse },
+          response: {
+            200: wholeOrStreamed(completionResponse, completionChunk),
+            "4xx": errorResponse,
+            "5xx": errorResponse,
+          },
         },
       },
       (request, reply) => answer(request, reply, { endpoint: completionEndpoint, context }),
@@ -35,7 +41,11 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
             "OpenAI's chat completions, by the model's chat template. Takes the same sampler fields as /v1/completions.",
           tags: ["generation"],
           body: chatRequest,
-          response: { 200: chatResponse, "4xx": errorResponse, "5xx": errorResponse },
+          response: {
+            200: wholeOrStreamed(chatResponse, chatChunk),
+            "4xx": errorResponse,
+            "5xx": errorResponse,
+          },
         },
       },
       (request, reply) => answer(request, reply, { endpoint: chatEndpoint, context }),
@@ -43,3 +53,10 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
     done();
   };
 }
+
+/** What a body is answered with, by whether it says `stream`. */
+const wholeOrStreamed = <Whole extends z.ZodType, Chunk extends z.ZodType>(whole: Whole, chunk: Chunk) => ({
+  description:
+    "The answer, whole; or, with `stream`, piece by piece as server-sent events that end with [DONE].",
+  content: { "application/json": { schema: whole }, "text/event-stream": { schema: chunk } },
+});

@@ -1,6 +1,6 @@
 import type { FastifyPluginCallback, FastifyRequest } from "fastify";
-import { InferenceError } from "../../core/errors.ts";
-import { toErrorResponse } from "../errors.ts";
+import type { InferenceError } from "../../core/errors.ts";
+import { refusal } from "../errors.ts";
 import { watchPath } from "../watch/messages.ts";
 import type { WatchSockets } from "../watch/watch-sockets.ts";
 import type { RouteContext } from "./context.ts";
@@ -26,17 +26,13 @@ export function watchRoutes(
       onRequest: (request, _reply, next) => {
         next(foreignOrigin(request, corsOrigins));
       },
-      handler: (_request, reply) =>
-        reply
-          .status(426)
-          .header("upgrade", "websocket")
-          .header("connection", "upgrade")
-          .send(
-            toErrorResponse({
-              code: "invalid_request",
-              message: `${watchPath} speaks WebSocket: connect with ws:// or wss://. docs/api.md shows the messages.`,
-            }),
-          ),
+      handler: (_request, reply) => {
+        void reply.header("upgrade", "websocket").header("connection", "upgrade");
+        throw refusal(
+          "upgradeRequired",
+          `${watchPath} speaks WebSocket: connect with ws:// or wss://. docs/api.md shows the messages.`,
+        );
+      },
       wsHandler: (socket, request) => {
         sockets.open(socket, { context, request, pingIntervalMs });
       },
@@ -52,9 +48,8 @@ function foreignOrigin(
 ): InferenceError | undefined {
   if (origin === undefined || allowed.includes("*") || allowed.includes(origin)) return undefined;
   if (URL.canParse(origin) && new URL(origin).host === host) return undefined;
-  const error = new InferenceError(
-    "invalid_request",
+  return refusal(
+    "foreignOrigin",
     `Pages of ${origin} may not open a WebSocket here. Start the server with --cors-origin ${origin} to let them.`,
   );
-  return Object.assign(error, { statusCode: 403 });
 }

@@ -86,7 +86,7 @@ const tokenLogprob = z.object({
   ),
 });
 
-const chatLogprobs = z
+export const chatLogprobs = z
   .object({ content: described(z.array(tokenLogprob), "One entry for each token.", []) })
   .meta({ id: "ChatLogprobs" });
 
@@ -122,18 +122,3 @@ export const chatResponse = z
 
 export type ChatLogprobs = z.output<typeof chatLogprobs>;
 export type ChatResponse = z.output<typeof chatResponse>;
-
-/** A chunk of a streamed answer. */
-export interface ChatChunk {
-  readonly id: string;
-  readonly object: "chat.completion.chunk";
-  readonly created: number;
-  readonly model: string;
-  readonly logprobs_mode?: ChatResponse["logprobs_mode"];
-  readonly mixing?: ChatResponse["mixing"];
-  readonly choices: readonly (Omit<ChatResponse["choices"][number], "message" | "finish_reason"> & {
-    readonly delta: { readonly role?: "assistant"; readonly content?: string };
-    readonly finish_reason: "stop" | "length" | null;
-  })[];
-  readonly usage?: ChatResponse["usage"];
-}

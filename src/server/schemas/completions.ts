@@ -128,7 +128,7 @@ export const choiceFields = {
 export const finishReason = z.enum(["stop", "length"]);
 const finishDescription = "`stop`: an end token or a stop string; `length`: max_tokens.";
 
-const completionChoice = z.object({
+export const completionChoice = z.object({
   ...choiceFields,
   text: described(z.string(), "The completion; with echo, the prompt before it.", "2*3=6;7-6=1;1+4=5;#5"),
   logprobs: legacyLogprobs.nullable().meta({ description: "When asked for.", examples: [null] }),

@@ -7,7 +7,7 @@ import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { PassTimes } from "../../../src/engine/local/pass-times.ts";
 import { never } from "../../support/toy-engine.ts";
 import { createToyModel } from "../../support/toy-model.ts";
-import { ToyRunner } from "../../support/toy-runner.ts";
+import { ToyRunner, turn } from "../../support/toy-runner.ts";
 
 const power = {
   sampler: "power",
@@ -33,7 +33,7 @@ const request: GenerateRequest = {
 async function openCompleter(): Promise<LocalCompleter> {
   const model = createToyModel({ vocabularySize: 18, endBias: -20 });
   const engine = new LocalEngine(
-    new ToyRunner(model, { capacity: 256, lanes: 8, delayMs: 1 }),
+    new ToyRunner(model, { capacity: 256, lanes: 8, onStep: turn }),
     { prefillChunk: 8, prefixStoreBytes: 4096 },
     new PassTimes(
       [

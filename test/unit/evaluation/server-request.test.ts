@@ -42,7 +42,7 @@ describe("a server that is asked", () => {
       a: 1,
     });
     expect(asked).toBe(3);
-  }, 20_000);
+  });
 
   it("is not asked again for what will not change, and said what it said", async () => {
     let asked = 0;

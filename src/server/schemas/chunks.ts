@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { count, described } from "../../samplers/described.ts";
+import { chatLogprobs } from "./chat.ts";
+import { answerFields, choiceFields, completionChoice, finishReason, usage } from "./completions.ts";
+
+/** How far a chain has come; a chunk that has it has no choices. */
+const progress = z
+  .object({
+    index: count("Which choice's chain.", 0),
+    block: count("Of `blocks`, counted from 1.", 3),
+    blocks: count("Blocks that the chain may come to.", 16),
+    step: count("Of `steps` in this block; 0 while it is drafted.", 4),
+    steps: count("Steps in each block.", 10),
+    acceptance: described(
+      z.number(),
+      "Share of all steps so far that were accepted, unchanged proposals included; 0 before the first.",
+      0.94,
+    ),
+  })
+  .meta({ id: "ChainProgress", description: "With stream_options.include_progress." });
+
+const chunkFields = {
+  ...answerFields,
+  progress: progress.optional().meta({ examples: [{ index: 0, block: 3, blocks: 16 }] }),
+  usage: usage.optional(),
+};
+
+export const completionChunk = z
+  .object({
+    ...chunkFields,
+    object: described(z.literal("text_completion"), "The kind of object.", "text_completion"),
+    choices: described(z.array(completionChoice), "At most one, with what is new of it.", []),
+  })
+  .meta({ id: "CompletionChunk", description: "An event of a streamed completion; the last one is [DONE]." });
+
+const delta = z.object({
+  role: described(z.literal("assistant").optional(), "In a choice's first chunk.", "assistant"),
+  content: described(z.string().optional(), "What is new of the answer.", "2*3=6;"),
+});
+
+const chatChunkChoice = z.object({
+  ...choiceFields,
+  logprobs: chatLogprobs.nullable().meta({ description: "When asked for.", examples: [null] }),
+  delta: described(delta, "What is new of the message.", { content: "2*3=6;" }),
+  finish_reason: described(finishReason.nullable(), "In a choice's last chunk.", null),
+});
+
+export const chatChunk = z
+  .object({
+    ...chunkFields,
+    object: described(z.literal("chat.completion.chunk"), "The kind of object.", "chat.completion.chunk"),
+    choices: described(z.array(chatChunkChoice), "At most one, with what is new of it.", []),
+  })
+  .meta({ id: "ChatChunk", description: "An event of a streamed answer; the last one is [DONE]." });
+
+export type CompletionChunk = z.output<typeof completionChunk>;
+export type ChatChunk = z.output<typeof chatChunk>;
+export type ChunkProgress = z.output<typeof progress>;
