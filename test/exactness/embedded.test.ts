@@ -108,7 +108,7 @@ describe("on the embedded model", () => {
         expect({ tokens, text }).toEqual({ tokens: reference[seed]!.tokens, text: reference[seed]!.text });
         expect(finish.report.power!.logprob).toBeCloseTo(reference[seed]!.finish.report.power!.logprob, 4);
       }
-      expect(await worker.score(prompt, 2, never)).toHaveLength(7);
+      expect(await worker.score(prompt, { topCount: 2 }, never)).toHaveLength(7);
       expect((await worker.health()).status).toBe("ok");
     });
   });

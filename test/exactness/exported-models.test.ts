@@ -71,14 +71,14 @@ describe.each(exportedModels)("%s", (name) => {
     expect(together).toEqual(alone);
     for (const tokens of together) expect(tokens).toHaveLength(12);
     expect(new Set(together.map(String)).size).toBeGreaterThan(3);
-    const health = await completer.health();
-    expect(health.lanes.leased).toBe(0);
+    const { details } = await completer.health();
+    expect(details!.lanes.leased).toBe(0);
   });
 
   it("scores a text as its exporter does", async () => {
     await using completer = await open(name);
     const { ids, logitsAfter } = referenceOf(name);
-    const scores = await completer.score(ids, 0, never);
+    const scores = await completer.score(ids, { topCount: 0 }, never);
     for (const [index, { token, logprob }] of scores.entries()) {
       const expected = logSoftmax(logitsAfter(index))[token]!;
       expect(Math.abs(logprob - expected)).toBeLessThan(2 * toleranceOf(name));

@@ -118,7 +118,7 @@ describe("errors", () => {
     const completer = await createToyCompleter({ onStep: turn });
     const server = await createTestApp({ completer });
     const running = server.post("/v1/completions", slow);
-    await expect.poll(async () => (await completer.health()).sequences.open).toBeGreaterThan(0);
+    await expect.poll(async () => (await completer.health()).details?.sequences.open).toBeGreaterThan(0);
     await completer[Symbol.asyncDispose]();
     const reply = await running;
     expect({ status: reply.status, retryAfter: reply.headers["retry-after"] }).toEqual({

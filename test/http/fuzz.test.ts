@@ -111,8 +111,7 @@ describe("10,000 generated requests", () => {
     expect([...statuses.values()].reduce((sum, count) => sum + count, 0)).toBe(requests);
     expect(await server.completer.health()).toMatchObject({
       status: "ok",
-      lanes: { leased: 0 },
-      sequences: { open: 0, waiting: 0 },
+      details: { lanes: { leased: 0 }, sequences: { open: 0, waiting: 0 } },
     });
     const metrics = await server.app.inject({ url: "/metrics" });
     expect(metrics.body).toContain("metropolis:num_requests_running 0\n");

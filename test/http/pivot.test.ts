@@ -21,8 +21,7 @@ interface Measured {
 }
 
 async function measure(body: object): Promise<Measured> {
-  // A budget that is never spent: each chain remembers for itself, and its cost is its own.
-  const asked = { prompt: prompts, n, sampler: "power", seed: 2, max_evaluated_tokens: 1e9, ...body };
+  const asked = { prompt: prompts, n, sampler: "power", seed: 2, isolated: true, ...body };
   const { choices, mixing } = await server.complete(asked);
   return {
     unmixed: choices.filter(({ power }) => power!.mixing_warning !== null).length,

@@ -94,10 +94,12 @@ describe("sampler smc", () => {
     const work = (async () => {
       for await (const _event of events);
     })();
-    await expect.poll(async () => (await server.completer.health()).sequences.open).toBeGreaterThan(0);
+    await expect
+      .poll(async () => (await server.completer.health()).details?.sequences.open)
+      .toBeGreaterThan(0);
     controller.abort();
     await expect(work).rejects.toMatchObject({ code: "aborted" });
-    await expect.poll(async () => (await server.completer.health()).sequences.open).toBe(0);
+    await expect.poll(async () => (await server.completer.health()).details?.sequences.open).toBe(0);
   });
 });
 

@@ -167,7 +167,7 @@ describe("GET /v1/completions/ws", () => {
     // The id is free again, and nothing is left running.
     watcher.send({ id: "long", prompt, sampler: "greedy", max_tokens: 1 });
     await watcher.until((event): event is EventOf<"done"> => event.type === "done" && event.id === "long");
-    expect(await server.completer.health()).toMatchObject({ lanes: { leased: 0 } });
+    expect((await server.completer.health()).details).toMatchObject({ lanes: { leased: 0 } });
     watcher.socket.terminate();
   });
 

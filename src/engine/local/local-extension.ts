@@ -1,6 +1,6 @@
 import { TokenStream } from "../../core/token-stream.ts";
 import type { TokenRun } from "../../core/tokens.ts";
-import { checkTokens } from "../check-tokens.ts";
+import { checkExtend } from "../check-request.ts";
 import type { EngineInfo, ExtendRequest } from "../engine.ts";
 import type { OpenSequence } from "./open-sequence.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -46,7 +46,7 @@ export class LocalExtension extends TokenStream {
   }
 
   #open(): { readonly sequence: ExtendSequence; readonly open: OpenSequence } {
-    checkTokens(this.#request.prefix, this.#request.maxTokens, this.#info);
+    checkExtend(this.#request, this.#info);
     const sequence = new ExtendSequence(this.#request);
     const { share } = this.#request;
     return { sequence, open: this.#scheduler.open(sequence, { signal: this.#signal, share }) };

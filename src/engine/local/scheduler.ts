@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { Distribution } from "../../sampling/distribution.ts";
 import { InferenceError, cancelled } from "../../core/errors.ts";
-import type { EngineHealth, EngineLoad, Share } from "../engine.ts";
+import type { EngineLoad, Share } from "../engine.ts";
+import type { LocalHealth } from "../health.ts";
 import { AbortListeners } from "./abort-listeners.ts";
 import { LaneCache } from "./lane-cache.ts";
 import { OpenSequence } from "./open-sequence.ts";
@@ -89,19 +90,22 @@ export class Scheduler {
     else this.#retire(open);
   }
 
-  health(): EngineHealth {
+  health(): LocalHealth {
     const { store } = this.#lanes;
     return {
       ...(this.#failure === undefined
         ? { status: "ok" as const }
         : { status: "failed" as const, reason: this.#failure.message }),
-      lanes: { total: this.#lanes.total, leased: this.#lanes.leased },
-      sequences: { open: this.#open.size, waiting: this.#tenants.waiting },
-      prefixStore: { bytes: store.bytes, maxBytes: store.maxBytes, ...store.statistics },
       evaluatedTokens: this.#evaluatedTokens,
-      passes: this.#passes,
-      preemptions: this.#preemptions,
-      passTimes: this.#passTimes.report,
+      details: {
+        kind: "local",
+        lanes: { total: this.#lanes.total, leased: this.#lanes.leased },
+        sequences: { open: this.#open.size, waiting: this.#tenants.waiting },
+        prefixStore: { bytes: store.bytes, maxBytes: store.maxBytes, ...store.statistics },
+        passes: this.#passes,
+        preemptions: this.#preemptions,
+        passTimes: this.#passTimes.report,
+      },
     };
   }
 

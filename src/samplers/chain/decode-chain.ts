@@ -54,14 +54,15 @@ export async function* decodeChain(
   return { result: next.value, report: reportOf(next.value, context) };
 }
 
-/** With a budget a chain does first what comes first: where it stops must not depend on what was begun ahead. */
 function prefetchPolicy(
-  { settings, engine, accelerations }: DecodeContext<ChosenChain>,
+  { engine, accelerations, isIsolated }: DecodeContext<ChosenChain>,
   { rowsPerStep }: ChainLaw,
 ): PrefetchPolicy | undefined {
-  if (!accelerations.prefetch || settings.maxEvaluatedTokens !== undefined) return undefined;
+  if (!accelerations.prefetch || isIsolated) return undefined;
   return (underWay) => {
-    const { lanes, pulled, passMs } = engine.load();
+    const load = engine.load();
+    if (load === undefined) return false;
+    const { lanes, pulled, passMs } = load;
     const others = Math.max(0, pulled - rowsPerStep * underWay.count);
     return isWorthItsRows(underWay, { lanes, others, passMs }, rowsPerStep);
   };
@@ -72,7 +73,7 @@ function chainSettings(
   law: ChainLaw,
   suffixes: SuffixSource,
 ): ChainSettings {
-  const { request, settings, accelerations } = context;
+  const { request, settings, accelerations, isIsolated } = context;
   return {
     targets: law.targets,
     kernel: law.kernel,
@@ -81,7 +82,7 @@ function chainSettings(
     schedule: settings.schedule,
     earlyRejection: accelerations.earlyRejection,
     prefetch: prefetchPolicy(context, law),
-    replicasInTurn: settings.maxEvaluatedTokens !== undefined,
+    replicasInTurn: isIsolated,
     keepsBest: law.keepsBest ?? false,
     draws: ({ stage, step }, replica) => new KeyedDraws(suffixes.keyOf({ stage, step, branch: replica })),
     extend: (kept, horizon, address) => suffixes.extend(kept, horizon, address),

@@ -9,12 +9,12 @@ export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>
 
 /** Draws suffixes of a request's completion from q, by way of the memo. */
 export class SuffixSource {
-  readonly #context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>;
+  readonly #context: DecodeContext<unknown>;
   readonly #inverseTemperature: number;
   readonly #engine: Engine;
 
   /** @param inverseTemperature 1/τ of q */
-  constructor(context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>, inverseTemperature: number) {
+  constructor(context: DecodeContext<unknown>, inverseTemperature: number) {
     this.#context = context;
     this.#inverseTemperature = inverseTemperature;
     this.#engine = memoized(context, inverseTemperature);
@@ -46,12 +46,12 @@ export class SuffixSource {
 }
 
 function memoized(
-  { request, settings, engine, accelerations }: DecodeContext<{ readonly maxEvaluatedTokens?: number }>,
+  { request, engine, accelerations, isIsolated }: DecodeContext<unknown>,
   inverseTemperature: number,
 ): Engine {
   const { memo } = accelerations;
   if (memo === undefined) return engine;
   const { prompt, share } = request;
   const key = { prompt, inverseTemperature, priority: share?.priority ?? "interactive" };
-  return settings.maxEvaluatedTokens === undefined ? memo.share(engine, key) : memo.own(engine, key);
+  return isIsolated ? memo.own(engine, key) : memo.share(engine, key);
 }

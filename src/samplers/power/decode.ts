@@ -4,7 +4,7 @@ import { ladder } from "../../mcmc/tempering.ts";
 import { cuts } from "../chain/cuts.ts";
 import { decodeChain } from "../chain/decode-chain.ts";
 import type { ChainLaw } from "../chain/decode-chain.ts";
-import type { Decoder } from "../decoder.ts";
+import type { DecodeContext, Decoder } from "../decoder.ts";
 import { reportMixing } from "./mixing.ts";
 import type { PowerReport } from "./report.ts";
 import type { PowerSettings } from "./settings.ts";
@@ -12,7 +12,7 @@ import type { PowerSettings } from "./settings.ts";
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings, PowerReport> = async function* (context) {
   const { settings } = context;
-  const { result, report } = yield* decodeChain(context, lawOf(settings));
+  const { result, report } = yield* decodeChain(context, lawOf(context));
   const { proposed, accepted } = result.diagnostics.swaps;
   const mixing = reportMixing(result);
   return {
@@ -29,20 +29,15 @@ export const decodePower: Decoder<PowerSettings, PowerReport> = async function* 
 };
 
 /** The kernel and its targets; a new kernel is a file and a case here. */
-function lawOf({
-  alpha,
-  proposalTemperature,
-  cut = "uniform",
-  kernel,
-  maxEvaluatedTokens,
-}: PowerSettings): ChainLaw {
+function lawOf({ settings, isIsolated }: DecodeContext<PowerSettings>): ChainLaw {
+  const { alpha, proposalTemperature, cut = "uniform", kernel } = settings;
   const target = { alpha, inverseTemperature: 1 / proposalTemperature };
   const weigh = cuts[cut];
   switch (kernel?.name) {
     case "multiple_try":
       return {
         targets: [target],
-        kernel: multipleTry(weigh, kernel.tries, maxEvaluatedTokens !== undefined),
+        kernel: multipleTry(weigh, kernel.tries, isIsolated),
         rowsPerStep: kernel.tries,
       };
     case "tempering":

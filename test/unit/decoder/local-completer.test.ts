@@ -80,9 +80,9 @@ describe("LocalCompleter", () => {
     for await (const event of completer.complete(long, never))
       if (event.type === "progress" && ++steps === 12) break;
     const { evaluatedTokens } = await completer.health();
-    await expect.poll(async () => (await completer.health()).sequences.open).toBe(0);
+    await expect.poll(async () => (await completer.health()).details?.sequences.open).toBe(0);
     const after = await completer.health();
-    expect(after.lanes.leased).toBe(0);
+    expect(after.details?.lanes.leased).toBe(0);
     // A token of each lane in the pass that was under way.
     expect(after.evaluatedTokens - evaluatedTokens).toBeLessThanOrEqual(8);
   });

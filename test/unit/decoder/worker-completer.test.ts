@@ -13,7 +13,7 @@ const script = `
   parentPort.on("message", (message) => {
     if (message.type === "stop") parentPort.close();
     if (message.type === "health") return; // hangs
-    if (message.type !== "generate") return;
+    if (message.type !== "complete") return;
     if (message.request.seed === 1) process.exit(3);
     if (message.request.seed === 2) throw new Error("out of memory");
     if (message.request.seed === 3) return parentPort.postMessage([{ type: "error", id: message.id, error: { code: "numerical_error", message: "NaN", param: "x" } }]);

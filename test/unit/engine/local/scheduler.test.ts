@@ -81,12 +81,11 @@ function watchPasses() {
 }
 
 /** No lane is left leased, and the check for lost ones that runs when the engine falls idle has passed. */
-async function expectIdle(engine: Engine): Promise<void> {
-  await expect.poll(() => engine.health().sequences.open).toBe(0);
+async function expectIdle(engine: LocalEngine): Promise<void> {
+  await expect.poll(() => engine.health().details.sequences.open).toBe(0);
   expect(engine.health()).toMatchObject({
     status: "ok",
-    lanes: { leased: 0 },
-    sequences: { open: 0, waiting: 0 },
+    details: { lanes: { leased: 0 }, sequences: { open: 0, waiting: 0 } },
   });
   // The check follows the last pass; one more request would find the engine failed.
   await draw(engine, { seed: 0, maxTokens: 1 });
@@ -181,13 +180,13 @@ describe("requests with more sequences than lanes", () => {
     await using engine = createToyEngine({ model, lanes: 4, onStep, ...settings });
     const work = crowd.map((wish) => draw(engine, wish));
     await reached(10);
-    const started = engine.health().passes;
+    const started = engine.health().details.passes;
     let waited = NaN;
     const answer = await draw(engine, lone, (count) => {
-      if (count === 1) waited = engine.health().passes - started;
+      if (count === 1) waited = engine.health().details.passes - started;
     });
     const answers = [...(await Promise.all(work)), answer];
-    const { preemptions } = engine.health();
+    const { preemptions } = engine.health().details;
     await expectIdle(engine);
     expect(answers).toEqual(await drawAlone([...crowd, lone]));
     return { waited, preemptions };
@@ -227,7 +226,7 @@ describe("requests with more sequences than lanes", () => {
     await Promise.all(work);
     const counts = Object.values(drawn);
     expect(Math.min(...counts)).toBeGreaterThan(0.7 * Math.max(...counts));
-    const { preemptions, passes } = engine.health();
+    const { preemptions, passes } = engine.health().details;
     expect(preemptions).toBeLessThanOrEqual((5 * passes) / turnTokens);
     await expectIdle(engine);
   });
@@ -238,14 +237,18 @@ describe("requests with more sequences than lanes", () => {
       const tokens = Array.from({ length: 60 }, (_, index) => (index * index) % 5);
       const scheduler = { prefillChunk: 4, prefixStoreBytes: bytes };
       await using calm = createToyEngine({ model });
-      const scores = await calm.score(tokens, 0, never);
+      const scores = await calm.score(tokens, { topCount: 0 }, never);
       expect(scores).toHaveLength(59);
       const { onStep, reached } = watchPasses();
       await using engine = createToyEngine({ model, lanes: 1, scheduler, onStep });
-      const scored = engine.score(tokens, 0, never, { request: "scored", priority: "batch" });
+      const scored = engine.score(
+        tokens,
+        { topCount: 0, share: { request: "scored", priority: "batch" } },
+        never,
+      );
       await reached(3);
       await draw(engine, { seed: 1, maxTokens: 3 });
-      expect(engine.health().preemptions).toBe(1);
+      expect(engine.health().details.preemptions).toBe(1);
       expect(await scored).toEqual(scores);
       await expectIdle(engine);
     },
@@ -261,14 +264,14 @@ describe("batch work", () => {
     let batchTokens = 0;
     const batchWork = batch.map((wish) => draw(engine, wish, () => batchTokens++));
     await reached(5);
-    const started = engine.health().passes;
+    const started = engine.health().details.passes;
     let firstAfter = Infinity;
     let atLastAdmission = 0;
     let finished = 0;
     const answers = await Promise.all(
       interactive.map((wish) =>
         draw(engine, wish, (count) => {
-          if (count === 1) firstAfter = Math.min(firstAfter, engine.health().passes - started);
+          if (count === 1) firstAfter = Math.min(firstAfter, engine.health().details.passes - started);
           // Until five of nine have ended, the other four keep all lanes.
           if (count === 24 && ++finished === 5) atLastAdmission = batchTokens;
         }),
@@ -286,9 +289,9 @@ describe("batch work", () => {
     await using engine = createToyEngine({ model, lanes: 4, onStep });
     const crowd = wishes(32, 100, { request: "crowd", priority: "batch" }).map((wish) => draw(engine, wish));
     await reached(10);
-    const started = engine.health().passes;
+    const started = engine.health().details.passes;
     await draw(engine, { seed: 7, request: "lone", priority: "batch", maxTokens: 1 });
-    expect(engine.health().passes - started).toBeLessThanOrEqual(2 * turnTokens);
+    expect(engine.health().details.passes - started).toBeLessThanOrEqual(2 * turnTokens);
     await Promise.all(crowd);
     await expectIdle(engine);
   });
@@ -417,7 +420,7 @@ describe("whatever comes together", () => {
         // With nothing under way the pass would never come.
         const reachedOrIdle = async (pass: number): Promise<void> => {
           do await setImmediate();
-          while (passes < pass && engine.health().sequences.open > 0);
+          while (passes < pass && engine.health().details.sequences.open > 0);
         };
         const all = list.map(({ shared, own, ...rest }, seed) => ({
           ...rest,
