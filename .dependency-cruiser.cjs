@@ -15,11 +15,11 @@ const rooms = {
 };
 /** What is known of samplers where requests and answers are read: browsers too. */
 const declarations =
-  "src/samplers/(declarations|registry|sampler|field|described|report|law-fields|.*/(settings|report|fields|mixing-advice)).ts";
+  "src/samplers/(declarations|registry|sampler|field|described|report|law-fields|cost|.*/(settings|report|fields|mixing-advice)).ts";
 /** Seams a room may import although the room behind them is closed to it. */
 const seams = {
-  samplers: ["src/engine/engine.ts"],
-  decoder: ["src/engine/engine.ts", "src/engine/metered-engine.ts"],
+  samplers: ["src/engine/(engine|memo/memos).ts"],
+  decoder: ["src/engine/(engine|health|metered-engine|memo/memos).ts"],
   // Chains of one prompt are compared where they meet.
   server: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
   evaluation: ["src/decoder/completer.ts", declarations],

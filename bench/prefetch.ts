@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import type { EngineSettings } from "../src/assembly/engine-settings.ts";
 import { writeByteModel } from "../test/support/byte-model.ts";
+import type { CompleterHealth } from "../src/decoder/completer.ts";
 import type { SettingsOf } from "../src/samplers/registry.ts";
 import { byteRequests, embeddedRequests, sideOf, takeTurns, warmUp } from "./chains.ts";
 import type { ChainRequest } from "./chains.ts";
@@ -30,13 +31,13 @@ export async function benchPrefetching(requests: number): Promise<void> {
     const after = await Promise.all(sides.map(({ completer }) => completer.health()));
     for (const { completer } of sides) await completer[Symbol.asyncDispose]();
     const [plain, ahead] = sides;
-    const spent = (key: "passes" | "evaluatedTokens"): string =>
-      after.map((health, side) => health[key] - before[side]![key]).join(" / ");
+    const spent = (count: (health: CompleterHealth) => number): string =>
+      after.map((health, side) => count(health) - count(before[side]!)).join(" / ");
     const same = ahead!.answers.filter(({ tokens }, index) => tokens === plain!.answers[index]!.tokens);
     rows.push([
       name,
-      spent("passes"),
-      spent("evaluatedTokens"),
+      spent(({ details }) => details?.passes ?? NaN),
+      spent(({ evaluatedTokens }) => evaluatedTokens),
       `${plain!.seconds.toFixed(2)} / ${ahead!.seconds.toFixed(2)}`,
       `${(plain!.seconds / ahead!.seconds).toFixed(2)}x`,
       `${same.length}/${chains.length}`,

@@ -17,8 +17,8 @@ function rowsOf({ generation: { blockSize } }: EmbeddedModel): readonly Row[] {
     blockSize,
     proposalTemperature: 1 / alpha,
     schedule: "full",
-    // A budget that is never spent keeps each chain to a memo of its own: what it costs is its own.
-    maxEvaluatedTokens: 2 ** 40,
+    // So that what a chain costs is its own.
+    isolated: true,
     ...changes,
   });
   return [

@@ -21,8 +21,8 @@ function rowsOf({ generation: { blockSize } }: EmbeddedModel): readonly Row[] {
   const shared = {
     blockSize,
     schedule: "full",
-    // A budget that is never spent keeps each chain to a memo of its own, so that its cost is its own.
-    maxEvaluatedTokens: 1e9,
+    // So that what a chain costs is its own.
+    isolated: true,
   } as const;
   const power = (mcmcSteps: number, changes: Partial<SettingsOf<"power">> = {}): SettingsOf<"power"> => ({
     sampler: "power",
@@ -40,7 +40,7 @@ function rowsOf({ generation: { blockSize } }: EmbeddedModel): readonly Row[] {
     alpha,
     particles,
     proposalTemperature,
-    maxEvaluatedTokens: 1e9,
+    isolated: true,
   });
   return [
     ["defaults: 10 steps", power(10)],

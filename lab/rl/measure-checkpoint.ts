@@ -52,7 +52,7 @@ async function scoreUnderBase(
   const known = new Map<string, Promise<number>>();
   const score = async ({ promptTokens, tokens }: Rollout): Promise<number> => {
     const all = [...promptTokens, ...tokens.map(({ token }) => token)];
-    const scores = await base.score(all, 0, new AbortController().signal);
+    const scores = await base.score(all, { topCount: 0 }, new AbortController().signal);
     return sum(scores.slice(promptTokens.length - 1).map(({ logprob }) => logprob));
   };
   return Promise.all(

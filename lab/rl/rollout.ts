@@ -53,7 +53,7 @@ export async function openEngine(path: string, { maxPositions }: DecoderShape): 
     capacity,
     maxRowTokens: capacity,
   });
-  return new LocalEngine(runner, { prefillChunk: capacity, prefixStoreBytes: 2 ** 24, deterministic: false });
+  return new LocalEngine(runner, { prefillChunk: capacity, prefixStoreBytes: 2 ** 24 });
 }
 
 /**

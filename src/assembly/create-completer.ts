@@ -42,14 +42,19 @@ async function createEngine(
     if (opened.cacheDevice === "cpu") {
       checkMemory({ lanes, capacity, bytesPerToken: opened.bytesPerToken }, cacheBudget(opened.fileBytes));
     }
-    return createRunner(opened, { device, lanes, capacity, maxRowTokens: prefillChunk });
+    return createRunner(opened, {
+      device,
+      lanes,
+      capacity,
+      maxRowTokens: prefillChunk,
+      isFixedShape: deterministic,
+    });
   });
   return closeOnError(runner, async () => {
     if (deterministic) await checkRowAgreement(runner);
     const prefixStoreBytes = settings.prefixStoreMib * mib;
-    const passTimes = await measurePassTimes(runner, { deterministic });
-    const scheduling = { prefillChunk, maxGapMs, prefixStoreBytes, deterministic };
-    const engine = new LocalEngine(runner, scheduling, passTimes);
+    const passTimes = await measurePassTimes(runner);
+    const engine = new LocalEngine(runner, { prefillChunk, maxGapMs, prefixStoreBytes }, passTimes);
     const { capacity, bytesPerToken } = runner.memory;
     const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
     const place =

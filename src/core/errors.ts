@@ -39,6 +39,18 @@ export class InferenceError extends Error {
 /** What ends work whose signal was aborted. */
 export const cancelled = (): InferenceError => new InferenceError("aborted", "The request was cancelled.");
 
+/**
+ * For what an engine lacks.
+ * @param param what a client's request calls it
+ * @param what it cannot do, after "cannot"
+ */
+export const beyondEngine = (param: string, what: string): InferenceError =>
+  new InferenceError(
+    "unsupported",
+    `The engine of this model cannot ${what}. Change ${param}, or leave it out.`,
+    { param },
+  );
+
 /** Turns anything thrown into data; what is not an `InferenceError` becomes `internal`. */
 export function toErrorDescription(error: unknown): ErrorDescription {
   if (error instanceof InferenceError) {

@@ -1,6 +1,8 @@
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
-import type { EngineHealth, Priority, Share } from "../engine/engine.ts";
 import { priorities } from "../engine/engine.ts";
+import type { EngineInfo, Priority, ScoreOptions, Share } from "../engine/engine.ts";
+import type { EngineHealth } from "../engine/health.ts";
+import type { MemoHealth } from "../engine/memo/memos.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { DecodeRequest, MixingTrace, Progress } from "../samplers/decoder.ts";
 import type { Reports, SamplerSettings } from "../samplers/registry.ts";
@@ -13,11 +15,9 @@ export interface GenerationDefaults extends SamplerDefaults {
   readonly maxTokens: number | undefined;
 }
 
-export interface ModelInfo {
+/** A model, and what the engine that runs it can do. */
+export interface ModelInfo extends EngineInfo {
   readonly id: string;
-  /** Prompt and completion together, tokens. */
-  readonly maxLength: number;
-  readonly vocabularySize: number;
   readonly endTokenIds: TokenIds;
   readonly defaults: GenerationDefaults;
   /** A prompt that shows the model at work. */
@@ -118,7 +118,13 @@ export type CompletionEvent =
       readonly chain?: MixingTrace;
     };
 
-/** What the server sees of a model: in production a worker thread, in tests the same thing in-process. */
+/** The engine's health, and what chains remember. */
+export interface CompleterHealth extends EngineHealth {
+  /** Absent where they remember nothing. */
+  readonly memo?: MemoHealth;
+}
+
+/** What the server sees of a model: behind it stands an engine in this thread or in a worker's. */
 export interface Completer extends AsyncDisposable {
   readonly model: ModelInfo;
   readonly tokenizer: Tokenizer;
@@ -127,15 +133,10 @@ export interface Completer extends AsyncDisposable {
   /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
   complete(request: GenerateRequest, signal: AbortSignal): AsyncIterable<CompletionEvent>;
   /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
-  score(
-    tokens: TokenIds,
-    topCount: number,
-    signal: AbortSignal,
-    share?: Share,
-  ): Promise<readonly ScoredToken[]>;
+  score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]>;
   /** Asks the engine itself, so an answer also says that it is alive. */
-  health(): Promise<EngineHealth>;
+  health(): Promise<CompleterHealth>;
 }
 
 export { priorities };
-export type { MixingTrace, ChatMessage, ChatTemplate, Priority, Share, Tokenizer };
+export type { MixingTrace, ChatMessage, ChatTemplate, Priority, ScoreOptions, Share, Tokenizer };

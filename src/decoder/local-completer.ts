@@ -1,13 +1,14 @@
 import { setMaxListeners } from "node:events";
 import type { ScoredToken } from "../core/tokens.ts";
-import type { Engine, EngineHealth } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
+import { costTerms } from "../samplers/cost.ts";
 import type { Accelerations } from "../samplers/decoder.ts";
 import { decode } from "../samplers/decode.ts";
 import { ChainTracer } from "./chain-tracer.ts";
 import type { ChatTemplate } from "./chat-template.ts";
 import { TextEnds } from "./ends.ts";
-import type { Completer, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
+import type { Completer, CompleterHealth, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
 import { MeteredEngine } from "../engine/metered-engine.ts";
 import type { ModelDescription } from "./model-folder.ts";
 import { TextStream } from "./text-stream.ts";
@@ -23,8 +24,7 @@ export class LocalCompleter implements Completer {
 
   /** Takes ownership of the engine. */
   constructor(description: ModelDescription, engine: Engine, accelerations: Accelerations) {
-    const { maxLength, vocabularySize } = engine.info;
-    this.model = { ...description.model, maxLength, vocabularySize };
+    this.model = { ...description.model, ...engine.info };
     this.tokenizer = description.tokenizer;
     this.chatTemplate = description.chatTemplate;
     this.#engine = engine;
@@ -39,10 +39,8 @@ export class LocalCompleter implements Completer {
     const { tokenizer } = this;
     // Tries, replicas and particles listen side by side.
     setMaxListeners(0, signal);
-    const engine = new MeteredEngine(this.#engine, {
-      budget: "maxEvaluatedTokens" in settings ? settings.maxEvaluatedTokens : undefined,
-      share: request.share,
-    });
+    const { budget, isIsolated } = costTerms(settings);
+    const engine = new MeteredEngine(this.#engine, { budget, share: request.share });
     const stopTokens = request.stopTokens ?? [];
     const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
     const ends = new TextEnds(new Set(endTokens), request.stop, tokenizer);
@@ -53,12 +51,13 @@ export class LocalCompleter implements Completer {
       engine,
       ends,
       accelerations: this.#accelerations,
+      isIsolated,
       evaluatedTokens: () => engine.yieldedTokens,
       signal,
     });
     let tracer: ChainTracer | undefined;
 
-    /** What follows the first text, where nobody reads before the end. */
+    /** What follows the first text, where the client reads nothing before the end. */
     const rest: TextEvent[] = [];
     let hasText = false;
     let last: CompletionToken | undefined;
@@ -98,7 +97,7 @@ export class LocalCompleter implements Completer {
     return this.#engine.score(...request);
   }
 
-  health(): Promise<EngineHealth> {
+  health(): Promise<CompleterHealth> {
     const memo = this.#accelerations.memo?.health();
     return Promise.resolve({ ...this.#engine.health(), ...(memo === undefined ? {} : { memo }) });
   }

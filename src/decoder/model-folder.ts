@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
+import type { EngineInfo } from "../engine/engine.ts";
 import { ChatTemplate, readChatTemplate } from "./chat-template.ts";
 import type { ModelInfo } from "./completer.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
@@ -9,7 +10,7 @@ import { Tokenizer } from "./tokenizer.ts";
 
 /** What a model's own files say, before an engine adds what it can hold. */
 export interface ModelDescription {
-  readonly model: Omit<ModelInfo, "maxLength" | "vocabularySize">;
+  readonly model: Omit<ModelInfo, keyof EngineInfo>;
   /** The longest sequence the model was made for, tokens, where config.json says. */
   readonly maxPositions: number | undefined;
   readonly tokenizer: Tokenizer;

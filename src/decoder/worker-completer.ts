@@ -3,10 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { InferenceError, fromErrorDescription, toErrorDescription } from "../core/errors.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
-import type { EngineHealth, Share } from "../engine/engine.ts";
 import { EventQueue } from "../core/event-queue.ts";
 import type { ChatTemplate } from "./chat-template.ts";
-import type { Completer, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
+import type {
+  Completer,
+  CompleterHealth,
+  CompletionEvent,
+  GenerateRequest,
+  ModelInfo,
+  ScoreOptions,
+} from "./completer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
 import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
@@ -62,22 +68,17 @@ export class WorkerCompleter implements Completer {
     request: GenerateRequest,
     signal: AbortSignal,
   ): AsyncGenerator<CompletionEvent, void, undefined> {
-    for await (const reply of this.#call((id) => ({ type: "generate", id, request }), signal)) {
+    for await (const reply of this.#call((id) => ({ type: "complete", id, request }), signal)) {
       if (reply.type === "event") yield reply.event;
     }
   }
 
-  async score(
-    tokens: TokenIds,
-    topCount: number,
-    signal: AbortSignal,
-    share?: Share,
-  ): Promise<readonly ScoredToken[]> {
-    const reply = await this.#callOnce((id) => ({ type: "score", id, tokens, topCount, share }), signal);
+  async score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]> {
+    const reply = await this.#callOnce((id) => ({ type: "score", id, tokens, options }), signal);
     return reply.type === "scores" ? reply.scores : unexpected(reply);
   }
 
-  async health(): Promise<EngineHealth> {
+  async health(): Promise<CompleterHealth> {
     const timeoutMs = this.#options.healthTimeoutMs ?? 5_000;
     const signal = AbortSignal.timeout(timeoutMs);
     try {

@@ -96,7 +96,7 @@ export function hostCompleter(port: MessagePort, completer: Completer, notes: re
 
   /**
    * A failed engine does not heal; the worker that takes this one's place starts afresh. What the engine holds is not the
-   * thread's, so it would outlive it: memory, and a device that is lost as long as anybody holds it.
+   * thread's, so it would outlive it: memory, and a device that is lost as long as an engine holds it.
    */
   const giveUp = async (error: unknown): Promise<never> => {
     await completer[Symbol.asyncDispose]();
@@ -105,7 +105,7 @@ export function hostCompleter(port: MessagePort, completer: Completer, notes: re
 
   const take = async (message: ToWorker): Promise<void> => {
     switch (message.type) {
-      case "generate":
+      case "complete":
         return answer(message.id, async (signal) => {
           const sent = new Unread();
           unread.set(message.id, sent);
@@ -117,7 +117,7 @@ export function hostCompleter(port: MessagePort, completer: Completer, notes: re
         });
       case "score":
         return answer(message.id, async (signal) => {
-          const scores = await completer.score(message.tokens, message.topCount, signal, message.share);
+          const scores = await completer.score(message.tokens, message.options, signal);
           send({ type: "scores", id: message.id, scores });
         });
       case "health":

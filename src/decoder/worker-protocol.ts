@@ -1,20 +1,27 @@
 import type { ErrorDescription } from "../core/errors.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
-import type { EngineHealth, Share } from "../engine/engine.ts";
-import type { CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
+import type {
+  CompleterHealth,
+  CompletionEvent,
+  GenerateRequest,
+  ModelInfo,
+  ScoreOptions,
+} from "./completer.ts";
 
-/** Events of a call that may be on their way at once: a chain outruns whoever shows it. */
+/** Events of a call that may be on their way at once: a chain outruns a reader that shows it. */
 export const mostUnreadEvents = 512;
 
-/** From the server's thread to the worker. Calls carry an `id`; logits never cross. */
+/**
+ * From the server's thread to the worker: the calls of a `Completer`, each with an `id`, and what becomes of them. Of a
+ * model's logits no more crosses than the scores of tokens, with as many of the likeliest as the request asked for.
+ */
 export type ToWorker =
-  | { readonly type: "generate"; readonly id: number; readonly request: GenerateRequest }
+  | { readonly type: "complete"; readonly id: number; readonly request: GenerateRequest }
   | {
       readonly type: "score";
       readonly id: number;
       readonly tokens: TokenIds;
-      readonly topCount: number;
-      readonly share?: Share | undefined;
+      readonly options: ScoreOptions;
     }
   | { readonly type: "health"; readonly id: number }
   /** So many of a call's events were read: as many more may come. */
@@ -31,7 +38,7 @@ export type WorkerStart =
 export type WorkerReply =
   | { readonly type: "event"; readonly id: number; readonly event: CompletionEvent }
   | { readonly type: "scores"; readonly id: number; readonly scores: readonly ScoredToken[] }
-  | { readonly type: "health"; readonly id: number; readonly health: EngineHealth }
+  | { readonly type: "health"; readonly id: number; readonly health: CompleterHealth }
   /** The call is over. */
   | { readonly type: "end"; readonly id: number }
   | { readonly type: "error"; readonly id: number; readonly error: ErrorDescription };

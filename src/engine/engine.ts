@@ -2,13 +2,35 @@ import type { LogprobsMode, Sampling } from "../sampling/distribution.ts";
 import type { DrawKey } from "../core/random.ts";
 import type { TokenStream } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
-import type { PassTimesReport } from "./local/pass-times.ts";
+import type { EngineHealth } from "./health.ts";
+
+/** What engines differ in. A request for what an engine lacks is refused as `unsupported`, naming the field. */
+export interface EngineCapabilities {
+  /** Whether the same prefix, law and address give the same token, whatever else runs. */
+  readonly repeats: boolean;
+  /** How many of the likeliest tokens it reports with each token at most; all of them where it is the vocabulary's size. */
+  readonly mostTop: number;
+  /**
+   * Whether log Z, and with it log q, is known exactly at every 1/τ, or within bounds only: tokens drawn at a 1/τ other
+   * than 1 then have NaN for both.
+   */
+  readonly logNormalizer: "exact" | "interval";
+  /** Whether the entropy of the next-token distribution is known; tokens have NaN for it where it is not. */
+  readonly entropy: boolean;
+  /** Whether penalties, bias and forbidden tokens can change the logits before a token is drawn. */
+  readonly adjustments: boolean;
+  /** Whether it can draw from the likeliest tokens alone: top_k (greedy is top_k 1), top_p, min_p. */
+  readonly truncation: boolean;
+  /** Whether it can score given tokens. */
+  readonly scores: boolean;
+}
 
 /** What a decoder may know of the model behind the seam. */
 export interface EngineInfo {
   readonly vocabularySize: number;
   /** Prompt and completion together, tokens. */
   readonly maxLength: number;
+  readonly capabilities: EngineCapabilities;
 }
 
 export const priorities = ["interactive", "batch"] as const;
@@ -29,7 +51,7 @@ export interface ExtendRequest {
   /** Absorbing tokens: each is yielded, then the extension ends. */
   readonly endTokens: ReadonlySet<TokenId>;
   readonly sampling: Sampling;
-  /** The token at position i of the sequence is drawn by `uniform(draws, "token", i)`. */
+  /** Where the engine repeats, the token at position i of the sequence is drawn by `uniform(draws, "token", i)`. */
   readonly draws: DrawKey;
   /** How many of the likeliest tokens to report with each token; 0 for none. */
   readonly topCount: number;
@@ -39,45 +61,21 @@ export interface ExtendRequest {
   readonly share?: Share | undefined;
 }
 
-export interface MemoHealth {
-  readonly bytes: number;
-  readonly maxBytes: number;
-  /** Prompts, at one proposal temperature and priority each, of which something is remembered. */
-  readonly prompts: number;
+export interface ScoreOptions {
+  /** How many of the likeliest tokens to report at each position; 0 for none. */
+  readonly topCount: number;
+  /** Scores without one count as an interactive request of their own. */
+  readonly share?: Share | undefined;
 }
 
-/** How busy an engine is, for whoever could use what is idle. */
+/** How busy an engine is, for a decoder that could use what is idle. */
 export interface EngineLoad {
   /** Sequences that a pass has room for. */
   readonly lanes: number;
-  /** Sequences pulled now, whoever pulls them. */
+  /** Sequences of all requests that are pulled now. */
   readonly pulled: number;
   /** ms of a decode pass with so many rows; 0 while nothing is known. */
   readonly passMs: (rows: number) => number;
-}
-
-/** Load and health of an engine, for operators. */
-export interface EngineHealth {
-  readonly status: "ok" | "failed";
-  /** Why, when failed. */
-  readonly reason?: string;
-  readonly lanes: { readonly total: number; readonly leased: number };
-  /** Sequences open, and among them those that wait for a lane. */
-  readonly sequences: { readonly open: number; readonly waiting: number };
-  readonly prefixStore: {
-    readonly bytes: number;
-    readonly maxBytes: number;
-    readonly hitTokens: number;
-    readonly queryTokens: number;
-  };
-  /** What is remembered of visited prefixes, where something is. */
-  readonly memo?: MemoHealth;
-  /** Tokens fed through the model since the start, and forward passes run. */
-  readonly evaluatedTokens: number;
-  readonly passes: number;
-  /** Times that a sequence lost its lane to one of another request while somebody waited for it. */
-  readonly preemptions: number;
-  readonly passTimes: PassTimesReport;
 }
 
 /**
@@ -89,38 +87,16 @@ export interface Engine extends AsyncDisposable {
   /**
    * Tokens drawn after `prefix` until an end token or `maxTokens`. A pull asks the model for one token at most. Stop
    * pulling to stop paying: disposing of the stream frees what the extension held.
-   * @throws InferenceError when pulled: `invalid_request`, `context_length_exceeded`, `engine_failed`, `numerical_error`,
-   * or `aborted` once the signal is
+   * @throws InferenceError when pulled: `invalid_request`, `context_length_exceeded`, `unsupported`, `engine_failed`,
+   * `numerical_error`, `shutting_down`, or `aborted` once the signal is
    */
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream;
-  /** The scores of tokens 1.. of `tokens`, each given those before it: one entry fewer than tokens. */
-  score(
-    tokens: TokenIds,
-    topCount: number,
-    signal: AbortSignal,
-    share?: Share,
-  ): Promise<readonly ScoredToken[]>;
-  health(): EngineHealth;
-  load(): EngineLoad;
-}
-
-/** What a memo is of. */
-export interface MemoKey {
-  readonly prompt: TokenIds;
-  /** 1/τ of the proposals: log Z belongs to it. */
-  readonly inverseTemperature: number;
-  /** Chains wait for each other where they ask the same; an urgent one must not wait for one that is not. */
-  readonly priority: Priority;
-}
-
-/** Engines around an engine that answer from visited prefixes. They borrow it, and decide nothing. */
-export interface Memos {
-  /** Remembers with all chains that have the same key, of this request and of others. */
-  share(engine: Engine, key: MemoKey): Engine;
   /**
-   * Remembers for one chain alone. For a chain with a budget of evaluations: what others have asked before must not
-   * decide where it stops.
+   * The scores of tokens 1.. of `tokens`, each given those before it: one entry fewer than tokens.
+   * @throws InferenceError as `extend`
    */
-  own(engine: Engine, key: MemoKey): Engine;
-  health(): MemoHealth;
+  score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]>;
+  /** `undefined` for an engine that cannot say: nothing is then begun ahead. */
+  load(): EngineLoad | undefined;
+  health(): EngineHealth;
 }

@@ -1,7 +1,8 @@
 import { TokenStream } from "../core/token-stream.ts";
 import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenRun } from "../core/tokens.ts";
-import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest, Share } from "./engine.ts";
+import type { Engine, EngineInfo, EngineLoad, ExtendRequest, Share } from "./engine.ts";
+import type { EngineHealth } from "./health.ts";
 
 export interface MeterOptions {
   /** Tokens after which extensions end without an error; unlimited when left out. */
@@ -44,12 +45,12 @@ export class MeteredEngine implements Engine {
     return this.#inner.score(...request);
   }
 
-  health(): EngineHealth {
-    return this.#inner.health();
+  load(): EngineLoad | undefined {
+    return this.#inner.load();
   }
 
-  load(): EngineLoad {
-    return this.#inner.load();
+  health(): EngineHealth {
+    return this.#inner.health();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

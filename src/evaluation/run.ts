@@ -133,15 +133,9 @@ async function evaluate(
 const atItem = ({ id }: DataItem, error: InferenceError): InferenceError =>
   new InferenceError(error.code, `question '${id}': ${error.message}`, { cause: error });
 
-/** More than any answer takes. */
-const unreachedBudget = 2 ** 40;
-
-/**
- * Makes what an answer costs its own. Answers to a prompt usually share what they learn of it; one that has a budget
- * shares nothing, since where it stops must not depend on the others. So it is given one, which it never spends.
- */
-const ownCost = ({ fields }: Configuration): object =>
-  "max_evaluated_tokens" in samplers[fields.sampler].fields ? { max_evaluated_tokens: unreachedBudget } : {};
+/** Makes what an answer costs its own, where answers to a prompt share what they learn of it. */
+const ownCost = ({ fields }: Configuration): { readonly isolated?: true } =>
+  "isolated" in samplers[fields.sampler].fields ? { isolated: true } : {};
 
 async function likelihoodOf(
   item: DataItem,

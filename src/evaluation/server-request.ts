@@ -23,7 +23,7 @@ const longestPauseSeconds = 30;
 /** Too many requests, and what servers and the proxies before them say when they have no room or restart. */
 const passing: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
-const failure = z.object({ error: z.object({ message: z.string() }) });
+const failure = z.object({ error: z.object({ message: z.string(), param: z.string().nullish() }) });
 const modelList = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 /** An address as users give it, with or without /v1. @throws InferenceError for what is none */
@@ -113,5 +113,6 @@ function read({ status, text: content }: Reply): unknown {
   const message = isFine
     ? "The server's answer is no JSON. Does --url lead to an OpenAI-compatible server?"
     : `The server refused: ${said.success ? said.data.error.message : `status ${status}`}`;
-  throw new InferenceError("invalid_request", message);
+  const param = said.data?.error.param;
+  throw new InferenceError("invalid_request", message, typeof param === "string" ? { param } : {});
 }

@@ -1,4 +1,5 @@
-import type { KvMemory, KvSlice } from "./kv-memory.ts";
+import { checkHeld, checkRoom, wholeOf } from "./kv-memory.ts";
+import type { KvMemory, KvPart, KvSlice } from "./kv-memory.ts";
 
 export interface CompactKvMemoryOptions {
   /** Layers times two: one for keys and one for values of each. */
@@ -7,43 +8,40 @@ export interface CompactKvMemoryOptions {
   readonly heads: number;
   readonly capacity: number;
   /** Bytes of one token's vector in one head. */
-  readonly rowBytes: number;
+  readonly vectorBytes: number;
 }
 
 /**
- * A live cache whose lanes hold exactly the tokens they have, [heads, length, rowBytes] per plane, as graphs want
- * it that append by Concat. Slices are laid out [planes, heads, tokens, row].
+ * A live cache whose lanes hold exactly the tokens they have, [heads, length, vectorBytes] per plane, as graphs want
+ * it that append by Concat. Slices are laid out [planes, heads, tokens, vector].
  */
 export class CompactKvMemory implements KvMemory {
   readonly lanes: number;
   readonly capacity: number;
   readonly bytesPerToken: number;
   readonly #heads: number;
-  readonly #rowBytes: number;
+  readonly #vectorBytes: number;
   /** By lane; one buffer a plane, with room for the whole capacity. */
   readonly #buffers: (readonly Uint8Array[])[];
   readonly #lengths: number[];
   #spare: readonly Uint8Array[];
 
-  constructor({ planes, lanes, heads, capacity, rowBytes }: CompactKvMemoryOptions) {
+  constructor({ planes, lanes, heads, capacity, vectorBytes }: CompactKvMemoryOptions) {
     this.lanes = lanes;
     this.capacity = capacity;
-    this.bytesPerToken = planes * heads * rowBytes;
+    this.bytesPerToken = planes * heads * vectorBytes;
     this.#heads = heads;
-    this.#rowBytes = rowBytes;
+    this.#vectorBytes = vectorBytes;
     const laneBuffers = (): Uint8Array[] =>
-      Array.from({ length: planes }, () => new Uint8Array(new ArrayBuffer(heads * capacity * rowBytes)));
+      Array.from({ length: planes }, () => new Uint8Array(new ArrayBuffer(heads * capacity * vectorBytes)));
     this.#buffers = Array.from({ length: lanes }, laneBuffers);
     this.#lengths = Array.from({ length: lanes }, () => 0);
     this.#spare = laneBuffers();
   }
 
-  /** The lane's planes, cut to its first `length` tokens. */
+  /** The lane's planes; it is truncated to its first `length` tokens. */
   head(lane: number, length: number): readonly Uint8Array[] {
-    if (length > this.#lengths[lane]!) {
-      throw new Error(`lane ${lane} holds ${this.#lengths[lane]!} tokens, not ${length}`);
-    }
-    this.#relayout(lane, length);
+    this.truncate(lane, length);
     return this.#buffers[lane]!;
   }
 
@@ -60,10 +58,15 @@ export class CompactKvMemory implements KvMemory {
     this.#spare = old;
   }
 
+  length(lane: number): number {
+    return this.#lengths[lane]!;
+  }
+
   read(lane: number, from: number, to: number): KvSlice {
+    checkHeld(lane, this.length(lane), to);
     const length = to - from;
     const bytes = new Uint8Array(length * this.bytesPerToken);
-    const runBytes = length * this.#rowBytes;
+    const runBytes = length * this.#vectorBytes;
     let target = 0;
     this.#eachRun(lane, from, (plane, start) => {
       bytes.set(plane.subarray(start, start + runBytes), target);
@@ -72,39 +75,44 @@ export class CompactKvMemory implements KvMemory {
     return { length, bytes };
   }
 
-  // eslint-disable-next-line max-params -- a copy has a place and a range
-  write(lane: number, at: number, slice: KvSlice, from: number, to: number): void {
-    if (at > this.#lengths[lane]!) {
-      throw new Error(`lane ${lane} holds ${this.#lengths[lane]!} tokens; none can be written at ${at}`);
-    }
-    this.#relayout(lane, Math.max(this.#lengths[lane]!, at + to - from));
-    const sliceRunBytes = slice.length * this.#rowBytes;
+  write(lane: number, at: number, { slice, from, to }: KvPart): void {
+    checkHeld(lane, this.length(lane), at);
+    this.#relayout(lane, Math.max(this.length(lane), at + to - from));
+    const sliceRunBytes = slice.length * this.#vectorBytes;
     let source = 0;
     this.#eachRun(lane, at, (plane, start) => {
-      plane.set(slice.bytes.subarray(source + from * this.#rowBytes, source + to * this.#rowBytes), start);
+      plane.set(
+        slice.bytes.subarray(source + from * this.#vectorBytes, source + to * this.#vectorBytes),
+        start,
+      );
       source += sliceRunBytes;
     });
   }
 
   copyLane(source: number, target: number, length: number): void {
-    this.#lengths[target] = 0;
-    this.write(target, 0, this.read(source, 0, length), 0, length);
+    const slice = this.read(source, 0, length);
+    this.truncate(target, 0);
+    this.write(target, 0, wholeOf(slice));
+  }
+
+  truncate(lane: number, length: number): void {
+    checkHeld(lane, this.length(lane), length);
+    this.#relayout(lane, length);
   }
 
   /** Changes the stride of the heads; tokens that are added hold nothing valid. */
   #relayout(lane: number, length: number): void {
     const old = this.#lengths[lane]!;
     if (length === old) return;
-    if (length > this.capacity)
-      throw new Error(`lane ${lane} has room for ${this.capacity} tokens, not ${length}`);
-    const runBytes = Math.min(old, length) * this.#rowBytes;
+    checkRoom(lane, this.capacity, length);
+    const runBytes = Math.min(old, length) * this.#vectorBytes;
     const heads = Array.from({ length: this.#heads }, (_, head) => head);
     // No head may be overwritten before it has moved: growing starts with the last, shrinking with the first.
     if (length > old) heads.reverse();
     for (const plane of this.#buffers[lane]!) {
       for (const head of heads) {
-        const start = head * old * this.#rowBytes;
-        plane.copyWithin(head * length * this.#rowBytes, start, start + runBytes);
+        const start = head * old * this.#vectorBytes;
+        plane.copyWithin(head * length * this.#vectorBytes, start, start + runBytes);
       }
     }
     this.#lengths[lane] = length;
@@ -115,7 +123,7 @@ export class CompactKvMemory implements KvMemory {
     const length = this.#lengths[lane]!;
     for (const plane of this.#buffers[lane]!) {
       for (let head = 0; head < this.#heads; head++) {
-        visit(plane, (head * length + position) * this.#rowBytes);
+        visit(plane, (head * length + position) * this.#vectorBytes);
       }
     }
   }

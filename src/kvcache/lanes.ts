@@ -1,7 +1,7 @@
 import { commonPrefixLength } from "../core/prefix.ts";
 import type { TokenId, TokenIds } from "../core/tokens.ts";
 
-/** A row of the live cache and the tokens whose K/V it holds. */
+/** A lane of the live cache and the tokens whose K/V it holds. */
 export interface Lane {
   readonly index: number;
   /** Stays truthful after release, so that a later sequence can take over what they share. */
@@ -36,17 +36,11 @@ export class LaneTable {
     return lane;
   }
 
-  /** The lowest free lane, if any. */
-  lowestFree(): Lane | undefined {
-    return this.#lanes[this.#isLeased.indexOf(false)];
-  }
-
   /**
    * Leases the free lane that shares the longest prefix with `prefix`; ties go to the lowest, which keeps the
    * batch dense. `undefined` when none is free.
    */
   acquire(prefix: TokenIds): Lane | undefined {
-    if (this.#leased === this.total) return undefined;
     let best: Lane | undefined;
     let bestShared = -1;
     for (const lane of this.#lanes) {
@@ -57,15 +51,10 @@ export class LaneTable {
         bestShared = shared;
       }
     }
-    if (best !== undefined) this.lease(best);
-    return best;
-  }
-
-  /** Leases the given free lane. */
-  lease({ index }: Lane): void {
-    if (this.#isLeased[index] === true) throw new Error(`lane ${index} is leased already`);
-    this.#isLeased[index] = true;
+    if (best === undefined) return undefined;
+    this.#isLeased[best.index] = true;
     this.#leased++;
+    return best;
   }
 
   release({ index }: Lane): void {

@@ -1,13 +1,10 @@
 import { LRUCache } from "lru-cache";
 import type { TokenId, TokenIds } from "../core/tokens.ts";
-import type { KvSlice } from "./kv-memory.ts";
+import type { KvPart, KvSlice } from "./kv-memory.ts";
 
-/** Part of a match: copy tokens `from`..`to` of `slice` to position `at` of the sequence. */
-export interface MatchPart {
-  readonly slice: KvSlice;
+/** Part of a match: belongs at position `at` of the sequence. */
+export interface MatchPart extends KvPart {
   readonly at: number;
-  readonly from: number;
-  readonly to: number;
 }
 
 export interface PrefixMatch {

@@ -1,6 +1,7 @@
 import type { TokenStream } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenIds, TokenRun } from "../core/tokens.ts";
-import type { Engine, Memos, Share } from "../engine/engine.ts";
+import type { Engine, Share } from "../engine/engine.ts";
+import type { Memos } from "../engine/memo/memos.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { StageEvent } from "../mcmc/stages.ts";
 import type { LogprobsMode } from "../sampling/distribution.ts";
@@ -51,6 +52,8 @@ export interface DecodeContext<Settings> {
   readonly engine: Engine;
   readonly ends: Ends;
   readonly accelerations: Accelerations;
+  /** See `CostTerms`. */
+  readonly isIsolated: boolean;
   /** Model evaluations paid for so far, discarded ones included. */
   readonly evaluatedTokens: () => number;
   readonly signal: AbortSignal;

@@ -22,16 +22,3 @@ export const proposalTemperature = field(
     label: "Proposal temp.",
   },
 );
-
-export const maxEvaluatedTokens = field(z.number().int().min(1), {
-  meaning:
-    "Budget of model evaluations. When it is spent, a chain stops with its current state, and of particles one is drawn from those that got furthest; the answer says so.",
-  usual: "none",
-  example: 1000,
-});
-
-export const settleBudget = ({
-  max_evaluated_tokens: budget,
-}: {
-  readonly max_evaluated_tokens?: number | undefined;
-}): { maxEvaluatedTokens?: number } => (budget === undefined ? {} : { maxEvaluatedTokens: budget });

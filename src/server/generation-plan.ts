@@ -1,5 +1,5 @@
 import type { LogprobsMode } from "../sampling/distribution.ts";
-import { InferenceError } from "../core/errors.ts";
+import { InferenceError, beyondEngine } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
 import type { GenerateRequest, Completer, ModelInfo, Priority } from "../decoder/completer.ts";
 import type { SamplerName } from "../samplers/registry.ts";
@@ -62,6 +62,8 @@ export function planGeneration(
   if (body.stream !== true && body.stream_options !== undefined) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
+  if (body.entropy === true && !model.capabilities.entropy)
+    throw beyondEngine("entropy", "tell the entropy of its distributions");
   const logprobsMode = planLogprobsMode(body, input);
   const maxTokens = planMaxTokens(input, model);
   const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);

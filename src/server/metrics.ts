@@ -66,19 +66,20 @@ export class Metrics {
     collectDefaultMetrics({ prefix, register: this.#registry });
     this.#read = async () => {
       running.set(admission.inFlight.completions);
-      const health = await completer.health();
-      waiting.set(health.sequences.waiting);
-      lanes.set(health.lanes.leased);
-      share.set(health.lanes.leased / health.lanes.total);
-      hits.set(health.prefixStore.hitTokens);
-      queries.set(health.prefixStore.queryTokens);
-      bytes.set(health.prefixStore.bytes);
-      memoBytes.set(health.memo?.bytes ?? 0);
-      memoPrompts.set(health.memo?.prompts ?? 0);
-      passes.set(health.passes);
-      preemptions.set(health.preemptions);
-      for (const { rows, ms } of health.passTimes.decode) decode.set({ rows }, ms / 1000);
-      for (const { tokens, ms } of health.passTimes.prefill) prefill.set({ tokens }, ms / 1000);
+      const { memo, details } = await completer.health();
+      memoBytes.set(memo?.bytes ?? 0);
+      memoPrompts.set(memo?.prompts ?? 0);
+      if (details === undefined) return;
+      waiting.set(details.sequences.waiting);
+      lanes.set(details.lanes.leased);
+      share.set(details.lanes.leased / details.lanes.total);
+      hits.set(details.prefixStore.hitTokens);
+      queries.set(details.prefixStore.queryTokens);
+      bytes.set(details.prefixStore.bytes);
+      passes.set(details.passes);
+      preemptions.set(details.preemptions);
+      for (const { rows, ms } of details.passTimes.decode) decode.set({ rows }, ms / 1000);
+      for (const { tokens, ms } of details.passTimes.prefill) prefill.set({ tokens }, ms / 1000);
     };
   }
 

@@ -30,7 +30,7 @@ export async function* runPlan(
   const share: Share = { request: randomUUID(), priority: plan.priority };
   const prompts = plan.prompts.map((tokens) =>
     plan.echo && plan.logprobs !== undefined
-      ? completer.score(tokens, plan.logprobs, stop, share)
+      ? completer.score(tokens, { topCount: plan.logprobs, share }, stop)
       : Promise.resolve([]),
   );
   const work = plan.requests.map(async (request, index) => {

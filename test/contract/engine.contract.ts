@@ -1,12 +1,18 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setMaxListeners } from "node:events";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { InferenceError } from "../../src/core/errors.ts";
+import { logSumExp } from "../../src/core/log-sum-exp.ts";
 import { uniform } from "../../src/core/random.ts";
-import type { ScoredToken, TokenRun } from "../../src/core/tokens.ts";
+import type { ScoredToken, TokenIds, TokenRun } from "../../src/core/tokens.ts";
 import type { Engine, ExtendRequest } from "../../src/engine/engine.ts";
-import { createToyModel, logSoftmax } from "../support/toy-model.ts";
-import { never } from "../support/toy-engine.ts";
-import type { ToySettings } from "../support/toy-engine.ts";
+import { has, needs } from "./engine-subject.ts";
+import type { EngineSubject, Need } from "./engine-subject.ts";
+
+const inverseTemperature = 2;
+const length = 8;
+const never = new AbortController().signal;
+setMaxListeners(0, never);
 
 async function collect(runs: AsyncIterable<TokenRun>): Promise<ScoredToken[]> {
   const all: ScoredToken[] = [];
@@ -14,218 +20,514 @@ async function collect(runs: AsyncIterable<TokenRun>): Promise<ScoredToken[]> {
   return all;
 }
 
-async function untilIdle(engine: Engine): Promise<void> {
-  for (let tries = 0; tries < 200 && engine.health().sequences.open > 0; tries++) await sleep(2);
+const idsOf = (tokens: readonly ScoredToken[]): number[] => tokens.map(({ token }) => token);
+
+/** How a promise fails: its code, and the field at fault where there is one. */
+const failureOf = (promise: Promise<unknown>): Promise<{ code: string; param?: string | undefined }> =>
+  promise.then(
+    () => ({ code: "resolved" }),
+    (error: unknown) =>
+      error instanceof InferenceError ? { code: error.code, param: error.param } : { code: String(error) },
+  );
+const codeOf = async (promise: Promise<unknown>): Promise<string> => (await failureOf(promise)).code;
+
+/** Waits for what comes about in some turns of the event loop. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 1_000_000; turn++) {
+    if (isSo()) return;
+    await setImmediate();
+  }
+  throw new Error("it did not come about");
 }
 
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => "resolved",
-    (error: unknown) => (error instanceof InferenceError ? error.code : String(error)),
-  );
+/** Passes that wait until they are let go, by failing or not: all of them, or those after `hold`. */
+function holdPasses({ isHolding = true } = {}) {
+  let begin!: () => void;
+  let resolve!: () => void;
+  let reject!: (error: Error) => void;
+  const begun = new Promise<void>((done) => (begin = done));
+  const held = new Promise<void>((done, fail) => {
+    resolve = done;
+    reject = fail;
+  });
+  const onPass = async (): Promise<void> => {
+    if (!isHolding) return;
+    begin();
+    await held;
+  };
+  const hold = (): void => {
+    isHolding = true;
+  };
+  return { onPass, hold, begun, release: resolve, fail: reject };
+}
 
-/** What every engine owes its decoders, run on a toy behind the seam. */
-export function testEngine(name: string, create: (settings: ToySettings) => Engine): void {
-  const model = createToyModel({ seed: 9, vocabularySize: 6, endBias: -1 });
-  const rare = createToyModel({ seed: 10, vocabularySize: 6, endBias: -20 });
+/** What every engine owes its decoders, whatever is behind it. */
+export function testEngine(name: string, subject: EngineSubject): void {
+  const { open, prompt, lacks, tolerance, vocabularySize } = subject;
+  const held = subject.held ?? (() => NaN);
   const request = (changes: Partial<ExtendRequest> = {}): ExtendRequest => ({
-    prefix: [0, 1, 2],
-    maxTokens: 8,
-    endTokens: new Set([model.endToken]),
-    sampling: { inverseTemperature: 2 },
+    prefix: prompt,
+    maxTokens: length,
+    endTokens: new Set(),
+    sampling: { inverseTemperature },
     draws: { seed: 1, choice: 0, stage: 0, step: 0 },
     topCount: 0,
     ...changes,
   });
+  /** A prompt like no other one. */
+  const prefixOf = (index: number): TokenIds => [
+    ...prompt,
+    index % vocabularySize,
+    (index * 5 + 1) % vocabularySize,
+  ];
+  const draw = (
+    engine: Engine,
+    changes: Partial<ExtendRequest> = {},
+    signal = never,
+  ): Promise<ScoredToken[]> => collect(engine.extend(request(changes), signal));
+  const lawAfter = async (engine: Engine, prefix: TokenIds): Promise<readonly number[]> => {
+    if (subject.lawAfter !== undefined) return subject.lawAfter(prefix);
+    const { top } = (await engine.score([...prefix, 0], { topCount: vocabularySize }, never)).at(-1)!;
+    const law = Array<number>(vocabularySize);
+    for (const [rank, id] of top!.ids.entries()) law[id] = top!.logprobs[rank]!;
+    return law;
+  };
+  /** Each token drawn, with the model's law of it. */
+  const drawBesideLaw = async (engine: Engine, changes: Partial<ExtendRequest> = {}) => {
+    const prefix = [...prompt];
+    const drawn: { token: ScoredToken; position: number; law: readonly number[]; logZ: number }[] = [];
+    for (const token of await draw(engine, changes)) {
+      const law = await lawAfter(engine, prefix);
+      const logZ = logSumExp(law.map((log) => inverseTemperature * log));
+      drawn.push({ token, position: prefix.length, law, logZ });
+      prefix.push(token.token);
+    }
+    expect(drawn.length).toBeGreaterThan(1);
+    return drawn;
+  };
+  const expectNear = (actual: number, expected: number): void => {
+    expect(Math.abs(actual - expected), `${actual} for ${expected}`).toBeLessThan(tolerance);
+  };
+  const descending = (law: readonly number[]): number[] =>
+    law.map((_, id) => id).sort((a, b) => law[b]! - law[a]! || a - b);
+
+  /** A test that is listed as skipped, with the reason, where the engine lacks what it needs. */
+  const itWith = (needed: readonly Need[], title: string, test: () => Promise<void>): void => {
+    const missing = needed.find((need) => lacks[need] !== undefined);
+    if (missing === undefined) it(title, test);
+    else it.skip(`${title} (lacks ${missing}: ${lacks[missing]})`, test);
+  };
 
   describe(name, () => {
-    it("scores and draws by inverse CDF in descending probability", async () => {
-      await using engine = create({ model });
-      const drawn = await collect(engine.extend(request({ topCount: 3 }), never));
-      const prefix = [0, 1, 2];
-      for (const { token, logprob, logNormalizer, entropy, top } of drawn) {
-        const logs = logSoftmax(model.logits(prefix));
-        const logZ = Math.log(logs.reduce((sum, log) => sum + Math.exp(2 * log), 0));
-        expect(logprob).toBeCloseTo(logs[token]!, 6);
-        expect(logNormalizer).toBeCloseTo(logZ, 6);
-        expect(entropy).toBeCloseTo(-logs.reduce((sum, log) => sum + Math.exp(log) * log, 0), 6);
-        const order = logs.map((_, id) => id).sort((a, b) => logs[b]! - logs[a]!);
-        expect([...top!.ids]).toEqual(order.slice(0, 3));
-        const u = uniform(request().draws, "token", prefix.length);
-        let mass = 0;
-        const expected = order.find((id) => (mass += Math.exp(2 * logs[id]! - logZ)) > u);
-        expect(token).toBe(expected);
-        prefix.push(token);
-      }
-      expect(drawn.length).toBeGreaterThan(1);
-    });
-
-    it("yields an end token, then ends; and ends at maxTokens without one", async () => {
-      await using engine = create({ model: createToyModel({ seed: 9, vocabularySize: 6, endBias: 20 }) });
-      expect((await collect(engine.extend(request(), never))).map(({ token }) => token)).toEqual([5]);
-      await using other = create({ model: rare });
-      expect(await collect(other.extend(request(), never))).toHaveLength(8);
-    });
-
-    it("frees what an extension held when its reader leaves early", async () => {
-      await using engine = create({ model: rare });
-      for await (const _ of engine.extend(request(), never)) break;
-      await untilIdle(engine);
-      expect(engine.health().lanes.leased).toBe(0);
-      expect(engine.health().sequences.open).toBe(0);
-    });
-
-    it("rejects with `aborted`, also while waiting for a lane and in mid-pass, and frees the lane", async () => {
-      await using engine = create({ model: rare, lanes: 1, delayMs: 5 });
-      const first = new AbortController();
-      const second = new AbortController();
-      const running = codeOf(collect(engine.extend(request(), first.signal)));
-      const waiting = codeOf(collect(engine.extend(request({ prefix: [3, 3] }), second.signal)));
-      await sleep(8);
-      second.abort();
-      expect(await waiting).toBe("aborted");
-      first.abort();
-      expect(await running).toBe("aborted");
-      await untilIdle(engine);
-      expect(engine.health().lanes.leased).toBe(0);
-      expect(await collect(engine.extend(request(), never))).toHaveLength(8);
-    });
-
-    it("rejects with `aborted` between tokens, what it may remember notwithstanding", async () => {
-      await using engine = create({ model: rare });
-      expect(await collect(engine.extend(request(), never))).toHaveLength(8);
-      const controller = new AbortController();
-      // Beyond what may be remembered, and so come in the first run.
-      const again = engine.extend(request({ maxTokens: 12 }), controller.signal)[Symbol.asyncIterator]();
-      expect((await again.next()).done).toBe(false);
-      controller.abort();
-      expect(await codeOf(again.next())).toBe("aborted");
-      expect(await codeOf(collect(engine.extend(request(), controller.signal)))).toBe("aborted");
-    });
-
-    it("finishes more sequences than lanes, those that nobody pulls notwithstanding", async () => {
-      await using engine = create({ model: rare, lanes: 2 });
-      const idle = Array.from({ length: 3 }, (_, index) =>
-        engine.extend(request({ prefix: [index, 4] }), never)[Symbol.asyncIterator](),
+    it("lacks what is said of it, and nothing else", async () => {
+      await using engine = await open();
+      const said = { ...has(engine), occupancy: subject.held !== undefined };
+      const faulty = await open({ onPass: () => Promise.reject(new Error("device lost")) });
+      const isFaulty = (await codeOf(draw(faulty))) === "engine_failed";
+      await faulty[Symbol.asyncDispose]();
+      expect({ ...said, faults: isFaulty }).toEqual(
+        Object.fromEntries(needs.map((need) => [need, lacks[need] === undefined])),
       );
-      for (const iterator of idle) await iterator.next();
-      const others = await Promise.all(
-        Array.from({ length: 5 }, (_, index) =>
-          collect(engine.extend(request({ prefix: [index, index, 1] }), never)),
-        ),
-      );
-      expect(others.map(({ length }) => length)).toEqual([8, 8, 8, 8, 8]);
-      for (const iterator of idle) {
-        expect((await iterator.next()).done).toBe(false);
-        await iterator.return();
-      }
-      await untilIdle(engine);
-      expect(engine.health().lanes.leased).toBe(0);
+      expect(engine.info.vocabularySize).toBe(vocabularySize);
+      expect(engine.info.capabilities.mostTop).toBeLessThanOrEqual(vocabularySize);
     });
 
-    it("fails only the sequence whose logits are not numbers", async () => {
-      await using engine = create({
-        model: rare,
-        isPoisoned: (prefix) => prefix[0] === 4 && prefix.length >= 4,
+    describe("tells", () => {
+      it("log p of what it draws", async () => {
+        await using engine = await open();
+        for (const { token, law } of await drawBesideLaw(engine))
+          expectNear(token.logprob, law[token.token]!);
       });
-      const bad = codeOf(collect(engine.extend(request({ prefix: [4, 4] }), never)));
-      const good = collect(engine.extend(request(), never));
-      expect(await bad).toBe("numerical_error");
-      expect(await good).toHaveLength(8);
-      expect(engine.health().status).toBe("ok");
-    });
 
-    it("fails everybody when a pass fails, and says so", async () => {
-      let passes = 0;
-      await using engine = create({
-        model: rare,
-        onStep: () => {
-          if (++passes > 4) throw new Error("device lost");
+      it("log Z at temperature 1, where there is nothing to know", async () => {
+        await using engine = await open();
+        // What it remembers of another law notwithstanding.
+        await draw(engine);
+        for (const token of await draw(engine, { sampling: { inverseTemperature: 1 } }))
+          expectNear(token.logNormalizer, 0);
+      });
+
+      itWith(["logNormalizer"], "log Z of the law it draws from, and so log q", async () => {
+        await using engine = await open();
+        for (const { token, law, logZ } of await drawBesideLaw(engine)) {
+          expectNear(token.logNormalizer, logZ);
+          const logQ = inverseTemperature * token.logprob - token.logNormalizer;
+          expectNear(logQ, inverseTemperature * law[token.token]! - logZ);
+        }
+      });
+
+      itWith(["entropy"], "the entropy of the model's own law", async () => {
+        await using engine = await open();
+        for (const { token, law } of await drawBesideLaw(engine))
+          expectNear(token.entropy, -law.reduce((sum, log) => sum + Math.exp(log) * log, 0));
+      });
+
+      itWith(["top"], "the likeliest tokens, most likely first, as many as are asked for", async () => {
+        await using engine = await open();
+        const { mostTop } = engine.info.capabilities;
+        const widths = mostTop === vocabularySize ? [3, vocabularySize, vocabularySize + 100] : [3, mostTop];
+        for (const topCount of widths) {
+          const count = Math.min(topCount, vocabularySize);
+          for (const { token, law } of await drawBesideLaw(engine, { topCount })) {
+            expect(token.top!.ids).toHaveLength(count);
+            // Where two are as likely as each other but for rounding, either may come first.
+            for (const [rank, id] of descending(law).slice(0, count).entries()) {
+              expectNear(token.top!.logprobs[rank]!, law[id]!);
+              expectNear(law[token.top!.ids[rank]!]!, law[id]!);
+            }
+          }
+        }
+      });
+
+      itWith(
+        ["top", "logNormalizer"],
+        "their log-probs in the law it draws from, where asked to",
+        async () => {
+          await using engine = await open();
+          const sampled = { topCount: 2, logprobsMode: "sampled" } as const;
+          for (const { token, law, logZ } of await drawBesideLaw(engine, sampled)) {
+            for (const [rank, id] of token.top!.ids.entries())
+              expectNear(token.top!.logprobs[rank]!, inverseTemperature * law[id]! - logZ);
+          }
         },
-      });
-      const codes = await Promise.all(
-        [1, 2, 3].map((id) => codeOf(collect(engine.extend(request({ prefix: [id] }), never)))),
       );
-      expect(codes).toEqual(["engine_failed", "engine_failed", "engine_failed"]);
-      expect(engine.health()).toMatchObject({
-        status: "failed",
-        reason: expect.stringContaining("device lost") as unknown,
+
+      itWith(["load"], "its load, idle", async () => {
+        await using engine = await open();
+        const { lanes, pulled, passMs } = engine.load()!;
+        expect(lanes).toBeGreaterThanOrEqual(1);
+        expect(pulled).toBe(0);
+        expect(passMs(1)).toBeGreaterThanOrEqual(0);
       });
-      expect(await codeOf(collect(engine.extend(request(), never)))).toBe("engine_failed");
+
+      itWith(["load", "faults"], "how many sequences are pulled", async () => {
+        const passes = holdPasses();
+        await using engine = await open(passes);
+        const drawing = [0, 1, 2].map((index) => draw(engine, { prefix: prefixOf(index), maxTokens: 1 }));
+        await until(() => engine.load()!.pulled === 3);
+        passes.release();
+        await Promise.all(drawing);
+        expect(engine.load()!.pulled).toBe(0);
+      });
+
+      it("its health: that it is well, and how many tokens it ran", async () => {
+        await using engine = await open();
+        const before = engine.health();
+        expect(before.status).toBe("ok");
+        await draw(engine);
+        expect(engine.health().evaluatedTokens - before.evaluatedTokens).toBeGreaterThanOrEqual(length);
+      });
     });
 
-    it("frees a lane whose reader left in the very pass that fails", async () => {
-      let fail: (() => void) | undefined;
-      const pass = new Promise<void>((_, reject) => {
-        fail = () => {
-          reject(new Error("device lost"));
+    describe("draws", () => {
+      it("from p^(1/τ)", async () => {
+        await using engine = await open();
+        const [draws, together] = [1000, 20];
+        const counts = Array<number>(vocabularySize).fill(0);
+        for (let choice = 0; choice < draws; choice += together) {
+          const first = Array.from({ length: together }, (_, index) =>
+            draw(engine, { maxTokens: 1, draws: { ...request().draws, choice: choice + index } }),
+          );
+          for (const [token] of await Promise.all(first)) counts[token!.token]!++;
+        }
+        const law = (await lawAfter(engine, prompt)).map((log) => inverseTemperature * log);
+        const logZ = logSumExp(law);
+        // χ² of Pearson, those that are expected fewer than five times taken together.
+        const expected = law.map((log) => draws * Math.exp(log - logZ));
+        const rest = { expected: 0, count: 0 };
+        let [chi2, cells] = [0, 0];
+        const add = (count: number, mean: number): void => {
+          chi2 += (count - mean) ** 2 / mean;
+          cells++;
         };
+        for (const [id, mean] of expected.entries()) {
+          if (mean >= 5) add(counts[id]!, mean);
+          else [rest.expected, rest.count] = [rest.expected + mean, rest.count + counts[id]!];
+        }
+        if (rest.expected >= 1) add(rest.count, rest.expected);
+        // Four standard deviations above its mean; the seed is fixed.
+        expect(cells).toBeGreaterThan(1);
+        expect(chi2).toBeLessThan(cells - 1 + 4 * Math.sqrt(2 * (cells - 1)));
       });
-      let begin: (() => void) | undefined;
-      const begun = new Promise<void>((resolve) => (begin = resolve));
-      await using engine = create({
-        model: rare,
-        onStep: () => {
-          begin?.();
-          return pass;
+
+      itWith(
+        ["repeats"],
+        "by inverse CDF in descending probability, by the uniform of the address",
+        async () => {
+          await using engine = await open();
+          for (const { token, position, law, logZ } of await drawBesideLaw(engine)) {
+            const u = uniform(request().draws, "token", position);
+            let mass = 0;
+            const order = descending(law);
+            expect(token.token).toBe(
+              order.find((id) => (mass += Math.exp(inverseTemperature * law[id]! - logZ)) > u),
+            );
+          }
         },
-      });
-      const controller = new AbortController();
-      const left = codeOf(collect(engine.extend(request(), controller.signal)));
-      const stayed = codeOf(collect(engine.extend(request(), never)));
-      await begun;
-      controller.abort();
-      expect(await left).toBe("aborted");
-      fail?.();
-      expect(await stayed).toBe("engine_failed");
-      await untilIdle(engine);
-      expect(engine.health()).toMatchObject({
-        status: "failed",
-        lanes: { leased: 0 },
-        sequences: { open: 0, waiting: 0 },
-      });
-    });
-
-    it("ends what still runs when disposed, and reads no K/V after that", async () => {
-      const engine = create({ model: rare, delayMs: 5 });
-      const idle = engine.extend(request({ prefix: [4, 4] }), never)[Symbol.asyncIterator]();
-      await idle.next();
-      const left = engine.extend(request({ prefix: [3, 3] }), never)[Symbol.asyncIterator]();
-      await left.next();
-      const running = codeOf(collect(engine.extend(request(), never)));
-      await sleep(8);
-      await engine[Symbol.asyncDispose]();
-      expect(await running).toBe("shutting_down");
-      expect(await codeOf(idle.next())).toBe("shutting_down");
-      await left.return();
-      expect(engine.health()).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
-    });
-
-    it("refuses what cannot be run", async () => {
-      await using engine = create({ model, capacity: 16 });
-      expect(await codeOf(collect(engine.extend(request({ maxTokens: 14 }), never)))).toBe(
-        "context_length_exceeded",
       );
-      expect(await codeOf(collect(engine.extend(request({ prefix: [] }), never)))).toBe("invalid_request");
-      expect(await codeOf(collect(engine.extend(request({ prefix: [6] }), never)))).toBe("invalid_request");
-      expect(await codeOf(collect(engine.extend(request({ prefix: [0.5] }), never)))).toBe("invalid_request");
-      // A prompt and its completion may fill the context to the last token.
-      await using full = create({ model: rare, capacity: 16 });
-      expect(await collect(full.extend(request({ maxTokens: 13 }), never))).toHaveLength(13);
+
+      itWith(["repeats"], "the same again, and beside others", async () => {
+        await using engine = await open();
+        const alone = idsOf(await draw(engine));
+        const others = [0, 1, 2, 3].map((index) => draw(engine, { prefix: prefixOf(index) }));
+        expect(idsOf(await draw(engine))).toEqual(alone);
+        await Promise.all(others);
+        await using fresh = await open();
+        expect(idsOf(await draw(fresh))).toEqual(alone);
+      });
+
+      it("an end token, then ends; and ends at maxTokens without one", async () => {
+        await using engine = await open();
+        const all = new Set(Array.from({ length: vocabularySize }, (_, id) => id));
+        expect(await draw(engine, { endTokens: all })).toHaveLength(1);
+        expect(await draw(engine)).toHaveLength(length);
+        const odd = new Set([...all].filter((id) => id % 2 === 1));
+        for (let choice = 0; choice < 8; choice++) {
+          const draws = { ...request().draws, choice };
+          const tokens = idsOf(await draw(engine, { endTokens: odd, draws }));
+          const end = tokens.findIndex((id) => odd.has(id));
+          expect(tokens).toHaveLength(end === -1 ? length : end + 1);
+        }
+      });
+
+      itWith(["truncation"], "the likeliest token alone where top_k is 1", async () => {
+        await using engine = await open();
+        const greedy = { sampling: { inverseTemperature: 1, topK: 1 } };
+        for (const { token, law } of await drawBesideLaw(engine, greedy))
+          expectNear(law[token.token]!, Math.max(...law));
+      });
+
+      itWith(["truncation"], "none of those that top_p and min_p cut off", async () => {
+        await using engine = await open();
+        for (let choice = 0; choice < 8; choice++) {
+          const draws = { ...request().draws, choice };
+          const minP = { draws, sampling: { inverseTemperature: 1, minP: 0.5 } };
+          for (const { token, law } of await drawBesideLaw(engine, minP))
+            expect(law[token.token]!).toBeGreaterThan(Math.max(...law) + Math.log(0.5) - tolerance);
+          const topP = { draws, sampling: { inverseTemperature: 1, topP: 0.3 } };
+          for (const { token, law } of await drawBesideLaw(engine, topP)) {
+            const likelier = law.filter((log) => log > law[token.token]! + tolerance);
+            expect(likelier.reduce((sum, log) => sum + Math.exp(log), 0)).toBeLessThan(0.3 + tolerance);
+          }
+        }
+      });
+
+      itWith(["adjustments"], "what a bias makes it, and tells the model's own log p of it", async () => {
+        await using engine = await open();
+        const adjustments = { bias: new Map([[1, 100]]), promptLength: prompt.length };
+        const biased = { sampling: { inverseTemperature: 1, adjustments } };
+        for (const { token, law } of await drawBesideLaw(engine, biased)) {
+          expect(token.token).toBe(1);
+          expectNear(token.logprob, law[1]!);
+        }
+      });
     });
 
-    it("scores given tokens by teacher forcing, whatever is cached", async () => {
-      await using engine = create({ model, scheduler: { prefillChunk: 3 } });
-      const tokens = [0, 1, 2, 3, 4, 0, 1, 5, 2, 3];
-      await collect(engine.extend(request({ prefix: tokens.slice(0, 8) }), never));
-      const scores = await engine.score(tokens, 2, never);
-      expect(scores.map(({ token }) => token)).toEqual(tokens.slice(1));
-      for (const [index, { logprob, top }] of scores.entries()) {
-        const logs = logSoftmax(model.logits(tokens.slice(0, index + 1)));
-        expect(logprob).toBeCloseTo(logs[tokens[index + 1]!]!, 6);
-        expect(top!.logprobs[0]).toBeCloseTo(Math.max(...logs), 6);
-      }
-      expect(await engine.score([3], 0, never)).toEqual([]);
+    describe("scores", () => {
+      itWith(["scores"], "given tokens as it scored them when it drew them, whatever is cached", async () => {
+        await using engine = await open();
+        const drawn = await draw(engine);
+        const tokens = [...prompt, ...idsOf(drawn)];
+        const scores = await engine.score(tokens, { topCount: 0 }, never);
+        expect(idsOf(scores)).toEqual(tokens.slice(1));
+        for (const [index, { logprob }] of drawn.entries())
+          expectNear(scores[prompt.length - 1 + index]!.logprob, logprob);
+        expect(await engine.score(tokens.slice(0, 1), { topCount: 0 }, never)).toEqual([]);
+      });
+
+      itWith(["scores", "top"], "by the model's law after each prefix", async () => {
+        await using engine = await open();
+        const tokens = [...prefixOf(2), ...prefixOf(3)];
+        const scores = await engine.score(tokens, { topCount: 2 }, never);
+        for (const [index, { logprob, top }] of scores.entries()) {
+          const law = await lawAfter(engine, tokens.slice(0, index + 1));
+          expectNear(logprob, law[tokens[index + 1]!]!);
+          expect(top!.ids).toHaveLength(2);
+          expectNear(top!.logprobs[0]!, Math.max(...law));
+        }
+      });
+
+      itWith(["scores"], "nothing any more once it is called off", async () => {
+        await using engine = await open();
+        const controller = new AbortController();
+        const scoring = codeOf(engine.score(prefixOf(1), { topCount: 0 }, controller.signal));
+        controller.abort();
+        expect(await scoring).toBe("aborted");
+      });
+    });
+
+    describe("refuses", () => {
+      it("what cannot be run", async () => {
+        await using engine = await open();
+        const room = engine.info.maxLength - prompt.length;
+        expect(await codeOf(draw(engine, { maxTokens: room + 1 }))).toBe("context_length_exceeded");
+        expect(await codeOf(draw(engine, { prefix: [] }))).toBe("invalid_request");
+        expect(await codeOf(draw(engine, { prefix: [vocabularySize] }))).toBe("invalid_request");
+        expect(await codeOf(draw(engine, { prefix: [0.5] }))).toBe("invalid_request");
+        // A prompt and its completion may fill the context to the last token.
+        expect(await draw(engine, { maxTokens: room })).toHaveLength(room);
+      });
+
+      const asked: readonly [Need, string, (engine: Engine) => Promise<unknown>][] = [
+        ["top", "logprobs", (engine) => draw(engine, { topCount: 1 })],
+        ["truncation", "top_k", (engine) => draw(engine, { sampling: { inverseTemperature, topK: 2 } })],
+        ["truncation", "top_p", (engine) => draw(engine, { sampling: { inverseTemperature, topP: 0.5 } })],
+        ["truncation", "min_p", (engine) => draw(engine, { sampling: { inverseTemperature, minP: 0.5 } })],
+        [
+          "adjustments",
+          "presence_penalty",
+          (engine) => {
+            const adjustments = { presencePenalty: 1, promptLength: prompt.length };
+            return draw(engine, { sampling: { inverseTemperature, adjustments } });
+          },
+        ],
+        ["scores", "echo", (engine) => engine.score(prompt, { topCount: 0 }, never)],
+      ];
+      it.each(asked)("what it lacks, and that alone: %s, by the name %s", async (need, param, ask) => {
+        await using engine = await open();
+        const refusal = { code: "unsupported", param };
+        expect(await failureOf(ask(engine))).toEqual(
+          lacks[need] === undefined ? { code: "resolved" } : refusal,
+        );
+      });
+    });
+
+    describe("lets go", () => {
+      itWith(["occupancy"], "of what an extension held when its reader leaves early", async () => {
+        await using engine = await open();
+        for await (const _ of engine.extend(request(), never)) break;
+        await until(() => held(engine) === 0);
+      });
+
+      it("with `aborted` between tokens, what it may remember notwithstanding", async () => {
+        await using engine = await open();
+        expect(await draw(engine)).toHaveLength(length);
+        const controller = new AbortController();
+        // Beyond what may be remembered, and so come in the first run.
+        const again = engine.extend(request({ maxTokens: length + 4 }), controller.signal);
+        const runs = again[Symbol.asyncIterator]();
+        expect((await runs.next()).done).toBe(false);
+        controller.abort();
+        expect(await codeOf(runs.next())).toBe("aborted");
+        expect(await codeOf(draw(engine, {}, controller.signal))).toBe("aborted");
+      });
+
+      itWith(["faults", "occupancy"], "with `aborted` in mid-pass and while waiting for room", async () => {
+        const passes = holdPasses();
+        await using engine = await open(passes);
+        const controllers = Array.from({ length: 5 }, () => new AbortController());
+        const codes = controllers.map(({ signal }, index) =>
+          codeOf(draw(engine, { prefix: prefixOf(index) }, signal)),
+        );
+        await passes.begun;
+        // The pass is still under way: neither those in it nor those that wait hear of its end first.
+        for (const [index, controller] of controllers.entries()) {
+          controller.abort();
+          expect(await codes[index]).toBe("aborted");
+        }
+        passes.release();
+        await until(() => held(engine) === 0);
+        expect(await draw(engine)).toHaveLength(length);
+      });
+
+      it("of none that is read: more sequences than it has room for finish, those left unpulled too", async () => {
+        await using engine = await open();
+        const idle = Array.from({ length: 3 }, (_, index) =>
+          engine.extend(request({ prefix: prefixOf(index) }), never)[Symbol.asyncIterator](),
+        );
+        for (const runs of idle) await runs.next();
+        const others = Array.from({ length: 5 }, (_, index) => draw(engine, { prefix: prefixOf(3 + index) }));
+        expect((await Promise.all(others)).map((tokens) => tokens.length)).toEqual(Array(5).fill(length));
+        for (const runs of idle) {
+          expect((await runs.next()).done).toBe(false);
+          await runs.return(undefined);
+        }
+        if (subject.held !== undefined) await until(() => held(engine) === 0);
+      });
+
+      it("with `shutting_down` of what still runs when it is disposed of", async () => {
+        const engine = await open();
+        const [idle, left, running] = [0, 1, 2].map((index) =>
+          engine.extend(request({ prefix: prefixOf(index) }), never)[Symbol.asyncIterator](),
+        );
+        for (const runs of [idle, left, running]) await runs!.next();
+        const pulled = codeOf(running!.next());
+        await engine[Symbol.asyncDispose]();
+        expect(await pulled).toBe("shutting_down");
+        expect(await codeOf(idle!.next())).toBe("shutting_down");
+        await left!.return(undefined);
+        if (subject.held !== undefined) expect(held(engine)).toBe(0);
+      });
+    });
+
+    describe("disposed of in mid-pass", () => {
+      itWith(["faults", "occupancy"], "ends what is in it, and touches nothing after it", async () => {
+        const passes = holdPasses({ isHolding: false });
+        const engine = await open(passes);
+        const [idle, left] = [0, 1].map((index) =>
+          engine.extend(request({ prefix: prefixOf(index) }), never)[Symbol.asyncIterator](),
+        );
+        for (const runs of [idle, left]) await runs!.next();
+        passes.hold();
+        const running = codeOf(draw(engine, { prefix: prefixOf(2) }));
+        await passes.begun;
+        const disposed = engine[Symbol.asyncDispose]();
+        passes.release();
+        await disposed;
+        expect(await running).toBe("shutting_down");
+        expect(await codeOf(idle!.next())).toBe("shutting_down");
+        await left!.return(undefined);
+        expect(held(engine)).toBe(0);
+      });
+    });
+
+    describe("fails", () => {
+      itWith(["faults"], "only the sequence for which the model gives no numbers", async () => {
+        const poisoned = prefixOf(4);
+        await using engine = await open({
+          isPoisoned: (prefix) =>
+            prefix.length > poisoned.length && poisoned.every((token, index) => prefix[index] === token),
+        });
+        const bad = codeOf(draw(engine, { prefix: poisoned }));
+        const good = draw(engine);
+        expect(await bad).toBe("numerical_error");
+        expect(await good).toHaveLength(length);
+        expect(engine.health().status).toBe("ok");
+      });
+
+      itWith(["faults"], "all when a pass fails, and says so", async () => {
+        let passes = 0;
+        await using engine = await open({
+          onPass: () => {
+            if (++passes > 4) throw new Error("device lost");
+          },
+        });
+        const codes = [1, 2, 3].map((index) => codeOf(draw(engine, { prefix: prefixOf(index) })));
+        expect(await Promise.all(codes)).toEqual(Array(3).fill("engine_failed"));
+        const { status, reason } = engine.health();
+        expect(status).toBe("failed");
+        expect(reason).toContain("device lost");
+        expect(await codeOf(draw(engine))).toBe("engine_failed");
+      });
+
+      itWith(
+        ["faults", "occupancy"],
+        "and frees what a reader held that left in that very pass",
+        async () => {
+          const passes = holdPasses();
+          await using engine = await open(passes);
+          const controller = new AbortController();
+          const left = codeOf(draw(engine, { prefix: prefixOf(0) }, controller.signal));
+          const stayed = codeOf(draw(engine, { prefix: prefixOf(1) }));
+          await passes.begun;
+          controller.abort();
+          expect(await left).toBe("aborted");
+          passes.fail(new Error("device lost"));
+          expect(await stayed).toBe("engine_failed");
+          await until(() => held(engine) === 0);
+          expect(engine.health().status).toBe("failed");
+        },
+      );
     });
   });
 }

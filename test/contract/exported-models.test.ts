@@ -11,3 +11,12 @@ for (const name of exportedModels) {
     tolerance: toleranceOf(name),
   });
 }
+
+// One of each form with the fixed shape of --deterministic.
+for (const name of ["builder-llama-fp32", "optimum-llama-fp32"] as const) {
+  testRunner(`${name} in passes of one shape`, {
+    open: () => createRunner(openGraph(graphOf(name), cpu), { ...cpu, ...runnerSize, isFixedShape: true }),
+    ...referenceOf(name),
+    tolerance: toleranceOf(name),
+  });
+}

@@ -27,14 +27,12 @@ async function drain(events: AsyncIterable<WatchEvent>): Promise<WatchEvent[]> {
   return all;
 }
 
-async function untilIdle(): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    const health = (await (await fetch(`${server.url}/health`)).json()) as { sequences: { open: number } };
-    if (health.sequences.open === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error("the engine did not fall idle");
+async function openSequences(): Promise<number> {
+  const health = (await (await fetch(`${server.url}/health`)).json()) as { sequences: { open: number } };
+  return health.sequences.open;
 }
+
+const untilIdle = (): Promise<void> => expect.poll(openSequences).toBe(0);
 
 describe("the client", () => {
   it("completes, chats, lists the models, and says what the server refuses", async () => {
@@ -51,9 +49,8 @@ describe("the client", () => {
     expect(await failureOf(stranger.complete(power))).toMatchObject({ code: "invalid_api_key" });
     const controller = new AbortController();
     const cancelled = failureOf(client.complete(endless, { signal: controller.signal }));
-    setTimeout(() => {
-      controller.abort();
-    }, 50);
+    await expect.poll(() => server.running("sésame")).toBe(1);
+    controller.abort();
     expect(await cancelled).toMatchObject({ code: "aborted" });
   });
 
@@ -80,11 +77,11 @@ describe("the client", () => {
     for await (const event of client.watch(endless)) if (event.type === "decision") break;
     await untilIdle();
     const controller = new AbortController();
-    const watching = drain(client.watch(endless, { signal: controller.signal }));
-    setTimeout(() => {
-      controller.abort();
-    }, 50);
-    expect(await failureOf(watching)).toMatchObject({ code: "aborted" });
+    const watching = async (): Promise<void> => {
+      for await (const event of client.watch(endless, { signal: controller.signal }))
+        if (event.type === "decision") controller.abort();
+    };
+    expect(await failureOf(watching())).toMatchObject({ code: "aborted" });
     await untilIdle();
   });
 

@@ -35,7 +35,7 @@ it("an evaluation that was killed and started again reports what one reports tha
 
   const child = spawn(process.execPath, [commandPath, ...evaluation, "--out", killed], { stdio: "ignore" });
   const results = join(killed, "results.jsonl");
-  await expect.poll(() => linesIn(results), { timeout: 20_000, interval: 5 }).toBeGreaterThan(3);
+  await expect.poll(() => linesIn(results), { interval: 5 }).toBeGreaterThan(3);
   child.kill("SIGKILL");
   await once(child, "exit");
   expect(await linesIn(results)).toBeLessThan(1 + 3 * 8);
@@ -43,7 +43,7 @@ it("an evaluation that was killed and started again reports what one reports tha
   expect((await runCommand([...evaluation, "--out", killed])).code).toBe(0);
   expect(await reportIn(killed)).toEqual(await reportIn(whole));
   expect(await linesIn(results)).toBe(1 + 3 * 8);
-}, 120_000);
+});
 
 it("policy entropy is measured, and appended as a point", async () => {
   const points = join(folder, "measured.jsonl");

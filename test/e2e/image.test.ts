@@ -6,7 +6,6 @@ import { chmod, chown } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 
@@ -95,7 +94,8 @@ describe.skipIf(root === "")("the container image", () => {
       stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
     }
     try {
-      while (!output.includes("serving ") && server.exitCode === null) await sleep(50);
+      while (!output.includes("serving ") && server.exitCode === null)
+        await Promise.race([once(server.stdout!, "data"), exited]);
       expect(await exitOf(run(healthCheck, port))).toBe(0);
 
       // Open to all addresses, not the one that the server would listen on by itself.

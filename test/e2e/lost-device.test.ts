@@ -15,7 +15,7 @@ const source = `
   import { LocalCompleter } from "${built("decoder/local-completer.js")}";
   import { readModelFolder } from "${built("decoder/model-folder.js")}";
   import { hostCompleter } from "${built("decoder/worker-host.js")}";
-  import { LocalEngine } from "${built("engine/local-engine.js")}";
+  import { LocalEngine } from "${built("engine/local/local-engine.js")}";
   import { passFailure } from "${built("engine/onnx/device-failure.js")}";
   import { createRunner, openGraph } from "${built("engine/onnx/open-graph.js")}";
 

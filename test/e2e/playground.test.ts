@@ -44,7 +44,7 @@ async function runSlowChain(page: Page): Promise<void> {
   await page.click("#run");
 }
 
-describe.skipIf(!hasBrowser)("the playground", { timeout: 60_000 }, () => {
+describe.skipIf(!hasBrowser)("the playground", () => {
   it("shows an answer being rewritten, and ends with the one that POST gives", async () => {
     await using opened = await open();
     const { page, complaints } = opened;

@@ -36,7 +36,7 @@ async function complete(body: object): Promise<Choice> {
 }
 
 describe("the official OpenAI SDK for Python", () => {
-  it.skipIf(!has("openai"))("completes, chats and streams, power included", { timeout: 60_000 }, async () => {
+  it.skipIf(!has("openai"))("completes, chats and streams, power included", async () => {
     const { stdout } = await run(python, [join(harness, "openai_client.py"), server.url, prompt]);
     const text = (await complete({ prompt, sampler: "power", mcmc_steps: 4, seed: 1 })).text;
     const answer = JSON.parse(stdout) as {
@@ -64,7 +64,6 @@ interface Sample {
 describe("lm-evaluation-harness over local-completions", () => {
   it.skipIf(!has("lm_eval"))(
     "scores what we score, knows what is greedy, and generates what we generate",
-    { timeout: 240_000 },
     async () => {
       const folder = await mkdtemp(join(tmpdir(), "metropolis-lm-eval-"));
       await cp(harness, folder, { recursive: true });

@@ -4,7 +4,7 @@ import { ServerProcess, runCommand } from "../support/server-process.ts";
 const prompt = "7-2*3+4=";
 const bold = ["--seed", "3", "--proposal-temperature", "1"];
 
-describe("metropolis watch", { timeout: 90_000 }, () => {
+describe("metropolis watch", () => {
   it("runs the embedded model in its own process and tells each revision in a line", async () => {
     const { code, output } = await runCommand(["watch", prompt, ...bold]);
     expect(code).toBe(0);
@@ -21,7 +21,10 @@ describe("metropolis watch", { timeout: 90_000 }, () => {
     await using server = await ServerProcess.start(["--api-key", "secret"]);
     const asked = await runCommand(["watch", prompt, ...bold, "--url", server.url, "--api-key", "secret"]);
     const own = await runCommand(["watch", prompt, ...bold]);
-    expect(asked.output).toBe(own.output);
+    // How much is begun ahead depends on the times that passes take.
+    const withoutCost = (output: string): string => output.replace(/\d+(?= tokens evaluated)/, "some");
+    expect(withoutCost(asked.output)).toBe(withoutCost(own.output));
+    expect(own.output).toContain(" tokens evaluated");
     const stranger = await runCommand(["watch", prompt, "--url", server.url]);
     expect(stranger.code).toBe(1);
     expect(stranger.output).toMatch(/^error: This server wants an API key/);

@@ -66,7 +66,7 @@ describe("accelerations", () => {
               onState: (state) =>
                 states.push(state.map(({ token, logprob }) => `${token}:${logprob}`).join()),
             });
-            expect(engine.health()).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
+            expect(engine.health().details).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
             return { states, diagnostics, earlyRejection, evaluated: engine.health().evaluatedTokens };
           }),
         );
@@ -126,7 +126,7 @@ describe("prefetching", () => {
   const passesWith = async (changes: Partial<ChainRun>, lanes = 8) => {
     await using engine = createToyEngine({ model: flat, lanes });
     const { state } = await runToyChain(engine, { ...run, ...changes });
-    const { passes } = engine.health();
+    const { passes } = engine.health().details;
     return { tokens: state.map(({ token }) => token), passes };
   };
   const atAnyPrice =
@@ -149,7 +149,7 @@ describe("prefetching", () => {
     };
     const left = runToyChain(engine, { ...run, prefetch: atAnyPrice(8), onState: leave });
     await expect(left).rejects.toThrow("left");
-    expect(engine.health()).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
+    expect(engine.health().details).toMatchObject({ lanes: { leased: 0 }, sequences: { open: 0 } });
   });
 
   it("fails as the step fails whose turn it is, and leaves nothing behind", async () => {
@@ -160,7 +160,7 @@ describe("prefetching", () => {
     await using engine = createToyEngine({ model: flat, lanes: 8, onStep });
     const failing = runToyChain(engine, { ...run, prefetch: atAnyPrice(8) });
     await expect(failing).rejects.toMatchObject({ code: "engine_failed" });
-    expect(engine.health().sequences.open).toBe(0);
+    expect(engine.health().details.sequences.open).toBe(0);
   });
 
   it("is off where it does not pay: a full engine, a chain that moves, one that is remembered, rows as dear as passes", () => {
@@ -206,7 +206,7 @@ describe("batching", () => {
     ]) {
       await using engine = createToyEngine({ model, lanes, scheduler: { prefillChunk, prefixStoreBytes } });
       expect(await Promise.all(seeds.map((seed) => tokensOf(engine, seed)))).toEqual(expected);
-      expect(engine.health().lanes.leased).toBe(0);
+      expect(engine.health().details.lanes.leased).toBe(0);
     }
   });
 });

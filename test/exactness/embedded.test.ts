@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CompletionEvent, GenerateRequest, Completer } from "../../src/decoder/completer.ts";
+import type { GenerateRequest } from "../../src/decoder/completer.ts";
 import { WorkerCompleter } from "../../src/decoder/worker-completer.ts";
+import { answerOf } from "../support/answer.ts";
+import type { Answer } from "../support/answer.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { never } from "../support/toy-engine.ts";
 import { usualEngine } from "../../src/assembly/engine-settings.ts";
@@ -29,31 +31,13 @@ const request = (seed: number, choice = 0): GenerateRequest => ({
   topCount: 0,
 });
 
-interface Answer {
-  readonly tokens: readonly number[];
-  readonly text: string;
-  readonly finish: CompletionEvent & { type: "finish" };
-}
-
-async function answer(completer: Completer, asked: GenerateRequest): Promise<Answer> {
-  const tokens: number[] = [];
-  let text = "";
-  for await (const event of completer.complete(asked, never)) {
-    if (event.type === "finish") return { tokens, text, finish: event };
-    if (event.type !== "text") continue;
-    tokens.push(...event.tokens.map(({ token }) => token));
-    text += event.text;
-  }
-  throw new Error("no finish");
-}
-
 const seeds = Array.from({ length: 12 }, (_, seed) => seed);
 
 async function answersOf(changes: Partial<EngineSettings>, together = false): Promise<Answer[]> {
   await using completer = await createEmbedded(changes);
-  if (together) return await Promise.all(seeds.map((seed) => answer(completer, request(seed))));
+  if (together) return await Promise.all(seeds.map((seed) => answerOf(completer, request(seed))));
   const answers: Answer[] = [];
-  for (const seed of seeds) answers.push(await answer(completer, request(seed)));
+  for (const seed of seeds) answers.push(await answerOf(completer, request(seed)));
   return answers;
 }
 
@@ -96,7 +80,7 @@ describe("on the embedded model", () => {
         ...request(seed),
         settings: { ...powerSettings, alpha: 1, proposalTemperature: 1, blockSize: 48, mcmcSteps: 0 },
       };
-      expect((await answer(completer, power)).tokens).toEqual((await answer(completer, plain)).tokens);
+      expect((await answerOf(completer, power)).tokens).toEqual((await answerOf(completer, plain)).tokens);
     }
   });
 
@@ -120,11 +104,11 @@ describe("on the embedded model", () => {
 
     it("answers as in-process", async () => {
       for (const seed of seeds.slice(0, 4)) {
-        const { tokens, text, finish } = await answer(worker, request(seed));
+        const { tokens, text, finish } = await answerOf(worker, request(seed));
         expect({ tokens, text }).toEqual({ tokens: reference[seed]!.tokens, text: reference[seed]!.text });
         expect(finish.report.power!.logprob).toBeCloseTo(reference[seed]!.finish.report.power!.logprob, 4);
       }
-      expect(await worker.score(prompt, 2, never)).toHaveLength(7);
+      expect(await worker.score(prompt, { topCount: 2 }, never)).toHaveLength(7);
       expect((await worker.health()).status).toBe("ok");
     });
   });

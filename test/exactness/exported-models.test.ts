@@ -7,6 +7,7 @@ import { usualEngine } from "../../src/assembly/engine-settings.ts";
 import type { GenerateRequest } from "../../src/decoder/completer.ts";
 import type { SamplerSettings } from "../../src/samplers/registry.ts";
 import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
+import { answerOf } from "../support/answer.ts";
 import { exportedModels, layOutModel, referenceOf, toleranceOf } from "../support/exported-model.ts";
 import type { ExportedModel } from "../support/exported-model.ts";
 import { logSoftmax } from "../support/toy-model.ts";
@@ -42,7 +43,7 @@ async function complete(
   completer: LocalCompleter,
   settings: SamplerSettings,
   seed: number,
-): Promise<number[]> {
+): Promise<readonly number[]> {
   const request: GenerateRequest = {
     prompt: completer.tokenizer.encode("The quick brown fox", { addSpecialTokens: true }),
     settings,
@@ -53,35 +54,31 @@ async function complete(
     choice: 0,
     topCount: 0,
   };
-  const tokens: number[] = [];
-  for await (const event of completer.complete(request, never)) {
-    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
-  }
-  return tokens;
+  return (await answerOf(completer, request)).tokens;
 }
 
-const completeAll = (completer: LocalCompleter): Promise<number[][]> =>
+const completeAll = (completer: LocalCompleter): Promise<(readonly number[])[]> =>
   Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(completer, settings, seed))));
 
 describe.each(exportedModels)("%s", (name) => {
   it("runs all samplers in batch as it runs them alone", async () => {
     await using completer = await open(name);
     const together = await completeAll(completer);
-    const alone: number[][] = [];
+    const alone: (readonly number[])[] = [];
     for (const settings of samplers) {
       for (const seed of [1, 2]) alone.push(await complete(completer, settings, seed));
     }
     expect(together).toEqual(alone);
     for (const tokens of together) expect(tokens).toHaveLength(12);
     expect(new Set(together.map(String)).size).toBeGreaterThan(3);
-    const health = await completer.health();
-    expect(health.lanes.leased).toBe(0);
+    const { details } = await completer.health();
+    expect(details!.lanes.leased).toBe(0);
   });
 
   it("scores a text as its exporter does", async () => {
     await using completer = await open(name);
     const { ids, logitsAfter } = referenceOf(name);
-    const scores = await completer.score(ids, 0, never);
+    const scores = await completer.score(ids, { topCount: 0 }, never);
     for (const [index, { token, logprob }] of scores.entries()) {
       const expected = logSoftmax(logitsAfter(index))[token]!;
       expect(Math.abs(logprob - expected)).toBeLessThan(2 * toleranceOf(name));

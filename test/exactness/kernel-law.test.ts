@@ -115,7 +115,7 @@ describe.each(cuts)("a single try after a cut that is %s", (_, weigh) => {
     }
   }
 
-  it("leaves p^alpha of the embedded model invariant", { timeout: 60_000 }, async () => {
+  it("leaves p^alpha of the embedded model invariant", async () => {
     const model = await tabulateEmbedded(prompt, 2);
     for (const law of [
       { alpha: 4, inverseTemperature: 4 },

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { chiSquare } from "../support/statistics.ts";
 
@@ -24,15 +23,9 @@ afterAll(() => server[Symbol.asyncDispose]());
 const vocabularySize = 18;
 const endToken = 16;
 
-async function complete(body: object): Promise<CompletionResponse> {
-  const reply = await server.post("/v1/completions", body);
-  expect(reply.status, reply.text).toBe(200);
-  return reply.json();
-}
-
 /** log p of every next token, as the server reports it. */
 async function nextLogprobs(prefix: readonly number[]): Promise<number[]> {
-  const { choices } = await complete({
+  const { choices } = await server.complete({
     prompt: prefix,
     max_tokens: 1,
     logprobs: vocabularySize,
@@ -60,7 +53,7 @@ async function enumerateServed(): Promise<Map<string, number>> {
   return logprobs;
 }
 
-describe("completions fetched over HTTP", { timeout: 60_000 }, () => {
+describe("completions fetched over HTTP", () => {
   for (const { alpha, proposal_temperature } of [
     { alpha: 1, proposal_temperature: 1 },
     { alpha: 2, proposal_temperature: 0.5 },
@@ -72,7 +65,7 @@ describe("completions fetched over HTTP", { timeout: 60_000 }, () => {
       const index = new Map([...p.keys()].map((key, position) => [key, position]));
       const counts = new Array<number>(p.size).fill(0);
       for (let seed = 0; seed < 16; seed++) {
-        const { choices } = await complete({
+        const { choices } = await server.complete({
           prompt,
           sampler: "power",
           alpha,

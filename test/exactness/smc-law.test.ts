@@ -107,7 +107,7 @@ const toys: { name: string; options: ToyOptions; law: Law }[] = [
 describe.each(toys)("particles: $name", ({ options, law }) => {
   const space = spaceOf(options, 4, law);
 
-  it("estimate p(x)^alpha without bias, however few they are", { timeout: 60_000 }, async () => {
+  it("estimate p(x)^alpha without bias, however few they are", async () => {
     const { worst, resamplings } = await testEvidence(space, { seeds: 3000, particles: 4 });
     expect(worst).toBeLessThan(4);
     expect(resamplings).toBeGreaterThan(300);
@@ -121,7 +121,7 @@ describe.each(toys)("particles: $name", ({ options, law }) => {
 });
 
 describe("the law of the answer", () => {
-  it("tends to p^alpha as the particles grow in number", { timeout: 60_000 }, async () => {
+  it("tends to p^alpha as the particles grow in number", async () => {
     const space = spaceOf({ seed: 5, vocabularySize: 3, endBias: 0 }, 3, { alpha: 4, inverseTemperature: 1 });
     const pi = powerDistribution(space.completions, 4);
     const index = new Map(space.completions.map(({ tokens }, position) => [tokens.join(), position]));

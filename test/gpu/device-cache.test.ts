@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { toHalfPrecision } from "../../bench/half-precision.ts";
+import { wholeOf } from "../../src/kvcache/kv-memory.ts";
 import { BoundPass } from "../../src/engine/onnx/bound-pass.ts";
 import { DeviceLiveCache } from "../../src/engine/onnx/cache/device-live-cache.ts";
 import { Logits, openLogitsMemory } from "../../src/engine/onnx/logits/logits.ts";
@@ -20,7 +21,7 @@ const model = gpu === "cuda" ? "builder-llama-fp16" : "builder-llama-fp32";
 const path = graphOf(model);
 const { ids } = referenceOf(model);
 
-describe.skipIf(gpu === undefined)("the live cache on a device", { timeout: 120_000 }, () => {
+describe.skipIf(gpu === undefined)("the live cache on a device", () => {
   let opened: OpenedGraph;
   beforeAll(() => {
     opened = openGraph(path, options);
@@ -53,12 +54,15 @@ describe.skipIf(gpu === undefined)("the live cache on a device", { timeout: 120_
     }
 
     // What the pass wrote is where the cache reads it from, at the positions it was told.
+    const { memory } = cache;
+    const zeros = { length: 21, bytes: new Uint8Array(21 * memory.bytesPerToken) };
+    for (const lane of [0, 1, 2]) memory.write(lane, 0, wholeOf(zeros));
     pass.fill([0, 1, 2].map((lane) => ({ lane, tokens: [ids[lane]!], position: 10 * lane })));
     pass.bindInputs();
     await session.run(pass.binding);
     for (const lane of [0, 1, 2]) {
       const isWritten = (position: number): boolean =>
-        cache.memory.read(lane, position, position + 1).bytes.some((byte) => byte !== 0);
+        memory.read(lane, position, position + 1).bytes.some((byte) => byte !== 0);
       expect([0, 1, 2].map((other) => isWritten(10 * other))).toEqual(
         [0, 1, 2].map((other) => other === lane),
       );
@@ -72,7 +76,7 @@ describe.skipIf(gpu === undefined)("the live cache on a device", { timeout: 120_
       Uint8Array.from({ length: length * memory.bytesPerToken }, (_, index) => (seed * 31 + index * 7) % 64);
     const expected = Array.from({ length: lanes }, (_, lane) => {
       const slice = { length: 3 + lane, bytes: pattern(lane, 3 + lane) };
-      memory.write(lane, 0, slice, 0, slice.length);
+      memory.write(lane, 0, wholeOf(slice));
       return slice;
     });
     const expectAll = (): void => {
@@ -88,13 +92,10 @@ describe.skipIf(gpu === undefined)("the live cache on a device", { timeout: 120_
       [0, 5],
       [2, 2],
     ] as const) {
-      const batch = Array.from({ length: count }, (_, row) => {
-        const lane = first + row;
-        return { lane, tokens: [1], position: expected[lane]!.length - 1 };
-      });
-      const { firstRow, offsets } = cache.place(batch);
-      expect(firstRow).toBe(0);
-      expect([...offsets].sort()).toEqual(Array.from({ length: count }, (_, row) => row));
+      const placed = Array.from({ length: count }, (_, row) => first + row);
+      expect(cache.place(placed)).toEqual({ first: 0, count });
+      const rows = placed.map((lane) => memory.rowOf(lane));
+      expect(rows.sort()).toEqual(Array.from({ length: count }, (_, row) => row));
       expectAll();
     }
     memory.copyLane(4, 0, 5);

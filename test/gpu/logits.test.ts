@@ -14,7 +14,7 @@ const shape = { ...tinyShape, vocabularySize: 3001 };
 const inverseTemperature = 4;
 const tokens = Array.from({ length: 20 }, (_, index) => (index * 131) % shape.vocabularySize);
 
-describe.skipIf(gpu === undefined)("logits on a device", { timeout: 120_000 }, () => {
+describe.skipIf(gpu === undefined)("logits on a device", () => {
   const folder = mkdtempSync(join(tmpdir(), "metropolis-logits-"));
   const path = join(folder, "model.onnx");
   beforeAll(() => {

@@ -30,6 +30,6 @@ for (const [name, tolerance] of models) {
       ...referenceOf(name),
       tolerance,
     },
-    { skip: gpu === undefined, timeout: 240_000 },
+    { skip: gpu === undefined },
   );
 }

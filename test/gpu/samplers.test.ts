@@ -3,9 +3,9 @@ import type { GenerateRequest } from "../../src/decoder/completer.ts";
 import type { SamplerSettings } from "../../src/samplers/registry.ts";
 import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
+import { answerOf } from "../support/answer.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { graphOf, referenceOf } from "../support/exported-model.ts";
-import { never } from "../support/toy-engine.ts";
 import { gpu } from "../support/gpu.ts";
 
 const samplers: readonly SamplerSettings[] = [
@@ -32,16 +32,14 @@ async function complete(completer: LocalCompleter, settings: SamplerSettings, se
     choice: 0,
     topCount: 0,
   };
-  let text = "";
-  for await (const event of completer.complete(request, never)) if (event.type === "text") text += event.text;
-  return text;
+  return (await answerOf(completer, request)).text;
 }
 
 const completeAll = (completer: LocalCompleter): Promise<string[]> =>
   Promise.all(samplers.flatMap((settings) => [1, 2].map((seed) => complete(completer, settings, seed))));
 
 // A software Vulkan device will do; .ci/run provides one. It compiles shaders for every shape, which takes long.
-describe.skipIf(gpu === undefined)("samplers on a GPU", { timeout: 240_000 }, () => {
+describe.skipIf(gpu === undefined)("samplers on a GPU", () => {
   it("draws the tokens that the CPU draws, by every sampler", async () => {
     await using cpu = await createEmbedded({ lanes: 4 });
     await using onGpu = await createEmbedded({ lanes: 4, device: gpu! });

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ChatTemplate, readChatTemplate } from "../../src/decoder/chat-template.ts";
 import type { ChatResponse } from "../../src/server/schemas/chat.ts";
 import type { ChatChunk } from "../../src/server/schemas/chunks.ts";
-import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
@@ -19,11 +18,7 @@ async function chat(body: object): Promise<ChatResponse> {
   return reply.json();
 }
 
-async function complete(body: object): Promise<CompletionResponse> {
-  const reply = await server.post("/v1/completions", { prompt: "7-2*3+4=", ...body });
-  expect(reply.status, reply.text).toBe(200);
-  return reply.json();
-}
+const complete = (body: object) => server.complete({ prompt: "7-2*3+4=", ...body });
 
 describe("POST /v1/chat/completions", () => {
   it("answers what completions answers to the templated prompt, with content as text or parts", async () => {

@@ -11,18 +11,8 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const prompt = "7-2*3+4=";
 
-async function complete(body: object): Promise<CompletionResponse> {
-  const reply = await server.post("/v1/completions", { prompt, ...body });
-  expect(reply.status, reply.text).toBe(200);
-  return reply.json();
-}
-
-async function refuse(
-  body: object,
-): Promise<{ message: string; param: string | null; code: string; type: string; status: number }> {
-  const reply = await server.post("/v1/completions", { prompt, ...body });
-  return { status: reply.status, ...(reply.json() as { error: object }).error } as never;
-}
+const complete = (body: object) => server.complete({ prompt, ...body });
+const refuse = (body: object) => server.refuse({ prompt, ...body });
 
 describe("POST /v1/completions", () => {
   it("answers with power sampling and says how the chain went", async () => {
@@ -45,11 +35,16 @@ describe("POST /v1/completions", () => {
     const again = (await complete(body)).choices[0]!;
     expect(again.text).toBe(choice!.text);
     expect(again.power).toEqual({ ...power, evaluated_tokens: 0 });
-    // And from cached prefixes alone, since a budget keeps to itself: log-probs may differ in their last bits.
-    const alone = (await complete({ ...body, max_evaluated_tokens: 100_000 })).choices[0]!;
-    expect(alone.text).toBe(choice!.text);
-    expect(alone.power!.evaluated_tokens).toBeGreaterThan(0);
-    expect(alone.power).toMatchObject({ steps: power.steps, drawn_tokens: power.drawn_tokens });
+    // And from cached prefixes alone, where it is isolated: log-probs may differ in their last bits.
+    const costs = new Set<number>();
+    for (const terms of [{ isolated: true }, { isolated: true }, { max_evaluated_tokens: 100_000 }]) {
+      const alone = (await complete({ ...body, ...terms })).choices[0]!;
+      expect(alone.text).toBe(choice!.text);
+      expect(alone.power).toMatchObject({ steps: power.steps, drawn_tokens: power.drawn_tokens });
+      costs.add(alone.power!.evaluated_tokens);
+    }
+    expect([...costs]).toEqual([expect.any(Number)]);
+    expect(costs).not.toContain(0);
   });
 
   it("reports Σ log p that agrees with the log-probs of the tokens", async () => {
@@ -255,6 +250,8 @@ describe("POST /v1/completions", () => {
     [{ sampler: "power", temperature: 0.7 }, "temperature", /alpha/],
     [{ sampler: "greedy", alpha: 4 }, "alpha", /sampler 'greedy'/],
     [{ mcmc_steps: 4 }, "mcmc_steps", /sampler 'standard'/],
+    [{ isolated: true }, "isolated", /sampler 'standard'/],
+    [{ sampler: "power", isolated: false, max_evaluated_tokens: 9 }, "isolated", /max_evaluated_tokens/],
     [{ model: "abacus:power", sampler: "greedy" }, "sampler", /asks for sampler 'power'/],
     [{ mcmc_step: 4 }, "mcmc_step", /Unsupported field 'mcmc_step'/],
     [{ tools: [] }, "tools", /Unsupported/],

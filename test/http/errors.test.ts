@@ -3,6 +3,7 @@ import { InferenceError, errorCodes } from "../../src/core/errors.ts";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";
+import { turn } from "../support/toy-runner.ts";
 
 /** Every documented error, caused. */
 
@@ -48,7 +49,7 @@ const faults: Readonly<Record<Exclude<ErrorCode, "aborted" | "shutting_down">, F
   },
   deadline_exceeded: {
     options: async () => ({
-      completer: await createToyCompleter({ delayMs: 1 }),
+      completer: await createToyCompleter({ onStep: turn }),
       requestTimeoutMs: 50,
     }),
     body: slow,
@@ -114,10 +115,11 @@ describe("errors", () => {
   );
 
   it("shutting_down, for what still runs when the engine is closed", async () => {
-    const completer = await createToyCompleter({ delayMs: 1 });
+    const completer = await createToyCompleter({ onStep: turn });
     const server = await createTestApp({ completer });
     const running = server.post("/v1/completions", slow);
-    setTimeout(() => void completer[Symbol.asyncDispose](), 30);
+    await expect.poll(async () => (await completer.health()).details?.sequences.open).toBeGreaterThan(0);
+    await completer[Symbol.asyncDispose]();
     const reply = await running;
     expect({ status: reply.status, retryAfter: reply.headers["retry-after"] }).toEqual({
       status: 503,

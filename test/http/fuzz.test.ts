@@ -79,7 +79,7 @@ async function requestArbitrary(): Promise<fc.Arbitrary<GeneratedRequest>> {
 }
 
 describe("10,000 generated requests", () => {
-  it("give no 5xx, no hang, no leak, and always a named fault", { timeout: 240_000 }, async () => {
+  it("give no 5xx, no hang, no leak, and always a named fault", async () => {
     await using server = await createTestApp();
     const generated = fc.sample(await requestArbitrary(), { numRuns: requests, seed: 20_261_124 });
     const statuses = new Map<number, number>();
@@ -111,8 +111,7 @@ describe("10,000 generated requests", () => {
     expect([...statuses.values()].reduce((sum, count) => sum + count, 0)).toBe(requests);
     expect(await server.completer.health()).toMatchObject({
       status: "ok",
-      lanes: { leased: 0 },
-      sequences: { open: 0, waiting: 0 },
+      details: { lanes: { leased: 0 }, sequences: { open: 0, waiting: 0 } },
     });
     const metrics = await server.app.inject({ url: "/metrics" });
     expect(metrics.body).toContain("metropolis:num_requests_running 0\n");

@@ -10,16 +10,8 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const prompt = "7-2*3+4=";
 
-async function complete(body: object): Promise<CompletionResponse> {
-  const reply = await server.post("/v1/completions", { prompt, ...body });
-  expect(reply.status, reply.text).toBe(200);
-  return reply.json();
-}
-
-async function refuse(body: object): Promise<{ message: string; param: string | null; status: number }> {
-  const reply = await server.post("/v1/completions", { prompt, ...body });
-  return { status: reply.status, ...(reply.json() as { error: object }).error } as never;
-}
+const complete = (body: object) => server.complete({ prompt, ...body });
+const refuse = (body: object) => server.refuse({ prompt, ...body });
 
 describe("the kernels of power sampling", () => {
   it.each([

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createTestApp } from "../support/embedded.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";
+import { turn } from "../support/toy-runner.ts";
 
 const slow = { prompt: "7-2*3+4=", sampler: "power", mcmc_steps: 200, max_tokens: 64, seed: 1 };
 
@@ -27,7 +28,7 @@ describe("limits of each client", () => {
     await using server = await createTestApp({
       apiKeys: ["alpha", "beta"],
       limits: { maxCompletionsPerClient: 2 },
-      completer: await createToyCompleter({ delayMs: 1 }),
+      completer: await createToyCompleter({ onStep: turn }),
     });
     const post = async (key: string, n: number) => {
       const headers = { authorization: `Bearer ${key}` };

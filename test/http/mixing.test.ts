@@ -10,11 +10,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const prompt = "7-2*3+4=";
 
-async function complete(body: object): Promise<CompletionResponse> {
-  const reply = await server.post("/v1/completions", { prompt, sampler: "power", seed: 1, ...body });
-  expect(reply.status, reply.text).toBe(200);
-  return reply.json();
-}
+const complete = (body: object) => server.complete({ prompt, sampler: "power", seed: 1, ...body });
 
 describe("mixing in an answer", () => {
   it("says of each chain whether it moved its first token, and warns in words when it did not", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Admission } from "../../src/server/admission.ts";
+import type { HealthResponse } from "../../src/server/schemas/health.ts";
 import { createTestApp } from "../support/embedded.ts";
 
 describe("API keys", () => {
@@ -87,6 +88,35 @@ describe("what operators and harnesses look for", () => {
       chat_template: expect.any(String) as unknown,
     });
     expect(await get("/version")).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as unknown });
+  });
+
+  it("health in the names of the API, and beside them the former ones", async () => {
+    await using server = await createTestApp();
+    await server.post("/v1/completions", { prompt: "7-2*3+4=", sampler: "power", seed: 1 });
+    const reply = await server.app.inject({ url: "/health" });
+    expect(reply.statusCode).toBe(200);
+    const health = reply.json<HealthResponse>();
+    expect(health).toMatchObject({
+      status: "ok",
+      lanes: { total: 16, leased: 0 },
+      sequences: { open: 0, waiting: 0 },
+      prefix_store: { max_bytes: 256 * 2 ** 20, query_tokens: expect.any(Number) as unknown },
+      memo: { max_bytes: 256 * 2 ** 20, prompts: 1 },
+      preemptions: 0,
+    });
+    expect(health.evaluated_tokens).toBeGreaterThan(0);
+    expect(health.passes).toBeGreaterThan(0);
+    expect(health.pass_times!.decode.at(-1)!.rows).toBe(16);
+    const {
+      bytes,
+      max_bytes: maxBytes,
+      hit_tokens: hitTokens,
+      query_tokens: queryTokens,
+    } = health.prefix_store!;
+    expect(health.prefixStore).toEqual({ bytes, maxBytes, hitTokens, queryTokens });
+    expect(health.evaluatedTokens).toBe(health.evaluated_tokens);
+    expect(health.passTimes).toEqual(health.pass_times);
+    expect(health.memo!.maxBytes).toBe(health.memo!.max_bytes);
   });
 
   it("metrics that count what happened", async () => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { createTestApp } from "../support/embedded.ts";
 
 /** The stress test of mixing: a model whose likelier first token is wrong, and hard to leave once taken. */
@@ -22,11 +21,8 @@ interface Measured {
 }
 
 async function measure(body: object): Promise<Measured> {
-  // A budget that is never spent: each chain remembers for itself, and its cost is its own.
-  const asked = { prompt: prompts, n, sampler: "power", seed: 2, max_evaluated_tokens: 1e9, ...body };
-  const reply = await server.post("/v1/completions", asked);
-  expect(reply.status, reply.text).toBe(200);
-  const { choices, mixing } = reply.json() as CompletionResponse;
+  const asked = { prompt: prompts, n, sampler: "power", seed: 2, isolated: true, ...body };
+  const { choices, mixing } = await server.complete(asked);
   return {
     unmixed: choices.filter(({ power }) => power!.mixing_warning !== null).length,
     guesses: choices.filter(({ text }) => text.startsWith("#")).length,

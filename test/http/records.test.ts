@@ -12,6 +12,7 @@
  * nothing.
  */
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { watchPath } from "../../src/server/watch/messages.ts";
@@ -109,9 +110,9 @@ describe("answers of the toy", () => {
   });
 
   const sameWith = "are the same with %j, whatever was asked before";
-  it.concurrent.each(allSwitches)(sameWith, { timeout: 60_000 }, async (switches) => {
+  it.concurrent.each(allSwitches)(sameWith, async (switches) => {
     // Steps are begun ahead where passes take longer than their rows.
-    const slow = switches.prefetch ? { delayMs: 1 } : {};
+    const slow = switches.prefetch ? { onStep: () => sleep(1) } : {};
     await using server = await createToyApp({ switches, ...slow });
     const partOf = switches.earlyRejection ? withoutCost : withoutEarlyRejection;
     for (const { name, body } of switches.prefetch ? chainCases : toyCases)

@@ -10,16 +10,8 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const prompt = "7-2*3+4=";
 
-async function complete(body: object): Promise<CompletionResponse> {
-  const reply = await server.post("/v1/completions", { prompt, seed: 3, ...body });
-  expect(reply.status, reply.text).toBe(200);
-  return reply.json();
-}
-
-async function refuse(body: object): Promise<{ message: string; param: string | null; status: number }> {
-  const reply = await server.post("/v1/completions", { prompt, ...body });
-  return { status: reply.status, ...(reply.json() as { error: object }).error } as never;
-}
+const complete = (body: object) => server.complete({ prompt, seed: 3, ...body });
+const refuse = (body: object) => server.refuse({ prompt, ...body });
 
 const textsOf = ({ choices }: CompletionResponse): string[] => choices.map(({ text }) => text);
 
@@ -102,11 +94,12 @@ describe("sampler smc", () => {
     const work = (async () => {
       for await (const _event of events);
     })();
-    setTimeout(() => {
-      controller.abort();
-    }, 20);
+    await expect
+      .poll(async () => (await server.completer.health()).details?.sequences.open)
+      .toBeGreaterThan(0);
+    controller.abort();
     await expect(work).rejects.toMatchObject({ code: "aborted" });
-    await expect.poll(async () => (await server.completer.health()).sequences.open).toBe(0);
+    await expect.poll(async () => (await server.completer.health()).details?.sequences.open).toBe(0);
   });
 });
 

@@ -4,6 +4,15 @@ import type { EngineSettings } from "../../src/assembly/engine-settings.ts";
 import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { buildApp } from "../../src/server/app.ts";
 import type { AppOptions } from "../../src/server/app.ts";
+import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
+
+export interface Refusal {
+  readonly status: number;
+  readonly message: string;
+  readonly param: string | null;
+  readonly code: string;
+  readonly type: string;
+}
 
 /** The embedded model in this very thread. */
 export async function createEmbedded(changes: Partial<EngineSettings> = {}): Promise<LocalCompleter> {
@@ -24,17 +33,30 @@ export async function createTestApp(
     freshSeed: () => seed++,
     ...appOptions,
   });
+  const post = async (url: string, body: unknown) => {
+    const reply = await app.inject({ method: "POST", url, payload: body as object });
+    return {
+      status: reply.statusCode,
+      headers: reply.headers,
+      text: reply.body,
+      json: () => reply.json<never>(),
+    };
+  };
   return {
     app,
     completer,
-    post: async (url: string, body: unknown) => {
-      const reply = await app.inject({ method: "POST", url, payload: body as object });
-      return {
-        status: reply.statusCode,
-        headers: reply.headers,
-        text: reply.body,
-        json: () => reply.json<never>(),
-      };
+    post,
+    /** The answer to a request for completions that is to be fine. */
+    complete: async (body: object): Promise<CompletionResponse> => {
+      const reply = await post("/v1/completions", body);
+      if (reply.status !== 200) throw new Error(`${reply.status}: ${reply.text}`);
+      return reply.json();
+    },
+    /** What is said of a request for completions that is to be refused. */
+    refuse: async (body: object): Promise<Refusal> => {
+      const reply = await post("/v1/completions", body);
+      if (reply.status === 200) throw new Error(`not refused: ${reply.text}`);
+      return { status: reply.status, ...(reply.json() as { error: Omit<Refusal, "status"> }).error };
     },
     [Symbol.asyncDispose]: async () => {
       await app.close();

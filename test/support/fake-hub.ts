@@ -136,8 +136,8 @@ export class FakeHub {
       return;
     }
     response.write(body.subarray(0, fault.after), () => {
-      // Time for what was written to leave before the connection is cut.
-      if (fault.stalls !== true) setTimeout(() => request.socket.destroy(), 20);
+      // Once what was written has left.
+      if (fault.stalls !== true) request.socket.destroySoon();
     });
   }
 }

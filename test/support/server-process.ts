@@ -64,6 +64,13 @@ export class ServerProcess {
     });
   }
 
+  /** Completions in flight, as the server counts them. */
+  async running(apiKey = ""): Promise<number> {
+    const headers = { authorization: `Bearer ${apiKey}` };
+    const metrics = await (await fetch(`${this.url}/metrics`, { headers })).text();
+    return Number(/^metropolis:num_requests_running (\d+)$/m.exec(metrics)![1]);
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }

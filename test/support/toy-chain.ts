@@ -1,6 +1,7 @@
 import type { TokenId, TokenIds } from "../../src/core/tokens.ts";
 import { TextEnds } from "../../src/decoder/ends.ts";
-import type { Engine, Memos } from "../../src/engine/engine.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import type { Memos } from "../../src/engine/memo/memos.ts";
 import type { ChainResult } from "../../src/mcmc/chain.ts";
 import type { Completion } from "../../src/mcmc/completion.ts";
 import type { PrefetchPolicy } from "../../src/mcmc/prefetch-policy.ts";
@@ -45,6 +46,7 @@ function contextOf(engine: Engine, run: ChainRun): DecodeContext<PowerSettings> 
     // Only stop strings need text.
     ends: new TextEnds(new Set([endToken]), [], undefined as never),
     accelerations: { earlyRejection, prefetch: false, memo },
+    isIsolated: false,
     evaluatedTokens: () => 0,
     signal: never,
   };

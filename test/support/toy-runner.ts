@@ -1,7 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { KvMemory, KvSlice } from "../../src/kvcache/kv-memory.ts";
+import { setImmediate } from "node:timers/promises";
+import { checkHeld, checkRoom, wholeOf } from "../../src/kvcache/kv-memory.ts";
+import type { KvMemory, KvPart, KvSlice } from "../../src/kvcache/kv-memory.ts";
+import { checkBatch } from "../../src/engine/local/check-batch.ts";
 import { viewRows } from "../../src/engine/local/runner.ts";
-import type { Batch, LogitsView, ModelRunner } from "../../src/engine/local/runner.ts";
+import type { Batch, LogitsView, ModelRunner, PassLimits } from "../../src/engine/local/runner.ts";
 import type { TokenIds } from "../../src/core/tokens.ts";
 import type { ToyModel } from "./toy-model.ts";
 
@@ -14,47 +16,74 @@ class ToyMemory implements KvMemory {
   readonly capacity: number;
   readonly bytesPerToken = 1;
   readonly cells: Uint8Array[];
+  readonly #lengths: number[];
   readonly #checkAccess: () => void;
 
   constructor({ lanes = 4, capacity = 64 }: ToyRunnerOptions, checkAccess: () => void) {
     this.lanes = lanes;
     this.capacity = capacity;
     this.cells = Array.from({ length: lanes }, () => new Uint8Array(capacity).fill(garbage));
+    this.#lengths = Array<number>(lanes).fill(0);
     this.#checkAccess = checkAccess;
+  }
+
+  length(lane: number): number {
+    return this.#lengths[lane]!;
+  }
+
+  /** What the lane held beyond is garbage from now on. */
+  settle(lane: number, length: number): void {
+    this.#lengths[lane] = length;
+    this.cells[lane]!.fill(garbage, length);
   }
 
   read(lane: number, from: number, to: number): KvSlice {
     this.#checkAccess();
+    checkHeld(lane, this.length(lane), to);
     return { length: to - from, bytes: this.cells[lane]!.slice(from, to) };
   }
 
-  // eslint-disable-next-line max-params -- the interface's
-  write(lane: number, at: number, slice: KvSlice, from: number, to: number): void {
+  write(lane: number, at: number, { slice, from, to }: KvPart): void {
     this.#checkAccess();
+    checkHeld(lane, this.length(lane), at);
+    const end = at + to - from;
+    checkRoom(lane, this.capacity, end);
     this.cells[lane]!.set(slice.bytes.subarray(from, to), at);
+    this.#lengths[lane] = Math.max(this.length(lane), end);
   }
 
   copyLane(source: number, target: number, length: number): void {
+    const slice = this.read(source, 0, length);
+    this.settle(target, 0);
+    this.write(target, 0, wholeOf(slice));
+  }
+
+  truncate(lane: number, length: number): void {
     this.#checkAccess();
-    this.cells[target]!.set(this.cells[source]!.subarray(0, length));
+    checkHeld(lane, this.length(lane), length);
+    this.settle(lane, length);
   }
 }
 
 export interface ToyRunnerOptions {
   readonly lanes?: number;
   readonly capacity?: number;
+  /** 1 as a runner of fixed shape has it. */
   readonly maxRowTokens?: number;
-  readonly delayMs?: number;
+  readonly longRows?: PassLimits["longRows"];
   /** Logits after such a prefix are NaN. */
   readonly isPoisoned?: (prefix: TokenIds) => boolean;
   /** Called, and waited for, in each pass; may throw. */
   readonly onStep?: (batch: Batch) => void | Promise<void>;
 }
 
+/** For `onStep`: a pass that others get to run beside, as they do beside those of a real model. */
+export const turn = (): Promise<void> => setImmediate();
+
 /** Runs a toy model on lanes, and holds its caller to the contract of `ModelRunner`. */
 export class ToyRunner implements ModelRunner {
   readonly vocabularySize: number;
-  readonly maxRowTokens: number;
+  readonly limits: PassLimits;
   readonly memory: ToyMemory;
   readonly #model: ToyModel;
   readonly #options: ToyRunnerOptions;
@@ -66,7 +95,8 @@ export class ToyRunner implements ModelRunner {
     this.#model = model;
     this.#options = options;
     this.vocabularySize = model.vocabularySize;
-    this.maxRowTokens = options.maxRowTokens ?? 64;
+    const { lanes = 4, maxRowTokens = 64, longRows = "alone" } = options;
+    this.limits = { maxRowTokens, maxTokens: lanes - 1 + maxRowTokens, longRows };
     this.memory = new ToyMemory(options, () => {
       if (this.#isRunning) throw new Error("a running pass owns the memory");
       if (this.#hasFailed || this.#isClosed) throw new Error("the memory is gone");
@@ -74,13 +104,12 @@ export class ToyRunner implements ModelRunner {
   }
 
   async step(batch: Batch): Promise<LogitsView> {
-    if (this.#isRunning) throw new Error("overlapping steps");
-    if (this.#isClosed) throw new Error("closed");
-    this.#check(batch);
+    if (this.#isRunning) throw new Error("a pass is running already");
+    if (this.#isClosed) throw new Error("the model is closed");
+    checkBatch(batch, this);
     this.#isRunning = true;
     try {
       await this.#options.onStep?.(batch);
-      if (this.#options.delayMs !== undefined) await sleep(this.#options.delayMs);
     } catch (error) {
       this.#hasFailed = true;
       throw error;
@@ -89,9 +118,15 @@ export class ToyRunner implements ModelRunner {
     }
     const rows = batch.map(({ lane, tokens, position }) => {
       this.memory.cells[lane]!.set(tokens, position);
+      this.memory.settle(lane, position + tokens.length);
       return tokens.map((_, index) => this.#logits(lane, position + index + 1));
     });
-    return viewRows((row, index = rows[row]!.length - 1) => rows[row]![index]!);
+    return viewRows((row, index = (rows[row]?.length ?? 0) - 1) => {
+      const logits = rows[row]?.[index];
+      if (logits === undefined)
+        throw new RangeError(`the pass has no logits for token ${index} of row ${row}`);
+      return logits;
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -104,16 +139,5 @@ export class ToyRunner implements ModelRunner {
     if (prefix.includes(garbage)) return new Float32Array(this.vocabularySize).fill(NaN);
     if (this.#options.isPoisoned?.(prefix) === true) return new Float32Array(this.vocabularySize).fill(NaN);
     return this.#model.logits(prefix);
-  }
-
-  #check(batch: Batch): void {
-    if (batch.length === 0) throw new Error("an empty batch");
-    for (const [row, { lane, tokens, position }] of batch.entries()) {
-      if (lane !== batch[0]!.lane + row) throw new Error("rows must stand on consecutive lanes");
-      if (tokens.length === 0 || tokens.length > this.maxRowTokens)
-        throw new Error("a row of a wrong length");
-      if (tokens.length > 1 && batch.length > 1) throw new Error("several tokens only alone");
-      if (position + tokens.length > this.memory.capacity) throw new Error("a row beyond the capacity");
-    }
   }
 }

@@ -1,16 +1,21 @@
 import { commonPrefixLength } from "../../core/prefix.ts";
+import { wholeOf } from "../../kvcache/kv-memory.ts";
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
 import { LaneTable } from "../../kvcache/lanes.ts";
 import type { Lane } from "../../kvcache/lanes.ts";
 import { PrefixStore } from "../../kvcache/prefix-store.ts";
-import type { Sequence } from "./sequence.ts";
+import type { OpenSequence } from "./open-sequence.ts";
+import { PlacedSequence } from "./placed-sequence.ts";
+import type { Lead } from "./placed-sequence.ts";
 
 /** Which sequence holds which lane, and the K/V that moves between lanes and prefix store. */
 export class LaneCache {
   readonly store: PrefixStore;
   readonly #memory: KvMemory;
   readonly #lanes: LaneTable;
-  readonly #holders: (Sequence | undefined)[];
+  /** By lane. */
+  readonly #holders: (PlacedSequence | undefined)[];
+  readonly #bySequence = new Map<OpenSequence, PlacedSequence>();
   #isLost = false;
 
   constructor(memory: KvMemory, storeBytes: number) {
@@ -28,35 +33,78 @@ export class LaneCache {
     return this.#lanes.leased;
   }
 
-  /** By lane. */
-  get holders(): readonly (Sequence | undefined)[] {
-    return this.#holders;
+  /** The sequences that hold lanes, by lane. */
+  get placed(): readonly PlacedSequence[] {
+    return this.#holders.filter((holder) => holder !== undefined);
   }
 
-  at(index: number): Lane {
-    return this.#lanes.at(index);
+  /** The sequence as it holds a lane; `undefined` when it does not. */
+  placedOf(open: OpenSequence): PlacedSequence | undefined {
+    return this.#bySequence.get(open);
   }
 
   /**
    * Gives the sequence a free lane and what is cached of its tokens. Where another sequence is about to run tokens
    * that both begin with, it waits for that one's K/V.
-   * @returns whether a lane was free
+   * @throws Error when no lane is free
    */
-  hold(sequence: Sequence): boolean {
-    const lane = this.#lanes.acquire(sequence.tokens);
-    if (lane === undefined) return false;
-    this.#holders[lane.index] = sequence;
-    sequence.lane = lane;
-    sequence.cached = 0;
-    this.restore(sequence);
-    this.#follow(sequence);
-    return true;
+  hold(open: OpenSequence): PlacedSequence {
+    const lane = this.#lanes.acquire(open.sequence.tokens);
+    if (lane === undefined) throw new Error("no lane is free");
+    const placed = new PlacedSequence(open, lane);
+    this.#restore(placed);
+    placed.lead = this.#findLead(placed);
+    this.#holders[lane.index] = placed;
+    this.#bySequence.set(open, placed);
+    return placed;
+  }
+
+  /** Lets sequences whose leader has run what both begin with, or is gone, take that over and go on by themselves. */
+  endLeads(): void {
+    for (const placed of this.#holders) {
+      if (placed?.lead === undefined || !placed.isPulled || this.#isAhead(placed.lead)) continue;
+      placed.lead = undefined;
+      this.#restore(placed);
+    }
+  }
+
+  /** Shortens what a sequence has cached to its first `length` tokens; those after them will be run again. */
+  truncate({ lane }: PlacedSequence, length: number): void {
+    this.#memory.truncate(lane.index, length);
+    lane.tokens.length = length;
+  }
+
+  /** Takes the lane away; its K/V stays behind in the prefix store. */
+  release({ open, lane }: PlacedSequence): void {
+    if (!this.#isLost) {
+      this.store.insert(lane.tokens, (from, to) => this.#memory.read(lane.index, from, to));
+    }
+    this.#lanes.release(lane);
+    this.#holders[lane.index] = undefined;
+    this.#bySequence.delete(open);
+  }
+
+  /** After a failure or a stop the memory may be gone, and no sequence will run on what was in it. */
+  abandon(): void {
+    this.#isLost = true;
+  }
+
+  /** @throws Error naming the broken invariant; run when no sequence is open. */
+  checkIntegrity(): void {
+    this.#lanes.checkIntegrity(0);
+    if (this.store.isCheckDue) this.store.checkIntegrity();
+    const holder = this.#holders.findIndex((sequence) => sequence !== undefined);
+    if (holder >= 0) throw new Error(`lane ${holder} is held by a sequence that is gone`);
+    for (let index = 0; index < this.total; index++) {
+      const [claimed, held] = [this.#lanes.at(index).tokens.length, this.#memory.length(index)];
+      if (claimed > held) throw new Error(`lane ${index} claims ${claimed} tokens, but holds ${held}`);
+    }
   }
 
   /** Brings the longest prefix that is cached anywhere into the sequence's lane. */
-  restore(sequence: Sequence): void {
-    const { tokens, reusableTokens: limit } = sequence;
-    const lane = sequence.lane!;
+  #restore(placed: PlacedSequence): void {
+    const { lane, tokens } = placed;
+    const limit = placed.sequence.reusableTokens;
     const own = Math.min(limit, commonPrefixLength(lane.tokens, tokens));
     let cached = own;
     let source: Lane | undefined;
@@ -72,94 +120,45 @@ export class LaneCache {
       const end = part.at + (part.to - part.from);
       if (end <= cached) continue;
       const skipped = Math.max(0, cached - part.at);
-      this.#memory.write(lane.index, part.at + skipped, part.slice, part.from + skipped, part.to);
+      this.#memory.write(lane.index, part.at + skipped, { ...part, from: part.from + skipped });
       cached = end;
     }
-    lane.tokens.length = 0;
-    for (let position = 0; position < cached; position++) lane.tokens.push(tokens[position]!);
-    sequence.cached = cached;
-  }
-
-  /** Takes the lane away; its K/V stays behind in the prefix store. */
-  release(sequence: Sequence): void {
-    const lane = sequence.lane!;
-    if (!this.#isLost) {
-      this.store.insert(lane.tokens, (from, to) => this.#memory.read(lane.index, from, to));
-    }
-    this.#lanes.release(lane);
-    this.#holders[lane.index] = undefined;
-    sequence.lane = undefined;
-    sequence.leader = undefined;
-    sequence.cached = 0;
-  }
-
-  /** After a failure or a stop the memory may be gone, and nobody will ask for what was in it. */
-  abandon(): void {
-    this.#isLost = true;
-  }
-
-  /**
-   * Moves the highest of some sequences, given by ascending lane, into free lower lanes, so that fewer idle rows
-   * stand between, and puts them in order again.
-   */
-  compact(sequences: Sequence[]): void {
-    const count = sequences.length;
-    let hasMoved = false;
-    for (let last = count - 1; last >= 0; last--) {
-      const sequence = sequences[last]!;
-      const source = sequence.lane!;
-      const target = source.index < count ? undefined : this.#lanes.lowestFree();
-      if (target === undefined || target.index >= count) break;
-      this.#memory.copyLane(source.index, target.index, sequence.cached);
-      target.tokens.splice(0, target.tokens.length, ...source.tokens);
-      this.#lanes.lease(target);
-      this.#lanes.release(source);
-      this.#holders[target.index] = sequence;
-      this.#holders[source.index] = undefined;
-      sequence.lane = target;
-      hasMoved = true;
-    }
-    if (hasMoved) sequences.sort((a, b) => a.lane!.index - b.lane!.index);
-  }
-
-  /** @throws Error naming the broken invariant; run when no sequence is open. */
-  checkIntegrity(): void {
-    this.#lanes.checkIntegrity(0);
-    if (this.store.isCheckDue) this.store.checkIntegrity();
-    const holder = this.#holders.findIndex((sequence) => sequence !== undefined);
-    if (holder >= 0) throw new Error(`lane ${holder} is held by a sequence that is gone`);
+    lane.tokens.length = own;
+    for (let position = own; position < cached; position++) lane.tokens.push(tokens[position]!);
+    // What the lane held for its last holder beyond what both begin with.
+    this.#memory.truncate(lane.index, cached);
   }
 
   /** Brings tokens `from`..`to` of one lane into another, which has those before; the whole prefix if most is new. */
   #copy(source: Lane, target: Lane, { from, to }: { from: number; to: number }): void {
     if (to - from > from) this.#memory.copyLane(source.index, target.index, to);
-    else this.#memory.write(target.index, from, this.#memory.read(source.index, from, to), 0, to - from);
+    else this.#memory.write(target.index, from, wholeOf(this.#memory.read(source.index, from, to)));
   }
 
   /**
-   * Lets the sequence wait for the one that is ahead of it in a prompt and has most of the way in common; interactive
-   * work does not wait for batch work, whose turn comes later.
+   * The sequence that is ahead of another one in a prompt and has most of the way in common with it; interactive work does
+   * not wait for batch work, whose turn comes later. What is led was placed later than its leader, so that no two wait for
+   * each other.
    */
-  #follow(sequence: Sequence): void {
-    const { tokens, cached, reusableTokens: limit, tenant } = sequence;
-    let most = cached;
+  #findLead({
+    sequence: { reusableTokens: limit },
+    tokens,
+    cached,
+    priority,
+  }: PlacedSequence): Lead | undefined {
+    let lead: Lead | undefined;
     for (const leader of this.#holders) {
-      if (leader?.pull === undefined || isBehind(leader, sequence)) continue;
-      if (leader.cached < cached || leader.tokens.length - leader.cached === 1) continue;
-      if (leader.tenant.priority === "batch" && tenant.priority === "interactive") continue;
-      const shared = Math.min(limit, commonPrefixLength(leader.tokens, tokens));
-      if (shared <= Math.max(most, leader.cached)) continue;
-      most = shared;
-      sequence.leader = leader;
-      sequence.sharedTokens = shared;
+      if (leader?.isPulled !== true || leader.cached < cached || leader.pending === 1) continue;
+      if (leader.priority === "batch" && priority === "interactive") continue;
+      const sharedTokens = Math.min(limit, commonPrefixLength(leader.tokens, tokens));
+      if (sharedTokens <= Math.max(lead?.sharedTokens ?? cached, leader.cached)) continue;
+      lead = { leader, sharedTokens };
     }
+    return lead;
   }
-}
 
-/** Whether one sequence is the other, waits for it, or for one that does: where a lane was lost, it may have to. */
-function isBehind(sequence: Sequence, other: Sequence): boolean {
-  for (let ahead: Sequence | undefined = sequence; ahead !== undefined; ahead = ahead.leader) {
-    if (ahead === other) return true;
+  /** Whether a leader still holds its lane, is pulled, and has not yet run all that it shares. */
+  #isAhead({ leader, sharedTokens }: Lead): boolean {
+    return this.placedOf(leader.open) === leader && leader.isPulled && leader.cached < sharedTokens;
   }
-  return false;
 }

@@ -1,7 +1,8 @@
 import type { TokenStream } from "../../core/token-stream.ts";
 import type { ScoredToken, TokenIds } from "../../core/tokens.ts";
-import { checkTokens } from "../check-tokens.ts";
-import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest, Share } from "../engine.ts";
+import { checkScore } from "../check-request.ts";
+import type { Engine, EngineInfo, EngineLoad, ExtendRequest, ScoreOptions } from "../engine.ts";
+import type { LocalHealth } from "../health.ts";
 import { LocalExtension } from "./local-extension.ts";
 import { PassTimes } from "./pass-times.ts";
 import type { ModelRunner } from "./runner.ts";
@@ -23,32 +24,40 @@ export class LocalEngine implements Engine {
   ) {
     this.#runner = runner;
     this.#scheduler = new Scheduler(runner, settings, passTimes);
-    this.info = { vocabularySize: runner.vocabularySize, maxLength: runner.memory.capacity };
+    const { vocabularySize, memory } = runner;
+    this.info = {
+      vocabularySize,
+      maxLength: memory.capacity,
+      capabilities: {
+        repeats: true,
+        mostTop: vocabularySize,
+        logNormalizer: "exact",
+        entropy: true,
+        adjustments: true,
+        truncation: true,
+        scores: true,
+      },
+    };
   }
 
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
     return new LocalExtension({ scheduler: this.#scheduler, info: this.info }, request, signal);
   }
 
-  async score(
-    tokens: TokenIds,
-    topCount: number,
-    signal: AbortSignal,
-    share?: Share,
-  ): Promise<readonly ScoredToken[]> {
-    checkTokens(tokens, 0, this.info);
+  async score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]> {
+    checkScore(tokens, options, this.info);
     if (tokens.length < 2) return [];
-    const sequence = new ScoreSequence(tokens, topCount, share);
-    this.#scheduler.open(sequence, signal);
+    const sequence = new ScoreSequence(tokens, options.topCount);
+    const open = this.#scheduler.open(sequence, { signal, share: options.share });
     try {
-      await this.#scheduler.advance(sequence);
+      await this.#scheduler.advance(open);
       return sequence.scores;
     } finally {
-      this.#scheduler.close(sequence);
+      this.#scheduler.close(open);
     }
   }
 
-  health(): EngineHealth {
+  health(): LocalHealth {
     return this.#scheduler.health();
   }
 

@@ -1,7 +1,8 @@
 import { TokenStream } from "../../core/token-stream.ts";
 import type { TokenRun } from "../../core/tokens.ts";
-import { checkTokens } from "../check-tokens.ts";
+import { checkExtend } from "../check-request.ts";
 import type { EngineInfo, ExtendRequest } from "../engine.ts";
+import type { OpenSequence } from "./open-sequence.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { ExtendSequence } from "./sequence.ts";
 
@@ -11,7 +12,7 @@ export class LocalExtension extends TokenStream {
   readonly #info: EngineInfo;
   readonly #request: ExtendRequest;
   readonly #signal: AbortSignal;
-  #sequence: ExtendSequence | undefined;
+  #opened: { readonly sequence: ExtendSequence; readonly open: OpenSequence } | undefined;
   #drawn = 0;
   #isOver = false;
 
@@ -29,8 +30,8 @@ export class LocalExtension extends TokenStream {
 
   override async pull(): Promise<TokenRun | undefined> {
     if (this.#isOver) return undefined;
-    const sequence = (this.#sequence ??= this.#open());
-    await this.#scheduler.advance(sequence);
+    const { sequence, open } = (this.#opened ??= this.#open());
+    await this.#scheduler.advance(open);
     const token = sequence.takeDrawn();
     this.#drawn++;
     const { maxTokens, endTokens } = this.#request;
@@ -40,14 +41,14 @@ export class LocalExtension extends TokenStream {
 
   override [Symbol.dispose](): void {
     this.#isOver = true;
-    if (this.#sequence !== undefined) this.#scheduler.close(this.#sequence);
-    this.#sequence = undefined;
+    if (this.#opened !== undefined) this.#scheduler.close(this.#opened.open);
+    this.#opened = undefined;
   }
 
-  #open(): ExtendSequence {
-    checkTokens(this.#request.prefix, this.#request.maxTokens, this.#info);
+  #open(): { readonly sequence: ExtendSequence; readonly open: OpenSequence } {
+    checkExtend(this.#request, this.#info);
     const sequence = new ExtendSequence(this.#request);
-    this.#scheduler.open(sequence, this.#signal);
-    return sequence;
+    const { share } = this.#request;
+    return { sequence, open: this.#scheduler.open(sequence, { signal: this.#signal, share }) };
   }
 }

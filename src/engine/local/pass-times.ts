@@ -22,10 +22,7 @@ export class PassTimes {
   /** Knows nothing before the first passes. */
   static unmeasured(runner: ModelRunner): PassTimes {
     const unknown = (sizes: readonly number[]) => sizes.map((size) => ({ size, ms: 0 }));
-    return new PassTimes(
-      unknown(powersOfTwo(runner.memory.lanes)),
-      unknown(powersOfTwo(longestChunk(runner))),
-    );
+    return new PassTimes(unknown(powersOfTwo(runner.memory.lanes)), unknown(chunkSizes(runner)));
   }
 
   get report(): PassTimesReport {
@@ -45,15 +42,29 @@ export class PassTimes {
     return this.#prefill.largestWithin(ms);
   }
 
-  observe(rows: number, rowTokens: number, ms: number): void {
-    if (rowTokens === 1) this.#decode.observe(rows, ms);
-    else this.#prefill.observe(rowTokens, ms);
+  /**
+   * Takes note of a pass of so many rows of one token, and of a chunk of so many tokens, if any. Where it had both, each is
+   * taken to have had the share of it that was expected.
+   */
+  observe(rows: number, chunkTokens: number, ms: number): void {
+    if (chunkTokens === 0) this.#decode.observe(rows, ms);
+    else if (rows === 0) this.#observeChunk(chunkTokens, ms);
+    else {
+      const [decodeMs, chunkMs] = [this.decodeMs(rows), this.#prefill.at(chunkTokens)];
+      const decodeShare = decodeMs === 0 ? rows / (rows + chunkTokens) : decodeMs / (decodeMs + chunkMs);
+      this.#decode.observe(rows, decodeShare * ms);
+      this.#observeChunk(chunkTokens, (1 - decodeShare) * ms);
+    }
+  }
+
+  /** One of a single token is a row like others. */
+  #observeChunk(tokens: number, ms: number): void {
+    if (tokens === 1) this.#decode.observe(1, ms);
+    else this.#prefill.observe(tokens, ms);
   }
 }
 
 export interface MeasureOptions {
-  /** Whether every pass has all lanes and one token in each, so that there is one size to measure. */
-  readonly deterministic?: boolean;
   /** Measuring stops after so long, once the smallest and the largest passes are known. */
   readonly budgetMs?: number;
   readonly now?: () => number;
@@ -65,12 +76,12 @@ const rounds = 25;
 /**
  * Times passes of 1, 2, 4, … rows and chunks of 1, 2, 4, … tokens on the runner itself, round by round, so that whatever
  * disturbs a while hits all sizes alike. A model too slow for the budget runs fewer rounds, or only the smallest and the
- * largest. The lanes hold nothing valid afterwards.
+ * largest. The lanes hold nothing afterwards.
  * @throws InferenceError `engine_failed` when the runtime fails
  */
 export async function measurePassTimes(
   runner: ModelRunner,
-  { deterministic = false, budgetMs = 1000, now = () => performance.now() }: MeasureOptions = {},
+  { budgetMs = 1000, now = () => performance.now() }: MeasureOptions = {},
 ): Promise<PassTimes> {
   const { lanes } = runner.memory;
   const decode = new Map<number, number>();
@@ -93,19 +104,22 @@ export async function measurePassTimes(
   const timePrefill = (tokens: number): Promise<void> =>
     timePass(prefill, tokens, [{ lane: 0, tokens: Array<number>(tokens).fill(0), position: 0 }]);
   const end = now() + budgetMs;
-  const rowCounts = deterministic ? [lanes] : powersOfTwo(lanes);
-  const chunks = deterministic ? [] : powersOfTwo(longestChunk(runner));
+  const rowCounts = powersOfTwo(lanes);
+  const chunks = chunkSizes(runner);
   for (const rows of endsOf(rowCounts)) await timeDecode(rows);
   for (const tokens of endsOf(chunks)) await timePrefill(tokens);
   for (let round = 0; round < rounds; round++) {
     for (const rows of rowCounts) if (now() < end) await timeDecode(rows);
     for (const tokens of chunks) if (now() < end) await timePrefill(tokens);
   }
+  for (let lane = 0; lane < lanes; lane++) runner.memory.truncate(lane, 0);
   return new PassTimes(toPoints(decode), toPoints(prefill));
 }
 
-const longestChunk = ({ maxRowTokens, memory }: ModelRunner): number =>
-  Math.min(maxRowTokens, memory.capacity);
+/** None where rows have one token each. */
+function chunkSizes({ limits: { maxRowTokens }, memory }: ModelRunner): number[] {
+  return maxRowTokens === 1 ? [] : powersOfTwo(Math.min(maxRowTokens, memory.capacity));
+}
 
 /** 1, 2, 4, … below `limit`, and `limit`. */
 function powersOfTwo(limit: number): number[] {

@@ -10,7 +10,7 @@ const positions = 4;
 /**
  * Checks what determinism rests on beside the fixed shape: that a row's logits, and what is measured of them, do not
  * depend on its place in the batch. Runs the same tokens in every lane and compares the bits. The lanes hold nothing
- * valid afterwards.
+ * afterwards.
  * @throws InferenceError `unsupported` when rows differ
  */
 export async function checkRowAgreement(runner: ModelRunner): Promise<void> {
@@ -28,6 +28,7 @@ export async function checkRowAgreement(runner: ModelRunner): Promise<void> {
       );
     }
   }
+  for (const lane of lanes) runner.memory.truncate(lane, 0);
 }
 
 function bitsOf(logits: LogitsView, row: number): Uint8Array {

@@ -6,12 +6,10 @@ import type { KvMemory } from "../../kvcache/kv-memory.ts";
 /** The tokens that one lane feeds into a forward pass. */
 export interface BatchRow {
   readonly lane: number;
-  /** At least one. They follow the `position` tokens already cached in the lane. */
+  /** At least one. They follow the first `position` tokens that the lane holds; what it holds beyond is forgotten. */
   readonly tokens: TokenIds;
-  /** Number of tokens of the lane that are valid before the pass. */
+  /** At most the tokens that the lane holds before the pass. */
   readonly position: number;
-  /** Only fills a gap between rows: its token is the lane's last, run again in place, and its logits are not read. */
-  readonly isIdle?: boolean;
   /**
    * The index of the first token whose distribution will be asked for: those from there on are measured along with the
    * pass. None when left out.
@@ -21,11 +19,21 @@ export interface BatchRow {
   readonly inverseTemperature?: number;
 }
 
-/**
- * One forward pass. Rows stand on consecutive lanes, ascending. Either every row has one token, or there is a
- * single row: attention onto a non-empty cache takes several new tokens only alone.
- */
+/** One forward pass: rows of different lanes, in any order, within the runner's limits. */
 export type Batch = readonly BatchRow[];
+
+/** What may share a pass of a runner. */
+export interface PassLimits {
+  /** Of one row. */
+  readonly maxRowTokens: number;
+  /** Of all rows together; enough for one token of each lane. */
+  readonly maxTokens: number;
+  /**
+   * `alone`: a row of several tokens has the pass to itself, as attention wants it that takes several onto a cache that is
+   * not empty in a batch of one only. `any`: it shares the pass with any others.
+   */
+  readonly longRows: "alone" | "any";
+}
 
 /** Logits of a pass. Views into memory that the next `step` overwrites. */
 export interface LogitsView {
@@ -45,12 +53,18 @@ export const viewRows = (row: LogitsView["row"]): LogitsView => ({
   distribution: (place, index, inverseTemperature) => measure(row(place, index), inverseTemperature),
 });
 
-/** One forward pass over lanes of the live cache. `step` calls must not overlap. */
+/**
+ * One forward pass over lanes of the live cache. Where lanes stand in memory, and what a pass runs besides the rows that
+ * it is given, is the runner's own business. `step` calls must not overlap.
+ */
 export interface ModelRunner extends AsyncDisposable {
   readonly vocabularySize: number;
-  /** The longest row `step` accepts, in tokens. */
-  readonly maxRowTokens: number;
+  readonly limits: PassLimits;
   readonly memory: KvMemory;
-  /** @throws InferenceError `engine_failed` when the runtime fails. */
+  /**
+   * Each lane then holds the tokens up to its row's last; other lanes hold what they held.
+   * @throws Error when the batch is beyond the limits
+   * @throws InferenceError `engine_failed` when the runtime fails
+   */
   step(batch: Batch): Promise<LogitsView>;
 }

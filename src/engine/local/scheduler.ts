@@ -1,46 +1,40 @@
 import { setImmediate } from "node:timers/promises";
 import type { Distribution } from "../../sampling/distribution.ts";
 import { InferenceError, cancelled } from "../../core/errors.ts";
-import { BatchRows } from "./batch-rows.ts";
-import type { EngineHealth, EngineLoad } from "../engine.ts";
+import type { EngineLoad, Share } from "../engine.ts";
+import type { LocalHealth } from "../health.ts";
+import { AbortListeners } from "./abort-listeners.ts";
 import { LaneCache } from "./lane-cache.ts";
-import { PassPlan } from "./pass-plan.ts";
+import { OpenSequence } from "./open-sequence.ts";
 import type { PassTimes } from "./pass-times.ts";
-import { Pull } from "./pull.ts";
-import type { Batch, LogitsView, ModelRunner } from "./runner.ts";
+import type { PlacedSequence } from "./placed-sequence.ts";
+import { Pulls } from "./pulls.ts";
+import type { Pull } from "./pulls.ts";
+import type { BatchRow, LogitsView, ModelRunner } from "./runner.ts";
+import { schedule } from "./schedule.ts";
+import type { PassPlan, PlannedRow, ScheduleSettings } from "./schedule.ts";
 import type { Sequence } from "./sequence.ts";
 import { Tenants, chooseVictim } from "./tenants.ts";
 import type { Tenant } from "./tenant.ts";
 
-export interface SchedulerSettings {
-  /** Most tokens of a prompt run in one pass. */
-  readonly prefillChunk: number;
-  /**
-   * Longest pause between two tokens of an interactive sequence that a prompt may cause, ms: its chunks are cut to
-   * what the pass times say fits. Where decode passes take more than half of it, a chunk may take as long as they do.
-   */
-  readonly maxGapMs?: number;
+export interface SchedulerSettings extends ScheduleSettings {
   /** Budget of the prefix store, bytes; 0 turns it off. */
   readonly prefixStoreBytes: number;
-  /**
-   * Gives every pass the same shape: one token in each lane, prompts included. Kernels chosen by shape then round
-   * alike, so that logits depend on nothing but the prefix; a pass always costs a full one.
-   */
-  readonly deterministic?: boolean;
   /** What the pass times are read from, ms. */
   readonly now?: () => number;
 }
 
-/**
- * Tokens that a sequence may run before its lane goes to a request with fewer lanes: what a request waits for at
- * most while another one holds all lanes, and what a move out to the prefix store and back is spread over.
- */
-export const turnTokens = 32;
+export interface OpenOptions {
+  /** What is pulled of the sequence rejects with `aborted` as soon as it is. */
+  readonly signal: AbortSignal;
+  /** Whose work it is; that of an interactive request of its own when left out. */
+  readonly share?: Share | undefined;
+}
 
 /**
- * Continuous batching. Whatever is pulled when a pass starts shares it: one token of every decoding lane, with
- * one chunk of one prompt between two such passes. When there are more sequences than lanes, requests share the
- * lanes evenly. Lanes change hands between passes alone.
+ * Continuous batching, pass by pass: lanes are given out, a pass is planned over the sequences that hold them, run and
+ * absorbed. Whatever is pulled when a pass starts may share it. When there are more sequences than lanes, requests share
+ * the lanes evenly. Lanes change hands between passes alone.
  */
 export class Scheduler {
   readonly #runner: ModelRunner;
@@ -48,15 +42,11 @@ export class Scheduler {
   readonly #passTimes: PassTimes;
   readonly #now: () => number;
   readonly #lanes: LaneCache;
-  readonly #plan: PassPlan;
-  readonly #rows: BatchRows;
   readonly #tenants = new Tenants();
-  readonly #open = new Set<Sequence>();
-  readonly #closing = new Set<Sequence>();
-  /** The open ones that a signal ends. */
-  readonly #bySignal = new WeakMap<AbortSignal, Set<Sequence>>();
-  /** Sequences that are pulled. */
-  #pulled = 0;
+  readonly #pulls = new Pulls();
+  readonly #open = new Set<OpenSequence>();
+  readonly #closing = new Set<OpenSequence>();
+  readonly #listeners = new AbortListeners<OpenSequence>((open) => this.#endPull(open)?.reject(cancelled()));
   #arrivals = 0;
   #running: Promise<void> | undefined;
   #inPass = false;
@@ -71,59 +61,58 @@ export class Scheduler {
     this.#passTimes = passTimes;
     this.#now = settings.now ?? (() => performance.now());
     this.#lanes = new LaneCache(runner.memory, settings.prefixStoreBytes);
-    this.#plan = new PassPlan(this.#lanes, { isOneTokenEach: settings.deterministic === true });
-    this.#rows = new BatchRows(this.#lanes);
   }
 
-  /** What is pulled of the sequence rejects with `aborted` as soon as the signal is. */
-  open(sequence: Sequence, signal: AbortSignal): void {
-    sequence.signal = signal;
-    this.#listen(signal).add(sequence);
-    sequence.tenant = this.#tenants.join(sequence.share);
-    sequence.arrival = ++this.#arrivals;
-    this.#open.add(sequence);
+  /** The caller closes it. */
+  open(sequence: Sequence, { signal, share }: OpenOptions): OpenSequence {
+    const tenant = this.#tenants.join(share);
+    const open = new OpenSequence(sequence, { signal, tenant, arrival: ++this.#arrivals });
+    this.#listeners.add(signal, open);
+    this.#open.add(open);
+    return open;
   }
 
   /** Runs the sequence until it has what it wants next. */
-  advance(sequence: Sequence): Promise<void> {
+  advance(open: OpenSequence): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (sequence.signal.aborted) return Promise.reject(cancelled());
-    const pull = new Pull();
-    sequence.pull = pull;
-    this.#pulled++;
-    if (sequence.lane === undefined) this.#tenants.wait(sequence);
+    if (open.signal.aborted) return Promise.reject(cancelled());
+    const pulled = this.#pulls.begin(open);
+    if (this.#lanes.placedOf(open) === undefined) this.#tenants.wait(open);
     this.#running ??= this.#run();
-    return pull.promise;
+    return pulled;
   }
 
-  /** Ends a sequence; its K/V stays behind for whoever shares the prefix. */
-  close(sequence: Sequence): void {
-    this.#endPull(sequence)?.reject(cancelled());
-    this.#bySignal.get(sequence.signal)?.delete(sequence);
-    if (this.#inPass) this.#closing.add(sequence);
-    else this.#retire(sequence);
+  /** Ends a sequence; its K/V stays behind for other sequences that share the prefix. */
+  close(open: OpenSequence): void {
+    this.#endPull(open)?.reject(cancelled());
+    this.#listeners.remove(open.signal, open);
+    if (this.#inPass) this.#closing.add(open);
+    else this.#retire(open);
   }
 
-  health(): EngineHealth {
+  health(): LocalHealth {
     const { store } = this.#lanes;
     return {
       ...(this.#failure === undefined
         ? { status: "ok" as const }
         : { status: "failed" as const, reason: this.#failure.message }),
-      lanes: { total: this.#lanes.total, leased: this.#lanes.leased },
-      sequences: { open: this.#open.size, waiting: this.#tenants.waiting },
-      prefixStore: { bytes: store.bytes, maxBytes: store.maxBytes, ...store.statistics },
       evaluatedTokens: this.#evaluatedTokens,
-      passes: this.#passes,
-      preemptions: this.#preemptions,
-      passTimes: this.#passTimes.report,
+      details: {
+        kind: "local",
+        lanes: { total: this.#lanes.total, leased: this.#lanes.leased },
+        sequences: { open: this.#open.size, waiting: this.#tenants.waiting },
+        prefixStore: { bytes: store.bytes, maxBytes: store.maxBytes, ...store.statistics },
+        passes: this.#passes,
+        preemptions: this.#preemptions,
+        passTimes: this.#passTimes.report,
+      },
     };
   }
 
   load(): EngineLoad {
     return {
       lanes: this.#lanes.total,
-      pulled: this.#pulled,
+      pulled: this.#pulls.count,
       passMs: (rows) => this.#passTimes.decodeMs(rows),
     };
   }
@@ -134,33 +123,18 @@ export class Scheduler {
     await this.#running;
   }
 
-  /** One listener for all sequences of a request: adding and removing one costs as much as a row of a small model. */
-  #listen(signal: AbortSignal): Set<Sequence> {
-    let listening = this.#bySignal.get(signal);
-    if (listening === undefined) {
-      const ended = (listening = new Set<Sequence>());
-      this.#bySignal.set(signal, ended);
-      signal.addEventListener("abort", () => {
-        for (const sequence of ended) this.#endPull(sequence)?.reject(cancelled());
-      });
-    }
-    return listening;
-  }
-
   async #run(): Promise<void> {
     try {
-      let prefilledLast = false;
+      let hadChunk = false;
       for (;;) {
-        // Everyone who just got a token pulls the next one before the batch is closed.
+        // Every caller that just got a token pulls the next one before the batch is closed.
         await setImmediate();
         this.#retireClosed();
-        if (this.#pulled === 0) break;
+        if (this.#pulls.count === 0) break;
         this.#admit();
-        this.#plan.survey();
-        const { prefill, decoding } = this.#plan;
-        prefilledLast = prefill !== undefined && (decoding.length === 0 || !prefilledLast);
-        if (prefilledLast) await this.#prefill(prefill!);
-        else await this.#decode(decoding);
+        const plan = this.#schedule(hadChunk);
+        hadChunk = plan.chunk !== undefined;
+        await this.#step(plan);
       }
       if (this.#open.size === 0) this.#checkIntegrity();
     } catch (error) {
@@ -174,121 +148,88 @@ export class Scheduler {
   /** Gives lanes to pulled sequences, taking them from others where their requests have a better claim. */
   #admit(): void {
     for (let next = this.#tenants.next(); next !== undefined; next = this.#tenants.next()) {
-      if (this.#lanes.leased === this.#lanes.total && !this.#preempt(next.tenant)) return;
-      this.#lanes.hold(next);
+      if (this.#lanes.leased === this.#lanes.total && !this.#preempt(next.tenant)) break;
+      this.#lanes.hold(next).beginTurn();
       this.#tenants.gain(next);
-      // What was lost with the lane is run again, and then at least as much besides.
-      const lostTokens = Math.max(0, next.ranTokens - next.cached);
-      next.turn = lostTokens + Math.max(turnTokens, lostTokens);
     }
+    this.#lanes.endLeads();
   }
 
   #preempt(taker: Tenant): boolean {
-    const victim = chooseVictim(taker, this.#lanes.holders);
+    const victim = chooseVictim(taker, this.#lanes.placed);
     if (victim === undefined) return false;
     this.#releaseLane(victim);
-    if (victim.pull !== undefined) {
-      this.#tenants.wait(victim);
+    if (victim.isPulled) {
+      this.#tenants.wait(victim.open);
       this.#preemptions++;
     }
     return true;
   }
 
-  async #prefill(sequence: Sequence): Promise<void> {
-    const { lane, tokens, cached, tenant } = sequence;
-    const end = Math.min(tokens.length, cached + this.#chunkTokens());
-    const { inverseTemperature, reusableTokens } = sequence;
-    const measuredFrom = Math.max(0, reusableTokens - cached);
-    const row = { lane: lane!.index, tokens: tokens.slice(cached, end), position: cached };
-    const batch = [{ ...row, measuredFrom, inverseTemperature }];
-    tenant.lastPrefill = this.#passes + 1;
-    await this.#pass(batch, (logits) => {
-      this.#absorb(sequence, end - cached, (index) => logits.distribution(0, index, inverseTemperature));
-    });
+  #schedule(hadChunk: boolean): PassPlan<PlacedSequence> {
+    const { limits } = this.#runner;
+    const context = { limits, passTimes: this.#passTimes, settings: this.#settings, hadChunk };
+    return schedule(this.#lanes.placed, context);
   }
 
-  /** As many tokens of a prompt as those who decode meanwhile can be made to wait for. */
-  #chunkTokens(): number {
-    const most = Math.min(this.#settings.prefillChunk, this.#runner.maxRowTokens);
-    const { interactive, decoding } = this.#plan;
-    const { maxGapMs } = this.#settings;
-    if (interactive === 0 || maxGapMs === undefined) return most;
-    const decodeMs = this.#passTimes.decodeMs(decoding.length);
-    const room = Math.max(maxGapMs - decodeMs, decodeMs);
-    return Math.max(1, Math.min(most, this.#passTimes.longestChunkWithin(room)));
-  }
-
-  async #decode(sequences: Sequence[]): Promise<void> {
-    const isFixed = this.#settings.deterministic === true;
-    if (!isFixed && sequences.length > 1) this.#lanes.compact(sequences);
-    const first = isFixed ? 0 : sequences[0]!.lane!.index;
-    const last = isFixed ? this.#lanes.total - 1 : sequences.at(-1)!.lane!.index;
-    await this.#pass(this.#rows.fill(sequences, first, last), (logits) => {
-      for (const sequence of sequences) {
-        const row = sequence.lane!.index - first;
-        this.#absorb(sequence, 1, () => logits.distribution(row, 0, sequence.inverseTemperature));
-      }
-    });
-  }
-
-  /** Runs a pass and absorbs its logits. What is closed before that keeps its lane until then. */
-  async #pass(batch: Batch, absorb: (logits: LogitsView) => void): Promise<void> {
+  /** Runs a planned pass and absorbs its logits. What is closed before that keeps its lane until then. */
+  async #step({ decoding, chunk }: PassPlan<PlacedSequence>): Promise<void> {
+    const planned = decoding.map((sequence) => ({ sequence, count: 1 }));
+    if (chunk !== undefined) {
+      planned.push(chunk);
+      chunk.sequence.tenant.lastPrefill = this.#passes + 1;
+    }
     const started = this.#now();
     this.#inPass = true;
     let logits: LogitsView;
     try {
-      logits = await this.#runner.step(batch);
+      logits = await this.#runner.step(planned.map(toRow));
     } finally {
       this.#inPass = false;
     }
     this.#passes++;
-    this.#passTimes.observe(batch.length, batch[0]!.tokens.length, this.#now() - started);
-    absorb(logits);
+    this.#passTimes.observe(decoding.length, chunk?.count ?? 0, this.#now() - started);
+    for (const [row, { sequence, count }] of planned.entries()) {
+      const { inverseTemperature } = sequence.sequence;
+      this.#absorb(sequence, count, (index) => logits.distribution(row, index, inverseTemperature));
+    }
   }
 
-  #absorb(sequence: Sequence, count: number, distribution: (index: number) => Distribution): void {
-    const lane = sequence.lane!;
+  #absorb(placed: PlacedSequence, count: number, distribution: (index: number) => Distribution): void {
+    const { open, sequence } = placed;
     this.#evaluatedTokens += count;
-    sequence.cached += count;
-    sequence.ranTokens = Math.max(sequence.ranTokens, sequence.cached);
-    sequence.turn -= count;
-    for (let position = lane.tokens.length; position < sequence.cached; position++) {
-      lane.tokens.push(sequence.tokens[position]!);
-    }
+    placed.run(count);
     try {
-      if (sequence.absorb(distribution, sequence.cached, count)) this.#endPull(sequence)?.resolve();
+      if (sequence.absorb(distribution, placed.cached, count)) this.#endPull(open)?.resolve();
     } catch (error) {
       // Bad logits mean bad K/V: forget it rather than hand it to the next sequence.
-      sequence.cached = 0;
-      lane.tokens.length = 0;
-      this.#endPull(sequence)?.reject(error);
+      this.#lanes.truncate(placed, 0);
+      this.#endPull(open)?.reject(error);
     }
   }
 
   /** @returns the pull that was, if any */
-  #endPull(sequence: Sequence): Pull | undefined {
-    const { pull } = sequence;
-    if (pull === undefined) return undefined;
-    sequence.pull = undefined;
-    this.#pulled--;
-    if (sequence.lane === undefined) this.#tenants.stopWaiting(sequence);
+  #endPull(open: OpenSequence): Pull | undefined {
+    const pull = this.#pulls.end(open);
+    if (pull !== undefined && this.#lanes.placedOf(open) === undefined) this.#tenants.stopWaiting(open);
     return pull;
   }
 
   #retireClosed(): void {
-    for (const sequence of this.#closing) this.#retire(sequence);
+    for (const open of this.#closing) this.#retire(open);
     this.#closing.clear();
   }
 
-  #retire(sequence: Sequence): void {
-    this.#open.delete(sequence);
-    if (sequence.lane !== undefined) this.#releaseLane(sequence);
-    this.#tenants.leave(sequence.tenant);
+  #retire(open: OpenSequence): void {
+    this.#open.delete(open);
+    const placed = this.#lanes.placedOf(open);
+    if (placed !== undefined) this.#releaseLane(placed);
+    this.#tenants.leave(open.tenant);
   }
 
-  #releaseLane(sequence: Sequence): void {
-    this.#lanes.release(sequence);
-    this.#tenants.lose(sequence);
+  #releaseLane(placed: PlacedSequence): void {
+    this.#lanes.release(placed);
+    this.#tenants.lose(placed.open);
   }
 
   #checkIntegrity(): void {
@@ -299,8 +240,21 @@ export class Scheduler {
   #fail(failure: InferenceError): void {
     this.#failure ??= failure;
     this.#lanes.abandon();
-    for (const sequence of this.#open) this.#endPull(sequence)?.reject(failure);
+    for (const open of this.#open) this.#endPull(open)?.reject(failure);
   }
+}
+
+/** The next `count` tokens of a sequence, with the distributions that it will look at. */
+function toRow({ sequence: placed, count }: PlannedRow<PlacedSequence>): BatchRow {
+  const { lane, tokens, cached, sequence } = placed;
+  return {
+    lane: lane.index,
+    // An array of one is made in a fraction of the time that a slice takes.
+    tokens: count === 1 ? [tokens[cached]!] : tokens.slice(cached, cached + count),
+    position: cached,
+    measuredFrom: Math.max(0, sequence.reusableTokens - cached),
+    inverseTemperature: sequence.inverseTemperature,
+  };
 }
 
 function toEngineFailure(error: unknown): InferenceError {

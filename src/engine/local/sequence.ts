@@ -2,40 +2,18 @@ import type { Distribution } from "../../sampling/distribution.ts";
 import { drawToken, scoreToken } from "../../sampling/draw.ts";
 import { uniform } from "../../core/random.ts";
 import type { ScoredToken, TokenIds } from "../../core/tokens.ts";
-import type { Lane } from "../../kvcache/lanes.ts";
-import type { ExtendRequest, Share } from "../engine.ts";
-import type { Pull } from "./pull.ts";
-import type { Tenant } from "./tenant.ts";
+import type { ExtendRequest } from "../engine.ts";
 
 /**
- * Tokens being run through the model. Waiting sequences have no lane; those pulled take part in the next pass.
- * What becomes of the logits is the subclass's business.
+ * Tokens to be run through the model, and what becomes of the logits, which is the subclass's business. Knows no lanes: the
+ * scheduler has an `OpenSequence` for it, and a `PlacedSequence` while it holds a lane.
  */
 export abstract class Sequence {
   /** Everything to be run, ascending. Grows when a token is drawn. */
   readonly tokens: number[];
-  /** How many of `tokens` have their K/V in the lane. */
-  cached = 0;
-  lane: Lane | undefined;
-  /** Who waits for what it wants next, if anybody. */
-  pull: Pull | undefined;
-  readonly share: Share | undefined;
-  /** These are set when it is opened. */
-  signal!: AbortSignal;
-  tenant!: Tenant;
-  /** Its number among all that were opened. */
-  arrival = 0;
-  /** Tokens that it may still run before its lane can be given to another tenant. */
-  turn = 0;
-  /** The most tokens that it ever had cached. */
-  ranTokens = 0;
-  /** Another sequence that is running the tokens up to `sharedTokens`, which both begin with. */
-  leader: Sequence | undefined;
-  sharedTokens = 0;
 
-  constructor(tokens: TokenIds, share: Share | undefined) {
+  constructor(tokens: TokenIds) {
     this.tokens = [...tokens];
-    this.share = share;
   }
 
   /** For how many of its tokens K/V from elsewhere may stand in. */
@@ -58,7 +36,7 @@ export class ExtendSequence extends Sequence {
   #drawn: ScoredToken | undefined;
 
   constructor(request: ExtendRequest) {
-    super(request.prefix, request.share);
+    super(request.prefix);
     this.#request = request;
   }
 
@@ -100,8 +78,8 @@ export class ScoreSequence extends Sequence {
   readonly scores: ScoredToken[] = [];
   readonly #topCount: number;
 
-  constructor(tokens: TokenIds, topCount: number, share?: Share) {
-    super(tokens, share);
+  constructor(tokens: TokenIds, topCount: number) {
+    super(tokens);
     this.#topCount = topCount;
   }
 

@@ -1,12 +1,13 @@
 import type { Share } from "../engine.ts";
-import type { Sequence } from "./sequence.ts";
+import type { OpenSequence } from "./open-sequence.ts";
+import type { PlacedSequence } from "./placed-sequence.ts";
 import { Tenant } from "./tenant.ts";
 
 /** Requests that have sequences open, and which of these wait for lanes. Moves nothing itself. */
 export class Tenants {
   readonly #byRequest = new Map<string, Tenant>();
   /** Pulled sequences without a lane, by tenant, the oldest first; never empty lists. */
-  readonly #queues = new Map<Tenant, Sequence[]>();
+  readonly #queues = new Map<Tenant, OpenSequence[]>();
   #waiting = 0;
   #events = 0;
 
@@ -32,7 +33,7 @@ export class Tenants {
   }
 
   /** Queues a pulled sequence behind the older ones of its tenant. */
-  wait(sequence: Sequence): void {
+  wait(sequence: OpenSequence): void {
     const { tenant } = sequence;
     const queue = this.#queues.get(tenant) ?? [];
     if (queue.length === 0) {
@@ -46,7 +47,7 @@ export class Tenants {
   }
 
   /** Nothing happens to a sequence that does not wait. */
-  stopWaiting(sequence: Sequence): void {
+  stopWaiting(sequence: OpenSequence): void {
     const queue = this.#queues.get(sequence.tenant);
     const place = queue?.indexOf(sequence) ?? -1;
     if (queue === undefined || place < 0) return;
@@ -56,14 +57,14 @@ export class Tenants {
   }
 
   /** Counts the lane that a sequence was given. */
-  gain(sequence: Sequence): void {
+  gain(sequence: OpenSequence): void {
     this.stopWaiting(sequence);
     sequence.tenant.lanes++;
     this.#mark(sequence.tenant);
   }
 
   /** Counts a lane that was taken from a sequence. */
-  lose({ tenant }: Sequence): void {
+  lose({ tenant }: OpenSequence): void {
     tenant.lanes--;
   }
 
@@ -71,7 +72,7 @@ export class Tenants {
    * Whose turn it is to get a lane: interactive work goes before batch, then the request with the fewest lanes, then
    * the one that waits longest; of its sequences the oldest.
    */
-  next(): Sequence | undefined {
+  next(): OpenSequence | undefined {
     if (this.#waiting === 0) return undefined;
     let best: Tenant | undefined;
     for (const tenant of this.#queues.keys()) {
@@ -101,29 +102,25 @@ function comesBefore(a: Tenant, b: Tenant): boolean {
  * work; else one of a tenant with more lanes than the taker, held for a whole turn. Of these the youngest sequence
  * of whoever has most lanes, so that what was begun first ends first.
  */
-export function chooseVictim(
-  taker: Tenant,
-  holders: readonly (Sequence | undefined)[],
-): Sequence | undefined {
-  let victim: Sequence | undefined;
+export function chooseVictim(taker: Tenant, holders: readonly PlacedSequence[]): PlacedSequence | undefined {
+  let victim: PlacedSequence | undefined;
   for (const holder of holders) {
-    if (holder === undefined || !yieldsTo(holder, taker)) continue;
+    if (!yieldsTo(holder, taker)) continue;
     if (victim === undefined || isRatherTaken(holder, victim)) victim = holder;
   }
   return victim;
 }
 
-function yieldsTo({ pull, tenant, turn, leader }: Sequence, taker: Tenant): boolean {
-  if (pull === undefined) return true;
+function yieldsTo({ isPulled, tenant, isTurnOver, isFollowing }: PlacedSequence, taker: Tenant): boolean {
+  if (!isPulled) return true;
   if (tenant.priority !== taker.priority) return taker.priority === "interactive";
   const surplus = tenant.lanes - taker.lanes;
   // One that only waits for its leader has nothing to lose, but may not be passed to and fro.
-  return turn <= 0 ? surplus > 0 : leader !== undefined && surplus > 1;
+  return isTurnOver ? surplus > 0 : isFollowing && surplus > 1;
 }
 
-function isRatherTaken(a: Sequence, b: Sequence): boolean {
-  const isIdle = a.pull === undefined;
-  if (isIdle !== (b.pull === undefined)) return isIdle;
+function isRatherTaken(a: PlacedSequence, b: PlacedSequence): boolean {
+  if (a.isPulled !== b.isPulled) return b.isPulled;
   if (a.tenant.priority !== b.tenant.priority) return a.tenant.priority === "batch";
   return a.tenant.lanes === b.tenant.lanes ? a.arrival > b.arrival : a.tenant.lanes > b.tenant.lanes;
 }

@@ -1,37 +1,49 @@
 import { setImmediate } from "node:timers/promises";
 
 /**
- * How long work may keep the event loop from turning, ms: short for whoever cancels, long for nearly every walk on
- * remembered prefixes, so that those that set out together still meet in one pass.
+ * How long work may keep the event loop from turning, ms: short for a client that cancels, long for nearly every walk on
+ * remembered prefixes, so that walks that set out together still meet in one pass.
  */
 const longestTurnMs = 50;
-/** Shorter than this nobody is made to wait: a turn costs, too. */
+/** Work shorter than this makes no walk wait: a turn costs, too. */
 const shortestTurnMs = 1;
 
-/** When the event loop turned last, as far as is known here. */
-let turnedAt = performance.now();
-let turn: Promise<void> | undefined;
-
 /**
- * Messages and timers, an abort among them, are heard only when the event loop turns, and passes begin only then.
- * @param passMs how long the pass takes that others wait for; infinite where nobody does. Work that keeps them from it may
- *   take as long as they do, so that they get half of the time.
+ * When the event loop turned last, as far as the walks of one memo know. Messages and timers, an abort among them, are
+ * heard only when it turns, and passes begin only then.
  */
-export function isTurnDue(passMs: () => number): boolean {
-  const ms = performance.now() - turnedAt;
-  return ms > longestTurnMs || (ms > shortestTurnMs && ms > passMs());
-}
+export class EventLoopTurns {
+  readonly #now: () => number;
+  #turnedAt: number;
+  #turn: Promise<void> | undefined;
 
-/** Somebody saw it turn. */
-export function noteTurn(): void {
-  turnedAt = performance.now();
-}
+  /** @param now ms on a clock that never goes back */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#turnedAt = now();
+  }
 
-/** The next turn of the event loop. All who wait share it: each on a turn of its own would have them add up. */
-export function nextTurn(): Promise<void> {
-  turn ??= setImmediate().then(() => {
-    turn = undefined;
-    noteTurn();
-  });
-  return turn;
+  /**
+   * Whether a walk has to let the event loop turn before it goes on.
+   * @param passMs how long the pass takes that other sequences wait for; infinite where none does. Walks that keep them
+   *   from it may take as long as they do, so that they get half of the time.
+   */
+  isDue(passMs: () => number): boolean {
+    const ms = this.#now() - this.#turnedAt;
+    return ms > longestTurnMs || (ms > shortestTurnMs && ms > passMs());
+  }
+
+  /** A walk saw it turn. */
+  note(): void {
+    this.#turnedAt = this.#now();
+  }
+
+  /** The next turn of the event loop. All walks that wait share it: each on a turn of its own would have them add up. */
+  next(): Promise<void> {
+    this.#turn ??= setImmediate().then(() => {
+      this.#turn = undefined;
+      this.note();
+    });
+    return this.#turn;
+  }
 }

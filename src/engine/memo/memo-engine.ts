@@ -1,60 +1,68 @@
 import { isTruncated } from "../../sampling/distribution.ts";
 import type { TokenStream } from "../../core/token-stream.ts";
 import type { ScoredToken } from "../../core/tokens.ts";
-import type { Engine, EngineHealth, EngineInfo, EngineLoad, ExtendRequest } from "../engine.ts";
+import type { Engine, EngineInfo, EngineLoad, ExtendRequest } from "../engine.ts";
+import type { EngineHealth } from "../health.ts";
+import { EventLoopTurns } from "./event-loop-turns.ts";
 import { MemoExtension } from "./memo-extension.ts";
 import { MemoTrie } from "./memo-trie.ts";
 
 /**
  * An engine around an engine that remembers the next-token distribution after every prefix it has visited
  * (exact: the same uniforms select the same tokens). Several that come to an unvisited prefix together ask the model
- * once.
+ * once. It remembers one untruncated law, that of the first extension; others, and those of an engine that does not tell
+ * enough of its law, pass by it.
  */
 export class MemoEngine implements Engine {
   readonly info: EngineInfo;
   readonly #inner: Engine;
   readonly #trie: () => MemoTrie;
+  readonly #turns: EventLoopTurns;
   #inverseTemperature: number | undefined;
 
   /**
    * Borrows the inner engine: disposing the memo leaves it alone.
    * @param trie where to remember, asked for at each extension; a trie of its own when left out
+   * @param turns shared by the memos of one event loop
    */
-  constructor(inner: Engine, trie?: () => MemoTrie) {
+  constructor(inner: Engine, trie?: () => MemoTrie, turns = new EventLoopTurns()) {
     const own = new MemoTrie();
     this.#inner = inner;
     this.#trie = trie ?? (() => own);
+    this.#turns = turns;
     this.info = inner.info;
   }
 
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
-    this.#checkLaw(request);
     const { vocabularySize } = this.info;
     const possible = request.topCount <= vocabularySize ? request : { ...request, topCount: vocabularySize };
-    return new MemoExtension(this.#inner, this.#trie(), possible, signal);
+    if (!this.#canRemember(possible)) return this.#inner.extend(request, signal);
+    const ground = { inner: this.#inner, trie: this.#trie(), turns: this.#turns };
+    return new MemoExtension(ground, possible, signal);
   }
 
   score(...request: Parameters<Engine["score"]>): Promise<readonly ScoredToken[]> {
     return this.#inner.score(...request);
   }
 
-  health(): EngineHealth {
-    return this.#inner.health();
+  load(): EngineLoad | undefined {
+    return this.#inner.load();
   }
 
-  load(): EngineLoad {
-    return this.#inner.load();
+  health(): EngineHealth {
+    return this.#inner.health();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // The inner engine is borrowed.
   }
 
-  #checkLaw({ sampling }: ExtendRequest): void {
+  /** Whether what is remembered draws the very tokens that the inner engine would. */
+  #canRemember({ sampling, topCount }: ExtendRequest): boolean {
+    const { repeats, logNormalizer, mostTop } = this.info.capabilities;
+    if (!repeats || logNormalizer !== "exact" || mostTop < Math.max(1, topCount)) return false;
+    if (isTruncated(sampling) || sampling.adjustments !== undefined) return false;
     this.#inverseTemperature ??= sampling.inverseTemperature;
-    const isOther = sampling.inverseTemperature !== this.#inverseTemperature;
-    if (isOther || isTruncated(sampling) || sampling.adjustments !== undefined) {
-      throw new Error("a memo serves one untruncated proposal law");
-    }
+    return sampling.inverseTemperature === this.#inverseTemperature;
   }
 }

@@ -4,7 +4,7 @@ import { TokenStream } from "../../core/token-stream.ts";
 import type { Awaitable } from "../../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenRun, TopTokens } from "../../core/tokens.ts";
 import type { Engine, ExtendRequest } from "../engine.ts";
-import { isTurnDue, nextTurn, noteTurn } from "./event-loop-turns.ts";
+import type { EventLoopTurns } from "./event-loop-turns.ts";
 import { Asking, isKnown, recall } from "./memo-trie.ts";
 import type { MemoNode, MemoTrie } from "./memo-trie.ts";
 
@@ -14,6 +14,14 @@ const memoWidth = 64;
 /** Tokens walked in one run, so that a proposal rejected early has not walked far. */
 const maxRunTokens = 64;
 
+/** What all walks of a memo share. */
+export interface MemoGround {
+  /** Where the walks ask what is not remembered. */
+  readonly inner: Engine;
+  readonly trie: MemoTrie;
+  readonly turns: EventLoopTurns;
+}
+
 /**
  * An extension that walks along visited prefixes without a model call, a run at once, and pulls the inner engine only
  * where the walk leaves them, or where a draw lands in the tail beyond the remembered tokens.
@@ -21,6 +29,7 @@ const maxRunTokens = 64;
 export class MemoExtension extends TokenStream {
   readonly #inner: Engine;
   readonly #trie: MemoTrie;
+  readonly #turns: EventLoopTurns;
   readonly #request: ExtendRequest;
   readonly #signal: AbortSignal;
   /** After the prefix. */
@@ -29,14 +38,15 @@ export class MemoExtension extends TokenStream {
   /** The inner engine's tokens from an unvisited prefix on, while the walk is on such. */
   #asking: TokenStream | undefined;
   #isOver = false;
-  /** Ends the wait for somebody else's answer. */
+  /** Ends the wait for another walk's answer. */
   #wake: (() => void) | undefined;
 
-  /** @param request asks for no more of the likeliest tokens than there are */
-  constructor(inner: Engine, trie: MemoTrie, request: ExtendRequest, signal: AbortSignal) {
+  /** @param request asks for no more of the likeliest tokens than the inner engine can report */
+  constructor({ inner, trie, turns }: MemoGround, request: ExtendRequest, signal: AbortSignal) {
     super();
     this.#inner = inner;
     this.#trie = trie;
+    this.#turns = turns;
     this.#request = request;
     this.#signal = signal;
     this.#node = trie.find(request.prefix);
@@ -57,9 +67,9 @@ export class MemoExtension extends TokenStream {
   }
 
   #isTurnDue(): boolean {
-    return isTurnDue(() => {
-      const { pulled, passMs } = this.#inner.load();
-      return pulled === 0 ? Infinity : passMs(pulled);
+    return this.#turns.isDue(() => {
+      const load = this.#inner.load();
+      return load === undefined || load.pulled === 0 ? Infinity : load.passMs(load.pulled);
     });
   }
 
@@ -80,7 +90,7 @@ export class MemoExtension extends TokenStream {
   /** Where there is something to wait for first. */
   async #walkLater(): Promise<TokenRun | undefined> {
     for (;;) {
-      if (this.#isTurnDue()) await nextTurn();
+      if (this.#isTurnDue()) await this.#turns.next();
       if (this.#signal.aborted || this.#isOver) throw cancelled();
       const run = this.#walk();
       if (run.length > 0) return run;
@@ -93,7 +103,7 @@ export class MemoExtension extends TokenStream {
         ...this.#request,
         prefix: [...prefix, ...this.#tokens],
         maxTokens: maxTokens - this.#tokens.length,
-        topCount: Math.max(topCount, memoWidth),
+        topCount: Math.max(topCount, Math.min(memoWidth, this.#inner.info.capabilities.mostTop)),
         logprobsMode: "raw",
       },
       this.#signal,
@@ -102,7 +112,7 @@ export class MemoExtension extends TokenStream {
   }
 
   /**
-   * Asks the model, which the walk goes on to do until it comes to a prefix that is visited, or that somebody else is
+   * Asks the model, which the walk goes on to do until it comes to a prefix that is visited, or that another walk is
    * asking about. Over when the inner engine runs dry: at its own limit, or because a budget is spent.
    */
   async #ask(asking: TokenStream): Promise<TokenRun | undefined> {
@@ -111,7 +121,7 @@ export class MemoExtension extends TokenStream {
     node.asked = asked;
     try {
       const run = await asking.pull();
-      noteTurn();
+      this.#turns.note();
       if (run === undefined) this[Symbol.dispose]();
       return run?.map((drawn) => this.#learn(drawn));
     } finally {
@@ -140,7 +150,7 @@ export class MemoExtension extends TokenStream {
     this.#asking = undefined;
   }
 
-  /** When somebody else's answer is there, or nobody waits for it here any more. */
+  /** When another walk's answer is there, or this one no longer waits for it. */
   #settled({ settled }: Asking): Promise<void> {
     const signal = this.#signal;
     return new Promise((resolve) => {
@@ -156,15 +166,15 @@ export class MemoExtension extends TokenStream {
   }
 
   /**
-   * Whether somebody else's answer is worth waiting for. Another request's is while nobody waits for a lane: where lanes
+   * Whether another walk's answer is worth waiting for. Another request's is while no sequence waits for a lane: where lanes
    * are short, it may be many turns of that request's away, and this one has lanes of its own to come.
    */
   #hasToWait(): boolean {
     const { asked } = this.#node;
     if (asked === undefined) return false;
     if (asked.request === this.#request.share?.request) return true;
-    const { pulled, lanes } = this.#inner.load();
-    return pulled <= lanes;
+    const load = this.#inner.load();
+    return load === undefined || load.pulled <= load.lanes;
   }
 }
 

@@ -1,6 +1,8 @@
-import type { Engine, MemoHealth, MemoKey, Memos } from "../engine.ts";
+import type { Engine } from "../engine.ts";
+import { EventLoopTurns } from "./event-loop-turns.ts";
 import { MemoEngine } from "./memo-engine.ts";
 import { MemoTrie } from "./memo-trie.ts";
+import type { MemoHealth, MemoKey, Memos } from "./memos.ts";
 
 /**
  * The memos of many prompts under one byte budget. The least recently used is forgotten first, even in mid-use: a
@@ -12,15 +14,18 @@ export class MemoStore implements Memos {
   readonly #tries = new Map<string, MemoTrie>();
   /** The one behind all others, where a chain's every token would place it anew. */
   #newest: MemoTrie | undefined;
+  readonly #turns: EventLoopTurns;
   #bytes = 0;
 
-  constructor(maxBytes: number) {
+  /** @param turns of the event loop that all chains walk on */
+  constructor(maxBytes: number, turns = new EventLoopTurns()) {
     this.#maxBytes = maxBytes;
+    this.#turns = turns;
   }
 
   share(engine: Engine, key: MemoKey): Engine {
     const name = `${key.priority}/${key.inverseTemperature}/${key.prompt.join()}`;
-    return new MemoEngine(engine, () => this.#use(name) ?? this.#create(name, key));
+    return new MemoEngine(engine, () => this.#use(name) ?? this.#create(name, key), this.#turns);
   }
 
   /** Not counted in the store's bytes; forgets when it comes to as many by itself. */
@@ -28,7 +33,7 @@ export class MemoStore implements Memos {
     const trie = new MemoTrie(prompt.length, () => {
       if (trie.bytes > this.#maxBytes) trie.forget();
     });
-    return new MemoEngine(engine, () => trie);
+    return new MemoEngine(engine, () => trie, this.#turns);
   }
 
   health(): MemoHealth {

@@ -13,7 +13,7 @@ interface Visit {
   readonly drawn: ScoredToken[];
 }
 
-/** Somebody asks the model about a prefix. */
+/** A walk asks the model about a prefix. */
 export class Asking {
   /** Whose chain it is. */
   readonly request: string | undefined;
@@ -42,7 +42,7 @@ const nodeBytes = 250;
 const visitBytes = 1000;
 
 /**
- * The prefixes visited after one prompt, and what the model said after each. Forgotten as a whole: whoever walks in it
+ * The prefixes visited after one prompt, and what the model said after each. Forgotten as a whole: a walk that is in it
  * then goes on with what is in hand, and finds the prompt's own node empty the next time.
  */
 export class MemoTrie {

@@ -62,7 +62,7 @@ export class BoundPass implements Disposable {
     this.#maskEnds = new Uint32Array(rows);
     this.#positions = graph.takesPositions ? HostTensor.zeros("int64", [rows, rowTokens]) : undefined;
     this.#logits = logits.tensor(0, rows, rowTokens);
-    this.#planes = cache.rows(firstRow, rows);
+    this.#planes = cache.rows({ first: firstRow, count: rows });
     this.binding = session.createBinding();
     this.#run = new RepeatedRun(session, this.binding);
     this.binding.bindOutput("logits", this.#logits);

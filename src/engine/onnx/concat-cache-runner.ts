@@ -1,124 +1,88 @@
-import { InferenceError } from "../../core/errors.ts";
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
-import type { Batch, BatchRow, LogitsView, ModelRunner } from "../local/runner.ts";
-import { checkBatch } from "./check-batch.ts";
+import type { Batch, BatchRow, LogitsView, PassLimits } from "../local/runner.ts";
 import { HostConcatCache } from "./cache/concat-cache.ts";
 import type { ConcatCache } from "./cache/concat-cache.ts";
-import type { DecoderGraph } from "./graphs/decoder-graph.ts";
-import { passFailure } from "./device-failure.ts";
 import { DeviceConcatCache } from "./cache/device-concat-cache.ts";
 import { openWhereItFits } from "./cache/device-room.ts";
-import type { LiveCacheSize } from "./cache/live-cache.ts";
+import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import { Logits } from "./logits/logits.ts";
 import { HostLogitsMemory } from "./logits/logits-memory.ts";
+import { OnnxRunner } from "./onnx-runner.ts";
+import type { OnnxRunnerOptions } from "./onnx-runner.ts";
 import type { IoBinding } from "./ort/io-binding.ts";
 import type { Session } from "./ort/session.ts";
 import { HostTensor } from "./ort/tensor.ts";
 import type { Tensor } from "./ort/tensor.ts";
-
-export interface ConcatCacheRunnerOptions extends LiveCacheSize {
-  /** The longest row of a pass, tokens. */
-  readonly maxRowTokens: number;
-}
-
-/** A row that last took less than this runs on the calling thread; see the shared-cache runner. */
-const shortRowMs = 0.5;
+import { RepeatedRun } from "./repeated-run.ts";
 
 /**
  * Runs graphs that append to their cache by Concat: past [1, heads, P, d] gives present [1, heads, P+S, d]. Rows run
  * one after the other, for a batch would need pasts of one length. What a row wrote is bound as it is as the
  * past of the next, where the graph runs; only the graph's own Concat copies.
  */
-export class ConcatCacheRunner implements ModelRunner {
-  readonly vocabularySize: number;
-  readonly maxRowTokens: number;
-  readonly #session: Session;
+export class ConcatCacheRunner extends OnnxRunner {
+  readonly limits: PassLimits;
   readonly #graph: DecoderGraph;
   readonly #cache: ConcatCache;
   readonly #logits: Logits;
   readonly #binding: IoBinding;
-  /** How long the last row of one token took. */
-  #rowMs = Infinity;
-  #running: Promise<void> | undefined;
-  #isClosed = false;
+  /** Runs rows of one token, which are all as long. */
+  readonly #shortRun: RepeatedRun;
 
-  /** Takes the session over: closing the runner closes it. */
-  constructor(session: Session, graph: DecoderGraph, options: ConcatCacheRunnerOptions) {
+  constructor(session: Session, graph: DecoderGraph, options: OnnxRunnerOptions) {
+    super(session, graph);
     const { logitsType, vocabularySize } = graph;
-    const { lanes, maxRowTokens } = options;
-    this.#session = session;
+    const maxRowTokens = options.isFixedShape === true ? 1 : options.maxRowTokens;
+    // One token of each lane but one, whose row is as long as any may be.
+    const maxTokens = options.lanes - 1 + maxRowTokens;
+    this.limits = { maxRowTokens, maxTokens, longRows: "any" };
     this.#graph = graph;
     this.#cache =
       session.device === "cpu"
         ? new HostConcatCache(graph, options)
         : openWhereItFits(options, (size) => new DeviceConcatCache(session, graph, size));
-    const tokens = Math.max(lanes, maxRowTokens);
     // Rows are written one by one, where a device's tensors cannot begin.
-    const memory = new HostLogitsMemory({ logitsType, tokens, vocabularySize });
+    const memory = new HostLogitsMemory({ logitsType, tokens: maxTokens, vocabularySize });
     this.#logits = new Logits(memory, session.threads);
     this.#binding = session.createBinding();
-    this.vocabularySize = vocabularySize;
-    this.maxRowTokens = maxRowTokens;
+    this.#shortRun = new RepeatedRun(session, this.#binding);
   }
 
   get memory(): KvMemory {
     return this.#cache.memory;
   }
 
-  async step(batch: Batch): Promise<LogitsView> {
-    if (this.#running !== undefined) throw new Error("a pass is running already");
-    if (this.#isClosed) throw new InferenceError("engine_failed", "The model is closed.");
-    const { maxRowTokens, vocabularySize } = this;
-    const { lanes, capacity } = this.memory;
-    checkBatch(batch, { lanes, capacity, maxRowTokens, vocabularySize });
-    this.#running = this.#run(batch);
-    try {
-      await this.#running;
-    } finally {
-      this.#running = undefined;
-    }
-    return this.#logits.view(batch.length, batch[0]!.tokens.length);
-  }
-
-  /** Waits for the row in flight: the native side still works on the memory that goes with the runner. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    await this.#running?.catch(() => undefined);
-    for (const owned of [this.#binding, this.#logits, this.#cache, this.#session]) owned[Symbol.dispose]();
-  }
-
-  async #run(batch: Batch): Promise<void> {
-    for (const [row, batchRow] of batch.entries()) {
-      if (this.#isClosed) throw new InferenceError("engine_failed", "The model is closed.");
-      // Its K/V is there already, and nobody looks at its logits.
-      if (batchRow.isIdle !== true) await this.#runRow(batchRow, row);
+  protected async run(batch: Batch): Promise<LogitsView> {
+    let firstToken = 0;
+    for (const row of batch) {
+      this.checkOpen();
+      await this.#runRow(row, firstToken);
+      firstToken += row.tokens.length;
     }
     await this.#logits.measure(batch);
+    return this.#logits.view(batch);
   }
 
-  async #runRow({ lane, tokens, position }: BatchRow, row: number): Promise<void> {
-    const past = this.#cache.past(lane, position);
-    const bound = this.#bind(past, { tokens, position, row });
-    const started = performance.now();
+  protected release(): void {
+    for (const owned of [this.#binding, this.#logits, this.#cache]) owned[Symbol.dispose]();
+  }
+
+  /** @param firstToken where in the logits those of the row's tokens go */
+  async #runRow(row: BatchRow, firstToken: number): Promise<void> {
+    const { lane, tokens, position } = row;
+    const bound = this.#bind(row, firstToken);
     try {
-      if (tokens.length === 1 && this.#rowMs < shortRowMs) this.#session.runSync(this.#binding);
-      else await this.#session.run(this.#binding);
-    } catch (error) {
-      throw passFailure(this.#session.device, error);
+      if (tokens.length === 1) await this.#shortRun.run();
+      else await this.session.run(this.#binding);
     } finally {
       this.#binding.clear();
       for (const tensor of bound) tensor[Symbol.dispose]();
     }
-    if (tokens.length === 1) this.#rowMs = performance.now() - started;
     this.#cache.adopt(lane, position + tokens.length);
   }
 
   /** Binds a row's tensors, and gives them back to be released after the run. */
-  #bind(
-    past: readonly Tensor[],
-    { tokens, position, row }: Pick<BatchRow, "tokens" | "position"> & { row: number },
-  ): Tensor[] {
+  #bind({ lane, tokens, position }: BatchRow, firstToken: number): Tensor[] {
     const { planes, takesPositions } = this.#graph;
     const bound: Tensor[] = [];
     const input = (name: string, tensor: Tensor): void => {
@@ -133,7 +97,8 @@ export class ConcatCacheRunner implements ModelRunner {
     input("input_ids", oneRow(tokens));
     input("attention_mask", oneRow(Array<number>(total).fill(1)));
     if (takesPositions) input("position_ids", oneRow(tokens.map((_, index) => position + index)));
-    output("logits", this.#logits.tensor(row, 1, tokens.length));
+    output("logits", this.#logits.tensor(firstToken, 1, tokens.length));
+    const past = this.#cache.past(lane, position);
     const present = this.#cache.present(total);
     for (const [index, names] of planes.entries()) {
       input(names.past, past[index]!);

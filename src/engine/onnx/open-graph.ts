@@ -6,6 +6,7 @@ import { readDecoderGraph } from "./graphs/decoder-graph.ts";
 import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import { adviseOnDevice } from "./device-failure.ts";
 import { readGraphFile } from "./graphs/graph-file.ts";
+import type { OnnxRunnerOptions } from "./onnx-runner.ts";
 import type { Device } from "./ort/device-memory.ts";
 import { byteLength } from "./ort/tensor.ts";
 import { Session } from "./ort/session.ts";
@@ -54,13 +55,7 @@ export function openGraph(path: string, options: SessionOptions): OpenedGraph {
   }
 }
 
-export interface RunnerOptions extends Pick<SessionOptions, "device"> {
-  readonly lanes: number;
-  /** Tokens per lane. */
-  readonly capacity: number;
-  /** The longest row of a pass, tokens. */
-  readonly maxRowTokens: number;
-}
+export interface RunnerOptions extends OnnxRunnerOptions, Pick<SessionOptions, "device"> {}
 
 /**
  * The runner for a graph's form, after a first and a second token went through it: a graph that cannot do this is found
@@ -76,6 +71,7 @@ export async function createRunner(opened: OpenedGraph, options: RunnerOptions):
         ? new SharedCacheRunner(session, graph, options)
         : new ConcatCacheRunner(session, graph, options);
     for (const position of [0, 1]) await runner.step([{ lane: 0, tokens: [0], position }]);
+    runner.memory.truncate(0, 0);
     return runner;
   } catch (error) {
     if (runner === undefined) session[Symbol.dispose]();

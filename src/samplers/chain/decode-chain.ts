@@ -39,14 +39,15 @@ export async function* decodeChain<Result extends StagesResult>(
   return { result: next.value, report: reportOf(next.value, context) };
 }
 
-/** With a budget a chain does first what comes first: where it stops must not depend on what was begun ahead. */
 function prefetchPolicy(
-  { settings, engine, accelerations }: DecodeContext<ChainSettings>,
+  { engine, accelerations, isIsolated }: DecodeContext<ChainSettings>,
   { rowsPerStep }: Pick<Driver, "rowsPerStep">,
 ): PrefetchPolicy | undefined {
-  if (!accelerations.prefetch || settings.maxEvaluatedTokens !== undefined) return undefined;
+  if (!accelerations.prefetch || isIsolated) return undefined;
   return (underWay) => {
-    const { lanes, pulled, passMs } = engine.load();
+    const load = engine.load();
+    if (load === undefined) return false;
+    const { lanes, pulled, passMs } = load;
     const others = Math.max(0, pulled - rowsPerStep * underWay.count);
     return isWorthItsRows(underWay, { lanes, others, passMs }, rowsPerStep);
   };
@@ -57,7 +58,7 @@ export function stageSettings(
   context: DecodeContext<ChainSettings>,
   driver: Pick<Driver, "rowsPerStep">,
 ): StageSettings {
-  const { request, settings, accelerations } = context;
+  const { request, settings, accelerations, isIsolated } = context;
   const suffixes = new SuffixSource(context);
   return {
     horizons: horizons(request.maxTokens, settings.blockSize),
@@ -65,7 +66,7 @@ export function stageSettings(
     schedule: settings.schedule,
     earlyRejection: accelerations.earlyRejection,
     prefetch: prefetchPolicy(context, driver),
-    inTurn: settings.maxEvaluatedTokens !== undefined,
+    inTurn: isIsolated,
     draws: (address) => new KeyedDraws(suffixes.keyOf(address)),
     extend: (kept, horizon, address) => suffixes.extend(kept, horizon, address),
   };

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { choice, field } from "../field.ts";
 import type { Values } from "../field.ts";
-import { maxEvaluatedTokens, proposalTemperature, settleBudget } from "../law-fields.ts";
+import { costFields, settleCost } from "../cost.ts";
+import type { CostSettings } from "../cost.ts";
+import { proposalTemperature } from "../law-fields.ts";
 import type { SettingsContext } from "../sampler.ts";
 
 const cutNames = ["uniform", "entropy"] as const;
@@ -36,19 +38,17 @@ export const chainFields = {
     usual: "full",
     example: "full",
   }),
-  max_evaluated_tokens: maxEvaluatedTokens,
+  ...costFields,
 };
 
 /** How long a chain over completions runs, and how it proposes. */
-export interface ChainSettings {
+export interface ChainSettings extends CostSettings {
   readonly mcmcSteps: number;
   readonly blockSize: number;
   readonly proposalTemperature: number;
   /** Where suffixes are cut off; "uniform" when left out. */
   readonly cut?: CutName;
   readonly schedule: "full" | "until_finished";
-  /** Budget of model evaluations; the chain stops with its current state when it is spent. */
-  readonly maxEvaluatedTokens?: number;
 }
 
 /** @param usualTemperature of proposals, where the request says none */
@@ -63,6 +63,6 @@ export function settleChain(
     proposalTemperature: given.proposal_temperature ?? usualTemperature,
     cut: given.cut ?? "uniform",
     schedule: given.schedule ?? "full",
-    ...settleBudget(given),
+    ...settleCost(given),
   };
 }

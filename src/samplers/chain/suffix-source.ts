@@ -9,10 +9,10 @@ export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>
 
 /** Draws suffixes of a request's completion from q, by way of the memo. */
 export class SuffixSource {
-  readonly #context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>;
+  readonly #context: DecodeContext<unknown>;
   readonly #engine: Engine;
 
-  constructor(context: DecodeContext<{ readonly maxEvaluatedTokens?: number }>) {
+  constructor(context: DecodeContext<unknown>) {
     this.#context = context;
     this.#engine = memoized(context);
   }
@@ -44,14 +44,14 @@ export class SuffixSource {
 
 function memoized({
   request,
-  settings,
   inverseTemperature,
   engine,
   accelerations,
-}: DecodeContext<{ readonly maxEvaluatedTokens?: number }>): Engine {
+  isIsolated,
+}: DecodeContext<unknown>): Engine {
   const { memo } = accelerations;
   if (memo === undefined) return engine;
   const { prompt, share } = request;
   const key = { prompt, inverseTemperature, priority: share?.priority ?? "interactive" };
-  return settings.maxEvaluatedTokens === undefined ? memo.share(engine, key) : memo.own(engine, key);
+  return isIsolated ? memo.own(engine, key) : memo.share(engine, key);
 }

@@ -9,14 +9,14 @@ import type { SmcSettings } from "./settings.ts";
 
 /** Particles instead of a chain: approximately p(x)^α, the nearer the more of them. */
 export const decodeSmc: Decoder<SmcSettings, SmcReport> = async function* (context) {
-  const { alpha, particles: count, maxEvaluatedTokens } = context.settings;
+  const { alpha, particles: count } = context.settings;
   const target = { alpha, inverseTemperature: context.inverseTemperature };
   const suffixes = new SuffixSource(context);
   const key = suffixes.keyOf({ stage: 0, step: 0 });
   const { particles, answer, drawnTokens, resamplings, budgetExhausted } = await runSmc({
     target,
     particles: count,
-    inTurn: maxEvaluatedTokens !== undefined,
+    inTurn: context.isIsolated,
     horizon: context.request.maxTokens,
     resampleDraw: (length) => uniform(key, "resample", length),
     selectDraw: uniform(key, "select"),

@@ -1,15 +1,15 @@
 import { z } from "zod";
+import { costFields, settleCost } from "../cost.ts";
+import type { CostSettings } from "../cost.ts";
 import { field } from "../field.ts";
-import { alpha, maxEvaluatedTokens, proposalTemperature, settleBudget } from "../law-fields.ts";
+import { alpha, proposalTemperature } from "../law-fields.ts";
 import { declareSampler } from "../sampler.ts";
 import { smcReport } from "./report.ts";
 
-export interface SmcSettings {
+export interface SmcSettings extends CostSettings {
   readonly alpha: number;
   readonly particles: number;
   readonly proposalTemperature: number;
-  /** Budget of model evaluations; the particles stop where they are when it is spent. */
-  readonly maxEvaluatedTokens?: number;
 }
 
 export const smc = declareSampler({
@@ -28,7 +28,7 @@ export const smc = declareSampler({
         label: "Particles",
       },
     ),
-    max_evaluated_tokens: maxEvaluatedTokens,
+    ...costFields,
   },
   report: smcReport,
   settle(given, { defaults }): SmcSettings {
@@ -37,7 +37,7 @@ export const smc = declareSampler({
       alpha: exponent,
       particles: given.particles ?? 16,
       proposalTemperature: given.proposal_temperature ?? 1 / exponent,
-      ...settleBudget(given),
+      ...settleCost(given),
     };
   },
   inverseTemperature: ({ proposalTemperature: temperature }) => 1 / temperature,

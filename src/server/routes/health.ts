@@ -1,6 +1,7 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { apiInfo } from "../openapi.ts";
+import { toHealthResponse } from "../presenters/health.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import { healthResponse, versionResponse } from "../schemas/health.ts";
 import type { RouteContext } from "./context.ts";
@@ -20,7 +21,7 @@ export function healthRoutes({ completer }: RouteContext): FastifyPluginCallback
       },
       async (_request, reply) => {
         const health = await completer.health();
-        return reply.status(health.status === "ok" ? 200 : 503).send(health);
+        return reply.status(health.status === "ok" ? 200 : 503).send(toHealthResponse(health));
       },
     );
     app.get(

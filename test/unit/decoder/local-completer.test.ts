@@ -7,7 +7,7 @@ import { LocalEngine } from "../../../src/engine/local/local-engine.ts";
 import { PassTimes } from "../../../src/engine/local/pass-times.ts";
 import { never } from "../../support/toy-engine.ts";
 import { createToyModel } from "../../support/toy-model.ts";
-import { ToyRunner } from "../../support/toy-runner.ts";
+import { ToyRunner, turn } from "../../support/toy-runner.ts";
 
 const power = {
   sampler: "power",
@@ -33,7 +33,7 @@ const request: GenerateRequest = {
 async function openCompleter(): Promise<LocalCompleter> {
   const model = createToyModel({ vocabularySize: 18, endBias: -20 });
   const engine = new LocalEngine(
-    new ToyRunner(model, { capacity: 256, lanes: 8, delayMs: 1 }),
+    new ToyRunner(model, { capacity: 256, lanes: 8, onStep: turn }),
     { prefillChunk: 8, prefixStoreBytes: 4096 },
     new PassTimes(
       [
@@ -80,9 +80,9 @@ describe("LocalCompleter", () => {
     for await (const event of completer.complete(long, never))
       if (event.type === "progress" && ++steps === 12) break;
     const { evaluatedTokens } = await completer.health();
-    await expect.poll(async () => (await completer.health()).sequences.open).toBe(0);
+    await expect.poll(async () => (await completer.health()).details?.sequences.open).toBe(0);
     const after = await completer.health();
-    expect(after.lanes.leased).toBe(0);
+    expect(after.details?.lanes.leased).toBe(0);
     // A token of each lane in the pass that was under way.
     expect(after.evaluatedTokens - evaluatedTokens).toBeLessThanOrEqual(8);
   });

@@ -171,9 +171,11 @@ describe("an evaluation", () => {
     expect(unfinished.length).toBeGreaterThan(0);
   });
 
-  it("counts what samplers of whole completions drew and evaluated", async () => {
+  it("counts what samplers of whole completions drew and evaluated, each answer by itself", async () => {
     const searches = configurations(["maximize", "smc"], { mcmc_steps: [3] });
     const results = await run(join(folder, "searches.jsonl"), { searches });
+    // The server remembers these very answers by now, and yet they cost what they did.
+    expect(content(await run(join(folder, "again.jsonl"), { searches }))).toEqual(content(results));
     expect(new Set(results.map(({ configuration }) => configuration)).size).toBe(2);
     for (const { tokens, drawnTokens, evaluatedTokens } of results.flatMap(({ samples }) => samples)) {
       expect(evaluatedTokens).toBeGreaterThanOrEqual(tokens!);

@@ -96,7 +96,7 @@ describe("the trainer", () => {
     await rm(folder, { recursive: true });
   });
 
-  it("learns, and repeats itself from a seed", { timeout: 60_000 }, async () => {
+  it("learns, and repeats itself from a seed", async () => {
     const { task, shape: abacusShape } = embeddedModels.abacus;
     const small = { ...abacusShape, hiddenSize: 32, layers: 1, heads: 2, kvHeads: 2, intermediateSize: 32 };
     const run = async (seed: number): Promise<number[]> => {

@@ -9,7 +9,7 @@ import type { Tensor } from "../ort/tensor.ts";
 /** A cache whose lanes hold exactly the tokens they have, as graphs want it that append by Concat. */
 export interface ConcatCache extends Disposable {
   readonly memory: KvMemory;
-  /** The lane's planes cut to its first `length` tokens, [1, kvHeads, length, headDim]. The caller releases them. */
+  /** The lane's planes, truncated to its first `length` tokens, [1, kvHeads, length, headDim]. The caller releases them. */
   past(lane: number, length: number): readonly Tensor[];
   /** Where the next K/V of some lane can be written, [1, kvHeads, length, headDim]. The caller releases them. */
   present(length: number): readonly Tensor[];
@@ -30,7 +30,7 @@ export class HostConcatCache implements ConcatCache {
       lanes,
       heads: kvHeads,
       capacity,
-      rowBytes: headDim * elementTypes[cacheType].bytes,
+      vectorBytes: headDim * elementTypes[cacheType].bytes,
     });
   }
 

@@ -1,4 +1,5 @@
-import type { KvMemory, KvSlice } from "../../../kvcache/kv-memory.ts";
+import { checkHeld, checkRoom } from "../../../kvcache/kv-memory.ts";
+import type { KvMemory, KvPart, KvSlice } from "../../../kvcache/kv-memory.ts";
 import type { ConcatCache } from "./concat-cache.ts";
 import type { DecoderGraph } from "../graphs/decoder-graph.ts";
 import { DevicePlanes } from "./device-planes.ts";
@@ -43,8 +44,7 @@ export class DeviceConcatCache implements ConcatCache, KvMemory {
   }
 
   past(lane: number, length: number): readonly Tensor[] {
-    this.#checkHolds(lane, length);
-    this.#relayout(lane, length);
+    this.truncate(lane, length);
     const { planes, kvHeads, headDim, cacheType } = this.#graph;
     // A device has no buffers of no bytes.
     if (length === 0) return planes.map(() => HostTensor.zeros(cacheType, [1, kvHeads, 0, headDim]));
@@ -62,28 +62,38 @@ export class DeviceConcatCache implements ConcatCache, KvMemory {
     this.#spare = old;
   }
 
+  length(lane: number): number {
+    return this.#lengths[lane]!;
+  }
+
   read(lane: number, from: number, to: number): KvSlice {
+    checkHeld(lane, this.length(lane), to);
     return this.#at(this.#buffers[lane]!, this.#lengths[lane]!, (place) =>
       this.#device.transfer.read(place, from, to),
     );
   }
 
-  // eslint-disable-next-line max-params -- a copy has a place and a range
-  write(lane: number, at: number, slice: KvSlice, from: number, to: number): void {
-    this.#checkHolds(lane, at);
-    this.#relayout(lane, Math.max(this.#lengths[lane]!, at + to - from));
-    this.#at(this.#buffers[lane]!, this.#lengths[lane]!, (place) => {
-      this.#device.transfer.write(place, at, slice, from, to);
+  write(lane: number, at: number, part: KvPart): void {
+    checkHeld(lane, this.length(lane), at);
+    const end = at + part.to - part.from;
+    checkRoom(lane, this.capacity, end);
+    this.#relayout(lane, Math.max(this.length(lane), end));
+    this.#at(this.#buffers[lane]!, this.length(lane), (place) => {
+      this.#device.transfer.write(place, at, part);
     });
   }
 
   copyLane(source: number, target: number, length: number): void {
-    if (length === 0) return;
-    this.#copy({ buffers: this.#buffers[source]!, stride: this.#lengths[source]! }, this.#buffers[target]!, {
-      length,
-      stride: length,
-    });
+    checkHeld(source, this.length(source), length);
     this.#lengths[target] = length;
+    if (length === 0) return;
+    const from = { buffers: this.#buffers[source]!, stride: this.length(source) };
+    this.#copy(from, this.#buffers[target]!, { length, stride: length });
+  }
+
+  truncate(lane: number, length: number): void {
+    checkHeld(lane, this.length(lane), length);
+    this.#relayout(lane, length);
   }
 
   [Symbol.dispose](): void {
@@ -123,10 +133,5 @@ export class DeviceConcatCache implements ConcatCache, KvMemory {
     } finally {
       for (const plane of planes) plane[Symbol.dispose]();
     }
-  }
-
-  #checkHolds(lane: number, length: number): void {
-    const held = this.#lengths[lane]!;
-    if (length > held) throw new Error(`lane ${lane} holds ${held} tokens, not ${length}`);
   }
 }

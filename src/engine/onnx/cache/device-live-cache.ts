@@ -1,9 +1,9 @@
-import type { KvMemory } from "../../../kvcache/kv-memory.ts";
-import type { Batch } from "../../local/runner.ts";
+import { PlacedKvMemory } from "../../../kvcache/placed-kv-memory.ts";
+import type { RowWindow } from "../../../kvcache/placed-kv-memory.ts";
 import type { DecoderGraph } from "../graphs/decoder-graph.ts";
-import { DeviceKvMemory } from "./device-kv-memory.ts";
+import { DeviceKvRows } from "./device-kv-rows.ts";
 import { DevicePlanes } from "./device-planes.ts";
-import type { LiveCache, LiveCacheSize, Placement } from "./live-cache.ts";
+import type { LiveCache, LiveCacheSize } from "./live-cache.ts";
 import type { DeviceTensor } from "../ort/device-memory.ts";
 import type { Session } from "../ort/session.ts";
 
@@ -13,13 +13,13 @@ import type { Session } from "../ort/session.ts";
  * that stay together stay where they are.
  */
 export class DeviceLiveCache implements LiveCache {
-  readonly #memory: DeviceKvMemory;
+  readonly memory: PlacedKvMemory;
   readonly #device: DevicePlanes;
   readonly #planes: readonly DeviceTensor[];
   readonly #capacity: number;
 
   /**
-   * All zeros.
+   * All zeros: to attention, K/V that is masked counts for nothing only if it is a number.
    * @throws Error when the device has no room, or cannot move K/V
    */
   constructor(session: Session, graph: DecoderGraph, { lanes, capacity }: LiveCacheSize) {
@@ -28,24 +28,22 @@ export class DeviceLiveCache implements LiveCache {
     try {
       this.#planes = this.#device.allocate(lanes, capacity);
       const { transfer } = this.#device;
-      this.#memory = new DeviceKvMemory({ lanes, capacity, planes: this.#planes, transfer });
-      this.#memory.clear();
+      transfer.clear(this.#planes);
+      this.memory = new PlacedKvMemory(new DeviceKvRows(this.#planes, transfer));
     } catch (error) {
       this.#device[Symbol.dispose]();
       throw error;
     }
   }
 
-  get memory(): KvMemory {
-    return this.#memory;
+  place(lanes: readonly number[]): RowWindow {
+    const window = { first: 0, count: lanes.length };
+    this.memory.gather(lanes, window);
+    return window;
   }
 
-  place(batch: Batch): Placement {
-    return { firstRow: 0, offsets: this.#memory.gather(batch) };
-  }
-
-  rows(firstRow: number, count: number): DeviceTensor[] {
-    if (firstRow !== 0) throw new Error("a tensor begins at the first row of a plane");
+  rows({ first, count }: RowWindow): DeviceTensor[] {
+    if (first !== 0) throw new Error("a tensor begins at the first row of a plane");
     return this.#device.view(this.#planes, count, this.#capacity);
   }
 

@@ -1,3 +1,4 @@
+import { wholeOf } from "../../../kvcache/kv-memory.ts";
 import type { DecoderGraph } from "../graphs/decoder-graph.ts";
 import { KvTransfer } from "./kv-transfer.ts";
 import type { DeviceMemory, DeviceTensor } from "../ort/device-memory.ts";
@@ -31,7 +32,7 @@ export class DevicePlanes implements Disposable {
     // WebGPU hands out buffers that it has no memory for, and says so when they are used.
     const zeros = new Uint8Array(this.transfer.bytesPerToken);
     const last = { planes: tensors, row: rows - 1 };
-    this.transfer.write(last, capacity - 1, { length: 1, bytes: zeros }, 0, 1);
+    this.transfer.write(last, capacity - 1, wholeOf({ length: 1, bytes: zeros }));
     return tensors;
   }
 

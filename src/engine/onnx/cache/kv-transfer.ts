@@ -1,4 +1,4 @@
-import type { KvSlice } from "../../../kvcache/kv-memory.ts";
+import type { KvPart, KvSlice } from "../../../kvcache/kv-memory.ts";
 import { clearingGraph, readingGraph, writingGraph } from "../graphs/kv-transfer-graphs.ts";
 import type { CacheShape } from "../graphs/kv-transfer-graphs.ts";
 import type { Device, DeviceMemory, DeviceTensor } from "../ort/device-memory.ts";
@@ -55,9 +55,8 @@ export class KvTransfer implements Disposable {
     return { length, bytes };
   }
 
-  /** Copies tokens `from`..`to` of a slice into place, the first landing at position `at`. */
-  // eslint-disable-next-line max-params -- a copy has a place and a range
-  write(place: KvPlace, at: number, slice: KvSlice, from: number, to: number): void {
+  /** Copies part of a slice into place, its first token landing at position `at`. */
+  write(place: KvPlace, at: number, { slice, from, to }: KvPart): void {
     for (const [start, end] of this.#chunks(from, to)) {
       using part = this.#hostPart(end - start);
       this.#copyTokens(slice.bytes, part.bytes, { from: start, to: end, at: 0 });

@@ -1,5 +1,5 @@
 import { measure } from "../../../sampling/measure.ts";
-import type { Batch, LogitsView } from "../../local/runner.ts";
+import type { Batch, BatchRow, LogitsView } from "../../local/runner.ts";
 import { DeviceLogitsMemory, HostLogitsMemory } from "./logits-memory.ts";
 import type { LogitsMemory, LogitsSize } from "./logits-memory.ts";
 import type { Session } from "../ort/session.ts";
@@ -18,7 +18,16 @@ export function openLogitsMemory(session: Session, size: LogitsSize): LogitsMemo
   return isOnHost ? new HostLogitsMemory(size) : new DeviceLogitsMemory(session, size);
 }
 
-/** The logits of a pass, which every pass writes from the start, and what was measured of them. */
+/** Consecutive tokens that are measured together, each at its 1/τ. */
+interface MeasuredRange {
+  readonly firstToken: number;
+  readonly inverseTemperatures: number[];
+}
+
+/**
+ * The logits of a pass, which every pass writes from the start, and what was measured of them. Those of a row's tokens stand
+ * together, and rows one after the other.
+ */
 export class Logits implements Disposable {
   readonly #memory: LogitsMemory;
   readonly #measurer: RowMeasurer | undefined;
@@ -38,31 +47,40 @@ export class Logits implements Disposable {
     return this.#memory.tensor(firstToken, [rows, rowTokens, this.#memory.size.vocabularySize]);
   }
 
-  /** Measures what the batch says will be asked for. The pass has written its logits, and the next must wait. */
-  async measure(batch: Batch): Promise<void> {
-    const { measuredFrom, tokens, inverseTemperature } = batch[0]!;
-    if (batch.length === 1) {
-      const count = tokens.length - (measuredFrom ?? tokens.length);
-      if (count > 0) await this.#measurer?.measure(measuredFrom!, Array(count).fill(inverseTemperature));
-    } else if (batch.some((row) => row.measuredFrom === 0)) {
-      await this.#measurer?.measure(
-        0,
-        batch.map((row) => row.inverseTemperature ?? 1),
-      );
+  /**
+   * Measures what the rows say will be asked for. The pass has written their logits, and the next must wait.
+   * @param rows as they stand
+   */
+  async measure(rows: Batch): Promise<void> {
+    if (this.#measurer === undefined) return;
+    this.#measurer.forget();
+    for (const { firstToken, inverseTemperatures } of measuredRanges(rows)) {
+      await this.#measurer.measure(firstToken, inverseTemperatures);
     }
   }
 
-  view(rows: number, rowTokens: number): LogitsView {
-    const place = (row: number, index: number): number => {
-      if (row < 0 || row >= rows || index < 0 || index >= rowTokens) {
-        throw new RangeError(`the pass has no logits for token ${index} of row ${row}`);
-      }
-      return row * rowTokens + index;
+  /**
+   * @param rows as they stand
+   * @param places where among them each row of the view stands; in the same order when left out
+   */
+  view(rows: Batch, places: readonly number[] = [...rows.keys()]): LogitsView {
+    const starts: number[] = [];
+    let end = 0;
+    for (const { tokens } of rows) {
+      starts.push(end);
+      end += tokens.length;
+    }
+    const tokenAt = (row: number, index: number | undefined): number => {
+      const place = places[row] ?? -1;
+      const count = rows[place]?.tokens.length ?? 0;
+      const token = index ?? count - 1;
+      if (token >= 0 && token < count) return starts[place]! + token;
+      throw new RangeError(`the pass has no logits for token ${token} of row ${row}`);
     };
     return {
-      row: (row, index = rowTokens - 1) => this.#memory.read(place(row, index)),
+      row: (row, index) => this.#memory.read(tokenAt(row, index)),
       distribution: (row, index, inverseTemperature) => {
-        const token = place(row, index);
+        const token = tokenAt(row, index);
         const readLogits = (): Float32Array => this.#memory.read(token);
         return (
           this.#measurer?.distribution(token, inverseTemperature, readLogits) ??
@@ -76,4 +94,25 @@ export class Logits implements Disposable {
     this.#measurer?.[Symbol.dispose]();
     this.#memory[Symbol.dispose]();
   }
+}
+
+/** What is to be measured, as few ranges as there are gaps. Rows of one token go together: passes that decode repeat a shape. */
+function measuredRanges(rows: Batch): readonly MeasuredRange[] {
+  const isShort = ({ tokens }: BatchRow): boolean => tokens.length === 1;
+  const areShortMeasured = rows.some((row) => isShort(row) && row.measuredFrom === 0);
+  const ranges: MeasuredRange[] = [];
+  let start = 0;
+  let end = -1;
+  for (const row of rows) {
+    const { tokens, inverseTemperature = 1 } = row;
+    const first = isShort(row) && areShortMeasured ? 0 : (row.measuredFrom ?? tokens.length);
+    if (first < tokens.length) {
+      const added = Array<number>(tokens.length - first).fill(inverseTemperature);
+      if (start + first === end) ranges.at(-1)!.inverseTemperatures.push(...added);
+      else ranges.push({ firstToken: start + first, inverseTemperatures: added });
+      end = start + tokens.length;
+    }
+    start += tokens.length;
+  }
+  return ranges;
 }

@@ -59,9 +59,13 @@ export class RowMeasurer implements Disposable {
     };
   }
 
-  /** Measures consecutive rows, each at its 1/τ, and forgets all others. The logits must stay until it is done. */
-  async measure(firstRow: number, inverseTemperatures: readonly number[]): Promise<void> {
+  /** Nothing is measured from now on: the logits are others. */
+  forget(): void {
     this.#measuredAt.fill(NaN);
+  }
+
+  /** Measures consecutive rows, each at its 1/τ. The logits must stay until it is done. */
+  async measure(firstRow: number, inverseTemperatures: readonly number[]): Promise<void> {
     this.#results.inverse_temperature.asFloat32().set(inverseTemperatures, firstRow);
     const end = firstRow + inverseTemperatures.length;
     for (let row = firstRow; row < end; row += this.#rowsPerRun) {

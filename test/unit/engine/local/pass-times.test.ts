@@ -8,13 +8,13 @@ import { createToyModel } from "../../../support/toy-model.ts";
 import { ToyRunner } from "../../../support/toy-runner.ts";
 
 /** A runner whose passes take `msOf` on a clock of its own. */
-function simulate(msOf: (rows: number, tokens: number) => number) {
+function simulate(msOf: (rows: number, tokens: number) => number, maxRowTokens = 20) {
   let clock = 0;
   const sizes: string[] = [];
   const runner = new ToyRunner(createToyModel(), {
     lanes: 12,
     capacity: 64,
-    maxRowTokens: 20,
+    maxRowTokens,
     onStep: (batch: Batch) => {
       const tokens = batch[0]!.tokens.length;
       sizes.push(`${batch.length}x${tokens}`);
@@ -100,11 +100,11 @@ describe("measurePassTimes", () => {
     ]);
   });
 
-  it("knows one pass, the full one, where every pass is that", async () => {
-    const { runner, sizes, now } = simulate(() => 3);
-    const times = await measurePassTimes(runner, { now, deterministic: true });
-    expect(new Set(sizes)).toEqual(new Set(["12x1"]));
-    expect(times.report).toEqual({ decode: [{ rows: 12, ms: 3 }], prefill: [] });
+  it("times no chunks where rows have one token each", async () => {
+    const { runner, sizes, now } = simulate(() => 3, 1);
+    const times = await measurePassTimes(runner, { now });
+    expect(new Set(sizes)).toEqual(new Set(["1x1", "2x1", "4x1", "8x1", "12x1"]));
+    expect(times.report.prefill).toEqual([]);
     expect(times.decodeMs(1)).toBe(3);
   });
 
@@ -113,6 +113,32 @@ describe("measurePassTimes", () => {
       throw new Error("device lost");
     });
     await expect(measurePassTimes(runner)).rejects.toThrow("device lost");
+  });
+});
+
+describe("PassTimes", () => {
+  const times = (ms = { decode: 4, prefill: 16 }) =>
+    new PassTimes([{ size: 4, ms: ms.decode }], [{ size: 8, ms: ms.prefill }]);
+
+  it("moves what a pass had, and both where it had rows and a chunk, each in proportion", () => {
+    for (const [rows, chunk, decodeMs, chunkMs] of [
+      [4, 0, 8, 16],
+      [0, 8, 4, 8],
+      [4, 8, 8, 32],
+    ] as const) {
+      const moved = times();
+      const passMs = rows === 0 ? chunkMs : chunk === 0 ? decodeMs : decodeMs + chunkMs;
+      for (let pass = 0; pass < 100; pass++) moved.observe(rows, chunk, passMs);
+      expect(moved.decodeMs(4)).toBeCloseTo(decodeMs, 1);
+      expect(moved.report.prefill[0]!.ms).toBeCloseTo(chunkMs, 1);
+    }
+  });
+
+  it("divides the first pass of both by tokens", () => {
+    const blank = times({ decode: 0, prefill: 0 });
+    blank.observe(4, 8, 12);
+    expect(blank.decodeMs(4)).toBeCloseTo(4, 9);
+    expect(blank.report.prefill[0]!.ms).toBeCloseTo(8, 9);
   });
 });
 

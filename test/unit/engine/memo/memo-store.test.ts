@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Engine, ExtendRequest, MemoKey } from "../../../../src/engine/engine.ts";
+import type { Engine, ExtendRequest } from "../../../../src/engine/engine.ts";
+import type { MemoKey } from "../../../../src/engine/memo/memos.ts";
 import { MemoStore } from "../../../../src/engine/memo/memo-store.ts";
 import { createToyEngine, never } from "../../../support/toy-engine.ts";
 import { createToyModel } from "../../../support/toy-model.ts";
@@ -63,7 +64,7 @@ describe("MemoStore", () => {
     controller.abort();
     await expect(left).rejects.toMatchObject({ code: "aborted" });
     expect(await staying).toHaveLength(8);
-    expect(engine.health().lanes.leased).toBe(0);
+    expect(engine.health().details.lanes.leased).toBe(0);
   });
 
   it("lets go of whoever waits for another's answer and gives up", async () => {
@@ -98,11 +99,11 @@ describe("MemoStore", () => {
     const crowd = Promise.all(Array.from({ length: 64 }, (_, seed) => draw("crowd", seed, 100))).then(() => {
       isOver = true;
     });
-    await expect.poll(() => engine.health().passes, { interval: 1 }).toBeGreaterThan(10);
-    const before = engine.health().passes;
+    await expect.poll(() => engine.health().details.passes, { interval: 1 }).toBeGreaterThan(10);
+    const before = engine.health().details.passes;
     await draw("lone", 1007, 10);
     expect(isOver).toBe(false);
-    expect(engine.health().passes - before).toBeLessThan(60);
+    expect(engine.health().details.passes - before).toBeLessThan(60);
     await crowd;
   });
 

@@ -158,7 +158,12 @@ describe("rows measured by a graph", () => {
     expect(subject.read(1, 1)).toBeUndefined();
     expect(subject.read(1, 4)).toBeDefined();
     await subject.measurer.measure(2, [4]);
+    expect(subject.read(1, 4)).toBeDefined();
+    expect(subject.read(2, 4)).toBeDefined();
+    subject.measurer.forget();
+    await subject.measurer.measure(2, [4]);
     expect(subject.read(1, 4)).toBeUndefined();
+    expect(subject.read(2, 4)).toBeDefined();
   });
 
   it("draw the oracle's tokens, in the tail too, but within rounding of a border", async () => {
@@ -195,8 +200,9 @@ describe("the logits of a pass", () => {
     if (type === "float32") tensor.asFloat32().set(values);
     else tensor.asUint16().set(Uint16Array.from(values, toHalf));
     const tokens = [1, 2, 3, 4, 5, 6];
-    await logits.measure([{ lane: 0, tokens, position: 0, measuredFrom: 4, inverseTemperature: 4 }]);
-    const view = logits.view(1, 6);
+    const row = { lane: 0, tokens, position: 0, measuredFrom: 4, inverseTemperature: 4 };
+    await logits.measure([row]);
+    const view = logits.view([row]);
     // Token 4 was measured ahead, token 2 was not: both answer.
     for (const index of [2, 4, 5]) {
       expectAgreement(view.distribution(0, index, 4), values.slice(index * size, (index + 1) * size), 4);
@@ -214,10 +220,41 @@ describe("the logits of a pass", () => {
       inverseTemperature: 4,
     }));
     await logits.measure(batch);
-    const rowsView = logits.view(2, 1);
+    const rowsView = logits.view(batch);
     expectAgreement(rowsView.distribution(0, 0, 4), values.slice(0, size), 4);
     expect(() => rowsView.distribution(1, 0, 4)).toThrow(
       expect.objectContaining({ code: "numerical_error" }) as Error,
     );
+  });
+
+  it("are measured range by range where rows are of any length, and seen in the order of the batch", async () => {
+    const size = 3000;
+    const memory = new HostLogitsMemory({ logitsType: "float32", tokens: 9, vocabularySize: size });
+    using logits = new Logits(memory, 1);
+    using tensor = memory.tensor(0, [1, 9, size]);
+    const values = randomLogits(9 * size, 4);
+    tensor.asFloat32().set(values);
+    const expected = (token: number) => values.slice(token * size, (token + 1) * size);
+    const rows = [
+      { lane: 0, tokens: [1], position: 0, measuredFrom: 0, inverseTemperature: 4 },
+      { lane: 1, tokens: [1, 2, 3, 4], position: 0, measuredFrom: 2, inverseTemperature: 2 },
+      { lane: 2, tokens: [1, 2, 3], position: 0 },
+      { lane: 3, tokens: [1], position: 0, measuredFrom: 0, inverseTemperature: 0.5 },
+    ];
+    await logits.measure(rows);
+    const view = logits.view(rows, [3, 1, 0, 2]);
+    expectAgreement(view.distribution(0, 0, 0.5), expected(8), 0.5);
+    for (const index of [0, 1, 2, 3]) {
+      expectAgreement(view.distribution(1, index, 2), expected(1 + index), 2);
+    }
+    expectAgreement(view.distribution(2, 0, 4), expected(0), 4);
+    expect(view.row(3)).toEqual(expected(7));
+    expect(() => view.row(0, 1)).toThrow(/token 1 of row 0/);
+    expect(() => view.row(4)).toThrow(/row 4/);
+
+    // The next pass asks for nothing: what was measured is not taken for its logits.
+    tensor.asFloat32().set(expected(5));
+    await logits.measure([{ lane: 0, tokens: [1], position: 1 }]);
+    expectAgreement(logits.view(rows.slice(0, 1)).distribution(0, 0, 4), expected(5), 4);
   });
 });

@@ -77,11 +77,13 @@ describe("SharedCacheRunner", () => {
   it("forgets old bindings and stays right", async () => {
     await using runner = await open();
     const expected = (await stockLogits(path, tinyShape, tokens)).subarray(-tinyShape.vocabularySize);
+    const long = [...tokens, ...tokens];
     for (let round = 0; round < 3; round++) {
       for (let lane = 0; lane < 6; lane++) {
-        for (let width = 1; width <= 20; width++) {
-          for (const position of [0, 60]) {
-            await runner.step([{ lane, tokens: tokens.slice(0, width), position }]);
+        for (const position of [0, 30]) await runner.step([{ lane, tokens: long.slice(0, 30), position }]);
+        for (const position of [60, 0]) {
+          for (let width = 1; width <= 32; width++) {
+            await runner.step([{ lane, tokens: long.slice(0, width), position }]);
           }
         }
       }

@@ -170,7 +170,11 @@ describe("importing a graph", () => {
     );
     const { logProbs, entropies } = await policy.score([{ prompt, response }]);
     await using engine = await openEngine(path, abacusShape);
-    const scores = await engine.score([...prompt, ...response], 0, new AbortController().signal);
+    const scores = await engine.score(
+      [...prompt, ...response],
+      { topCount: 0 },
+      new AbortController().signal,
+    );
     for (const [i, { logprob, entropy }] of scores.slice(prompt.length - 1).entries()) {
       expect(logProbs[i]!).toBeCloseTo(logprob, 4);
       expect(entropies[i]!).toBeCloseTo(entropy, 4);

@@ -71,7 +71,7 @@ async function run(
   return lines;
 }
 
-describe("policy training", { timeout: 60_000 }, () => {
+describe("policy training", () => {
   beforeAll(() => init("wasm"));
 
   it("raises the reward and spends entropy on it, and logs what a fit needs", async () => {

@@ -1,0 +1,38 @@
+import type { PassTimesReport } from "./local/pass-times.ts";
+
+/** How an engine is, for operators. */
+export interface EngineHealth {
+  readonly status: "ok" | "failed";
+  /** Why, when failed. */
+  readonly reason?: string;
+  /** Tokens fed through the model since the start. */
+  readonly evaluatedTokens: number;
+  /** What engines of its kind alone have to say. */
+  readonly details?: EngineDetails;
+}
+
+/** By kind of engine; a new kind adds its own. */
+export type EngineDetails = LocalDetails;
+
+/** An engine in this process, over one model runner. */
+export interface LocalDetails {
+  readonly kind: "local";
+  readonly lanes: { readonly total: number; readonly leased: number };
+  /** Sequences open, and among them those that wait for a lane. */
+  readonly sequences: { readonly open: number; readonly waiting: number };
+  readonly prefixStore: {
+    readonly bytes: number;
+    readonly maxBytes: number;
+    readonly hitTokens: number;
+    readonly queryTokens: number;
+  };
+  /** Forward passes run since the start. */
+  readonly passes: number;
+  /** Times that a sequence lost its lane to one of another request while it was pulled. */
+  readonly preemptions: number;
+  readonly passTimes: PassTimesReport;
+}
+
+export interface LocalHealth extends EngineHealth {
+  readonly details: LocalDetails;
+}

@@ -1,0 +1,45 @@
+import type { Batch, BatchRow, ModelRunner } from "./runner.ts";
+
+/**
+ * Refuses a batch that is beyond a runner's limits, or goes on from what a lane does not hold.
+ *
+ * The native side writes K/V where these numbers say, so a wrong one would corrupt memory and not throw; a GPU takes any
+ * token for one it knows.
+ * @throws Error that names the row
+ */
+export function checkBatch(batch: Batch, runner: Omit<ModelRunner, "step">): void {
+  const { maxTokens, longRows } = runner.limits;
+  if (batch.length === 0) throw new Error("the batch is empty");
+  const lanes = new Set<number>();
+  let total = 0;
+  for (const row of batch) {
+    checkRow(row, runner);
+    if (lanes.has(row.lane)) throw new Error(`lane ${row.lane} has two rows`);
+    lanes.add(row.lane);
+    total += row.tokens.length;
+    if (longRows === "alone" && row.tokens.length > 1 && batch.length > 1) {
+      throw new Error(`the ${row.tokens.length} tokens of lane ${row.lane} must have the pass to themselves`);
+    }
+  }
+  if (total > maxTokens) throw new Error(`a pass takes at most ${maxTokens} tokens, not ${total}`);
+}
+
+function checkRow(
+  { lane, tokens, position }: BatchRow,
+  { memory, limits: { maxRowTokens }, vocabularySize }: Omit<ModelRunner, "step">,
+): void {
+  const { lanes, capacity } = memory;
+  if (lane < 0 || lane >= lanes) throw new Error(`lane ${lane} is not one of ${lanes}`);
+  if (tokens.length < 1) throw new Error(`the row of lane ${lane} has no tokens`);
+  if (tokens.length > maxRowTokens) throw new Error(`a row takes at most ${maxRowTokens} tokens`);
+  for (const token of tokens) {
+    if (!(token >= 0 && token < vocabularySize)) {
+      throw new Error(`token ${token} is not one of ${vocabularySize}`);
+    }
+  }
+  if (position < 0 || position + tokens.length > capacity) {
+    throw new Error(`lane ${lane} has room for ${capacity} tokens, not ${position + tokens.length}`);
+  }
+  const held = memory.length(lane);
+  if (position > held) throw new Error(`lane ${lane} holds ${held} tokens, not ${position}`);
+}

@@ -1,0 +1,95 @@
+import type { TokenIds } from "../../core/tokens.ts";
+import type { Lane } from "../../kvcache/lanes.ts";
+import type { Priority } from "../engine.ts";
+import type { OpenSequence } from "./open-sequence.ts";
+import type { Schedulable } from "./schedule.ts";
+import type { Sequence } from "./sequence.ts";
+import type { Tenant } from "./tenant.ts";
+
+/**
+ * Tokens that a sequence may run before its lane goes to a request with fewer lanes: what a request waits for at
+ * most while another one holds all lanes, and what a move out to the prefix store and back is spread over.
+ */
+export const turnTokens = 32;
+
+/** Another sequence, the leader, that is running the tokens up to `sharedTokens`, which both begin with. */
+export interface Lead {
+  readonly leader: PlacedSequence;
+  readonly sharedTokens: number;
+}
+
+/** A sequence while it holds a lane. */
+export class PlacedSequence implements Schedulable {
+  readonly open: OpenSequence;
+  readonly lane: Lane;
+  /** While it waits for K/V that its leader is computing; `LaneCache` sets it. */
+  lead: Lead | undefined;
+  /** Tokens that it may still run before its lane can be given to another tenant. */
+  #turn = 0;
+
+  constructor(open: OpenSequence, lane: Lane) {
+    this.open = open;
+    this.lane = lane;
+  }
+
+  get sequence(): Sequence {
+    return this.open.sequence;
+  }
+
+  get tenant(): Tenant {
+    return this.open.tenant;
+  }
+
+  /** Everything to be run. */
+  get tokens(): TokenIds {
+    return this.sequence.tokens;
+  }
+
+  /** How many of the tokens have their K/V in the lane. */
+  get cached(): number {
+    return this.lane.tokens.length;
+  }
+
+  get pending(): number {
+    return this.tokens.length - this.cached;
+  }
+
+  get isPulled(): boolean {
+    return this.open.pull !== undefined;
+  }
+
+  get isFollowing(): boolean {
+    return this.lead !== undefined;
+  }
+
+  get priority(): Priority {
+    return this.tenant.priority;
+  }
+
+  get arrival(): number {
+    return this.open.arrival;
+  }
+
+  get lastPrefill(): number {
+    return this.tenant.lastPrefill;
+  }
+
+  get isTurnOver(): boolean {
+    return this.#turn <= 0;
+  }
+
+  /** What was lost with an earlier lane is run again, and then at least as much besides. */
+  beginTurn(): void {
+    const lostTokens = Math.max(0, this.open.ranTokens - this.cached);
+    this.#turn = lostTokens + Math.max(turnTokens, lostTokens);
+  }
+
+  /** Notes that the next `count` tokens were run. */
+  run(count: number): void {
+    const { lane, open } = this;
+    const end = this.cached + count;
+    for (let position = this.cached; position < end; position++) lane.tokens.push(this.tokens[position]!);
+    open.ranTokens = Math.max(open.ranTokens, this.cached);
+    this.#turn -= count;
+  }
+}

@@ -1,0 +1,16 @@
+import { beyondEngine } from "../core/errors.ts";
+import type { EngineInfo } from "../engine/engine.ts";
+import type { SamplerSettings } from "./registry.ts";
+
+/**
+ * Tests whether an engine tells what a sampler rests on.
+ * @throws InferenceError `unsupported`, naming the field
+ */
+export function checkEngine(settings: SamplerSettings, { capabilities }: EngineInfo): void {
+  if ("proposalTemperature" in settings && capabilities.logNormalizer !== "exact") {
+    throw beyondEngine("sampler", `tell log Z exactly, which '${settings.sampler}' weighs proposals by`);
+  }
+  if ("cut" in settings && settings.cut === "entropy" && !capabilities.entropy) {
+    throw beyondEngine("cut", "tell the entropy of its distributions, which cut 'entropy' follows");
+  }
+}

@@ -1,0 +1,45 @@
+import type { CompleterHealth } from "../../decoder/completer.ts";
+import type { HealthResponse } from "../schemas/health.ts";
+
+/** What /health says of a completer, under the names of today and those of before. */
+export function toHealthResponse({
+  status,
+  reason,
+  evaluatedTokens,
+  memo,
+  details,
+}: CompleterHealth): HealthResponse {
+  return {
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    evaluated_tokens: evaluatedTokens,
+    evaluatedTokens,
+    ...(memo === undefined ? {} : { memo: { ...memo, max_bytes: memo.maxBytes } }),
+    ...(details === undefined ? {} : toDetails(details)),
+  };
+}
+
+function toDetails({
+  lanes,
+  sequences,
+  prefixStore,
+  passes,
+  preemptions,
+  passTimes,
+}: NonNullable<CompleterHealth["details"]>): Partial<HealthResponse> {
+  return {
+    lanes,
+    sequences,
+    prefix_store: {
+      bytes: prefixStore.bytes,
+      max_bytes: prefixStore.maxBytes,
+      hit_tokens: prefixStore.hitTokens,
+      query_tokens: prefixStore.queryTokens,
+    },
+    passes,
+    preemptions,
+    pass_times: passTimes,
+    prefixStore,
+    passTimes,
+  };
+}

@@ -1,0 +1,23 @@
+import { usualEngine } from "../../src/assembly/engine-settings.ts";
+import { embeddedModel } from "../../src/assembly/embedded-model.ts";
+import { readModelFolder } from "../../src/decoder/model-folder.ts";
+import { WorkerCompleter } from "../../src/decoder/worker-completer.ts";
+import { createEmbedded } from "../support/embedded.ts";
+import { testCompleter } from "./completer.contract.ts";
+
+const prompt = "7-2*3+4=";
+
+testCompleter("LocalCompleter", { open: () => createEmbedded(), prompt });
+testCompleter("WorkerCompleter", {
+  open: async () => {
+    const { tokenizer, chatTemplate } = await readModelFolder(embeddedModel);
+    return WorkerCompleter.start({
+      entry: new URL("../../dist/assembly/worker.js", import.meta.url),
+      workerData: usualEngine,
+      tokenizer,
+      chatTemplate,
+      onNote: () => undefined,
+    });
+  },
+  prompt,
+});

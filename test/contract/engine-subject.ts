@@ -1,0 +1,80 @@
+import type { Awaitable } from "../../src/core/token-stream.ts";
+import type { TokenIds } from "../../src/core/tokens.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+
+/** What the model behind an engine can be made to do. */
+export interface Faults {
+  /** Called, and waited for, whenever the model is run; an error that it throws is the model's. */
+  readonly onPass?: () => Awaitable<void>;
+  /** After such a prefix the model gives no numbers. */
+  readonly isPoisoned?: (prefix: TokenIds) => boolean;
+}
+
+/** What a test may rest on that not every engine has. */
+export const needs = [
+  "repeats",
+  "top",
+  "logNormalizer",
+  "entropy",
+  "adjustments",
+  "truncation",
+  "scores",
+  "load",
+  /** That one can see what an engine holds. */
+  "occupancy",
+  /** That the model behind it can be held up and made to fail. */
+  "faults",
+] as const;
+export type Need = (typeof needs)[number];
+
+/** An engine to be tested, and what is known of it from elsewhere. */
+export interface EngineSubject {
+  /** Opens it with room for two sequences at once and for at least 32 tokens each. Disposing of it closes all that was opened. */
+  readonly open: (faults?: Faults) => Awaitable<Engine>;
+  readonly vocabularySize: number;
+  /** At least three tokens, not all the same. */
+  readonly prompt: TokenIds;
+  /**
+   * log p of every next token after a prefix, computed elsewhere. Where left out, the engine is held to what it scores
+   * itself.
+   */
+  readonly lawAfter?: (prefix: TokenIds) => readonly number[];
+  /** Largest difference between log-probs that rounding explains, nats. */
+  readonly tolerance: number;
+  /** Lanes and sequences that it holds. */
+  readonly held?: (engine: Engine) => number;
+  /** Why it has not what some tests need. What stands here and is there all the same fails, and so does the reverse. */
+  readonly lacks: Readonly<Partial<Record<Need, string>>>;
+}
+
+/** What an engine says of itself. */
+export const has = (engine: Engine): Readonly<Record<Exclude<Need, "occupancy" | "faults">, boolean>> => {
+  const { repeats, mostTop, logNormalizer, entropy, adjustments, truncation, scores } =
+    engine.info.capabilities;
+  return {
+    repeats,
+    top: mostTop > 0,
+    logNormalizer: logNormalizer === "exact",
+    entropy,
+    adjustments,
+    truncation,
+    scores,
+    load: engine.load() !== undefined,
+  };
+};
+
+/** An engine around one that it owns, since it borrows it by itself. */
+export const owning = (inner: Engine, outer: Engine): Engine => ({
+  info: outer.info,
+  extend: (request, signal) => outer.extend(request, signal),
+  score: (tokens, options, signal) => outer.score(tokens, options, signal),
+  load: () => outer.load(),
+  health: () => outer.health(),
+  [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+});
+
+/** Of a local engine, or one around it. */
+export const heldByLocal = (engine: Engine): number => {
+  const { lanes, sequences } = engine.health().details!;
+  return lanes.leased + sequences.open;
+};

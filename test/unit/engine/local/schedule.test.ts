@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { schedule } from "../../../../src/engine/local/schedule.ts";
+import type { Schedulable, ScheduleContext } from "../../../../src/engine/local/schedule.ts";
+
+interface Named extends Schedulable {
+  readonly name: string;
+}
+
+let arrivals = 0;
+const sequence = (name: string, pending: number, changes: Partial<Schedulable> = {}): Named =>
+  Object.freeze({
+    name,
+    pending,
+    isPulled: true,
+    isFollowing: false,
+    priority: "interactive",
+    arrival: ++arrivals,
+    lastPrefill: 0,
+    ...changes,
+  });
+
+type Changes = Partial<Omit<ScheduleContext, "limits">> & {
+  readonly limits?: Partial<ScheduleContext["limits"]>;
+};
+
+/** Rows that decode take 1 ms each, a chunk 1 ms a token. */
+function plan(sequences: readonly Named[], { limits, ...changes }: Changes = {}) {
+  const { decoding, chunk } = schedule(sequences, {
+    limits: { maxRowTokens: 64, maxTokens: 67, longRows: "alone", ...limits },
+    passTimes: { decodeMs: (rows) => rows, longestChunkWithin: (ms) => Math.floor(ms) },
+    settings: { prefillChunk: 32 },
+    hadChunk: false,
+    ...changes,
+  });
+  return { decoding: decoding.map(({ name }) => name), chunk: chunk && [chunk.sequence.name, chunk.count] };
+}
+
+describe("schedule", () => {
+  const decoding = [sequence("a", 1), sequence("b", 1)];
+  const prompt = sequence("prompt", 100);
+
+  it("decodes every sequence that is pulled and has one token to run", () => {
+    const idle = sequence("idle", 1, { isPulled: false });
+    expect(plan([...decoding, idle])).toEqual({ decoding: ["a", "b"], chunk: undefined });
+  });
+
+  it("alternates decode passes and chunks where both wait, and neither waits for what is not there", () => {
+    const all = [...decoding, prompt];
+    expect(plan(all, { hadChunk: false })).toEqual({ decoding: [], chunk: ["prompt", 32] });
+    expect(plan(all, { hadChunk: true })).toEqual({ decoding: ["a", "b"], chunk: undefined });
+    expect(plan([prompt], { hadChunk: true })).toEqual({ decoding: [], chunk: ["prompt", 32] });
+    expect(plan(decoding, { hadChunk: false })).toEqual({ decoding: ["a", "b"], chunk: undefined });
+  });
+
+  it("runs a chunk beside those that decode where rows of any lengths share a pass", () => {
+    for (const hadChunk of [false, true]) {
+      expect(plan([...decoding, prompt], { hadChunk, limits: { longRows: "any" } })).toEqual({
+        decoding: ["a", "b"],
+        chunk: ["prompt", 32],
+      });
+    }
+    const crowded = { longRows: "any", maxTokens: 20 } as const;
+    expect(plan([...decoding, prompt], { limits: crowded }).chunk).toEqual(["prompt", 18]);
+  });
+
+  it("runs one token of each, prompts too, where no row has more", () => {
+    for (const changes of [{ limits: { maxRowTokens: 1 } }, { settings: { prefillChunk: 1 } }]) {
+      const all = plan([...decoding, prompt], changes);
+      expect(all).toEqual({ decoding: ["a", "b", "prompt"], chunk: undefined });
+    }
+  });
+
+  it("cuts chunks to the prompt, the setting and the runner's longest row", () => {
+    expect(plan([sequence("short", 7)]).chunk).toEqual(["short", 7]);
+    expect(plan([prompt], { settings: { prefillChunk: 500 } }).chunk).toEqual(["prompt", 64]);
+  });
+
+  it("cuts chunks to the gap that interactive sequences may see, those of batch work not", () => {
+    const settings = { prefillChunk: 32, maxGapMs: 12 };
+    expect(plan([...decoding, prompt], { settings }).chunk).toEqual(["prompt", 10]);
+    // Their own pass takes longer than what is left: the chunk may take as long as they do.
+    expect(plan([...decoding, prompt], { settings: { ...settings, maxGapMs: 1 } }).chunk).toEqual([
+      "prompt",
+      2,
+    ]);
+    const slow = { decodeMs: () => 0.1, longestChunkWithin: () => 0 };
+    expect(plan([...decoding, prompt], { settings, passTimes: slow }).chunk).toEqual(["prompt", 1]);
+    const batch = decoding.map((one) => ({ ...one, priority: "batch" }) as const);
+    expect(plan([...batch, prompt], { settings }).chunk).toEqual(["prompt", 32]);
+    expect(plan([prompt], { settings }).chunk).toEqual(["prompt", 32]);
+  });
+
+  it("takes interactive prompts before batch, then requests in turn, then the oldest", () => {
+    const oldest = sequence("oldest", 9, { lastPrefill: 5 });
+    const batch = sequence("batch", 9, { priority: "batch" });
+    const older = sequence("older", 9, { lastPrefill: 3 });
+    const younger = sequence("younger", 9, { lastPrefill: 3 });
+    expect(plan([batch, younger, oldest, older]).chunk).toEqual(["older", 9]);
+    expect(plan([batch, younger, oldest]).chunk).toEqual(["younger", 9]);
+    expect(plan([batch, oldest]).chunk).toEqual(["oldest", 9]);
+    expect(plan([batch]).chunk).toEqual(["batch", 9]);
+  });
+
+  it("leaves out those that follow a leader, whose turn theirs waits for", () => {
+    const follower = sequence("follower", 100, { isFollowing: true });
+    expect(plan([follower, prompt]).chunk).toEqual(["prompt", 32]);
+    expect(plan([sequence("follower", 1, { isFollowing: true }), ...decoding]).decoding).toEqual(["a", "b"]);
+    expect(plan([follower])).toEqual({ decoding: [], chunk: undefined });
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { EventLoopTurns } from "../../../../src/engine/memo/event-loop-turns.ts";
+
+describe("EventLoopTurns", () => {
+  /** A clock that stands still until it is set, and the turns that are read from it. */
+  function create() {
+    const clock = { ms: 1000 };
+    return { clock, turns: new EventLoopTurns(() => clock.ms) };
+  }
+  const unawaited = () => Infinity;
+
+  it("are due once walks have kept a pass waiting for as long as it takes", () => {
+    const { clock, turns } = create();
+    expect(turns.isDue(() => 0)).toBe(false);
+    clock.ms += 1;
+    expect(turns.isDue(() => 0)).toBe(false);
+    clock.ms += 1;
+    expect(turns.isDue(() => 1.5)).toBe(true);
+    expect(turns.isDue(() => 2)).toBe(false);
+    expect(turns.isDue(unawaited)).toBe(false);
+  });
+
+  it("are due after 50 ms though no pass is waited for, so that an abort is heard", () => {
+    const { clock, turns } = create();
+    clock.ms += 50;
+    expect(turns.isDue(unawaited)).toBe(false);
+    clock.ms += 1;
+    expect(turns.isDue(unawaited)).toBe(true);
+    turns.note();
+    expect(turns.isDue(unawaited)).toBe(false);
+  });
+
+  it("are shared by all who wait for the next one, and noted when it comes", async () => {
+    const { clock, turns } = create();
+    const next = turns.next();
+    expect(turns.next()).toBe(next);
+    clock.ms += 60;
+    await next;
+    expect(turns.isDue(unawaited)).toBe(false);
+    expect(turns.next()).not.toBe(next);
+  });
+});
