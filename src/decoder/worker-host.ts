@@ -67,78 +67,90 @@ class Unread {
   }
 }
 
-/** Answers calls that arrive at `port` with `completer`, until told to stop. Disposes the completer then. */
+/** Answers calls that arrive at `port` with `completer`, until told to stop. Disposes of the completer then. */
 export function hostCompleter(port: MessagePort, completer: Completer, notes: readonly string[]): void {
-  const running = new Map<number, AbortController>();
-  const unread = new Map<number, Unread>();
-  const replies = new ReplyBatch(port);
-  const send = (reply: WorkerReply): void => {
-    replies.push(reply);
-  };
+  const host = new WorkerHost(port, completer);
+  port.on("message", (message: ToWorker) => {
+    // A failed call reports itself; anything else takes the worker down rather than leave it half alive.
+    void host.take(message);
+  });
+  port.postMessage({ type: "ready", model: completer.model, notes } satisfies WorkerStart);
+}
 
-  const answer = async (id: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
+class WorkerHost {
+  readonly #port: MessagePort;
+  readonly #completer: Completer;
+  readonly #replies: ReplyBatch;
+  /** By call. */
+  readonly #running = new Map<number, AbortController>();
+  readonly #unread = new Map<number, Unread>();
+
+  constructor(port: MessagePort, completer: Completer) {
+    this.#port = port;
+    this.#completer = completer;
+    this.#replies = new ReplyBatch(port);
+  }
+
+  async take(message: ToWorker): Promise<void> {
+    switch (message.type) {
+      case "complete":
+        return this.#answer(message.id, (signal) => this.#complete(message, signal));
+      case "score":
+        return this.#answer(message.id, async (signal) => {
+          const scores = await this.#completer.score(message.tokens, message.options, signal);
+          this.#replies.push({ type: "scores", id: message.id, scores });
+        });
+      case "health":
+        return this.#answer(message.id, async () => {
+          const health = await this.#completer.health();
+          this.#replies.push({ type: "health", id: message.id, health });
+        });
+      case "read":
+        this.#unread.get(message.id)?.remove(message.count);
+        return;
+      case "abort":
+        this.#running.get(message.id)?.abort();
+        return;
+      case "stop":
+        await this.#completer[Symbol.asyncDispose]();
+        this.#port.close();
+    }
+  }
+
+  async #answer(id: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const controller = new AbortController();
-    running.set(id, controller);
+    this.#running.set(id, controller);
     try {
       await work(controller.signal);
-      send({ type: "end", id });
+      this.#replies.push({ type: "end", id });
     } catch (error) {
       const description = toErrorDescription(error);
-      if (description.code === "engine_failed") return await giveUp(error);
-      send({ type: "error", id, error: description });
+      if (description.code === "engine_failed") return await this.#giveUp(error);
+      this.#replies.push({ type: "error", id, error: description });
     } finally {
       // Where one of several draws failed, the others go on.
       controller.abort("the call is over");
-      running.delete(id);
-      unread.delete(id);
+      this.#running.delete(id);
+      this.#unread.delete(id);
     }
-  };
+  }
+
+  async #complete({ id, request }: ToWorker & { type: "complete" }, signal: AbortSignal): Promise<void> {
+    const sent = new Unread();
+    this.#unread.set(id, sent);
+    for await (const event of this.#completer.complete(request, signal)) {
+      this.#replies.push({ type: "event", id, event });
+      sent.add();
+      if (sent.areTooMany) await sent.room(signal);
+    }
+  }
 
   /**
    * A failed engine does not heal; the worker that takes this one's place starts afresh. What the engine holds is not the
    * thread's, so it would outlive it: memory, and a device that is lost as long as an engine holds it.
    */
-  const giveUp = async (error: unknown): Promise<never> => {
-    await completer[Symbol.asyncDispose]();
+  async #giveUp(error: unknown): Promise<never> {
+    await this.#completer[Symbol.asyncDispose]();
     throw error;
-  };
-
-  const take = async (message: ToWorker): Promise<void> => {
-    switch (message.type) {
-      case "complete":
-        return answer(message.id, async (signal) => {
-          const sent = new Unread();
-          unread.set(message.id, sent);
-          for await (const event of completer.complete(message.request, signal)) {
-            send({ type: "event", id: message.id, event });
-            sent.add();
-            if (sent.areTooMany) await sent.room(signal);
-          }
-        });
-      case "score":
-        return answer(message.id, async (signal) => {
-          const scores = await completer.score(message.tokens, message.options, signal);
-          send({ type: "scores", id: message.id, scores });
-        });
-      case "health":
-        return answer(message.id, async () => {
-          send({ type: "health", id: message.id, health: await completer.health() });
-        });
-      case "read":
-        unread.get(message.id)?.remove(message.count);
-        return;
-      case "abort":
-        running.get(message.id)?.abort();
-        return;
-      case "stop":
-        await completer[Symbol.asyncDispose]();
-        port.close();
-    }
-  };
-
-  port.on("message", (message: ToWorker) => {
-    // A failed call reports itself; anything else takes the worker down rather than leave it half alive.
-    void take(message);
-  });
-  port.postMessage({ type: "ready", model: completer.model, notes } satisfies WorkerStart);
+  }
 }

@@ -60,14 +60,9 @@ export interface SourceOptions extends ServerAddress {
 /** Times that an overloaded or unreachable server is asked again: for some two minutes. */
 const retries = 8;
 
-/** More evaluations than any answer takes. */
-const unspentBudget = 2 ** 40;
-
 /** Completions from a server that speaks OpenAI's API. */
 export class CompletionSource {
   readonly #options: SourceOptions;
-  /** Whether the server was found not to know `isolated`. */
-  #isFormer = false;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -89,7 +84,7 @@ export class CompletionSource {
       ...fields,
     };
     const path = isChat ? "/v1/chat/completions" : "/v1/completions";
-    const json = await this.#ask(path, body, signal);
+    const json = await askServer(this.#options, path, { body, signal, retries });
     const parsed = answer.safeParse(json);
     if (!parsed.success) {
       throw new InferenceError(
@@ -117,24 +112,5 @@ export class CompletionSource {
       report: findReport(one as Reports)?.body,
     }));
     return { samples, tokens: parsed.data.usage?.completion_tokens };
-  }
-
-  /** Servers of before `isolated` isolate what has a budget, so they are given one that is never spent. */
-  async #ask(
-    path: string,
-    { isolated, ...body }: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    const ask = (changes: object): Promise<unknown> =>
-      askServer(this.#options, path, { body: { ...body, ...changes }, signal, retries });
-    if (isolated === undefined) return await ask({});
-    if (this.#isFormer) return await ask({ max_evaluated_tokens: unspentBudget });
-    try {
-      return await ask({ isolated });
-    } catch (error) {
-      if (!(error instanceof InferenceError) || error.param !== "isolated") throw error;
-      this.#isFormer = true;
-      return await ask({ max_evaluated_tokens: unspentBudget });
-    }
   }
 }

@@ -1,7 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { RequestListener } from "node:http";
-import { json } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { CompletionSource } from "../../../src/evaluation/completion-source.ts";
 import { askServer, listServedModels, parseAddress } from "../../../src/evaluation/server-request.ts";
@@ -53,43 +52,6 @@ describe("a server that is asked", () => {
     await expect(askServer({ url: server.url, apiKey }, "/", { retries: 9 })).rejects.toThrow(/too late/);
     expect(asked).toBe(1);
     await expect(askServer({ url: "http://127.0.0.1:1", apiKey }, "/")).rejects.toThrow(/does not answer/);
-  });
-
-  it("of before `isolated` is given a budget that is never spent instead, once it was asked", async () => {
-    const bodies: Record<string, unknown>[] = [];
-    await using server = await serve((request, response) => {
-      void json(request).then((body) => {
-        bodies.push(body as Record<string, unknown>);
-        if ("isolated" in bodies.at(-1)!) {
-          const error = { message: "Unsupported field 'isolated'", param: "isolated" };
-          response.writeHead(400).end(JSON.stringify({ error }));
-        } else response.end('{"choices":[{"text":"one"}]}');
-      });
-    });
-    const source = new CompletionSource({ url: server.url, apiKey, model: undefined, isPlain: false });
-    const question = { prompt: "?", messages: undefined, stop: [] };
-    const never = new AbortController().signal;
-    for (const fields of [{ isolated: true }, { isolated: true }, {}])
-      await source.sample(question, { n: 1, ...fields }, never);
-    const terms = bodies.map(({ isolated, max_evaluated_tokens: budget }) => ({ isolated, budget }));
-    expect(terms).toEqual([
-      { isolated: true },
-      { budget: 2 ** 40 },
-      { budget: 2 ** 40 },
-      { isolated: undefined, budget: undefined },
-    ]);
-  });
-
-  it("that refuses something else is not asked again", async () => {
-    await using server = await serve((_, response) => {
-      response.writeHead(400).end('{"error":{"message":"no such field","param":"entropy"}}');
-    });
-    const source = new CompletionSource({ url: server.url, apiKey, model: undefined, isPlain: false });
-    const question = { prompt: "?", messages: undefined, stop: [] };
-    const asked = source.sample(question, { n: 1, isolated: true }, new AbortController().signal);
-    await expect(asked).rejects.toMatchObject({
-      message: expect.stringContaining("no such field") as unknown,
-    });
   });
 
   it("that gives something else is found out", async () => {
