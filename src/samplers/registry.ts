@@ -34,6 +34,9 @@ export const samplers: Readonly<Record<SamplerName, Sampler>> = declarations;
 
 export const samplerNames = Object.keys(declarations) as [SamplerName, ...SamplerName[]];
 
+export const isSamplerName = (name: unknown): name is SamplerName =>
+  samplerNames.some((known) => known === name);
+
 /**
  * What a request's fields ask of the sampler, defaults filled in.
  * @throws InferenceError `invalid_request` naming the field at fault
