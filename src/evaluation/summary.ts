@@ -1,4 +1,4 @@
-import { samplerNames } from "../samplers/registry.ts";
+import { samplerNames, samplers } from "../samplers/registry.ts";
 import type { Result, Sample } from "./result-file.ts";
 import { answerEntropy, bootstrap, mean, passAtK } from "./statistics.ts";
 import type { Estimate } from "./statistics.ts";
@@ -110,8 +110,9 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
   const n = Math.min(...own.map((result) => result.samples.length));
   const likelihoods = samples.flatMap(({ likelihood }) => likelihood ?? []);
   const evaluated = samples.flatMap(({ evaluatedTokens }) => evaluatedTokens ?? []);
-  // One greedy answer stands for all of them.
-  const paidShare = fields.sampler === "greedy" ? 1 / n : 1;
+  const sampler = samplerNames.find((name) => name === fields.sampler);
+  // One answer stands for all of them.
+  const paidShare = sampler !== undefined && samplers[sampler].ignoresSeed === true ? 1 / n : 1;
   return {
     model,
     configuration,
