@@ -12,7 +12,7 @@ import type { Summary } from "../evaluation/summary.ts";
 import { dataOptions, engineOptions, nameModel, openEvaluation, runModels } from "./evaluated-models.ts";
 import type { EvaluationSettings } from "./evaluated-models.ts";
 import { refuseIdleOptions } from "./idle-options.ts";
-import { listOf, oneOf } from "./options.ts";
+import { argument, listOf, oneOf } from "./options.ts";
 
 type EvalSettings = EvaluationSettings & {
   readonly samplers: readonly SamplerName[];
@@ -23,7 +23,7 @@ const sweepOptions = (): { readonly field: string; readonly option: Option }[] =
   sweptFields.map(({ name, option, users, meaning, parse }) => ({
     field: name,
     option: new Option(`${option} <values>`, `${users.join(", ")}: ${meaning} Values, separated by commas.`)
-      .argParser(listOf(parse))
+      .argParser(listOf(argument(parse)))
       .default([], "the model's"),
   }));
 

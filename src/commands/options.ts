@@ -62,6 +62,17 @@ export const listOf =
   (text: string): Value[] =>
     text.split(",").map((part) => parse(part.trim()));
 
+/** A parser that says what is wrong with a value by any error, as one that commander shows in a line. */
+export const argument =
+  <Value>(parse: (text: string) => Value) =>
+  (text: string): Value => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError(`${(error as Error).message}.`);
+    }
+  };
+
 export const oneOf =
   <Name extends string>(names: readonly Name[]) =>
   (text: string): Name => {

@@ -28,7 +28,9 @@ export const sweptFields: readonly SweptField[] = Object.entries<SamplerField>(s
     if (!isNumber && !(schema instanceof z.ZodEnum)) return [];
     const option = `--${(field.option ?? name).replaceAll("_", "-")}`;
     const parse = (text: string): Setting => {
-      const { data, error } = schema.safeParse(isNumber ? Number(text.trim() || NaN) : text);
+      const value = isNumber ? Number(text.trim() || NaN) : text;
+      if (Number.isNaN(value)) throw new Error(`'${text}' is no number`);
+      const { data, error } = schema.safeParse(value);
       if (error !== undefined) throw new Error(error.issues[0]!.message);
       return data;
     };

@@ -45,6 +45,20 @@ it("an evaluation that was killed and started again reports what one reports tha
   expect(await linesIn(results)).toBe(1 + 3 * 8);
 });
 
+it("says what is wrong with a value that is swept, in a line", async () => {
+  const failures: [string[], RegExp][] = [
+    [["--alpha", "2,0.5"], /^error: .*'--alpha <values>'.*alpha must be at least 1/],
+    [["--alpha", "2,"], /^error: .*'--alpha <values>'.*'' is no number/],
+    [["--steps", "1.5"], /^error: .*'--steps <values>'.*expected int/],
+    [["--kernel", "single"], /^error: .*'--kernel <values>'.*kernel must be one of single_try/],
+  ];
+  for (const [args, message] of failures) {
+    const exit = await runCommand([...evaluation, ...args, "--out", join(folder, "refused")]);
+    expectExit(exit, 1, message);
+    expect(exit.output).not.toMatch(/\n\s+at /);
+  }
+});
+
 it("policy entropy is measured, and appended as a point", async () => {
   const points = join(folder, "measured.jsonl");
   const args = [

@@ -206,6 +206,18 @@ describe("fields beyond OpenAI's", () => {
     );
   });
 
+  it("returns with each of best_of the tokens of its own prompt", async () => {
+    const prompts = ["1+1=", "9-3="];
+    const [one, other] = await Promise.all(
+      prompts.map(async (prompt) => (await complete({ prompt, return_token_ids: true })).choices[0]!),
+    );
+    const best = await complete({ prompt: prompts, n: 1, best_of: 3, return_token_ids: true });
+    expect(best.choices.map(({ prompt_token_ids }) => prompt_token_ids)).toEqual([
+      one!.prompt_token_ids,
+      other!.prompt_token_ids,
+    ]);
+  });
+
   it("reports entropies of the raw distribution", async () => {
     const { choices } = await complete({ seed: 5, entropy: true, logprobs: 18 });
     const { entropy, mean_entropy, logprobs } = choices[0]!;

@@ -46,9 +46,8 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
   }
 
   #choice(part: ChoicePart): CompletionChoice {
-    const { index, isFirst, text, generated, finish } = part;
+    const { index, prompt, isFirst, text, generated, finish } = part;
     const { logprobs, returnTokenIds, entropy } = this.#plan;
-    const prompt = this.#plan.requests[index]!.prompt;
     return {
       index,
       text,

@@ -25,6 +25,8 @@ export interface Finish {
 /** What an event adds to a choice, before any endpoint gives it its shape. */
 export interface ChoicePart {
   readonly index: number;
+  /** That the choice completes. */
+  readonly prompt: TokenIds;
   readonly isFirst: boolean;
   readonly text: string;
   /** All text of the choice up to here, echoed prompt included: what token offsets point into. */
@@ -108,7 +110,7 @@ class ChoiceTracker {
     const isFirst = this.#isFirst;
     this.#isFirst = false;
     this.#text += content.text;
-    return { index: this.#index, isFirst, textSoFar: this.#text, ...content };
+    return { index: this.#index, prompt: this.#prompt, isFirst, textSoFar: this.#text, ...content };
   }
 }
 
@@ -177,6 +179,7 @@ function joinParts(parts: readonly ChoicePart[]): ChoicePart {
   if (finish === undefined) throw new Error("a choice ends with its finish");
   return {
     index: parts[0]!.index,
+    prompt: parts[0]!.prompt,
     isFirst: true,
     text,
     textSoFar: text,
