@@ -97,7 +97,7 @@ export async function answerAll(
   return answers;
 }
 
-/** One of the generators that are compared: what it answered, and how long it took. */
+/** One of the completers that are compared: what it answered, and how long it took. */
 export interface Side {
   readonly completer: Completer;
   readonly answers: Answer[];
@@ -123,8 +123,8 @@ export async function warmUp({ completer }: Side, requests: readonly ChainReques
 }
 
 /**
- * Lets all sides answer the same requests one by one, in turns, so that whatever else the machine does hits all alike; there
- * and back, so that none always comes after another.
+ * Lets all sides answer the same requests one by one, in turns, so that whatever else the machine does hits all alike;
+ * there and back, so that none always comes after another.
  */
 export async function takeTurns(
   sides: readonly Side[],

@@ -4,7 +4,10 @@ const { onnx } = onnxProto;
 const float32 = onnx.TensorProto.DataType.FLOAT;
 const float16 = onnx.TensorProto.DataType.FLOAT16;
 
-/** The same graph in float16: its weights, what it takes and what it gives. Weights of all-float32 graphs stand in rawData. */
+/**
+ * The same graph in float16: its weights, what it takes and what it gives. Weights of all-float32 graphs stand in
+ * rawData.
+ */
 export function toHalfPrecision(model: Uint8Array): Uint8Array {
   const decoded = onnx.ModelProto.decode(model);
   for (const tensor of decoded.graph!.initializer!) {

@@ -17,8 +17,8 @@ interface Subject {
 }
 
 /**
- * The same power requests in two ways in turn: to a completer in a worker thread, and by HTTP to a server, which has its
- * own such worker. What the server adds is HTTP and JSON, the client's included.
+ * The same power requests in two ways in turn: to a completer in a worker thread, and by HTTP to a server, which has
+ * its own such worker. What the server adds is HTTP and JSON, the client's included.
  */
 export async function benchHttp(requests: number): Promise<void> {
   const wide = await writeByteModel(wideShape);

@@ -20,8 +20,8 @@ const steps = 10;
 const named = 5;
 
 /**
- * Which operators a decode step spends its time in, by ONNX Runtime's own profile. Runs through the stock API, which copies
- * the cache around the step: the operators are the same, and only they are counted.
+ * Which operators a decode step spends its time in, by ONNX Runtime's own profile. Runs through the stock API, which
+ * copies the cache around the step: the operators are the same, and only they are counted.
  */
 export async function profileDecode(path: string, shape: DecoderShape, load: Load): Promise<OperatorShare[]> {
   const folder = await mkdtemp(join(tmpdir(), "metropolis-profile-"));
@@ -73,7 +73,7 @@ async function readProfile(folder: string): Promise<ProfileEvent[]> {
   return JSON.parse(await readFile(join(folder, file!), "utf8")) as ProfileEvent[];
 }
 
-/** Of each node the fastest run: on a busy machine a mean tells who was interrupted. */
+/** Of each node the fastest run: on a busy machine a mean tells which run was interrupted. */
 function sharesOf(events: readonly ProfileEvent[]): OperatorShare[] {
   const nodes = new Map<string, { readonly operator: string; readonly us: number }>();
   for (const { cat, name, dur, args } of events) {

@@ -56,7 +56,10 @@ export async function benchAccelerations(requests: number): Promise<void> {
   );
 }
 
-/** The same requests one after the other and many at a time, on a model that the caches hold and on one that they do not. */
+/**
+ * The same requests one after the other and many at a time, on a model that the caches hold and on one that they do
+ * not.
+ */
 export async function benchConcurrency(atOnce: number): Promise<void> {
   const wide = await writeByteModel(wideShape);
   const subjects = [
@@ -101,7 +104,7 @@ export async function benchDeterminism(requests: number): Promise<void> {
   printTable(["lanes", ...head], rows);
 }
 
-/** Seconds for the same requests on two generators that have not seen them: a memo would know the second time. */
+/** Seconds for the same requests on two completers that have not seen them: a memo would know the second time. */
 async function timeBoth(
   requests: readonly ChainRequest[],
   atOnce: number,

@@ -19,7 +19,9 @@ interface Run {
   readonly evaluated: number;
 }
 
-/** What a real model's folder does on this machine: tokens per second by rows at once, and what power sampling costs. */
+/**
+ * What a real model's folder does on this machine: tokens per second by rows at once, and what power sampling costs.
+ */
 export async function benchRealModel(model: string, threads: number): Promise<void> {
   const { completer } = await createCompleter({ ...usualEngine, model, threads, lanes: 16, context: 512 });
   const standard: SamplerSettings = { sampler: "standard", temperature: 0.7 };

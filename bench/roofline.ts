@@ -39,8 +39,9 @@ const subjects: readonly Subject[] = [
 ];
 
 /**
- * How close decoding comes to what the machine allows: reading all weights and the cached K/V once a step, or multiplying
- * them, whichever takes longer. Limits and steps are measured in this run, and the operators that take the time named.
+ * How close decoding comes to what the machine allows: reading all weights and the cached K/V once a step, or
+ * multiplying them, whichever takes longer. Limits and steps are measured in this run, and the operators that take the
+ * time named.
  */
 export async function benchRoofline(threads: number): Promise<void> {
   const alone = await measureReading(1);
@@ -109,7 +110,9 @@ function describe(
 /** A float32 scale for every 32 weights of four bits. */
 const bytesPerWeight: Readonly<Record<WeightFormat, number>> = { fp32: 4, fp16: 2, "4-bit": 0.5 + 4 / 32 };
 
-/** What one step reads and computes at least: each matrix once, the cache of each row, two operations a weight and row. */
+/**
+ * What one step reads and computes at least: each matrix once, the cache of each row, two operations a weight and row.
+ */
 function costOf(shape: DecoderShape, format: WeightFormat, rows: number): { bytes: number; flops: number } {
   const { hiddenSize, heads, kvHeads, headDim, intermediateSize, layers, vocabularySize } = shape;
   const attention = 2 * hiddenSize * headDim * (heads + kvHeads);

@@ -54,7 +54,9 @@ export async function resultTables(evaluations: Evaluations): Promise<ReadonlyMa
   ]);
 }
 
-/** Replaces what stands between `<!-- table: NAME -->` and `<!-- end -->`. @throws Error for a table without its place */
+/**
+ * Replaces what stands between `<!-- table: NAME -->` and `<!-- end -->`. @throws Error for a table without its place
+ */
 export function fillTables(text: string, tables: ReadonlyMap<string, string>): string {
   for (const [name, table] of tables) {
     const place = new RegExp(`(<!-- table: ${name} -->\n)[\\s\\S]*?(<!-- end -->)`);

@@ -1,6 +1,6 @@
 /**
- * Writes what follows from the code: openapi.yaml from the routes' schemas, the table of sampler fields in docs/api.md from the
- * samplers. With --check, fails when a file is not what would be written.
+ * Writes what follows from the code: openapi.yaml from the routes' schemas, the table of sampler fields in docs/api.md
+ * from the samplers. With --check, fails when a file is not what would be written.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";

@@ -16,7 +16,9 @@ export interface LearnerSettings {
   /** Updates per step, each on a share of its responses. KL-Cov needs two: it does nothing on the first. */
   readonly minibatches: number;
   readonly learningRate: number;
-  /** Updates over which the learning rate rises to its height: fresh moments of Adam make the first ones the largest. */
+  /**
+   * Updates over which the learning rate rises to its height: fresh moments of Adam make the first ones the largest.
+   */
   readonly warmupUpdates: number;
 }
 

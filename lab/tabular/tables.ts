@@ -56,8 +56,8 @@ export interface QuadrantRow {
 }
 
 /**
- * Moves one logit by ±size, for every action of random policies. `likely` means log π(a) above its mean −H. Raising what
- * is likely and lowering what is not sharpen the policy; the other two flatten it.
+ * Moves one logit by ±size, for every action of random policies. `likely` means log π(a) above its mean −H. Raising
+ * what is likely and lowering what is not sharpen the policy; the other two flatten it.
  */
 export function checkQuadrants({ seed, policies, actions }: TabularSettings, size: number): QuadrantRow[] {
   const stream = new Stream(seed);

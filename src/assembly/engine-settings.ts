@@ -29,7 +29,7 @@ export interface EngineSettings {
   readonly prefetch: boolean;
 }
 
-/** What `serve` uses when it is told nothing else. */
+/** What `serve` uses where the operator says nothing else. */
 export const usualEngine: EngineSettings = {
   model: embeddedModel,
   dtype: undefined,

@@ -21,7 +21,7 @@ interface Wanted extends Pick<EngineSettings, "model" | "dtype"> {
 }
 
 /**
- * Finds a folder, or a model of the hub in the cache. Asks nobody.
+ * Finds a folder, or a model of the hub in the cache. Asks no server.
  * @throws InferenceError `model_not_found` when there is neither, not in the format wanted, or only a part in the cache
  */
 export async function locateModel(wanted: Wanted, env = process.env): Promise<LocatedModel> {

@@ -9,7 +9,7 @@ export interface ReachedServer extends AsyncDisposable {
   readonly apiKey: string | undefined;
 }
 
-/** The server that was named, or one in this process that nobody else can use. */
+/** The server that was named, or one in this process that no other process can use. */
 export async function reachServer({
   url,
   apiKey,

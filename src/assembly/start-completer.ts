@@ -19,7 +19,7 @@ export function startCompleter(
   });
 }
 
-/** The engine's settings alone: what else a caller was told, keys among it, stays in its own thread. */
+/** The engine's settings alone: what else the caller's settings hold, keys among it, stays in its own thread. */
 function engineSettings(settings: EngineSettings): EngineSettings {
   const names = Object.keys(usualEngine) as (keyof EngineSettings)[];
   return Object.fromEntries(names.map((name) => [name, settings[name]])) as unknown as EngineSettings;

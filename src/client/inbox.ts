@@ -4,7 +4,7 @@ import type { WatchEvent } from "../server/watch/messages.ts";
 /** Events kept one by one for a reader that is behind; beyond them it gets the latest state. */
 export const kept = 512;
 
-/** Hands a request's events to whoever iterates over them, without growing when nobody does. */
+/** Hands a request's events to the caller that iterates over them, without growing when none does. */
 export class Inbox {
   #events: WatchEvent[] = [];
   readonly #backlog = new Backlog();

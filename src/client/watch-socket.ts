@@ -106,7 +106,7 @@ class Connection {
   ) {
     this.#onLost = onLost;
     this.opened = this.#open(url, protocols, explain);
-    // Whoever waits for it hears of it; nobody may.
+    // Callers that wait for it get the error; without any it must not count as unhandled.
     this.opened.catch(onLost);
   }
 

@@ -106,7 +106,9 @@ export async function nameModel(source: string): Promise<string> {
   return found === undefined ? source : basename(resolve(source));
 }
 
-/** Asks all models, one after another, for what the file lacks; shows how far it has come. Ctrl-C leaves what is done. */
+/**
+ * Asks all models, one after another, for what the file lacks; shows how far it has come. Ctrl-C leaves what is done.
+ */
 export async function runModels(
   settings: EvaluationSettings,
   work: {
@@ -119,7 +121,7 @@ export async function runModels(
   checkSources(models, work.file);
   const stop = new AbortController();
   const interrupt = (): void => {
-    // Whoever asks twice would not wait for a grader's program: it ends with this process.
+    // An operator who interrupts twice would not wait for a grader's program: it ends with this process.
     if (stop.signal.aborted) process.exit(130);
     stop.abort(new InferenceError("aborted", "Interrupted; start it again to go on."));
   };

@@ -1,8 +1,8 @@
 import { constants } from "node:os";
 
 /**
- * Ends the process on SIGTERM and SIGINT unless somebody else listens for them. The kernel would do so by itself, except
- * for the first process of a container.
+ * Ends the process on SIGTERM and SIGINT unless other code listens for them. The operating system would do so by
+ * itself, except for the first process of a container.
  */
 export function exitOnSignals(): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -4,8 +4,8 @@ import { InferenceError } from "../core/errors.ts";
 const engine = ["dtype", "device", "threads", "lanes", "context", "deterministic"] as const;
 
 /**
- * Refuses options that nobody would read: of a server where none is asked, of an engine where none runs here. What
- * the environment says is for other commands too, and let be.
+ * Refuses options that the command would not read: of a server where it asks none, of an engine where it runs none.
+ * Environment variables are for other commands too, and are let be.
  * @throws InferenceError naming the option
  */
 export function refuseIdleOptions(command: Command): void {

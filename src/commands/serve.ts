@@ -187,7 +187,7 @@ async function serve(settings: ServeSettings): Promise<void> {
   });
 }
 
-/** @throws InferenceError when a key or the file of keys is empty: that would let everybody in */
+/** @throws InferenceError when a key or the file of keys is empty: that would let every client in */
 async function readApiKeys({ apiKey = [], apiKeyFile }: ServeSettings): Promise<readonly string[]> {
   const keys = [...apiKey];
   if (apiKeyFile !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * Does something for each value: side by side, or in turn. In turn a budget of evaluations is spent in one order; side by side,
- * which of them gets its last tokens depends on what else the engine has to do.
+ * Does something for each value: side by side, or in turn. In turn a budget of evaluations is spent in one order; side
+ * by side, which of them gets its last tokens depends on what else the engine has to do.
  */
 export async function mapAsync<Value, Result>(
   values: readonly Value[],

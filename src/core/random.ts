@@ -24,7 +24,7 @@ export interface DrawKey {
   readonly branch?: number;
 }
 
-/** Of the two halves of a round, round by round modulo 8. */
+/** Rotations of the two halves of a round, round by round modulo 8. */
 const rotations = Uint8Array.of(10, 26, 11, 21, 13, 27, 23, 5, 6, 20, 17, 11, 25, 10, 18, 20);
 const keyParity = 0x1bd11bda;
 const rounds = 20;
@@ -33,7 +33,10 @@ const rotateLeft = (x: number, bits: number): number => (x << bits) | (x >>> (32
 
 export type Words = readonly [number, number, number, number];
 
-/** Both are used by every call anew: a uniform is drawn for every token, and arrays of its own would cost more than it. */
+/**
+ * Reused by every call: a uniform is drawn for every token, and to allocate arrays for it would cost more than to draw
+ * it.
+ */
 const schedule = new Uint32Array(5);
 const block = new Uint32Array(4);
 

@@ -13,7 +13,7 @@ interface PlacedText {
   readonly tokens: readonly TracedToken[];
 }
 
-/** Tells what a chain does, and how the text of its state changes, for those who watch. */
+/** Tells what a chain does, and how the text of its state changes, for the clients that watch it. */
 export class ChainTracer {
   readonly #tokenizer: Tokenizer;
   readonly #stops: readonly string[];
@@ -54,7 +54,7 @@ export class ChainTracer {
     if (state !== previous) yield* this.#revise(state, at);
   }
 
-  /** Reports from where on the text is another one than last shown, if it is. */
+  /** Reports from where on the text differs from what was shown last, if it does. */
   *#revise(
     state: Completion,
     at: { readonly block: number; readonly step: number },

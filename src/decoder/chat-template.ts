@@ -8,7 +8,7 @@ export interface ChatMessage {
   readonly name?: string;
 }
 
-/** transformers sets these to none where nobody gives them, and templates rely on it. */
+/** transformers sets these to none where a request gives none, and templates rely on it. */
 const unasked = { tools: null, documents: null };
 
 /** Turns a conversation into the text that the model continues. */

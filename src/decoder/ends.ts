@@ -63,7 +63,9 @@ class MarkedStream extends TokenStream<CompletionToken> {
   }
 }
 
-/** Written out: nearly every proposal has such a token, and to copy an object and add to it costs more than to draw it. */
+/**
+ * Written out: nearly every proposal has such a token, and to copy an object and add to it costs more than to draw it.
+ */
 function ended({ token, logprob, logNormalizer, entropy, top }: ScoredToken): CompletionToken {
   const marked = { token, logprob, logNormalizer, entropy, ends: true as const };
   return top === undefined ? marked : { ...marked, top };

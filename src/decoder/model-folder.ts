@@ -50,8 +50,8 @@ const generationConfigSchema = z.looseObject({
 const tokenizerSchema = z.looseObject({ model: z.looseObject({}) }) as unknown as z.ZodType<TokenizerJson>;
 
 /**
- * Reads a model folder beside its graph: config.json or genai_config.json, generation_config.json (optional), tokenizer.json,
- * tokenizer_config.json and chat_template.jinja (optional).
+ * Reads a model folder beside its graph: config.json or genai_config.json, generation_config.json (optional),
+ * tokenizer.json, tokenizer_config.json and chat_template.jinja (optional).
  * @param id the model's name; the folder's when left out
  * @throws InferenceError naming the file and what is wrong with it
  */

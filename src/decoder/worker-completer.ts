@@ -23,7 +23,7 @@ export interface WorkerCompleterOptions {
   readonly workerData: unknown;
   readonly tokenizer: Tokenizer;
   readonly chatTemplate?: ChatTemplate | undefined;
-  /** Told what the worker has to say at its start, and when it is restarted. */
+  /** Called with what the worker has to say at its start, and when it is restarted. */
   readonly onNote: (note: string) => void;
   /** How long a health call may take before the worker counts as hung. */
   readonly healthTimeoutMs?: number;
@@ -118,7 +118,7 @@ export class WorkerCompleter implements Completer {
     signal.addEventListener("abort", onAbort, { once: true });
     this.#calls.set(id, queue);
     let worker: Worker | undefined;
-    // A call that waits for a worker can be left, as one that runs can.
+    // The caller can abort a call while it waits for a worker, too.
     this.#worker.then(
       (started) => {
         if (this.#calls.get(id) !== queue) return;
@@ -142,7 +142,7 @@ export class WorkerCompleter implements Completer {
     } finally {
       signal.removeEventListener("abort", onAbort);
       this.#calls.delete(id);
-      // One that was left, or failed.
+      // The caller left it, or it failed.
       if (!isOver) worker?.postMessage({ type: "abort", id } satisfies ToWorker);
     }
   }

@@ -8,7 +8,9 @@ import type { EngineHealth } from "./health.ts";
 export interface EngineCapabilities {
   /** Whether the same prefix, law and address give the same token, whatever else runs. */
   readonly repeats: boolean;
-  /** How many of the likeliest tokens it reports with each token at most; all of them where it is the vocabulary's size. */
+  /**
+   * How many of the likeliest tokens it reports with each token at most; all of them where it is the vocabulary's size.
+   */
   readonly mostTop: number;
   /**
    * Whether log Z, and with it log q, is known exactly at every 1/τ, or within bounds only: tokens drawn at a 1/τ other
@@ -37,7 +39,7 @@ export const priorities = ["interactive", "batch"] as const;
 /** Batch work gets the lanes that interactive work leaves. */
 export type Priority = (typeof priorities)[number];
 
-/** Whose work a sequence is: lanes are divided between requests, whatever number of sequences each has. */
+/** The request that a sequence works for: lanes are divided between requests, however many sequences each has. */
 export interface Share {
   readonly request: string;
   readonly priority: Priority;
@@ -55,7 +57,7 @@ export interface ExtendRequest {
   readonly draws: DrawKey;
   /** How many of the likeliest tokens to report with each token; 0 for none. */
   readonly topCount: number;
-  /** Whose log-probs those have; the raw model's when left out. */
+  /** The law whose log-probs those have; the raw model when left out. */
   readonly logprobsMode?: LogprobsMode | undefined;
   /** An extension without one counts as an interactive request of its own. */
   readonly share?: Share | undefined;

@@ -7,14 +7,14 @@ import type { EngineHealth } from "./health.ts";
 export interface MeterOptions {
   /** Tokens after which extensions end without an error; unlimited when left out. */
   readonly budget?: number | undefined;
-  /** Whose work extensions are that do not say. */
+  /** The share of extensions that name none. */
   readonly share?: Share | undefined;
 }
 
 interface Meter {
   readonly budget: number;
   yieldedTokens: number;
-  /** Under way, for one token of the model each. */
+  /** Pulls under way; each asks the model for one token at most. */
   pulls: number;
 }
 

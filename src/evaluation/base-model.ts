@@ -4,7 +4,7 @@ import type { Completer } from "../decoder/completer.ts";
 import type { SampledText } from "./completion-source.ts";
 import type { DataItem } from "./data-set.ts";
 
-/** What a model thinks of a completion, whoever wrote it. */
+/** How likely a model finds a completion, whichever model wrote it. */
 export interface Likelihood {
   /** Of the completion, its end token included. */
   readonly tokens: number;

@@ -53,7 +53,7 @@ export interface SampledText {
 
 export interface SourceOptions extends ServerAddress {
   readonly model: string | undefined;
-  /** Whether the server is another one, which knows OpenAI's fields alone. */
+  /** Whether it is another kind of server, which knows OpenAI's fields alone. */
   readonly isPlain: boolean;
 }
 

@@ -20,7 +20,7 @@ export interface SweptField extends SamplerField {
   readonly parse: (text: string) => Setting;
 }
 
-/** Those whose values are a number or a word. */
+/** The fields whose values are a number or a word. */
 export const sweptFields: readonly SweptField[] = Object.entries<SamplerField>(samplerFields).flatMap(
   ([name, field]) => {
     const { schema } = field;

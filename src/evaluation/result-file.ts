@@ -10,12 +10,15 @@ const sample = z.object({
   isCorrect: z.boolean(),
   /** Null where the server does not count. */
   tokens: z.number().int().nullable(),
-  /** Model evaluations paid for, discarded ones included; null where nobody counts. */
+  /** Model evaluations paid for, discarded ones included; null where the server does not count. */
   evaluatedTokens: z.number().nullable(),
-  /** What the answer would cost without a memo: tokens of all drafts and proposals; null where nobody counts. */
+  /**
+   * What the answer would cost without a memo: tokens of all drafts and proposals; null where the server does not
+   * count.
+   */
   drawnTokens: z.number().int().nullable(),
   finish: z.string().nullable(),
-  /** Under the base, or under the model that answered; null where nobody says. */
+  /** Under the base, or under the model that answered; null where neither is known. */
   likelihood: z
     .object({ tokens: z.number().int(), logprob: z.number(), meanEntropy: z.number().nullable() })
     .nullable(),

@@ -133,7 +133,7 @@ async function evaluate(
 const atItem = ({ id }: DataItem, error: InferenceError): InferenceError =>
   new InferenceError(error.code, `question '${id}': ${error.message}`, { cause: error });
 
-/** Makes what an answer costs its own, where answers to a prompt share what they learn of it. */
+/** Makes an answer's cost depend on its request alone, where answers to a prompt share a memo. */
 const ownCost = ({ fields }: Configuration): { readonly isolated?: true } =>
   "isolated" in samplers[fields.sampler].fields ? { isolated: true } : {};
 

@@ -10,7 +10,7 @@ import type { HubFile } from "./hub-client.ts";
 export interface DownloadOptions {
   /** Opens the file's bytes from `offset` on. */
   readonly openAt: (offset: number, signal: AbortSignal) => Promise<Response>;
-  /** Told how many bytes are there, those of an earlier attempt included. */
+  /** Called with how many bytes are there, those of an earlier attempt included. */
   readonly onProgress: (bytes: number) => void;
   /** Pause after the first failure; doubles with each that follows without progress. */
   readonly retryDelayMs?: number;
@@ -27,8 +27,8 @@ const incompletePath = (target: string): string => `${target}.incomplete`;
 export const incompleteBytes = (target: string): Promise<number> => sizeOf(incompletePath(target));
 
 /**
- * Downloads a file to `target`, going on where an earlier attempt stopped, and verifies size and hash before it gets its
- * name. Cut connections are taken up again.
+ * Downloads a file to `target`, going on where an earlier attempt stopped, and verifies size and hash before it gets
+ * its name. Cut connections are taken up again.
  * @throws InferenceError naming the file: given up, wrong hash, no space. What came so far is kept, unless it is wrong
  */
 export async function download(file: HubFile, target: string, options: DownloadOptions): Promise<void> {

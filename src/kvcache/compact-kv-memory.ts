@@ -12,8 +12,8 @@ export interface CompactKvMemoryOptions {
 }
 
 /**
- * A live cache whose lanes hold exactly the tokens they have, [heads, length, vectorBytes] per plane, as graphs want
- * it that append by Concat. Slices are laid out [planes, heads, tokens, vector].
+ * A live cache whose lanes hold exactly the tokens they have, [heads, length, vectorBytes] per plane, as graphs that
+ * append by Concat want it. Slices are laid out [planes, heads, tokens, vector].
  */
 export class CompactKvMemory implements KvMemory {
   readonly lanes: number;

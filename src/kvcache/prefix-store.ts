@@ -112,8 +112,8 @@ export class PrefixStore {
   }
 
   /**
-   * Whether a check is worth its time: it visits every segment, so one is due when half of them are new. Then each costs
-   * two visits at most, however full the store is.
+   * Whether a check is worth its time: it visits every segment, so one is due when half of them are new. Then each
+   * costs two visits at most, however full the store is.
    */
   get isCheckDue(): boolean {
     return this.#unchecked > 0 && 2 * this.#unchecked >= (this.#segments?.size ?? 0);

@@ -5,8 +5,9 @@ import type { Driver, StageEvent, StagesResult, StageSettings } from "./stages.t
 
 export interface ChainResult extends StagesResult {
   /**
-   * Σ log p after each step since the completion was last extended, nats. Stages that found it ended differ in their
-   * laws by longer completions alone; before that, horizons were in the way.
+   * Σ log p after each step since the completion was last extended, nats. Stages that began with an ended completion
+   * have laws that differ only in longer completions, so that their values are comparable; earlier ones were cut off by
+   * their horizons.
    */
   readonly logprobTrace: readonly number[];
 }

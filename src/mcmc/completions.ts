@@ -19,7 +19,7 @@ export const completions: Omit<Walk<Completion>, "step"> = {
   answer: (state) => state,
 };
 
-/** What all kernels on completions share that leave p^α invariant. */
+/** What all kernels on completions that leave p^α invariant share. */
 export function powerLaw({ alpha }: PowerTarget): Omit<Kernel<Completion>, "step" | "rowsPerStep"> {
   return { ...completions, logLaw: (completion) => alpha * logProbability(completion) };
 }

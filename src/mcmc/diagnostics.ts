@@ -8,7 +8,7 @@ export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
   readonly drawnTokens: number;
   /** Steps after which the first token was another one: mixing that an acceptance rate does not show. */
   readonly firstTokenChanges: number;
-  /** Steps whose proposal had another one, whatever became of it. */
+  /** Steps whose proposal had another first token, accepted or not. */
   readonly firstTokenProposals: number;
   /** With hotter replicas. */
   readonly swaps: Swaps;

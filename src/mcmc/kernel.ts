@@ -15,7 +15,9 @@ export interface StepDraws {
   readonly swap: number;
 }
 
-/** What a step, or a draft, needs from outside. Branches set apart what is drawn within it: each has its own uniforms. */
+/**
+ * What a step, or a draft, needs from outside. Branches set apart what is drawn within it: each has its own uniforms.
+ */
 export interface StepContext {
   /** Most tokens of a completion. */
   readonly horizon: number;
@@ -27,7 +29,7 @@ export interface StepContext {
   readonly propose: (kept: Completion, branch: number) => TokenStream<CompletionToken>;
   /** Whether a hopeless proposal may be dropped before it is complete. The chain is the same either way. */
   readonly earlyRejection: boolean;
-  /** Whether what could go side by side goes in turn, for the sake of a budget: see `mapAsync`. */
+  /** Whether what could go side by side goes in turn, for the sake of a budget: see `mapAsync` in core/map-async.ts. */
   readonly inTurn: boolean;
 }
 

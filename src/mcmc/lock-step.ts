@@ -3,8 +3,8 @@ import type { TokenStream } from "../core/token-stream.ts";
 import type { ScoredToken } from "../core/tokens.ts";
 
 /**
- * One token a pull, however many are known: what is pulled side by side is weighed against each other token by token, and must
- * not depend on what is remembered.
+ * One token a pull, however many are known: what is pulled side by side is weighed against each other token by token,
+ * and must not depend on what is remembered.
  */
 export async function* tokensOf<Token extends ScoredToken>(
   stream: TokenStream<Token>,
@@ -22,7 +22,7 @@ export interface Pulled<Value> {
 /**
  * Pulls several iterations one value each, round by round, so that an engine can run them in the same passes. A
  * round holds those that had a value; the last round is the last that was not empty. Leaving early closes them all.
- * @param inTurn whether one is pulled after the other, for the sake of a budget: see `mapAsync`
+ * @param inTurn whether one is pulled after the other, for the sake of a budget: see `mapAsync` in core/map-async.ts
  */
 export async function* lockStep<Value>(
   iterables: readonly AsyncIterable<Value>[],

@@ -43,7 +43,8 @@ async function* search(
       return isBehind ? { ...draft, state: best!, isComplete: true } : draft;
     },
     step: (state, context) => {
-      // The search may go back to a proposal that ends and is less likely than a state that has not: it has to see its end.
+      // The search may go back to a proposal that ends and is less likely than a state that has not: it has to see its
+      // end.
       const mayComeBack = context.horizon < lastHorizon && !hasEnded(state);
       return walk.step(state, mayComeBack ? { ...context, earlyRejection: false } : context);
     },

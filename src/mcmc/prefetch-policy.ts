@@ -18,7 +18,7 @@ export type PrefetchPolicy = (underWay: StepsUnderWay) => boolean;
 /** What an engine could do beside what it does. Times are of a pass with so many rows. */
 export interface IdleRows {
   readonly lanes: number;
-  /** Rows of others. */
+  /** Rows that other sequences take. */
   readonly others: number;
   readonly passMs: (rows: number) => number;
 }
@@ -31,10 +31,10 @@ const beginMs = 0.02;
  *
  *     (R + w·k·s) / (w·t(r + k) + (1 − w)·t(r) + (1 − s)·c)  >  R / t(r),    r = o + k·n,  R = o + k·U
  *
- * o rows of others, k rows a step, n steps under way of which U are expected to be used, s the chance that this one is, w
- * that it needs the model, t the time of a pass, c that of beginning a step for nothing. A chain that moves often has a
- * small s, one whose steps are remembered a small w, a full engine no rows, and a device on which rows cost as much as
- * passes a t that grows as fast as they: all of these switch prefetching off.
+ * o rows of other sequences, k rows a step, n steps under way of which U are expected to be used, s the chance that
+ * this one is, w that it needs the model, t the time of a pass, c that of beginning a step for nothing. A chain that
+ * moves often has a small s, one whose steps are remembered a small w, a full engine no rows, and a device on which
+ * rows cost as much as passes a t that grows as fast as they: all of these switch prefetching off.
  */
 export function isWorthItsRows(
   { count, useful, survival, waiting }: StepsUnderWay,

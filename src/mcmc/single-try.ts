@@ -47,7 +47,7 @@ async function resample(
   using extension = propose(state.slice(0, cut), 0);
   for (;;) {
     const pulled = extension.pull();
-    // Not awaited where it is there: most are, and waiting costs as much as the rest of a step.
+    // Awaited only where it is a promise: most runs are known, and waiting costs as much as the rest of a step.
     const run = pulled instanceof Promise ? await pulled : pulled;
     if (run === undefined) break;
     for (const token of run) {

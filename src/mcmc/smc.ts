@@ -66,7 +66,7 @@ export async function runSmc(settings: ParticleSettings): Promise<SmcResult> {
     completion: [],
     logWeight: 0,
   }));
-  // A token drawn ahead, so that the prompt is run once and then found by all.
+  // Draws a token ahead, so that the prompt is run once and every particle finds it cached.
   for await (const _run of extend([], 1, 0));
   let drawnTokens = 0;
   for (let resamplings = 0; ; resamplings++) {

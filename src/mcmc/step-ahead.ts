@@ -5,7 +5,7 @@
  */
 import type { PrefetchPolicy } from "./prefetch-policy.ts";
 
-/** The share of steps of which something is so. Begins as if it had been of one of two. */
+/** The running share of steps that have a property. Begins as if one step of two had had it. */
 class RunningShare {
   #count = 1;
   #steps = 2;
@@ -44,8 +44,8 @@ interface Begun<Result> {
 }
 
 /**
- * Steps less likely to be used are not begun: rows may cost nothing, but a lane, and the K/V that is brought into it, do. Nor
- * are more than so many at once.
+ * Steps less likely to be used are not begun: rows may cost nothing, but a lane, and the K/V that is brought into it,
+ * do. Nor are more than so many at once.
  */
 const leastSurvival = 0.2;
 const mostAhead = 64;

@@ -37,7 +37,7 @@ export const tempering = (family: KernelFamily, targets: readonly PowerTarget[])
 class Tempering implements Kernel<Replicas> {
   readonly start: Replicas;
   readonly rowsPerStep: number;
-  /** One a replica. */
+  /** One for each replica. */
   readonly #kernels: readonly Kernel<Completion>[];
 
   constructor(kernels: readonly Kernel<Completion>[]) {
@@ -82,7 +82,7 @@ class Tempering implements Kernel<Replicas> {
     return { state: moved(states, stepped), info: { outcome, cut, suffix, logRatio, drawnTokens, swaps } };
   };
 
-  /** Each replica's part of a step has every n-th branch of it. */
+  /** Runs part of a step for each replica; of n, replica i has the branches i, i + n, i + 2n, … */
   #each<Result>(
     states: Replicas,
     context: StepContext,

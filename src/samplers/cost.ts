@@ -49,9 +49,9 @@ export interface CostTerms {
   /** Model evaluations; unlimited when left out. */
   readonly budget: number | undefined;
   /**
-   * Whether the completion's cost, and where a budget stops it, depend on its own request alone. It then has a memo of its
-   * own, draws in turn what it would draw side by side, and begins nothing ahead: all of these would let the timing of
-   * passes, or what others have asked, decide which evaluation comes first.
+   * Whether the completion's cost, and where a budget stops it, depend on its own request alone. It then has a memo of
+   * its own, draws in turn what it would draw side by side, and begins nothing ahead: all of these would let the timing
+   * of passes, or what other requests have asked, decide which evaluation comes first.
    */
   readonly isIsolated: boolean;
 }

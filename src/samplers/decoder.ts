@@ -16,9 +16,9 @@ export interface DecodeRequest {
   readonly choice: number;
   /** How many of the likeliest tokens to report with each token. */
   readonly topCount: number;
-  /** Whose log-probs those have; the raw model's when left out. */
+  /** The law whose log-probs those have; the raw model when left out. */
   readonly logprobsMode?: LogprobsMode;
-  /** Whose work it is; a request of its own when left out. */
+  /** The request that it works for; one of its own when left out. */
   readonly share?: Share;
   /** Whether to report how a chain gets on. */
   readonly progress?: boolean;
@@ -48,7 +48,7 @@ export interface DecodeContext<Settings> {
   readonly settings: Settings;
   /** 1/τ of the law that tokens are drawn from. */
   readonly inverseTemperature: number;
-  /** Counts what it is asked for. */
+  /** Metered: counts the tokens that it is asked for. */
   readonly engine: Engine;
   readonly ends: Ends;
   readonly accelerations: Accelerations;

@@ -29,7 +29,7 @@ export type ReportOf<Name extends SamplerName> = Name extends ReportingName
 /** The report of a completion's own sampler, under that sampler's name. */
 export type Reports = { readonly [Name in ReportingName]?: z.output<ReportSchemas[Name]> | undefined };
 
-/** Declarations as those see them that ask the same of every sampler. */
+/** The declarations under one type, for callers that treat every sampler alike. */
 export const samplers: Readonly<Record<SamplerName, Sampler>> = declarations;
 
 export const samplerNames = Object.keys(declarations) as [SamplerName, ...SamplerName[]];

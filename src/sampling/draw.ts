@@ -13,7 +13,7 @@ export interface DrawRequest {
   readonly u: number;
   /** How many of the likeliest tokens to report with the drawn one; 0 for none. */
   readonly topCount: number;
-  /** Whose log-probs those have; the likeliest of the raw model when left out. */
+  /** The law whose log-probs those have; the raw model when left out. */
   readonly logprobsMode?: LogprobsMode | undefined;
   /** The tokens before the one drawn; penalties look at them. */
   readonly sequence: TokenIds;

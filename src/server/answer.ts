@@ -11,8 +11,8 @@ import type { CompletionRequest } from "./schemas/completions.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
 /**
- * Answers a body, whole or as server-sent events. Once a stream has begun, a failure arrives as a chunk with `error`; the
- * stream ends with [DONE] either way.
+ * Answers a body, whole or as server-sent events. Once a stream has begun, a failure arrives as a chunk with `error`;
+ * the stream ends with [DONE] either way.
  */
 export async function answer<Body extends CompletionRequest | ChatRequest, Whole extends object>(
   request: FastifyRequest & { readonly body: Body },

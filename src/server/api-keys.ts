@@ -10,8 +10,8 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
 
 /**
  * Asks for one of the keys, as `Authorization: Bearer KEY`, on every route whose `config.isOpen` is not set.
- * Compares digests in constant time, all of them. Without keys everybody may in.
- * @returns who sent a request: its key's digest, or its address when no keys are asked for
+ * Compares digests in constant time, all of them. Without keys every client is let in.
+ * @returns tells a request's client: its key's digest, or its address when no keys are asked for
  */
 export function requireApiKeys(app: FastifyInstance, keys: readonly string[]): IdentifyClient {
   if (keys.length === 0) return ({ ip }) => ip;
@@ -49,7 +49,7 @@ function apiKeyOf({ headers }: FastifyRequest): string {
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Served without a key: it shows nothing but what everybody may know. */
+    /** Served without a key: it shows nothing that a client without one may not know. */
     isOpen?: boolean;
   }
 }

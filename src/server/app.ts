@@ -37,7 +37,7 @@ export interface AppOptions {
   readonly freshSeed: () => number;
   /** Interval of the comments that keep a silent stream alive, and of the pings that tell whether a socket is. */
   readonly heartbeatIntervalMs?: number;
-  /** Keys of which clients must send one; none lets everybody in. */
+  /** Keys of which clients must send one; every client is let in where there are none. */
   readonly apiKeys?: readonly string[];
   readonly limits?: Partial<AdmissionLimits>;
   /** Requests a minute from each client: each key, or each address where no keys are asked for. */
@@ -148,7 +148,7 @@ async function setSecurityHeaders(app: FastifyInstance, corsOrigins: readonly st
   });
 }
 
-/** @returns counts what did not come as a request of its own, and throws when it is one too many */
+/** @returns counts a request that did not come over HTTP, and throws when its client exceeds the rate */
 async function limitRate(
   app: FastifyInstance,
   max: number | undefined,
@@ -165,7 +165,7 @@ async function limitRate(
     errorResponseBuilder: (_request, { after }) => tooMany(after),
   });
   const count = app.createRateLimit();
-  // One after the other: counts made at once would be told each other's.
+  // One after the other: counts made at once would get each other's results.
   let last: Promise<unknown> = Promise.resolve();
   return async (request) => {
     const turn = last.then(() => count(request));

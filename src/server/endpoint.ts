@@ -29,8 +29,8 @@ export const chatEndpoint: Endpoint<ChatRequest, ChatResponse> = {
 };
 
 /**
- * Gets an answer ready to run, in the one order there is: whether there is room for it, before any work is done; what is
- * asked for; how it will be shown. `runAdmitted` does the rest.
+ * Gets an answer ready to run, in the one order there is: whether there is room for it, before any work is done; what
+ * is asked for; how it will be shown. `runAdmitted` does the rest.
  * @throws InferenceError naming the field at fault, or `overloaded`
  */
 export function prepare<Body extends CompletionRequest | ChatRequest, Whole extends object>(

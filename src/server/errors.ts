@@ -70,7 +70,7 @@ const isClientError = (error: unknown): error is { statusCode: number } => {
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500;
 };
 
-/** What a client may know of anything thrown: what nobody foresaw stays in the log. */
+/** What a client may know of anything thrown: unforeseen errors stay in the log. */
 export function describeError(error: unknown): ErrorDescription {
   if (hasZodFastifySchemaValidationErrors(error)) return describeValidation(error.validation);
   if (error instanceof InferenceError) return toErrorDescription(error);

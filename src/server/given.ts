@@ -1,6 +1,6 @@
 /**
- * What a body says. Clients send explicit nulls for what they leave open, and as in OpenAI's API null means the default:
- * from here on there are none.
+ * What a body says. Clients send explicit nulls for what they leave open, and as in OpenAI's API null means the
+ * default: from here on there are none.
  */
 export type Given<Body> = {
   readonly [Name in keyof Body]: Exclude<Body[Name], null> | (null extends Body[Name] ? undefined : never);

@@ -24,7 +24,7 @@ export class RequestLifetime implements Disposable {
     return this.#controller.signal;
   }
 
-  /** @param reason what whoever is still listening is told */
+  /** @param reason what a client that still listens is told */
   cancel(reason: string): void {
     this.#controller.abort(new InferenceError("aborted", reason));
   }

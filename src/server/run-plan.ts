@@ -26,7 +26,7 @@ export async function* runPlan(
   const stop = AbortSignal.any([signal, controller.signal]);
   // Every choice listens.
   setMaxListeners(0, stop);
-  // Not the id that clients see, which they may choose: nobody joins another's share.
+  // Not the id that clients see, which they may choose: no request joins another's share.
   const share: Share = { request: randomUUID(), priority: plan.priority };
   const prompts = plan.prompts.map((tokens) =>
     plan.echo && plan.logprobs !== undefined

@@ -29,7 +29,10 @@ export type Need = (typeof needs)[number];
 
 /** An engine to be tested, and what is known of it from elsewhere. */
 export interface EngineSubject {
-  /** Opens it with room for two sequences at once and for at least 32 tokens each. Disposing of it closes all that was opened. */
+  /**
+   * Opens it with room for two sequences at once and for at least 32 tokens each. Disposing of it closes all that was
+   * opened.
+   */
   readonly open: (faults?: Faults) => Awaitable<Engine>;
   readonly vocabularySize: number;
   /** At least three tokens, not all the same. */

@@ -19,7 +19,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** A page of its own whose console must stay silent, and that may ask nobody but the server. */
+/** A page of its own whose console must stay silent, and that may ask no other host than the server. */
 async function open(url = server.url, options: BrowserContextOptions = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();

@@ -6,7 +6,10 @@ import type { ExportedModel } from "../support/exported-model.ts";
 import { gpu } from "../support/gpu.ts";
 
 const options = { device: gpu ?? "cpu", threads: 1 } as const;
-/** Of both forms, with what rounding explains: optimum's graphs take rotary angles' sines on the device, the builder's bring them. */
+/**
+ * Of both forms, with what rounding explains: optimum's graphs take rotary angles' sines on the device, the builder's
+ * bring them.
+ */
 const models: readonly [ExportedModel, tolerance: number][] = [
   ["builder-llama-fp32", 5e-5],
   ["optimum-llama-fp32", 5e-3],
@@ -15,7 +18,7 @@ const models: readonly [ExportedModel, tolerance: number][] = [
 ];
 
 if (gpu !== undefined) {
-  // Shaders live as long as anybody uses the device: held here, they are compiled once and not for every test.
+  // Shaders live as long as a session uses the device: held here, they are compiled once and not for every test.
   const { session } = openGraph(graphOf("builder-llama-fp32"), options);
   afterAll(() => {
     session[Symbol.dispose]();

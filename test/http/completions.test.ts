@@ -211,7 +211,7 @@ describe("POST /v1/completions", () => {
           finish_reason: choice.finish_reason,
           stop_reason: choice.stop_reason,
         });
-        // What it cost depends on who asked before.
+        // What it cost depends on the requests before it.
         const free = choice.power && { ...choice.power, evaluated_tokens: 0 };
         expect(parts.at(-1)!.power).toEqual(free);
         expect(parts.slice(0, -1).every(({ finish_reason }) => finish_reason === null)).toBe(true);

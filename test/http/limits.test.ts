@@ -19,7 +19,7 @@ describe("limits of each client", () => {
     expect(wait).toBeLessThanOrEqual(60);
     expect(refused!.json()).toMatchObject({ error: { code: "overloaded", type: "rate_limit_error" } });
     expect(refused!.headers["x-should-retry"]).toBe("true");
-    // Wrong keys are refused as such, and /health is for everybody, always.
+    // Wrong keys are refused as such, and /health needs no key, ever.
     expect((await get("gamma")).statusCode).toBe(401);
     for (let index = 0; index < 4; index++) expect((await get("alpha", "/health")).statusCode).toBe(200);
   });

@@ -1,4 +1,7 @@
-/** A sampler that is added to the two lists, and nowhere else, is refused, run, reported, counted, swept, offered and documented. */
+/**
+ * A sampler that is added to the two lists, and nowhere else, is refused, run, reported, counted, swept, offered and
+ * documented.
+ */
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { fieldControls, samplerChoices } from "../../src/client/client.ts";

@@ -1,15 +1,16 @@
 /**
- * What this server answers, held against what it answered when the records in test/fixtures/records were written: the whole
- * body, so that a field that is lost is noticed too. They go through HTTP alone, and so outlive what is rewritten behind it.
+ * What this server answers, held against what it answered when the records in test/fixtures/records were written: the
+ * whole body, so that a field that is lost is noticed too. They go through HTTP alone, and so outlive what is rewritten
+ * behind it.
  *
  * A change that is meant to change answers writes them anew, and its commit says why:
  *
  *     METROPOLIS_TEST_WRITE_RECORDS=1 npx vitest run test/http/records.test.ts
  *
- * Left out are `id` and `created`, which name the moment, and `evaluated_tokens` where it depends on more than the request:
- * on what was asked before (the memo), on which of several chains asked first, on how long passes take (prefetching). It is
- * on record for lone completions of the toy with a fresh memo and no prefetching, and for all within a budget, which share
- * nothing.
+ * Left out are `id` and `created`, which name the moment, and `evaluated_tokens` where it depends on more than the
+ * request: on what was asked before (the memo), on which of several chains asked first, on how long passes take
+ * (prefetching). It is on record for lone completions of the toy with a fresh memo and no prefetching, and for all
+ * within a budget, which share nothing.
  */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -87,7 +88,9 @@ const withoutCost = (answer: unknown): unknown =>
 const withLoneCost = ({ n = 1, best_of = n }: Body, answer: unknown): unknown =>
   best_of === 1 ? answer : withoutCost(answer);
 
-/** What does not depend on when a proposal is given up, either: what was drawn of it, and which of several tries were. */
+/**
+ * What does not depend on when a proposal is given up, either: what was drawn of it, and which of several tries were.
+ */
 const withoutEarlyRejection = (answer: unknown): unknown =>
   mapReports(answer, (report) => {
     const { evaluated_tokens: _, drawn_tokens: __, first_token_proposals: ___, ...rest } = report;

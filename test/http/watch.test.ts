@@ -47,7 +47,9 @@ async function watch(body: object): Promise<Watcher> {
 
 const replay = (revisions: readonly EventOf<"revision">[]): RevisedText => revisions.reduce(revise, noText);
 
-/** An answer without what says when, under which name and at what cost it was given: the memo saves the second one some. */
+/**
+ * An answer without what says when, under which name and at what cost it was given: the memo saves the second one some.
+ */
 const contentOf = ({ choices, usage, model, mixing }: CompletionResponse): unknown => {
   const withoutCost = (report: object | undefined) =>
     report && { ...report, evaluated_tokens: undefined, drawn_tokens: undefined };

@@ -23,8 +23,8 @@ const last = 1 - 2 ** -53;
 /**
  * The cells of a uniform on which `f` is constant, found by bisection. Between two equal values `f` is taken for
  * constant: it must not come back to a value it has left.
- * @param near borders found where much the same was asked before: the search begins beside them, finds the same wherever
- * they are, and is over at once where they still hold. Filled when empty.
+ * @param near borders found where much the same was asked before: the search begins beside them, finds the same
+ *   wherever they are, and is over at once where they still hold. Filled when empty.
  */
 export async function cells<Value>(
   f: (u: number) => Promise<Value>,

@@ -34,8 +34,9 @@ export function referenceOf(name: ExportedModel): {
 }
 
 /**
- * Largest |logit − reference| that rounding explains. Half precision is compared with float32 weights. The builder's int8
- * graph rounds activations to 8 bits, and processors without VNNI sum them by other instructions than the reference's.
+ * Largest |logit − reference| that rounding explains. Half precision is compared with float32 weights. The builder's
+ * int8 graph rounds activations to 8 bits, and processors without VNNI sum them by other instructions than the
+ * reference's.
  */
 const tolerances: Partial<Record<ExportedModel, number>> = {
   "builder-llama-fp16": 0.06,

@@ -9,7 +9,10 @@ import { logSoftmax } from "./toy-model.ts";
 import type { ToyModel } from "./toy-model.ts";
 import { GeneratedStream } from "./token-stream.ts";
 
-/** The least that is an engine, as the API of a model elsewhere may be: it draws, by uniforms of its own, and tells log p. */
+/**
+ * The least that is an engine, as the API of a model elsewhere may be: it draws, by uniforms of its own, and tells log
+ * p.
+ */
 export class MinimalEngine implements Engine {
   readonly info: EngineInfo;
   readonly #model: ToyModel;

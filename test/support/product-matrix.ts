@@ -9,7 +9,8 @@ import type { EnumeratedStep, Matrix } from "./transition-matrix.ts";
 
 /**
  * The exact transition matrix of a step of all replicas, on the product of their state spaces, through the tempered
- * kernel itself: what the kernel does in each replica is enumerated, each swap integrated over the cells of its uniform.
+ * kernel itself: what the kernel does in each replica is enumerated, each swap integrated over the cells of its
+ * uniform.
  */
 
 export interface Ladder {
@@ -45,7 +46,10 @@ async function movesOf(kernel: Kernel<Completion>, space: StateSpace): Promise<M
   return moves;
 }
 
-/** Where one step of all replicas leads that does these moves and is given these uniforms for its swaps, hottest pair last. */
+/**
+ * Where one step of all replicas leads that does these moves and is given these uniforms for its swaps, hottest pair
+ * last.
+ */
 type Land = (from: readonly number[], taken: readonly Move[], swaps: readonly number[]) => Promise<number>;
 
 /** Tuples of states are numbered with the first replica as the highest digit. */

@@ -1,6 +1,6 @@
 /**
- * What the records (test/http/records.test.ts) are of. A request is a body of POST /v1/completions; one with `messages` is
- * of /v1/chat/completions.
+ * What the records (test/http/records.test.ts) are of. A request is a body of POST /v1/completions; one with `messages`
+ * is of /v1/chat/completions.
  */
 export type Body = Readonly<Record<string, unknown>>;
 

@@ -6,9 +6,9 @@ import type { RecordCase } from "./record-cases.ts";
 const isWriting = process.env.METROPOLIS_TEST_WRITE_RECORDS !== undefined;
 
 /**
- * Answers by the names of their cases, in a file with a line for each. Fractions are kept to so many digits after the point,
- * and may differ by ten units of the last: sums may be taken in another order, and another CPU rounds otherwise. Whole
- * numbers and texts may not.
+ * Answers by the names of their cases, in a file with a line for each. Fractions are kept to so many digits after the
+ * point, and may differ by ten units of the last: sums may be taken in another order, and another CPU rounds otherwise.
+ * Whole numbers and texts may not.
  */
 export class RecordFile {
   readonly #path: URL;

@@ -1,5 +1,5 @@
 /** The element with an id that index.html has. */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- whoever asks knows what kind index.html has there
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows what kind index.html has there
 export function byId<Type extends HTMLElement = HTMLElement>(id: string): Type {
   const found = document.getElementById(id);
   if (found === null) throw new Error(`index.html has no #${id}`);

@@ -1,4 +1,6 @@
-/** One listener per signal for all items that it ends: adding and removing one costs as much as a row of a small model. */
+/**
+ * One listener per signal for all items that it ends: adding and removing one costs as much as a row of a small model.
+ */
 export class AbortListeners<T> {
   readonly #onAbort: (item: T) => void;
   /** The items that a signal ends. */

@@ -3,8 +3,8 @@ import type { Batch, BatchRow, ModelRunner } from "./runner.ts";
 /**
  * Refuses a batch that is beyond a runner's limits, or goes on from what a lane does not hold.
  *
- * The native side writes K/V where these numbers say, so a wrong one would corrupt memory and not throw; a GPU takes any
- * token for one it knows.
+ * The native side writes K/V where these numbers say, so a wrong one would corrupt memory and not throw; a GPU takes
+ * any token for one it knows.
  * @throws Error that names the row
  */
 export function checkBatch(batch: Batch, runner: Omit<ModelRunner, "step">): void {

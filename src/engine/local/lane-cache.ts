@@ -125,7 +125,7 @@ export class LaneCache {
     }
     lane.tokens.length = own;
     for (let position = own; position < cached; position++) lane.tokens.push(tokens[position]!);
-    // What the lane held for its last holder beyond what both begin with.
+    // Forgets what the lane's last holder had beyond the prefix that both share.
     this.#memory.truncate(lane.index, cached);
   }
 
@@ -136,9 +136,9 @@ export class LaneCache {
   }
 
   /**
-   * The sequence that is ahead of another one in a prompt and has most of the way in common with it; interactive work does
-   * not wait for batch work, whose turn comes later. What is led was placed later than its leader, so that no two wait for
-   * each other.
+   * The leader of a sequence that gets a lane: of those about to run tokens that both begin with, the one that shares
+   * most of them. Interactive work does not follow batch work, whose turn comes later. A follower was placed later than
+   * its leader, so that no two wait for each other.
    */
   #findLead({
     sequence: { reusableTokens: limit },

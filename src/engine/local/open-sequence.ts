@@ -3,7 +3,7 @@ import type { Sequence } from "./sequence.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface OpenSequenceOptions {
-  /** Ends what is pulled of it. */
+  /** Its abort rejects what is pulled of the sequence. */
   readonly signal: AbortSignal;
   /** The request that it belongs to. */
   readonly tenant: Tenant;
@@ -17,7 +17,7 @@ export class OpenSequence {
   readonly signal: AbortSignal;
   readonly tenant: Tenant;
   readonly arrival: number;
-  /** There while a caller waits for what it wants next; `Pulls` sets it. */
+  /** The pull under way, while a caller waits for what the sequence wants next; `Pulls` sets it. */
   pull: Pull | undefined;
   /** The most tokens that it ever had cached; `PlacedSequence` sets it. */
   ranTokens = 0;

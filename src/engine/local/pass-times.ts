@@ -43,8 +43,8 @@ export class PassTimes {
   }
 
   /**
-   * Takes note of a pass of so many rows of one token, and of a chunk of so many tokens, if any. Where it had both, each is
-   * taken to have had the share of it that was expected.
+   * Takes note of a pass of so many rows of one token, and of a chunk of so many tokens, if any. Where it had both,
+   * each is taken to have had the share of it that was expected.
    */
   observe(rows: number, chunkTokens: number, ms: number): void {
     if (chunkTokens === 0) this.#decode.observe(rows, ms);
@@ -74,9 +74,9 @@ export interface MeasureOptions {
 const rounds = 25;
 
 /**
- * Times passes of 1, 2, 4, … rows and chunks of 1, 2, 4, … tokens on the runner itself, round by round, so that whatever
- * disturbs a while hits all sizes alike. A model too slow for the budget runs fewer rounds, or only the smallest and the
- * largest. The lanes hold nothing afterwards.
+ * Times passes of 1, 2, 4, … rows and chunks of 1, 2, 4, … tokens on the runner itself, round by round, so that
+ * whatever disturbs a while hits all sizes alike. A model too slow for the budget runs fewer rounds, or only the
+ * smallest and the largest. The lanes hold nothing afterwards.
  * @throws InferenceError `engine_failed` when the runtime fails
  */
 export async function measurePassTimes(

@@ -78,7 +78,7 @@ export class PlacedSequence implements Schedulable {
     return this.#turn <= 0;
   }
 
-  /** What was lost with an earlier lane is run again, and then at least as much besides. */
+  /** A turn is long enough to run again what was lost with an earlier lane, and then at least as much besides. */
   beginTurn(): void {
     const lostTokens = Math.max(0, this.open.ranTokens - this.cached);
     this.#turn = lostTokens + Math.max(turnTokens, lostTokens);

@@ -11,11 +11,11 @@ export interface BatchRow {
   /** At most the tokens that the lane holds before the pass. */
   readonly position: number;
   /**
-   * The index of the first token whose distribution will be asked for: those from there on are measured along with the
-   * pass. None when left out.
+   * The index of the first token after which the caller will ask for the distribution: from there on they are measured
+   * along with the pass. None when left out.
    */
   readonly measuredFrom?: number;
-  /** The 1/τ they will be asked for. */
+  /** The 1/τ at which the caller will ask for them. */
   readonly inverseTemperature?: number;
 }
 
@@ -24,13 +24,13 @@ export type Batch = readonly BatchRow[];
 
 /** What may share a pass of a runner. */
 export interface PassLimits {
-  /** Of one row. */
+  /** Most tokens of one row. */
   readonly maxRowTokens: number;
-  /** Of all rows together; enough for one token of each lane. */
+  /** Most tokens of all rows together; enough for one token of each lane. */
   readonly maxTokens: number;
   /**
-   * `alone`: a row of several tokens has the pass to itself, as attention wants it that takes several onto a cache that is
-   * not empty in a batch of one only. `any`: it shares the pass with any others.
+   * `alone`: a row of several tokens has the pass to itself, as attention wants it that takes several onto a cache that
+   * is not empty in a batch of one only. `any`: it shares the pass with any others.
    */
   readonly longRows: "alone" | "any";
 }
@@ -40,8 +40,8 @@ export interface LogitsView {
   /** Next-token logits after token `index` (default: the last) of row `row` of the batch. */
   row(row: number, index?: number): Float32Array;
   /**
-   * The next-token distribution after token `index` of row `row`; at no cost where the batch said that it would be asked
-   * for.
+   * The next-token distribution after token `index` of row `row`; at no cost where the batch said that it would be
+   * asked for.
    * @throws InferenceError `numerical_error` when its logits are not numbers
    */
   distribution(row: number, index: number, inverseTemperature: number): Distribution;
@@ -54,8 +54,8 @@ export const viewRows = (row: LogitsView["row"]): LogitsView => ({
 });
 
 /**
- * One forward pass over lanes of the live cache. Where lanes stand in memory, and what a pass runs besides the rows that
- * it is given, is the runner's own business. `step` calls must not overlap.
+ * One forward pass over lanes of the live cache. Where lanes stand in memory, and what a pass runs besides the rows
+ * that it is given, is the runner's own business. `step` calls must not overlap.
  */
 export interface ModelRunner extends AsyncDisposable {
   readonly vocabularySize: number;

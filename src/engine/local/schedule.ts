@@ -2,7 +2,7 @@ import type { Priority } from "../engine.ts";
 import type { PassTimes } from "./pass-times.ts";
 import type { PassLimits } from "./runner.ts";
 
-/** What is looked at of a sequence that holds a lane. */
+/** What `schedule` looks at in a sequence that holds a lane. */
 export interface Schedulable {
   /** Tokens to be run before it has what it is pulled for. */
   readonly pending: number;
@@ -48,8 +48,8 @@ export interface ScheduleContext {
 }
 
 /**
- * Plans the next pass: one token of every sequence that decodes, and a chunk of one prompt. Where a chunk must have the pass
- * to itself, the two alternate. Asks, and changes nothing.
+ * Plans the next pass: one token of every sequence that decodes, and a chunk of one prompt. Where a chunk must have the
+ * pass to itself, the two alternate. Pure: it changes nothing.
  */
 export function schedule<S extends Schedulable>(
   sequences: readonly S[],
@@ -80,7 +80,7 @@ function roomFor(decoding: readonly Schedulable[], { limits, passTimes, settings
   return Math.min(free, Math.max(1, passTimes.longestChunkWithin(room)));
 }
 
-/** Interactive work first; then tenants in turn; of one tenant the oldest, which others may be following. */
+/** Interactive work first; then tenants in turn; of one tenant the oldest, which other sequences may be following. */
 function goesBefore(a: Schedulable, b: Schedulable): boolean {
   if (a.priority !== b.priority) return a.priority === "interactive";
   if (a.lastPrefill !== b.lastPrefill) return a.lastPrefill < b.lastPrefill;

@@ -25,16 +25,16 @@ export interface SchedulerSettings extends ScheduleSettings {
 }
 
 export interface OpenOptions {
-  /** What is pulled of the sequence rejects with `aborted` as soon as it is. */
+  /** Once it aborts, what is pulled of the sequence rejects with `aborted`. */
   readonly signal: AbortSignal;
-  /** Whose work it is; that of an interactive request of its own when left out. */
+  /** The request that it works for; an interactive one of its own when left out. */
   readonly share?: Share | undefined;
 }
 
 /**
  * Continuous batching, pass by pass: lanes are given out, a pass is planned over the sequences that hold them, run and
- * absorbed. Whatever is pulled when a pass starts may share it. When there are more sequences than lanes, requests share
- * the lanes evenly. Lanes change hands between passes alone.
+ * absorbed. Whatever is pulled when a pass starts may share it. When there are more sequences than lanes, requests
+ * share the lanes evenly. Lanes change hands between passes alone.
  */
 export class Scheduler {
   readonly #runner: ModelRunner;
@@ -63,7 +63,7 @@ export class Scheduler {
     this.#lanes = new LaneCache(runner.memory, settings.prefixStoreBytes);
   }
 
-  /** The caller closes it. */
+  /** Opens a sequence; the caller closes it. */
   open(sequence: Sequence, { signal, share }: OpenOptions): OpenSequence {
     const tenant = this.#tenants.join(share);
     const open = new OpenSequence(sequence, { signal, tenant, arrival: ++this.#arrivals });

@@ -5,8 +5,8 @@ import type { ScoredToken, TokenIds } from "../../core/tokens.ts";
 import type { ExtendRequest } from "../engine.ts";
 
 /**
- * Tokens to be run through the model, and what becomes of the logits, which is the subclass's business. Knows no lanes: the
- * scheduler has an `OpenSequence` for it, and a `PlacedSequence` while it holds a lane.
+ * Tokens to be run through the model, and what becomes of the logits, which is the subclass's business. Knows no lanes:
+ * the scheduler has an `OpenSequence` for it, and a `PlacedSequence` while it holds a lane.
  */
 export abstract class Sequence {
   /** Everything to be run, ascending. Grows when a token is drawn. */
@@ -16,7 +16,7 @@ export abstract class Sequence {
     this.tokens = [...tokens];
   }
 
-  /** For how many of its tokens K/V from elsewhere may stand in. */
+  /** How many of its tokens may take their K/V from another lane or the prefix store. */
   abstract readonly reusableTokens: number;
 
   /** The 1/τ at which it wants its distributions. */
@@ -89,7 +89,7 @@ export class ScoreSequence extends Sequence {
   }
 
   absorb(distribution: (index: number) => Distribution, end: number, count: number): boolean {
-    // Those run a second time, since their K/V was lost with the lane, have their scores.
+    // Tokens that run a second time, since their K/V was lost with the lane, have their scores already.
     for (let index = this.scores.length - (end - count); index < count; index++) {
       const next = this.tokens[end - count + index + 1];
       if (next !== undefined) this.scores.push(scoreToken(distribution(index), next, this.#topCount));

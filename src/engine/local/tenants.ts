@@ -46,7 +46,7 @@ export class Tenants {
     this.#waiting++;
   }
 
-  /** Nothing happens to a sequence that does not wait. */
+  /** Takes the sequence out of its queue; one that does not wait is left alone. */
   stopWaiting(sequence: OpenSequence): void {
     const queue = this.#queues.get(sequence.tenant);
     const place = queue?.indexOf(sequence) ?? -1;
@@ -69,8 +69,8 @@ export class Tenants {
   }
 
   /**
-   * Whose turn it is to get a lane: interactive work goes before batch, then the request with the fewest lanes, then
-   * the one that waits longest; of its sequences the oldest.
+   * The sequence that gets the next lane: interactive work goes before batch, then the request with the fewest lanes,
+   * then the one that waits longest; of its sequences the oldest.
    */
   next(): OpenSequence | undefined {
     if (this.#waiting === 0) return undefined;
@@ -98,9 +98,9 @@ function comesBefore(a: Tenant, b: Tenant): boolean {
 }
 
 /**
- * Whose lane the taker may have when none is free: one that nobody pulls; else, for interactive work, one of batch
- * work; else one of a tenant with more lanes than the taker, held for a whole turn. Of these the youngest sequence
- * of whoever has most lanes, so that what was begun first ends first.
+ * The sequence that loses its lane to the taker when none is free: one that no caller pulls; else, for interactive
+ * work, one of batch work; else one of a tenant with more lanes than the taker, held for a whole turn. Of these the
+ * youngest of the tenant with most lanes, so that what was begun first ends first.
  */
 export function chooseVictim(taker: Tenant, holders: readonly PlacedSequence[]): PlacedSequence | undefined {
   let victim: PlacedSequence | undefined;
@@ -115,7 +115,7 @@ function yieldsTo({ isPulled, tenant, isTurnOver, isFollowing }: PlacedSequence,
   if (!isPulled) return true;
   if (tenant.priority !== taker.priority) return taker.priority === "interactive";
   const surplus = tenant.lanes - taker.lanes;
-  // One that only waits for its leader has nothing to lose, but may not be passed to and fro.
+  // A follower loses no work with its lane, even in mid-turn; but two tenants may not pass the lane to and fro.
   return isTurnOver ? surplus > 0 : isFollowing && surplus > 1;
 }
 

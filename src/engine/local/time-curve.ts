@@ -2,7 +2,8 @@
 const weight = 1 / 8;
 
 /**
- * A single hiccup, as the first pass of a shape is one, moves a curve no further than if it had been this many times too slow.
+ * A single hiccup, such as the first pass of a shape, moves a curve no further than if it had been this many times
+ * too slow.
  */
 const mostStretch = 1.5;
 

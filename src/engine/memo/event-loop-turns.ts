@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 
 /**
- * How long work may keep the event loop from turning, ms: short for a client that cancels, long for nearly every walk on
- * remembered prefixes, so that walks that set out together still meet in one pass.
+ * How long work may keep the event loop from turning, ms: short for a client that cancels, long for nearly every walk
+ * on remembered prefixes, so that walks that set out together still meet in one pass.
  */
 const longestTurnMs = 50;
 /** Work shorter than this makes no walk wait: a turn costs, too. */
@@ -38,7 +38,9 @@ export class EventLoopTurns {
     this.#turnedAt = this.#now();
   }
 
-  /** The next turn of the event loop. All walks that wait share it: each on a turn of its own would have them add up. */
+  /**
+   * The next turn of the event loop. All walks that wait share it: each on a turn of its own would have them add up.
+   */
   next(): Promise<void> {
     this.#turn ??= setImmediate().then(() => {
       this.#turn = undefined;

@@ -8,10 +8,10 @@ import { MemoExtension } from "./memo-extension.ts";
 import { MemoTrie } from "./memo-trie.ts";
 
 /**
- * An engine around an engine that remembers the next-token distribution after every prefix it has visited
- * (exact: the same uniforms select the same tokens). Several that come to an unvisited prefix together ask the model
- * once. It remembers one untruncated law, that of the first extension; others, and those of an engine that does not tell
- * enough of its law, pass by it.
+ * An engine around an engine that remembers the next-token distribution after every prefix it has visited (exact: the
+ * same uniforms select the same tokens). Extensions that come to an unvisited prefix together ask the model once. It
+ * remembers one untruncated law, that of the first extension; extensions by another law, or of an engine that does not
+ * tell enough of its law, go straight to the inner engine.
  */
 export class MemoEngine implements Engine {
   readonly info: EngineInfo;

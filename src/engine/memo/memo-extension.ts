@@ -166,8 +166,9 @@ export class MemoExtension extends TokenStream {
   }
 
   /**
-   * Whether another walk's answer is worth waiting for. Another request's is while no sequence waits for a lane: where lanes
-   * are short, it may be many turns of that request's away, and this one has lanes of its own to come.
+   * Whether another walk's answer is worth waiting for. Another request's is, while no sequence waits for a lane: where
+   * lanes are short, that request may wait many turns before it gets the answer, and this one will get lanes of its
+   * own.
    */
   #hasToWait(): boolean {
     const { asked } = this.#node;

@@ -12,7 +12,7 @@ export class MemoStore implements Memos {
   readonly #maxBytes: number;
   /** The least recently used first. */
   readonly #tries = new Map<string, MemoTrie>();
-  /** The one behind all others, where a chain's every token would place it anew. */
+  /** The most recently used one: each token of a chain uses its trie again, and need not move it again. */
   #newest: MemoTrie | undefined;
   readonly #turns: EventLoopTurns;
   #bytes = 0;
@@ -46,7 +46,7 @@ export class MemoStore implements Memos {
     return trie;
   }
 
-  /** Puts it behind all others. */
+  /** Makes it the most recently used one. */
   #place(name: string, trie: MemoTrie): void {
     if (trie === this.#newest) return;
     this.#newest = trie;

@@ -15,7 +15,7 @@ interface Visit {
 
 /** A walk asks the model about a prefix. */
 export class Asking {
-  /** Whose chain it is. */
+  /** The request that the walk belongs to. */
   readonly request: string | undefined;
   /** When the answer is remembered, or was given up. */
   readonly settled: Promise<void>;
@@ -33,11 +33,14 @@ export class Asking {
 export interface MemoNode {
   visit: Visit | undefined;
   asked: Asking | undefined;
-  /** Absent until there is one: many a prefix was seen once and gone on from never. */
+  /** Absent until there is one: many a prefix is seen once and never extended. */
   children: Map<TokenId, MemoNode> | undefined;
 }
 
-/** Bytes that a node takes in its parent's map, and a visit with a few drawn tokens beside what its arrays hold: measured over 300,000 of each. */
+/**
+ * Bytes that a node takes in its parent's map, and a visit with a few drawn tokens beside what its arrays hold:
+ * measured over 300,000 of each.
+ */
 const nodeBytes = 250;
 const visitBytes = 1000;
 
@@ -51,7 +54,7 @@ export class MemoTrie {
   readonly #promptLength: number;
   readonly #onGrowth: (addedBytes: number) => void;
 
-  /** @param onGrowth told of each prefix that is seen and of each visit that is remembered */
+  /** @param onGrowth called for each prefix that is seen and each visit that is remembered */
   constructor(promptLength = 0, onGrowth: (addedBytes: number) => void = () => undefined) {
     this.#promptLength = promptLength;
     this.#onGrowth = onGrowth;
@@ -83,7 +86,7 @@ export class MemoTrie {
   }
 
   /**
-   * Keeps what is told after the node's prefix, unless as many of the likeliest tokens are known there.
+   * Keeps what the model said after the node's prefix, unless as many of the likeliest tokens are known there already.
    * @param drawn from the untruncated law of `inverseTemperature`
    */
   remember(node: MemoNode, drawn: ScoredToken, inverseTemperature: number): void {
@@ -115,8 +118,8 @@ export function isKnown({ visit }: MemoNode, topCount: number): boolean {
 }
 
 /**
- * The token that the request draws at a visited prefix, without the likeliest beside it; `undefined` where too little is
- * remembered, or where the draw lands in the tail beyond what is.
+ * The token that the request draws at a visited prefix, without the likeliest beside it; `undefined` where too little
+ * is remembered, or where the draw lands in the tail beyond what is.
  */
 export function recall(
   node: MemoNode,

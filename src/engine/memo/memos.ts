@@ -22,7 +22,8 @@ export interface Memos {
   /** Remembers with all chains that have the same key, of this request and of others. */
   share(engine: Engine, key: MemoKey): Engine;
   /**
-   * Remembers for one chain alone. For an isolated request: what others have asked before must not decide what it costs.
+   * Remembers for one chain alone. For an isolated request: what other requests have asked before must not decide what
+   * it costs.
    */
   own(engine: Engine, key: MemoKey): Engine;
   health(): MemoHealth;

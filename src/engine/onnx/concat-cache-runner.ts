@@ -33,7 +33,7 @@ export class ConcatCacheRunner extends OnnxRunner {
     super(session, graph);
     const { logitsType, vocabularySize } = graph;
     const maxRowTokens = options.isFixedShape === true ? 1 : options.maxRowTokens;
-    // One token of each lane but one, whose row is as long as any may be.
+    // The row of one lane is as long as any may be; the others have one token each.
     const maxTokens = options.lanes - 1 + maxRowTokens;
     this.limits = { maxRowTokens, maxTokens, longRows: "any" };
     this.#graph = graph;

@@ -1,7 +1,7 @@
 import { InferenceError } from "../../core/errors.ts";
 import type { Device } from "./ort/device-memory.ts";
 
-/** Dawn's words, also where all that shows is that nothing can be read back; then CUDA's errors that end a context. */
+/** What Dawn says of a lost device, or only that nothing can be read back; then CUDA's errors that end a context. */
 const lost =
   /device (was |is )?lost|failed to download data from buffer|CUDA (error|failure).*(unspecified launch failure|illegal memory access|device-side assert|ECC|: (700|719)\b)/is;
 

@@ -6,8 +6,8 @@ import type { Batch, BatchRow } from "../local/runner.ts";
 const token = 0;
 
 /**
- * Rows that one pass of fixed shape runs for lanes that the batch has none for. Attention appends to every row: an idle one
- * writes just past what its lane holds. A lane that is full lends its last place, and gets back what stood there.
+ * Rows that one pass of fixed shape runs for lanes that the batch has none for. Attention appends to every row: an idle
+ * one writes just past what its lane holds. A lane that is full lends its last place, and gets back what stood there.
  */
 export class IdleRows {
   readonly #memory: KvMemory;

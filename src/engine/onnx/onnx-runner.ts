@@ -11,13 +11,15 @@ export interface OnnxRunnerOptions extends LiveCacheSize {
   /** The longest row of a pass, tokens. */
   readonly maxRowTokens: number;
   /**
-   * Gives every pass the same shape, one token a row. Kernels chosen by shape then round alike, so that logits depend on
-   * nothing but the prefix; a pass always costs a full one.
+   * Gives every pass the same shape, one token a row. Kernels chosen by shape then round alike, so that logits depend
+   * on nothing but the prefix; a pass always costs a full one.
    */
   readonly isFixedShape?: boolean;
 }
 
-/** What the runners of both forms of graph owe their callers: passes that are checked, one at a time, none once closed. */
+/**
+ * What the runners of both forms of graph owe their callers: passes that are checked, one at a time, none once closed.
+ */
 export abstract class OnnxRunner implements ModelRunner {
   readonly vocabularySize: number;
   abstract readonly limits: PassLimits;

@@ -59,7 +59,7 @@ export interface RunnerOptions extends OnnxRunnerOptions, Pick<SessionOptions, "
 
 /**
  * The runner for a graph's form, after a first and a second token went through it: a graph that cannot do this is found
- * out before anybody asks it. Takes the session over.
+ * out before a request asks it. Takes the session over.
  * @throws InferenceError `unsupported` with what ONNX Runtime says
  */
 export async function createRunner(opened: OpenedGraph, options: RunnerOptions): Promise<ModelRunner> {

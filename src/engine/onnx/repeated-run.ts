@@ -1,12 +1,12 @@
 import type { IoBinding } from "./ort/io-binding.ts";
 import type { Session } from "./ort/session.ts";
 
-/** What takes less runs on the calling thread: longer, and the event loop should go on meanwhile. */
+/** Shorter runs stay on the calling thread; during a longer one the event loop should go on. */
 const shortMs = 0.5;
 
 /**
- * What it costs to hand a run to another thread and to wake up again, ms: 0.05 to 0.5, more than a whole step of a small
- * model (3 layers of width 96, one row: 0.08 ms on this thread). A run that would be short without it is short.
+ * What it costs to hand a run to another thread and to wake up again, ms: 0.05 to 0.5, more than a whole step of a
+ * small model (3 layers of width 96, one row: 0.08 ms on this thread). A run that would be short without it is short.
  */
 const handoverMs = 0.5;
 

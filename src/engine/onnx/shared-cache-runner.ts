@@ -17,8 +17,8 @@ import type { Session } from "./ort/session.ts";
 const maxPasses = 256;
 
 /**
- * Where GroupQueryAttention runs, and the cache with it. CUDA has it in halves alone: in float32 ONNX Runtime gives it to
- * the CPU, and a cache on the device would cross the bus twice a layer.
+ * Where GroupQueryAttention runs, and the cache with it. CUDA has it in halves alone: in float32 ONNX Runtime gives it
+ * to the CPU, and a cache on the device would cross the bus twice a layer.
  */
 export function attentionDevice(
   { device }: Pick<Session, "device">,

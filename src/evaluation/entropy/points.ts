@@ -13,7 +13,7 @@ const point = z.object({
   R: share,
   /** Answers behind R. */
   n: z.number().int().min(1).optional(),
-  /** Whose run this is. */
+  /** The model that this run trained. */
   model: z.string().optional(),
   /** What held the entropy up, as "clip_cov"; null or "none" for nothing. */
   intervention: z.string().nullish(),

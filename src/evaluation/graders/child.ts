@@ -29,7 +29,7 @@ function killGroup(group: number): void {
   try {
     process.kill(-group, "SIGKILL");
   } catch {
-    // Nobody is left.
+    // The group has ended already.
   }
 }
 
@@ -49,7 +49,7 @@ export function runChild(
   if (group !== undefined) running.add(group);
   const timer = setTimeout(kill, timeoutMs);
   let leftOpen: NodeJS.Timeout | undefined;
-  // It may well judge without reading.
+  // A command may judge without reading its input.
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);
   const chunks: Buffer[] = [];

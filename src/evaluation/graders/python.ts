@@ -18,7 +18,7 @@ const usualLimits: PythonLimits = { timeoutMs: 10_000, memoryBytes: 1 << 30 };
 const maxOutputBytes = 1 << 16;
 const maxFileBytes = 1 << 24;
 
-/** Of a child whose limits could not be set. */
+/** Exit code of a child whose limits could not be set. */
 const limitsFailed = 97;
 
 /**

@@ -14,7 +14,9 @@ export interface RouteContext {
   readonly freshSeed: () => number;
   readonly admission: Admission;
   readonly identifyClient: IdentifyClient;
-  /** Counts a request that came otherwise than over HTTP towards its client's rate. @throws InferenceError `overloaded` */
+  /**
+   * Counts a request that came otherwise than over HTTP towards its client's rate. @throws InferenceError `overloaded`
+   */
   readonly countRequest: (request: FastifyRequest) => Promise<void>;
   /** Longest time a request may take; 0 for no limit. */
   readonly requestTimeoutMs: number;

@@ -41,7 +41,10 @@ export function watchRoutes(
   };
 }
 
-/** Browsers let any page open a WebSocket anywhere; here only the server's own pages may, and those it was told of. */
+/**
+ * Browsers let any page open a WebSocket anywhere; here only the server's own pages may, and those that the operator
+ * allows.
+ */
 function foreignOrigin(
   { headers: { origin }, host }: FastifyRequest,
   allowed: readonly string[],

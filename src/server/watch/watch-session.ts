@@ -176,7 +176,7 @@ export class WatchSession {
   }
 }
 
-/** The plan with its chains telling what somebody wants to see, and no more. */
+/** The plan with its chains reporting what the client wants to see, and no more. */
 function watched(plan: GenerationPlan, wanted: ReadonlySet<EventName>): GenerationPlan {
   const traces = ["block", "proposal", "decision", "revision"] as const;
   const trace = traces.some((name) => wanted.has(name));

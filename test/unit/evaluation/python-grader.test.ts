@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { passesPython, toProgram } from "../../../src/evaluation/graders/python.ts";
 
-// Where this test's programs run, and nobody else's.
+// Where this test's programs run, and no other's.
 const folder = mkdtempSync(join(tmpdir(), "metropolis-grader-test-"));
 const { TMPDIR } = process.env;
 beforeAll(() => {

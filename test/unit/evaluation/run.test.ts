@@ -150,7 +150,7 @@ describe("an evaluation", () => {
     const [left, right] = [likelihoods(own), likelihoods(scored)];
     expect(right).toHaveLength(left.length);
     for (const [index, value] of left.entries()) expect(right[index]).toBeCloseTo(value, 4);
-    // Of a text whose tokens nobody tells, the base's own spelling is scored, with the end it came to.
+    // Of a text whose tokens the server does not tell, the base's own spelling is scored, with the end it came to.
     const sample = { text: "#5", finish: "stop", logprobs: [], entropies: [], power: undefined };
     const never = new AbortController().signal;
     const spelled = await score(items[0]!, { ...sample, tokenIds: undefined }, never);

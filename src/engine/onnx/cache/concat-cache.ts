@@ -6,10 +6,12 @@ import { elementTypes } from "../ort/element-type.ts";
 import { HostTensor } from "../ort/tensor.ts";
 import type { Tensor } from "../ort/tensor.ts";
 
-/** A cache whose lanes hold exactly the tokens they have, as graphs want it that append by Concat. */
+/** A cache whose lanes hold exactly the tokens they have, as graphs that append by Concat want it. */
 export interface ConcatCache extends Disposable {
   readonly memory: KvMemory;
-  /** The lane's planes, truncated to its first `length` tokens, [1, kvHeads, length, headDim]. The caller releases them. */
+  /**
+   * The lane's planes, truncated to its first `length` tokens, [1, kvHeads, length, headDim]. The caller releases them.
+   */
   past(lane: number, length: number): readonly Tensor[];
   /** Where the next K/V of some lane can be written, [1, kvHeads, length, headDim]. The caller releases them. */
   present(length: number): readonly Tensor[];

@@ -7,10 +7,10 @@ import { byteLength, HostTensor } from "../ort/tensor.ts";
 import type { LiveCache, LiveCacheSize } from "./live-cache.ts";
 
 /**
- * The live cache in host memory: a tensor may begin at any row. The lanes of a pass are always brought side by side. To run a
- * row idle costs as much as a trade of places or more, each time, and a trade lasts: of one row that a decode pass has
- * more, it took 0.9 to 1.4 times the time on models of 3 and 6 layers, width 96 and 256, and 0.03 to 0.4 times on
- * models of 38 and 135 million parameters, at 32 to 500 tokens a lane.
+ * The live cache in host memory: a tensor may begin at any row. The lanes of a pass are always brought side by side. To
+ * run a row idle costs as much as a trade of places or more, each time, and a trade lasts: of one row that a decode
+ * pass has more, it took 0.9 to 1.4 times the time on models of 3 and 6 layers, width 96 and 256, and 0.03 to 0.4 times
+ * on models of 38 and 135 million parameters, at 32 to 500 tokens a lane.
  */
 export class HostLiveCache implements LiveCache {
   readonly memory: PlacedKvMemory;

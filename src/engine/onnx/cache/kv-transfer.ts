@@ -18,8 +18,9 @@ export interface KvPlace {
 const chunkBytes = 32 * 1024 * 1024;
 
 /**
- * Moves the K/V of consecutive tokens between planes that stand on a device, and to the host and back, by two graphs that
- * run there. In passing it is one tensor [planes, kvHeads, tokens, headDim]; slices on the host are laid out so too.
+ * Moves the K/V of consecutive tokens between planes that stand on a device, and to the host and back, by two graphs
+ * that run there. In passing it is one tensor [planes, kvHeads, tokens, headDim]; slices on the host are laid out so
+ * too.
  */
 export class KvTransfer implements Disposable {
   readonly bytesPerToken: number;

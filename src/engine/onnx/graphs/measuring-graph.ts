@@ -4,14 +4,17 @@ import { GraphWriter } from "./graph-writer.ts";
 import { elementTypes } from "../ort/element-type.ts";
 
 /**
- * Sums run over blocks of about so many tokens, and whoever reads them adds those up in double precision: one sum of
+ * Sums run over blocks of about so many tokens, and their reader adds those up in double precision: one sum of
  * 150,000 float32 numbers loses the fifth digit.
  */
 const leastBlock = 64;
 const usualBlock = 512;
 const largestBlock = 4096;
 
-/** So many times more blocks than likeliest tokens, and to select among their maxima first saves most of the search. */
+/**
+ * From so many times more blocks than likeliest tokens on, selecting among the blocks' maxima first saves most of the
+ * search.
+ */
 const leastBlocksPerTop = 2;
 
 /** Blocks of one alignment are summed in one order, wherever their row stands. */
@@ -21,7 +24,7 @@ const alignedTokens = 16;
 const leastLogit = -1e30;
 
 /**
- * Writes the graph that measures rows of logits, all that core/measure.ts does and the oracle of its tests:
+ * Writes the graph that measures rows of logits, all that sampling/measure.ts does, the oracle of its tests:
  *
  *     logits [R, V], inverse_temperature [R, 1]
  *       → top_logits, top_ids [R, K]   the likeliest, most likely first, ties by the lower id; K = min(64, V)
@@ -112,8 +115,8 @@ function writeBlocks(graph: GraphWriter, vocabularySize: number, { count, tokens
 }
 
 /**
- * The K likeliest of [R, blocks, tokens], without looking at most of them: K blocks hold K maxima, so none of the likeliest is
- * below the K-th largest maximum. Blocks go on in ascending order, which leaves ties to the lower id.
+ * The K likeliest of [R, blocks, tokens], without looking at most of them: K blocks hold K maxima, so none of the
+ * likeliest is below the K-th largest maximum. Blocks go on in ascending order, which leaves ties to the lower id.
  */
 function writeTopOfBlocks(graph: GraphWriter, { tokens }: Blocks, likeliest: number): void {
   graph.integers("block_tokens", [tokens]);

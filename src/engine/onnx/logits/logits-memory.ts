@@ -58,7 +58,7 @@ export class HostLogitsMemory implements LogitsMemory {
   }
 }
 
-/** Logits that stay on the device that computed them: a row comes to the host when somebody asks for it. */
+/** Logits that stay on the device that computed them: a row comes to the host when a draw asks for it. */
 export class DeviceLogitsMemory implements LogitsMemory {
   readonly device: Device;
   readonly size: LogitsSize;

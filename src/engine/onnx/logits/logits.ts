@@ -25,8 +25,8 @@ interface MeasuredRange {
 }
 
 /**
- * The logits of a pass, which every pass writes from the start, and what was measured of them. Those of a row's tokens stand
- * together, and rows one after the other.
+ * The logits of a pass, which every pass writes from the start, and what was measured of them. Those of a row's tokens
+ * stand together, and rows one after the other.
  */
 export class Logits implements Disposable {
   readonly #memory: LogitsMemory;
@@ -96,7 +96,10 @@ export class Logits implements Disposable {
   }
 }
 
-/** What is to be measured, as few ranges as there are gaps. Rows of one token go together: passes that decode repeat a shape. */
+/**
+ * What is to be measured, as few ranges as there are gaps. Rows of one token go together: passes that decode repeat a
+ * shape.
+ */
 function measuredRanges(rows: Batch): readonly MeasuredRange[] {
   const isShort = ({ tokens }: BatchRow): boolean => tokens.length === 1;
   const areShortMeasured = rows.some((row) => isShort(row) && row.measuredFrom === 0);

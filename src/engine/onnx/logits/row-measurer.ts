@@ -11,8 +11,8 @@ import type { Tensor } from "../ort/tensor.ts";
 import { RepeatedRun } from "../repeated-run.ts";
 
 /**
- * Logits measured in one run, whole rows of them: the intermediate results of more would not stay in a processor's caches
- * (rows of 152,064 logits: 0.69 ms each in runs of 16, 0.53 ms in runs of 4).
+ * Logits measured in one run, whole rows of them: the intermediate results of more would not stay in a processor's
+ * caches (rows of 152,064 logits: 0.69 ms each in runs of 16, 0.53 ms in runs of 4).
  */
 const mostLogitsPerRun = 640_000;
 const mostRowsPerRun = 16;
@@ -20,7 +20,9 @@ const mostRowsPerRun = 16;
 /** Bindings kept for reuse; decoding repeats a few. */
 const maxBindings = 64;
 
-/** Measures rows of logits where they stand, by a graph: JavaScript never loops over them, and they stay on a device. */
+/**
+ * Measures rows of logits where they stand, by a graph: JavaScript never loops over them, and they stay on a device.
+ */
 export class RowMeasurer implements Disposable {
   readonly #memory: Omit<LogitsMemory, "read">;
   readonly #session: Session;
@@ -77,8 +79,8 @@ export class RowMeasurer implements Disposable {
   }
 
   /**
-   * What was measured of a row. `undefined` when it was not measured at this 1/τ, and when its logits want a closer look:
-   * some are not numbers.
+   * What was measured of a row. `undefined` when it was not measured at this 1/τ, and when its logits want a closer
+   * look: some are not numbers.
    */
   distribution(
     row: number,

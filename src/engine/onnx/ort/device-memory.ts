@@ -45,8 +45,8 @@ export class DeviceMemory implements Disposable {
   }
 
   /**
-   * A tensor of another shape over the first bytes of one, which must outlive it. None can begin elsewhere: WebGPU names a
-   * buffer, not an address.
+   * A tensor of another shape over the first bytes of one, which must outlive it. None can begin elsewhere: WebGPU
+   * names a buffer, not an address.
    */
   over({ type, value }: DeviceTensor, shape: readonly number[]): DeviceTensor {
     const size = shape.map(BigInt);

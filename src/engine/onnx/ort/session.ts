@@ -25,7 +25,7 @@ export interface GraphValue {
   readonly shape: readonly number[];
 }
 
-/** Warnings are about ways to run that were chosen here, one or more a session. */
+/** Log level: the runtime warns about settings that are chosen here on purpose, once or more a session. */
 const errors = 3;
 
 let environment: Pointer | undefined;
@@ -103,8 +103,8 @@ function configure(options: Pointer, { device, threads, isWhole }: SessionOption
 }
 
 /**
- * Float32 stays float32: TF32, the default, has 10 bits of mantissa, and a chain's weights are sums over whole completions.
- * Memory grows by what is asked for, rather than by doubling: most of it is taken at the start.
+ * Float32 stays float32: TF32, the default, has 10 bits of mantissa, and a chain's weights are sums over whole
+ * completions. Memory grows by what is asked for, rather than by doubling: most of it is taken at the start.
  */
 const cudaOptions: Readonly<Record<string, string>> = {
   use_tf32: "0",

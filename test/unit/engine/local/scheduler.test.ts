@@ -50,7 +50,7 @@ async function draw(engine: Engine, wish: Wish, onToken?: (count: number) => voi
 const wishes = (count: number, first: number, rest: Omit<Wish, "seed"> = {}): Wish[] =>
   Array.from({ length: count }, (_, index) => ({ seed: first + index, ...rest }));
 
-/** What each wish comes to when nobody shares anything with it. */
+/** What each wish comes to when no other sequence shares anything with it. */
 async function drawAlone(all: readonly Wish[]): Promise<number[][]> {
   await using engine = createToyEngine({
     model,
@@ -431,7 +431,7 @@ describe("whatever comes together", () => {
         const started = all.map(async ({ startPass, leavesAfter, tenant, ...rest }) => {
           if (startPass > 0) await reachedOrIdle(startPass);
           const tokens: number[] = [];
-          // Tenant 0 is everyone without a share; odd ones are batch work.
+          // Tenant 0 stands for sequences without a share; odd ones are batch work.
           const share = tenant === 0 ? {} : { request: String(tenant), priority: priorities[tenant % 2]! };
           for await (const run of engine.extend(toRequest({ ...rest, ...share }), never)) {
             tokens.push(...run.map(({ token }) => token));

@@ -79,7 +79,7 @@ describe("MemoStore", () => {
     setImmediate(() => {
       controller.abort();
     });
-    // The pass of the one who asks is still under way.
+    // The pass of the request that asks is still under way.
     await expect(left).rejects.toMatchObject({ code: "aborted" });
     release();
     expect(await asking).toHaveLength(8);
@@ -123,7 +123,7 @@ describe("MemoStore", () => {
     const { evaluatedTokens } = engine.health();
     expect(await widths(100)).toEqual(Array(8).fill(100));
     expect(await widths(5)).toEqual(Array(8).fill(5));
-    // Nobody has more than the whole vocabulary.
+    // No distribution has more than the whole vocabulary.
     expect(await widths(200)).toEqual(Array(8).fill(120));
     expect(await widths(200)).toEqual(Array(8).fill(120));
     expect(engine.health().evaluatedTokens).toBeLessThanOrEqual(evaluatedTokens + 8);
