@@ -3,7 +3,7 @@ import { readModelFolder } from "../decoder/model-folder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local/local-engine.ts";
 import { MemoStore } from "../engine/memo/memo-store.ts";
-import { measurePassTimes } from "../engine/local/pass-times.ts";
+import { measurePassTimes } from "../engine/local/measure-pass-times.ts";
 import { checkRowAgreement } from "../engine/local/row-agreement.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import { locateModel } from "./locate-model.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ExtendRequest } from "../../../../src/engine/engine.ts";
-import { PassTimes, measurePassTimes } from "../../../../src/engine/local/pass-times.ts";
+import { measurePassTimes } from "../../../../src/engine/local/measure-pass-times.ts";
+import { PassTimes } from "../../../../src/engine/local/pass-times.ts";
 import type { Batch } from "../../../../src/engine/local/runner.ts";
 import { TimeCurve } from "../../../../src/engine/local/time-curve.ts";
 import { createToyEngine, never } from "../../../support/toy-engine.ts";

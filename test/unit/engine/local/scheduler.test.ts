@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { priorities } from "../../../../src/engine/engine.ts";
 import type { Engine, ExtendRequest, Priority } from "../../../../src/engine/engine.ts";
 import { LocalEngine } from "../../../../src/engine/local/local-engine.ts";
-import { measurePassTimes } from "../../../../src/engine/local/pass-times.ts";
+import { measurePassTimes } from "../../../../src/engine/local/measure-pass-times.ts";
 import type { Batch } from "../../../../src/engine/local/runner.ts";
 import { turnTokens } from "../../../../src/engine/local/placed-sequence.ts";
 import type { SchedulerSettings } from "../../../../src/engine/local/scheduler.ts";
