@@ -6,7 +6,7 @@ export interface Method extends Omit<LossSettings, "clipCov"> {
   readonly clipCov?: { readonly fraction: number; readonly window: Window };
 }
 
-/** Of covariances. Absolute bounds scale with |log π| and |A|, so a small model has others than a large one. */
+/** Of covariances. Absolute bounds scale with |log π| and |A|, so a small model's bounds differ from a large one's. */
 export type Window = { readonly low: number; readonly high: number } | { readonly quantiles: Bounds };
 type Bounds = readonly [low: number, high: number];
 

@@ -18,7 +18,7 @@ export interface FieldControl {
   readonly label: string;
   /** What it does. */
   readonly meaning: string;
-  /** What counts where it is left empty. */
+  /** The default where it is left empty, in words. */
   readonly usual: string;
   /** The samplers that it means something to. */
   readonly users: readonly SamplerName[];

@@ -22,7 +22,7 @@ import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import type { EngineSettings } from "../assembly/engine-settings.ts";
 
-/** What commands that ask questions can be told. */
+/** Settings of the commands that ask questions. */
 export type EvaluationSettings = DataSetOptions &
   Pick<EngineSettings, "dtype" | "device" | "threads" | "lanes" | "context" | "deterministic"> & {
     readonly data: string;

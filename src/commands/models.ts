@@ -159,7 +159,7 @@ function describeWeights({ weightBits, weightBytes, operators }: GraphFile): str
   return [...bits, ...types].join(", ");
 }
 
-/** GroupQueryAttention names its window; other graphs work it into the mask that they compute. */
+/** GroupQueryAttention states its window; other graphs build it into the mask that they compute. */
 const describeWindows = ({ windows, operators }: GraphFile): string =>
   formOf(operators) === "concat"
     ? "by the graph's own mask"

@@ -1,7 +1,7 @@
 import type { EngineSettings } from "../assembly/engine-settings.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 
-/** Everything that `metropolis serve` can be told. */
+/** All settings of `metropolis serve`. */
 export interface ServeSettings extends EngineSettings {
   readonly host: string;
   readonly port: number;

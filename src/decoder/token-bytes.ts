@@ -42,7 +42,7 @@ const fallbackByte = /^<0x([0-9A-Fa-f]{2})>$/;
 const hasDecoder = (decoder: DecoderJson | null | undefined, type: string): boolean =>
   decoder?.type === type || (decoder?.decoders ?? []).some((part) => hasDecoder(part, type));
 
-/** Whether every text has tokens: by bytes, or by an unknown token. */
+/** Whether every text can be encoded: by bytes, or by an unknown token. */
 export function hasFallback({ decoder, model }: TokenizerJson): boolean {
   const hasUnknown = (model.unk_token ?? null) !== null || (model.unk_id ?? null) !== null;
   return hasUnknown || model.byte_fallback === true || hasDecoder(decoder, "ByteLevel");

@@ -82,7 +82,7 @@ export async function runEvaluation(options: RunOptions): Promise<void> {
   });
   const outcomes = await Promise.allSettled(workers);
   signal.throwIfAborted();
-  // The others only tell that they were stopped.
+  // The other tasks fail only because they were stopped.
   if (controller.signal.aborted) throw controller.signal.reason;
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }

@@ -20,7 +20,7 @@ export function passAtK(n: number, c: number, k: number): number {
   return 1 - allWrong;
 }
 
-/** Shannon entropy of the distribution that a list of answers is, nats. */
+/** Shannon entropy of the empirical distribution of a list of answers, nats. */
 export function answerEntropy(answers: readonly string[]): number {
   const counts = new Map<string, number>();
   for (const answer of answers) counts.set(answer, (counts.get(answer) ?? 0) + 1);

@@ -64,7 +64,7 @@ export function summarize(results: readonly Result[], items: number): Summaries 
     .filter((own) => own.length === items)
     .map((own) => own.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
     .sort(([a], [b]) => comparePlaces(placeOf(a!), placeOf(b!)) || (labelOf(a!) < labelOf(b!) ? -1 : 1));
-  // By what they are, whichever of their answers came first.
+  // Ordered by model and fields, whichever answers came first.
   function placeOf({ model, fields }: Result): readonly number[] {
     const sampler = samplerNames.findIndex((name) => name === fields.sampler);
     const settings = Object.values(fields).filter((value) => typeof value === "number");

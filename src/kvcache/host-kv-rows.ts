@@ -19,7 +19,7 @@ export class HostKvRows implements KvRows {
   readonly #planes: readonly Uint8Array[];
   readonly #heads: number;
   readonly #vectorBytes: number;
-  /** What one row held in one plane and head, while two trade. */
+  /** Holds one row's run of a plane and head while two rows trade. */
   readonly #held: Uint8Array;
 
   constructor({ planes, count, heads, capacity, vectorBytes }: HostKvRowsOptions) {

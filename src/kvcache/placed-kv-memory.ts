@@ -85,7 +85,10 @@ export class PlacedKvMemory implements KvMemory {
     this.#lengths[lane] = length;
   }
 
-  /** Brings lanes into a window with room for them, where they trade places with the emptiest of the others. */
+  /**
+   * Brings lanes into a window with room for them, where they trade places with the emptiest of the lanes that stand
+   * there.
+   */
   gather(lanes: readonly number[], { first, count }: RowWindow): void {
     const isInside = (lane: number): boolean => this.rowOf(lane) >= first && this.rowOf(lane) < first + count;
     for (const lane of lanes) {

@@ -4,8 +4,8 @@
  *
  *     log u < log r
  *
- * An upper bound of log r that is not above log u rejects as well: that is early rejection. It needs no more than that
- * the decision asks only on which side of log r the uniform lies.
+ * An upper bound of log r that is not above log u rejects as well: that is early rejection. It works because a decision
+ * asks only on which side of log r the uniform lies.
  */
 import { isSame } from "./completion.ts";
 import type { Completion } from "./completion.ts";

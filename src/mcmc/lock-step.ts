@@ -20,8 +20,8 @@ export interface Pulled<Value> {
 }
 
 /**
- * Pulls several iterations one value each, round by round, so that an engine can run them in the same passes. A
- * round holds those that had a value; the last round is the last that was not empty. Leaving early closes them all.
+ * Pulls several iterations one value each, round by round, so that an engine can run them in the same passes. A round
+ * holds those that had a value; the last round is the last that was not empty. Leaving early closes all iterations.
  * @param inTurn whether one is pulled after the other, for the sake of a budget: see `mapAsync` in core/map-async.ts
  */
 export async function* lockStep<Value>(

@@ -5,8 +5,8 @@
  *
  *     log p(x') > log p(x)
  *
- * so that log p never falls by a step. It stops being able to improve, not where the likeliest completion is: what q
- * hardly proposes it hardly finds.
+ * so that log p never falls by a step. The search ends where it no longer improves, which need not be the likeliest
+ * completion: what q hardly proposes, it hardly finds.
  *
  * A later stage cannot better a completion that has ended by extending a likelier start of one, and may come out
  * worse. So the search keeps the likeliest that has ended, proposals that were turned down among them, and a stage

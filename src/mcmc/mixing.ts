@@ -33,7 +33,7 @@ export function splitRHat(traces: readonly (readonly number[])[]): number | unde
 /** From this entropy of the first token on, nats, the model counts as unsure of it: a tenth of the mass elsewhere. */
 const unsureEntropy = 0.3;
 
-/** So many other first tokens proposed in vain say that the chain stays where it is for a reason. */
+/** So many rejected proposals of another first token say that the chain stays where it is for a reason. */
 const fairTrials = 5;
 
 /** What a chain did about its first token. */

@@ -15,7 +15,7 @@ export interface StepsUnderWay {
 /** Whether to begin one more step ahead. */
 export type PrefetchPolicy = (underWay: StepsUnderWay) => boolean;
 
-/** What an engine could do beside what it does. Times are of a pass with so many rows. */
+/** What an engine has room for beside its present work. Times are those of a pass with so many rows. */
 export interface IdleRows {
   readonly lanes: number;
   /** Rows that other sequences take. */

@@ -51,7 +51,7 @@ export interface ParticleSettings {
 
 export interface SmcResult {
   readonly particles: readonly Particle[];
-  /** The one that was drawn: of those that got furthest, when the budget ended before all were complete. */
+  /** The completion that was drawn: of those that got furthest, when the budget ended before all were complete. */
   readonly answer: Completion;
   /** Tokens of all particles, those of discarded ones included. */
   readonly drawnTokens: number;

@@ -39,7 +39,7 @@ export interface RunningStep<Result> {
 interface Begun<Result> {
   readonly step: RunningStep<Result>;
   isDecided: boolean;
-  /** Whether the event loop turned before it was. */
+  /** Whether the event loop turned before the step was decided. */
   hasWaited: boolean;
 }
 

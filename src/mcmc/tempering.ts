@@ -128,6 +128,6 @@ class Tempering implements Kernel<Replicas> {
   }
 }
 
-/** The very same replicas where each has the completion it had. */
+/** The very same state where every replica kept its completion, as `StepResult` has it. */
 const moved = (before: Replicas, after: Replicas): Replicas =>
   after.some((state, replica) => state !== before[replica]) ? after : before;

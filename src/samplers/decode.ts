@@ -5,7 +5,7 @@ import { inverseTemperatureOf } from "./registry.ts";
 import type { Reports, SamplerSettings } from "./registry.ts";
 
 /**
- * Decodes as the sampler does that the settings name.
+ * Decodes by the sampler that the settings name.
  * @returns its report under its name
  * @throws InferenceError `unsupported` for a sampler that the engine does not tell enough for
  */

@@ -7,6 +7,6 @@ export const described = <Schema extends z.ZodType>(
   ...examples: unknown[]
 ): Schema => schema.meta({ description, examples } as never);
 
-/** A number of something. */
+/** An integer that counts something. */
 export const count = (description: string, example: number) =>
   described(z.number().int(), description, example);

@@ -6,10 +6,10 @@ export interface Field<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema;
   /** What it does, as a sentence. */
   readonly meaning: string;
-  /** What counts where a request leaves it out, in words. */
+  /** The default where a request leaves it out, in words. */
   readonly usual: string;
   readonly example: unknown;
-  /** Values that clients send unasked and that change nothing: samplers without the field let them be. */
+  /** Values that clients send by default and that change nothing: samplers without the field accept them. */
   readonly neutral?: readonly unknown[];
   /** What the playground calls its control; it has none where this is left out. */
   readonly label?: string;

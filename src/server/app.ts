@@ -59,7 +59,7 @@ const defaultBodyLimit = 8 * 1024 * 1024;
 
 const defaultLimits: AdmissionLimits = { maxCompletions: 4096, maxTokens: 16_000_000 };
 
-/** What the official clients give up after. */
+/** As long as OpenAI's clients wait, ms. */
 const defaultRequestTimeoutMs = 600_000;
 
 /** The HTTP application, ready to listen or to be injected into. */
@@ -87,7 +87,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(fastifyWebsocket, {
     options: {
       maxPayload: bodyLimit,
-      // Never the one that carries the key.
+      // Never the subprotocol that carries the key.
       handleProtocols: (offered) => (offered.has(watchProtocol) ? watchProtocol : false),
     },
     errorHandler: (error, socket, request) => {

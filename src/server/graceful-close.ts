@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 const checkIntervalMs = 50;
 
 /**
- * Prepares an app for a close that lets running requests finish, and no longer: kept-alive connections, and
+ * Prepares an app for a close that waits for running requests and for nothing else: kept-alive connections, and
  * those on which no request ever came, would hold the server open.
  */
 export function prepareGracefulClose(app: FastifyInstance): () => Promise<void> {

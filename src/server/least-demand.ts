@@ -3,7 +3,7 @@ import type { ChatRequest } from "./schemas/chat.ts";
 import type { CompletionRequest } from "./schemas/completions.ts";
 
 /**
- * What a body asks for at least, seen without tokenising it: as many completions as it says, each with its
+ * The least that a body asks for, known without tokenising it: as many completions as it says, each with its
  * max_tokens and, where the prompt is token ids, the prompt. Text counts once it is tokenised.
  */
 export function leastDemand(body: CompletionRequest | ChatRequest): Demand {

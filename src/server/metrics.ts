@@ -62,7 +62,7 @@ export class Metrics {
     const prefill = gauge("prefill_pass_seconds", "What a chunk of a prompt takes, by its tokens.", [
       "tokens",
     ]);
-    // The process's own: memory, processor time, event-loop delay, garbage collection.
+    // The process's figures: memory, processor time, event-loop delay, garbage collection.
     collectDefaultMetrics({ prefix, register: this.#registry });
     this.#read = async () => {
       running.set(admission.inFlight.completions);
@@ -124,7 +124,7 @@ export class Metrics {
     const report = findReport(reports);
     if (report === undefined) return;
     this.#memoQueries.inc(report.body.drawn_tokens);
-    // Prefetching evaluates tokens that no step comes to look at.
+    // Not below 0: prefetching also evaluates tokens that no step draws.
     this.#memoHits.inc(Math.max(0, report.body.drawn_tokens - evaluatedTokens));
     for (const declared of countersOf(report.sampler)) {
       const counted = declared.count(report.body);

@@ -33,6 +33,6 @@ function demandOf({ requests }: GenerationPlan): Demand {
   };
 }
 
-/** The engine only knows that it was told to stop; the signal knows why. */
+/** The engine's error only says that the work was aborted; the signal's reason says why. */
 export const causeOf = (error: unknown, signal: AbortSignal): unknown =>
   signal.reason instanceof InferenceError ? signal.reason : error;

@@ -46,7 +46,10 @@ export interface EngineSubject {
   readonly tolerance: number;
   /** Lanes and sequences that it holds. */
   readonly held?: (engine: Engine) => number;
-  /** Why it has not what some tests need. What stands here and is there all the same fails, and so does the reverse. */
+  /**
+   * Why the engine lacks what some tests need. A test fails where an engine has what is listed here, or lacks what is
+   * not.
+   */
   readonly lacks: Readonly<Partial<Record<Need, string>>>;
 }
 

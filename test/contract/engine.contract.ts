@@ -141,7 +141,7 @@ export function testEngine(name: string, subject: EngineSubject): void {
 
       it("log Z at temperature 1, where there is nothing to know", async () => {
         await using engine = await open();
-        // What it remembers of another law notwithstanding.
+        // Even where a memo remembers another law.
         await draw(engine);
         for (const token of await draw(engine, { sampling: { inverseTemperature: 1 } }))
           expectNear(token.logNormalizer, 0);
@@ -403,7 +403,7 @@ export function testEngine(name: string, subject: EngineSubject): void {
         await using engine = await open();
         expect(await draw(engine)).toHaveLength(length);
         const controller = new AbortController();
-        // Beyond what may be remembered, and so come in the first run.
+        // More tokens than were drawn above, so that a memo cannot give them all in the first run.
         const again = engine.extend(request({ maxTokens: length + 4 }), controller.signal);
         const runs = again[Symbol.asyncIterator]();
         expect((await runs.next()).done).toBe(false);

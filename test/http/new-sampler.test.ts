@@ -1,6 +1,6 @@
 /**
- * A sampler that is added to the two lists, and nowhere else, is refused, run, reported, counted, swept, offered and
- * documented.
+ * A sampler that is added to the two lists (declarations, decoders), and nowhere else, is refused, run, reported,
+ * counted, swept, offered and documented.
  */
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { z } from "zod";

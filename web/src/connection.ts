@@ -11,7 +11,7 @@ export class Connection {
   #client = createClient();
   #state = "connecting";
 
-  /** @param onModel told what is served, whenever that becomes known */
+  /** @param onModel called with the model that is served, whenever that becomes known */
   constructor(onModel: (model: Model) => void) {
     this.#onModel = onModel;
     const field = byId<HTMLInputElement>("api-key");

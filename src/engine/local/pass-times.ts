@@ -57,7 +57,7 @@ export class PassTimes {
     }
   }
 
-  /** One of a single token is a row like others. */
+  /** A chunk of a single token counts as a row. */
   #observeChunk(tokens: number, ms: number): void {
     if (tokens === 1) this.#decode.observe(1, ms);
     else this.#prefill.observe(tokens, ms);

@@ -7,8 +7,8 @@ import type { Sequence } from "./sequence.ts";
 import type { Tenant } from "./tenant.ts";
 
 /**
- * Tokens that a sequence may run before its lane goes to a request with fewer lanes: what a request waits for at
- * most while another one holds all lanes, and what a move out to the prefix store and back is spread over.
+ * Tokens that a sequence may run before its lane goes to a request with fewer lanes: what a request waits for at most
+ * while another one holds all lanes; long enough to make a move to the prefix store and back worth its cost.
  */
 export const turnTokens = 32;
 

@@ -30,7 +30,7 @@ export interface PassLimits {
   readonly maxTokens: number;
   /**
    * `alone`: a row of several tokens has the pass to itself, as attention wants it that takes several onto a cache that
-   * is not empty in a batch of one only. `any`: it shares the pass with any others.
+   * is not empty in a batch of one only. `any`: it shares the pass with rows of any length.
    */
   readonly longRows: "alone" | "any";
 }

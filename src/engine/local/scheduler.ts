@@ -145,7 +145,7 @@ export class Scheduler {
     }
   }
 
-  /** Gives lanes to pulled sequences, taking them from others where their requests have a better claim. */
+  /** Gives lanes to pulled sequences, taking them from sequences of requests with a weaker claim. */
   #admit(): void {
     for (let next = this.#tenants.next(); next !== undefined; next = this.#tenants.next()) {
       if (this.#lanes.leased === this.#lanes.total && !this.#preempt(next.tenant)) break;

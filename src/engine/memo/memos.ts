@@ -19,7 +19,7 @@ export interface MemoHealth {
 
 /** Engines around an engine that answer from visited prefixes. They borrow it, and decide nothing. */
 export interface Memos {
-  /** Remembers with all chains that have the same key, of this request and of others. */
+  /** Remembers with all chains that have the same key, of any request. */
   share(engine: Engine, key: MemoKey): Engine;
   /**
    * Remembers for one chain alone. For an isolated request: what other requests have asked before must not decide what

@@ -41,7 +41,7 @@ export function adviseOnDevice(device: Device, reason: string): string | undefin
   return undefined;
 }
 
-/** What a pass that failed is to its callers: retryable, for the worker starts anew. */
+/** The error of a failed pass, as callers get it: retryable, since the worker is replaced. */
 export function passFailure(device: Device, error: unknown): InferenceError {
   const reason = (error as Error).message;
   const advice = adviseOnDevice(device, reason) ?? `ONNX Runtime failed: ${reason}`;

@@ -17,7 +17,7 @@ export class IdleRows {
     this.#memory = memory;
   }
 
-  /** The batch with a row for every lane. Nothing is asked of the logits of those that are added. */
+  /** The batch with a row for every lane. No logits are asked of the rows that are added. */
   addTo(batch: Batch): Batch {
     const busy = new Set(batch.map(({ lane }) => lane));
     const lanes = Array.from({ length: this.#memory.lanes }, (_, lane) => lane);

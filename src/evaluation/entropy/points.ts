@@ -15,7 +15,7 @@ const point = z.object({
   n: z.number().int().min(1).optional(),
   /** The model that this run trained. */
   model: z.string().optional(),
-  /** What held the entropy up, as "clip_cov"; null or "none" for nothing. */
+  /** What kept the entropy from falling, such as "clip_cov"; null or "none" for nothing. */
   intervention: z.string().nullish(),
 });
 

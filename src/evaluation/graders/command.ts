@@ -4,7 +4,7 @@ import { runChild } from "./child.ts";
 /** Longest time that a command may judge one answer. */
 const timeoutMs = 30_000;
 
-/** What a command says is not read; one that says more than this is taken to have gone astray. */
+/** A command's output is not read; a command that writes more than this is taken to have gone astray. */
 const maxOutputBytes = 1 << 20;
 
 /**

@@ -104,7 +104,7 @@ export function drawCost(summaries: Summaries): string | undefined {
 }
 
 /**
- * Accuracy of power against one of its numbers, a line for each setting of the others
+ * Accuracy of power against one of its numbers, a line for each setting of its other numbers
  * (arXiv 2510.14901, figure 6).
  * @returns nothing where the number was not swept
  */

@@ -5,8 +5,8 @@ import { reportShape, requestShape, samplerNames, samplers } from "../../sampler
 
 const seedLimit = Number.MAX_SAFE_INTEGER;
 /**
- * A field that clients send but that is not supported: values that ask for nothing pass, others are refused by
- * name rather than ignored.
+ * A field that clients send but that is not supported: values that ask for nothing pass, all other values are refused
+ * by name rather than ignored.
  */
 export function refused(what: string, neutral: readonly unknown[]) {
   const texts = new Set(neutral.map((value) => JSON.stringify(value)));

@@ -17,7 +17,7 @@ export class Outbox {
   readonly #onSent: () => void;
   readonly #backlogs = new Map<string, Backlog>();
 
-  /** @param onSent told whenever bytes went out: the reader is alive */
+  /** @param onSent called whenever bytes went out: the reader is alive */
   constructor(socket: WebSocket, onSent: () => void) {
     this.#socket = socket;
     this.#onSent = onSent;

@@ -19,7 +19,7 @@ import { WatchPresenter } from "./watch-presenter.ts";
 
 export interface SessionOptions {
   readonly context: RouteContext;
-  /** What opened the socket: says who the client is. */
+  /** The request that opened the socket: it identifies the client. */
   readonly request: FastifyRequest;
   readonly pingIntervalMs: number;
 }

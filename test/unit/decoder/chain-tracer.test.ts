@@ -49,7 +49,7 @@ const finalText = (state: Completion, stops: readonly string[]): string => {
   return [...state.map((token) => stream.push(token)), stream.flush()].map(({ text }) => text).join("");
 };
 
-/** What a reader has who knows nothing but the revisions. */
+/** The text of a client that knows nothing but the revisions. */
 function replay(traces: readonly ChainTrace[]): { text: string; tokens: readonly TracedToken[] } {
   let text: readonly string[] = [];
   let tokens: readonly TracedToken[] = [];

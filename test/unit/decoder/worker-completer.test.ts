@@ -107,7 +107,7 @@ describe("WorkerCompleter", () => {
   });
 
   describe("whose worker dies and does not start again", () => {
-    // Of its lives the first serves until it is told to die; the next ones are unusable.
+    // The first worker serves until a request makes it die; its replacements cannot start.
     const source = `
       import { parentPort, workerData } from "node:worker_threads";
       if (Atomics.add(workerData, 0, 1) === 0) {

@@ -2,7 +2,7 @@ import type { LiveCacheSize } from "./live-cache.ts";
 
 /**
  * Opens a cache on a device.
- * @param open throws when the device has no room for one of the size
+ * @param open throws when the device has no room for a cache of the size
  * @throws Error with a size that was seen to fit, where the one asked for does not
  */
 export function openWhereItFits<T extends Disposable>(

@@ -12,7 +12,7 @@ import { RowMeasurer } from "./row-measurer.ts";
  */
 export const leastMeasuredVocabulary = 2048;
 
-/** Where logits are measured: small ones are sooner brought to the host than their measures. */
+/** Where logits are measured: those of a small vocabulary are sooner brought to the host than measured on a device. */
 export function openLogitsMemory(session: Session, size: LogitsSize): LogitsMemory {
   const isOnHost = session.device === "cpu" || size.vocabularySize < leastMeasuredVocabulary;
   return isOnHost ? new HostLogitsMemory(size) : new DeviceLogitsMemory(session, size);

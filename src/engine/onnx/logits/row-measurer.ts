@@ -61,7 +61,7 @@ export class RowMeasurer implements Disposable {
     };
   }
 
-  /** Nothing is measured from now on: the logits are others. */
+  /** Forgets what was measured: the logits are no longer the same. */
   forget(): void {
     this.#measuredAt.fill(NaN);
   }

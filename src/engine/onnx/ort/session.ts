@@ -40,7 +40,7 @@ export class Session implements Disposable {
   #isReleased = false;
 
   /**
-   * @param graph the path of a file, or what would stand in one
+   * @param graph the path of a file, or its contents
    * @throws Error what the runtime says about the graph, the device or the options
    */
   constructor(graph: string | Uint8Array, options: SessionOptions) {
