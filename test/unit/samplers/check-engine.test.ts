@@ -87,6 +87,7 @@ describe("a completer over an engine that lacks everything optional", () => {
       [{ sampler: "power" }, "sampler"],
       [{ entropy: true }, "entropy"],
       [{ logprobs: 2 }, "logprobs"],
+      [{ logprobs: 0, logprobs_mode: "sampled", temperature: 0.5 }, "logprobs_mode"],
       [{ echo: true, logprobs: 0 }, "echo"],
       [{ logit_bias: { "3": 1 } }, "logit_bias"],
     ] as const;
