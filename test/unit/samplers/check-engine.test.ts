@@ -78,6 +78,17 @@ describe("a completer over an engine that lacks everything optional", () => {
     });
   });
 
+  it("reports no entropy of a chain's first token where log Z is exact and entropy unknown", async () => {
+    await using server = await createTestApp({ completer: await open({ logNormalizer: "exact" }) });
+    const answer = await server.complete({
+      prompt: "1+1=",
+      max_tokens: 4,
+      sampler: "power",
+      proposal_temperature: 1,
+    });
+    expect(answer.choices[0]!.power).toMatchObject({ first_token_entropy: null, mixing_warning: null });
+  });
+
   it("has its refusals told over HTTP, and serves its metrics and health", async () => {
     await using server = await createTestApp({ completer: await open() });
     const { app } = server;
