@@ -47,13 +47,13 @@ describe("a completer over an engine that lacks everything optional", () => {
     await using completer = await open();
     expect(await ask(completer, { sampler: "standard", temperature: 0.5 })).toBe(4);
     expect(await ask(completer, { sampler: "low_temperature", alpha: 4 })).toBe(4);
+    expect(await ask(completer, { ...chain, sampler: "maximize", proposalTemperature: 0.5 })).toBe(4);
     expect(await completer.health()).toMatchObject({ status: "ok", memo: { prompts: 0 } });
   });
 
   it.each<[SamplerSettings, string]>([
     [power, "sampler"],
     [{ sampler: "smc", alpha: 4, particles: 2, proposalTemperature: 1 }, "sampler"],
-    [{ ...chain, sampler: "maximize", cut: "uniform" }, "sampler"],
     [{ sampler: "greedy" }, "top_k"],
     [{ sampler: "standard", temperature: 1, topP: 0.5 }, "top_p"],
     [{ sampler: "standard", temperature: 1, minTokens: 2 }, "min_tokens"],
