@@ -27,6 +27,24 @@ const seams = {
   client: ["src/server/schemas/.*", "src/server/watch/(messages|revision|backlog).ts", declarations],
 };
 
+/** Rooms within the engine's, and what each may import of it; `seam` is what stands beside them. */
+const engineRooms = {
+  seam: [],
+  memo: ["seam"],
+  local: ["seam"],
+  onnx: ["seam", "local/(runner|check-batch).ts"],
+};
+const inEngine = { seam: "[^/]+[.]ts$" };
+const pathInEngine = (place) =>
+  `^src/engine/${inEngine[place] ?? (place.endsWith(".ts") ? `${place}$` : `${place}/`)}`;
+
+const engineRules = Object.entries(engineRooms).map(([room, allowed]) => ({
+  name: `engine-${room}-imports-only-${allowed.map((place) => place.replace(/[^a-z]+/g, "-")).join("-") || "itself"}`,
+  severity: "error",
+  from: { path: pathInEngine(room) },
+  to: { path: "^src/engine/", pathNot: [room, ...allowed].map(pathInEngine) },
+}));
+
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   name: `${room}-imports-only-${allowed.join("-") || "itself"}`,
   severity: "error",
@@ -86,6 +104,7 @@ module.exports = {
       to: { path: "^(src|lab|bench|test|scripts)/", pathNot: "^src/client/client.ts$" },
     },
     ...roomRules,
+    ...engineRules,
   ],
   options: {
     doNotFollow: { path: "node_modules" },

@@ -15,7 +15,7 @@ export function checkExtend(
   checkTokens(prefix, maxTokens, info);
   checkTopCount(topCount, info);
   const { logNormalizer, truncation, adjustments } = info.capabilities;
-  if (topCount > 0 && logprobsMode === "sampled" && logNormalizer !== "exact")
+  if (logprobsMode === "sampled" && logNormalizer !== "exact")
     throw beyondEngine("logprobs_mode", "tell the log-probs of the law that tokens are drawn from");
   if (!truncation) refuseAny(truncationsOf(sampling));
   if (!adjustments && sampling.adjustments !== undefined) refuseAny(changesOf(sampling.adjustments));

@@ -1,5 +1,3 @@
-import type { PassTimesReport } from "./local/pass-times.ts";
-
 /** How an engine is, for operators. */
 export interface EngineHealth {
   readonly status: "ok" | "failed";
@@ -13,6 +11,12 @@ export interface EngineHealth {
 
 /** By kind of engine; a new kind adds its own. */
 export type EngineDetails = LocalDetails;
+
+/** What decode passes take by rows, and prefill passes by tokens; ms, 0 for what is not known. */
+export interface PassTimesReport {
+  readonly decode: { readonly rows: number; readonly ms: number }[];
+  readonly prefill: { readonly tokens: number; readonly ms: number }[];
+}
 
 /** An engine in this process, over one model runner. */
 export interface LocalDetails {

@@ -1,5 +1,6 @@
 import { beyondEngine } from "../core/errors.ts";
 import type { EngineInfo } from "../engine/engine.ts";
+import { samplers } from "./registry.ts";
 import type { SamplerSettings } from "./registry.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { SamplerSettings } from "./registry.ts";
  * @throws InferenceError `unsupported`, naming the field
  */
 export function checkEngine(settings: SamplerSettings, { capabilities }: EngineInfo): void {
-  if ("proposalTemperature" in settings && capabilities.logNormalizer !== "exact") {
+  if (samplers[settings.sampler].weighsByLogZ === true && capabilities.logNormalizer !== "exact") {
     throw beyondEngine("sampler", `tell log Z exactly, which '${settings.sampler}' weighs proposals by`);
   }
   if ("cut" in settings && settings.cut === "entropy" && !capabilities.entropy) {

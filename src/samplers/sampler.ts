@@ -38,6 +38,8 @@ export interface Sampler<
   readonly instead?: Readonly<Record<string, string>>;
   /** Whether it rewrites whole completions step by step: it reports progress, and there is a chain to watch. */
   readonly isChain?: boolean;
+  /** Whether it weighs what it draws by log Z, which an engine then has to tell exactly. */
+  readonly weighsByLogZ?: boolean;
   /** Whether every seed gives the same completion. */
   readonly ignoresSeed?: boolean;
   readonly report: Report;

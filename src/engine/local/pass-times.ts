@@ -1,12 +1,7 @@
+import type { PassTimesReport } from "../health.ts";
 import type { ModelRunner } from "./runner.ts";
 import { TimeCurve } from "./time-curve.ts";
 import type { TimePoint } from "./time-curve.ts";
-
-/** What decode passes take by rows, and prefill passes by tokens; ms, 0 for what is not known. */
-export interface PassTimesReport {
-  readonly decode: { readonly rows: number; readonly ms: number }[];
-  readonly prefill: { readonly tokens: number; readonly ms: number }[];
-}
 
 /** How long forward passes take by their size: what was measured at the start, kept fresh by every pass since. */
 export class PassTimes {

@@ -22,7 +22,7 @@ export function reportMixing({ state, diagnostics }: ChainResult): MixingReport 
     first_token_changes: firstTokenChanges,
     first_token_change_share: steps === 0 ? 0 : firstTokenChanges / steps,
     first_token_proposals: firstTokenProposals,
-    first_token_entropy: firstTokenEntropy,
+    first_token_entropy: Number.isNaN(firstTokenEntropy) ? null : firstTokenEntropy,
     mixing_warning: readsAsUnmixed({ ...diagnostics, firstTokenEntropy })
       ? `This chain reads as unmixed: the model was unsure of the first token (${entropy} nats), yet ${firstTokenProposals} of ${steps} steps proposed another and none took one. ${mixingAdvice}`
       : null,

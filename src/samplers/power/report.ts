@@ -12,8 +12,8 @@ const schema = z
     first_token_change_share: described(z.number(), "Their share of all steps.", 0.00625),
     first_token_proposals: count("Steps whose proposal had another first token, whatever became of it.", 8),
     first_token_entropy: described(
-      z.number(),
-      "Of the raw model's law of the first token, nats: whether there was one to change to.",
+      z.number().nullable(),
+      "Of the raw model's law of the first token, nats: whether there was one to change to; null where the engine does not tell it.",
       1.07,
     ),
     mixing_warning: described(

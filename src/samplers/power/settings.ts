@@ -55,6 +55,7 @@ export const power = declareSampler({
   label: "Power",
   summary: "whole completions from p(x)^alpha by Metropolis-Hastings",
   isChain: true,
+  weighsByLogZ: true,
   fields,
   instead: {
     temperature: "set alpha (and proposal_temperature) instead",

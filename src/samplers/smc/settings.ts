@@ -15,6 +15,7 @@ export interface SmcSettings extends CostSettings {
 export const smc = declareSampler({
   label: "SMC",
   summary: "approximately p(x)^alpha, by particles (sequential Monte Carlo)",
+  weighsByLogZ: true,
   fields: {
     alpha,
     proposal_temperature: proposalTemperature,

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { described } from "../../samplers/described.ts";
+import { count, described } from "../../samplers/described.ts";
 
 const milliseconds = described(z.number(), "What it takes, ms; 0 while nothing is known.", 1.4);
-const count = (description: string, example: number) => described(z.number().int(), description, example);
 
 /** A name of before /health spoke snake_case. */
 const former = <Schema extends z.ZodType>(schema: Schema, name: string, example: unknown) =>

@@ -47,13 +47,13 @@ describe("a completer over an engine that lacks everything optional", () => {
     await using completer = await open();
     expect(await ask(completer, { sampler: "standard", temperature: 0.5 })).toBe(4);
     expect(await ask(completer, { sampler: "low_temperature", alpha: 4 })).toBe(4);
+    expect(await ask(completer, { ...chain, sampler: "maximize", proposalTemperature: 0.5 })).toBe(4);
     expect(await completer.health()).toMatchObject({ status: "ok", memo: { prompts: 0 } });
   });
 
   it.each<[SamplerSettings, string]>([
     [power, "sampler"],
     [{ sampler: "smc", alpha: 4, particles: 2, proposalTemperature: 1 }, "sampler"],
-    [{ ...chain, sampler: "maximize", cut: "uniform" }, "sampler"],
     [{ sampler: "greedy" }, "top_k"],
     [{ sampler: "standard", temperature: 1, topP: 0.5 }, "top_p"],
     [{ sampler: "standard", temperature: 1, minTokens: 2 }, "min_tokens"],
@@ -78,6 +78,17 @@ describe("a completer over an engine that lacks everything optional", () => {
     });
   });
 
+  it("reports no entropy of a chain's first token where log Z is exact and entropy unknown", async () => {
+    await using server = await createTestApp({ completer: await open({ logNormalizer: "exact" }) });
+    const answer = await server.complete({
+      prompt: "1+1=",
+      max_tokens: 4,
+      sampler: "power",
+      proposal_temperature: 1,
+    });
+    expect(answer.choices[0]!.power).toMatchObject({ first_token_entropy: null, mixing_warning: null });
+  });
+
   it("has its refusals told over HTTP, and serves its metrics and health", async () => {
     await using server = await createTestApp({ completer: await open() });
     const { app } = server;
@@ -87,6 +98,7 @@ describe("a completer over an engine that lacks everything optional", () => {
       [{ sampler: "power" }, "sampler"],
       [{ entropy: true }, "entropy"],
       [{ logprobs: 2 }, "logprobs"],
+      [{ logprobs: 0, logprobs_mode: "sampled", temperature: 0.5 }, "logprobs_mode"],
       [{ echo: true, logprobs: 0 }, "echo"],
       [{ logit_bias: { "3": 1 } }, "logit_bias"],
     ] as const;
