@@ -2,10 +2,12 @@ import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
+import { optionFields } from "../samplers/option-fields.ts";
+import type { Setting } from "../samplers/option-fields.ts";
 import { samplerNames } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
-import { configurations, plainFields, sweptFields } from "../evaluation/configurations.ts";
-import type { Configuration, Setting, Sweeps } from "../evaluation/configurations.ts";
+import { configurations, plainFields } from "../evaluation/configurations.ts";
+import type { Configuration, Sweeps } from "../evaluation/configurations.ts";
 import { formatInterval } from "../evaluation/report/page.ts";
 import { summarize } from "../evaluation/summary.ts";
 import type { Summary } from "../evaluation/summary.ts";
@@ -20,7 +22,7 @@ type EvalSettings = EvaluationSettings & {
 
 /** An option for each field of the samplers that can be swept, with the field's name. */
 const sweepOptions = (): { readonly field: string; readonly option: Option }[] =>
-  sweptFields.map(({ name, option, users, meaning, parse }) => ({
+  optionFields.map(({ name, option, users, meaning, parse }) => ({
     field: name,
     option: new Option(`${option} <values>`, `${users.join(", ")}: ${meaning} Values, separated by commas.`)
       .argParser(listOf(argument(parse)))

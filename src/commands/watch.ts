@@ -5,9 +5,10 @@ import { Command, Option } from "commander";
 import { MetropolisClient } from "../client/client.ts";
 import type { CompleteRequest, EventOf } from "../client/client.ts";
 import { isStepReport } from "../samplers/chain/report.ts";
+import { optionFields } from "../samplers/option-fields.ts";
 import { findReport, samplerNames } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
-import { integerFrom, numberFrom, option } from "./options.ts";
+import { argument, integerFrom, option } from "./options.ts";
 import { reachServer } from "../assembly/own-server.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import { TerminalView, printable } from "./terminal-view.ts";
@@ -17,10 +18,8 @@ interface WatchSettings {
   readonly apiKey: string | undefined;
   readonly model: string;
   readonly sampler: SamplerName;
-  readonly alpha?: number;
-  readonly steps?: number;
-  readonly block?: number;
-  readonly proposalTemperature?: number;
+  /** Fields of the sampler, as the API has them. */
+  readonly fields: Readonly<Record<string, unknown>>;
   readonly maxTokens?: number;
   readonly seed?: number;
   readonly pace: number;
@@ -36,7 +35,7 @@ Examples:
 export function watchCommand(): Command {
   const number = (flags: string, description: string, parse: (text: string) => number): Option =>
     new Option(flags, description).argParser(parse);
-  return new Command("watch")
+  const command = new Command("watch")
     .description("Watch an answer come to be: power sampling rewrites it until its last step.")
     .argument("<prompt>", "text to continue")
     .addOption(option("--url <address>", "server to ask; without one the model runs in this process"))
@@ -48,18 +47,6 @@ export function watchCommand(): Command {
       ),
     )
     .addOption(new Option("--sampler <name>", "how to sample").choices(samplerNames).default("power"))
-    .addOption(
-      number("--alpha <n>", "exponent of the target; the model's when left out", numberFrom(1, 1000)),
-    )
-    .addOption(number("--steps <n>", "steps per block; the model's when left out", integerFrom(0, 10_000)))
-    .addOption(number("--block <tokens>", "tokens per block; the model's when left out", integerFrom(1)))
-    .addOption(
-      number(
-        "--proposal-temperature <t>",
-        "of proposed suffixes; 1/alpha when left out",
-        numberFrom(0.001, 100),
-      ),
-    )
     .addOption(number("--max-tokens <n>", "most tokens; the model's when left out", integerFrom(1)))
     .addOption(number("--seed <n>", "repeats a run; a fresh one when left out", integerFrom(0)))
     .addOption(
@@ -67,8 +54,18 @@ export function watchCommand(): Command {
         30,
       ),
     )
-    .addHelpText("after", examples)
-    .action(watch);
+    .addHelpText("after", examples);
+  const fields = optionFields.map(({ name, option: flag, users, meaning, usual, parse }) => {
+    const own = new Option(`${flag} <value>`, `${users.join(", ")}: ${meaning} Default: ${usual}.`);
+    command.addOption(own.argParser(argument(parse)));
+    return [name, own.attributeName()] as const;
+  });
+  return command.action((prompt: string, settings: WatchSettings & Readonly<Record<string, unknown>>) =>
+    watch(prompt, {
+      ...settings,
+      fields: Object.fromEntries(fields.map(([name, attribute]) => [name, settings[attribute]])),
+    }),
+  );
 }
 
 async function watch(prompt: string, settings: WatchSettings): Promise<void> {
@@ -87,15 +84,12 @@ async function watch(prompt: string, settings: WatchSettings): Promise<void> {
 
 function requestOf(
   prompt: string,
-  { sampler, alpha, steps, block, proposalTemperature, maxTokens, seed }: WatchSettings,
+  { sampler, fields, maxTokens, seed }: WatchSettings,
 ): CompleteRequest & { readonly prompt: string; readonly seed: number } {
   return {
     prompt,
     sampler,
-    alpha,
-    mcmc_steps: steps,
-    block_size: block,
-    proposal_temperature: proposalTemperature,
+    ...fields,
     max_tokens: maxTokens,
     seed: seed ?? randomInt(2 ** 31),
   };

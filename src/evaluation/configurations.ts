@@ -1,42 +1,14 @@
-import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
-import { samplerFields, samplers } from "../samplers/registry.ts";
-import type { SamplerField, SamplerName } from "../samplers/registry.ts";
-
-export type Setting = number | string;
+import { optionFields } from "../samplers/option-fields.ts";
+import type { Setting } from "../samplers/option-fields.ts";
+import { samplers } from "../samplers/registry.ts";
+import type { SamplerName } from "../samplers/registry.ts";
 
 /** One way of sampling that an evaluation compares: the fields it adds to a request. */
 export interface Configuration {
   readonly name: string;
   readonly fields: { readonly sampler: SamplerName } & Readonly<Record<string, Setting>>;
 }
-
-/** A field of the samplers whose values can be compared. */
-export interface SweptField extends SamplerField {
-  readonly name: string;
-  /** As in `--proposal-temperature`. */
-  readonly option: string;
-  /** @throws Error with what is wrong with a value that the API would refuse */
-  readonly parse: (text: string) => Setting;
-}
-
-/** The fields whose values are a number or a word. */
-export const sweptFields: readonly SweptField[] = Object.entries<SamplerField>(samplerFields).flatMap(
-  ([name, field]) => {
-    const { schema } = field;
-    const isNumber = schema instanceof z.ZodNumber;
-    if (!isNumber && !(schema instanceof z.ZodEnum)) return [];
-    const option = `--${(field.option ?? name).replaceAll("_", "-")}`;
-    const parse = (text: string): Setting => {
-      const value = isNumber ? Number(text.trim() || NaN) : text;
-      if (Number.isNaN(value)) throw new Error(`'${text}' is no number`);
-      const { data, error } = schema.safeParse(value);
-      if (error !== undefined) throw new Error(error.issues[0]!.message);
-      return data;
-    };
-    return [{ ...field, name, option, parse }];
-  },
-);
 
 /** Values of fields by their names; where there are none, the model's own is used. */
 export type Sweeps = Readonly<Record<string, readonly Setting[] | undefined>>;
@@ -46,7 +18,7 @@ export type Sweeps = Readonly<Record<string, readonly Setting[] | undefined>>;
  * @throws InferenceError for a setting that means nothing to any of them
  */
 export function configurations(names: readonly SamplerName[], sweeps: Sweeps): readonly Configuration[] {
-  for (const { name, option, users } of sweptFields) {
+  for (const { name, option, users } of optionFields) {
     if ((sweeps[name] ?? []).length === 0 || names.some((sampler) => users.includes(sampler))) continue;
     throw new InferenceError(
       "invalid_request",
@@ -59,7 +31,7 @@ export function configurations(names: readonly SamplerName[], sweeps: Sweeps): r
 
 function combine(sampler: SamplerName, sweeps: Sweeps): Configuration[] {
   let combinations: Readonly<Record<string, Setting>>[] = [{}];
-  for (const { name, users } of sweptFields) {
+  for (const { name, users } of optionFields) {
     const values = sweeps[name] ?? [];
     if (values.length === 0 || !users.includes(sampler)) continue;
     combinations = combinations.flatMap((fields) => values.map((value) => ({ ...fields, [name]: value })));

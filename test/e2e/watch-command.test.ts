@@ -35,7 +35,7 @@ describe("metropolis watch", () => {
     expect(greedy).toMatchObject({ code: 0, output: expect.stringMatching(/^#\d+\n\nseed 7\n$/) as unknown });
     const failures: [string[], RegExp][] = [
       [["watch", "7 apples="], /^error: The model's vocabulary has no ' '/],
-      [["watch", prompt, "--alpha", "0"], /--alpha.*from 1 to 1000/s],
+      [["watch", prompt, "--alpha", "0"], /--alpha.*must be at least 1/s],
       [["watch", prompt, "--sampler", "greedy", "--alpha", "2"], /^error: alpha has no meaning/],
       [["watch", prompt, "--url", "http://127.0.0.1:9"], /^error: No answer from http:\/\/127\.0\.0\.1:9/],
       [["watch"], /missing required argument 'prompt'/],

@@ -31,6 +31,7 @@ export const chainFields = {
     usual: "the model's, else max_tokens/16 rounded up",
     example: 3,
     label: "Block, tokens",
+    option: "block",
   }),
   schedule: choice("schedule", ["full", "until_finished"], {
     meaning:

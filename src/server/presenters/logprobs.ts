@@ -13,8 +13,11 @@ import type { ChoicePart } from "./parts.ts";
 /** JSON has no ∞; this is what vLLM writes for −∞. */
 const largestNumber = 9999;
 
-export const finite = (value: number): number =>
-  Number.isFinite(value) ? value : value === Infinity ? largestNumber : -largestNumber;
+export function finite(value: number): number {
+  // A number that is not one is a fault, never something to report as improbable.
+  if (Number.isNaN(value)) throw new Error("a log-prob is not a number");
+  return Number.isFinite(value) ? value : value > 0 ? largestNumber : -largestNumber;
+}
 
 /** What an answer with log-probs says of them. */
 export const statedMode = ({

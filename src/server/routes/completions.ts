@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { answer } from "../answer.ts";
 import { chatEndpoint, completionEndpoint } from "../endpoint.ts";
@@ -57,6 +57,9 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
 /** What a body is answered with, by whether it says `stream`. */
 const wholeOrStreamed = <Whole extends z.ZodType, Chunk extends z.ZodType>(whole: Whole, chunk: Chunk) => ({
   description:
-    "The answer, whole; or, with `stream`, piece by piece as server-sent events that end with [DONE].",
-  content: { "application/json": { schema: whole }, "text/event-stream": { schema: chunk } },
+    "The answer, whole; or, with `stream`, piece by piece as server-sent events that end with [DONE]; a failure comes as one of them.",
+  content: {
+    "application/json": { schema: whole },
+    "text/event-stream": { schema: z.union([chunk, errorResponse]) },
+  },
 });
