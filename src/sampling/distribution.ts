@@ -4,18 +4,19 @@ import type { TopTokens } from "../core/tokens.ts";
 
 /**
  * How a token is drawn from a next-token distribution p: q(v) ∝ p(v)^{1/τ}, then truncated. Truncations keep a
- * prefix of the tokens in descending probability; top_p is measured on what top_k left, as vLLM and
- * Hugging Face do.
+ * prefix of the tokens in descending probability, ties by the lower id. min_p comes first and top_k next; top_p is the
+ * share of the mass that these left. That is vLLM's order (vllm/v1/sample/sampler.py: temperature, the processors that
+ * leave the likeliest token alone, which is min_p, then topk_topp_sampler.py).
  */
 export interface Sampling {
   /** 1/τ. */
   readonly inverseTemperature: number;
-  /** Keep the k likeliest; 1 is greedy. */
-  readonly topK?: number;
-  /** Keep the smallest set whose mass reaches this. */
-  readonly topP?: number;
   /** Keep what has at least this share of the likeliest token's probability. */
   readonly minP?: number;
+  /** Keep the k likeliest, no more where some tie; 1 is greedy. */
+  readonly topK?: number;
+  /** Of what is left, keep the smallest set that has this share of its mass. */
+  readonly topP?: number;
   /** Applied to the logits before anything else. */
   readonly adjustments?: LogitAdjustments;
 }

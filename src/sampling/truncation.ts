@@ -11,8 +11,8 @@ export interface TruncatedLaw {
 }
 
 /**
- * The law that a truncation leaves of a tempered one: log Z gains the log of the mass that is kept. Most truncations
- * keep few tokens; the rest pay for a longer list.
+ * The law that truncations leave of a tempered one: log Z gains the log of the mass that is kept. They act in vLLM's
+ * order, each on what the one before it left: min_p, top_k, top_p. Most keep few tokens; the rest pay for a longer list.
  */
 export function truncate(distribution: Distribution, sampling: Sampling): TruncatedLaw {
   const { vocabularySize } = distribution;
@@ -27,30 +27,44 @@ export function truncate(distribution: Distribution, sampling: Sampling): Trunca
   throw new Error("the whole vocabulary holds every token that a truncation keeps");
 }
 
-/** How many of the likeliest tokens are kept, and their mass; `undefined` asks for more of them. */
-function keptTokens(
-  { logprobs }: TopTokens,
-  law: Law,
-  { vocabularySize, topK, topP = 1, minP = 0 }: Sampling & { readonly vocabularySize: number },
-): { readonly count: number; readonly mass: number } | undefined {
-  const isWhole = logprobs.length === vocabularySize;
-  const limit = Math.min(topK ?? vocabularySize, vocabularySize);
-  if (!isWhole && topK !== undefined && logprobs.length < limit) return undefined;
-  const probability = (rank: number): number => Math.exp(logQ(law, logprobs[rank]!));
-  let topKMass = 1;
-  if (topK !== undefined) {
-    topKMass = 0;
-    for (let rank = 0; rank < limit; rank++) topKMass += probability(rank);
-  }
-  const massLimit = topP * topKMass;
-  const floor = minP * probability(0);
+/** The first `count` of the likeliest tokens, and their mass under the tempered law. */
+interface Kept {
+  readonly count: number;
+  readonly mass: number;
+}
+
+/** What the truncations leave, one after the other; `undefined` asks for more of the likeliest tokens. */
+function keptTokens({ logprobs }: TopTokens, law: Law, sampling: Bounded): Kept | undefined {
+  const probabilities = logprobs.map((logprob) => Math.exp(logQ(law, logprob)));
+  const likely = keepLikely(probabilities, sampling);
+  return likely && keepNucleus(probabilities, likely, sampling);
+}
+
+type Bounded = Sampling & { readonly vocabularySize: number };
+
+/** Of the tokens that min_p leaves, the k likeliest. */
+function keepLikely(
+  probabilities: Float64Array,
+  { vocabularySize, topK = vocabularySize, minP = 0 }: Bounded,
+): Kept | undefined {
+  const most = Math.min(topK, vocabularySize);
+  if (most === vocabularySize && minP === 0) return { count: vocabularySize, mass: 1 };
+  const floor = minP * probabilities[0]!;
   let mass = 0;
-  for (let rank = 0; rank < Math.min(limit, logprobs.length); rank++) {
-    const next = probability(rank);
-    // The likeliest token always stays.
-    if (rank > 0 && (mass >= massLimit || next < floor)) return { count: rank, mass };
-    mass += next;
-    if (rank + 1 === limit) return { count: limit, mass };
+  for (const [rank, probability] of probabilities.entries()) {
+    if (rank === most || probability < floor) return { count: rank, mass };
+    mass += probability;
   }
-  return isWhole ? { count: logprobs.length, mass } : undefined;
+  return probabilities.length < most ? undefined : { count: probabilities.length, mass };
+}
+
+/** The fewest that hold top_p of the mass that is left; the likeliest token always stays. */
+function keepNucleus(probabilities: Float64Array, left: Kept, { topP = 1 }: Sampling): Kept | undefined {
+  if (topP >= 1) return left;
+  let mass = 0;
+  for (const [rank, probability] of probabilities.subarray(0, left.count).entries()) {
+    if (rank > 0 && mass >= topP * left.mass) return { count: rank, mass };
+    mass += probability;
+  }
+  return probabilities.length < left.count ? undefined : { count: left.count, mass };
 }

@@ -20,7 +20,7 @@ const randomLogits = (size: number, seed: number, spread: number): Float32Array 
 const drawToken = (logits: Float32Array, request: DrawRequest) =>
   core.drawToken(measure(logits, request.sampling.inverseTemperature), request);
 
-/** The law in plain words: sort, temper, truncate, renormalise. */
+/** The law in plain words: sort, temper, then min_p, top_k and top_p, renormalised after each. */
 function reference(
   logits: Float32Array,
   { inverseTemperature, topK, topP, minP }: Sampling,
@@ -28,12 +28,13 @@ function reference(
   const order = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b);
   const max = Math.max(...logits);
   let weights = order.map((id) => ({ id, weight: Math.exp(inverseTemperature * (logits[id]! - max)) }));
+  const floor = (minP ?? 0) * weights[0]!.weight;
+  weights = weights.filter(({ weight }) => weight >= floor);
   if (topK !== undefined) weights = weights.slice(0, topK);
   const total = weights.reduce((sum, { weight }) => sum + weight, 0);
-  const floor = (minP ?? 0) * weights[0]!.weight;
   let mass = 0;
   const kept = weights.filter(({ weight }, rank) => {
-    const stays = rank === 0 || (mass < (topP ?? 1) * total && weight >= floor);
+    const stays = rank === 0 || topP === undefined || topP === 1 || mass < topP * total;
     mass += weight;
     return stays;
   });
@@ -149,6 +150,77 @@ describe("drawToken", () => {
       expect(logprob).toBeLessThan(-0.1);
       expect(logQ({ inverseTemperature: 1, logNormalizer }, logprob)).toBeCloseTo(0, 12);
     }
+  });
+
+  describe("truncates in vLLM's order: min_p, then top_k, then top_p", () => {
+    /** Which tokens can be drawn of a distribution with these probabilities, ids in descending order of them. */
+    const keptOf = (probabilities: number[], truncation: Omit<Sampling, "inverseTemperature">, tau = 1) => {
+      const logits = Float32Array.from(probabilities, Math.log);
+      const draws = Array.from({ length: 1000 }, (_, index) =>
+        drawToken(logits, {
+          sampling: { inverseTemperature: 1 / tau, ...truncation },
+          u: (index + 0.5) / 1000,
+          topCount: 0,
+          sequence: [],
+        }),
+      );
+      const shares = new Map<number, number>();
+      for (const { token } of draws) shares.set(token, (shares.get(token) ?? 0) + 1 / 1000);
+      return [...shares.values()];
+    };
+    const probabilities = [0.4, 0.3, 0.1, 0.08, 0.07, 0.05];
+
+    it.each([
+      // min_p leaves {0.4, 0.3}; 0.7 of their 0.7 is 0.49: both stay. Measured on the whole, the same two.
+      [{ minP: 0.5, topP: 0.7 }, [4 / 7, 3 / 7]],
+      // 0.5 of the 0.7 that min_p leaves is reached by 0.4 alone; 0.5 of the whole would take two.
+      [{ minP: 0.5, topP: 0.5 }, [1]],
+      // 0.87 of the 0.8 that min_p leaves is reached by two; 0.87 of the whole by four, of which it would leave three.
+      [{ minP: 0.24, topP: 0.87 }, [4 / 7, 3 / 7]],
+      // top_k takes {0.4, 0.3, 0.1} and min_p two of these; of their 0.7, half is reached by one.
+      [{ minP: 0.5, topK: 3, topP: 0.5 }, [1]],
+      // top_k is the narrower: top_p is measured on its 0.7.
+      [{ minP: 0.1, topK: 2, topP: 0.57 }, [1]],
+      [{ minP: 0.1, topK: 2, topP: 0.58 }, [4 / 7, 3 / 7]],
+      [{ minP: 1, topP: 0.9 }, [1]],
+      [{ minP: 0.5, topP: 0 }, [1]],
+    ] as const)("%j", (truncation, shares) => {
+      const kept = keptOf(probabilities, truncation);
+      expect(kept).toHaveLength(shares.length);
+      for (const [rank, share] of shares.entries()) expect(kept[rank]).toBeCloseTo(share, 2);
+    });
+
+    it("measures min_p after the temperature", () => {
+      // At τ = 2 the law is ∝ √p: 0.632, 0.548, 0.316, 0.283, … of which 0.48 of the likeliest leaves three.
+      expect(keptOf(probabilities, { minP: 0.48 }, 2)).toHaveLength(3);
+      expect(keptOf(probabilities, { minP: 0.48 })).toHaveLength(2);
+      // Of 0.632 + 0.548 + 0.316 = 1.497, 0.7 is reached by two and 0.8 by three; of the whole 2.27, 0.7 takes four.
+      expect(keptOf(probabilities, { minP: 0.48, topP: 0.7 }, 2)).toHaveLength(2);
+      expect(keptOf(probabilities, { minP: 0.48, topP: 0.8 }, 2)).toHaveLength(3);
+    });
+
+    it("keeps all that ties with the border of min_p, and of ties at top_k and top_p the lower ids", () => {
+      const ties = [0.25, 0.25, 0.25, 0.25];
+      expect(keptOf(ties, { minP: 1 })).toHaveLength(4);
+      expect(keptOf(ties, { topK: 2 })).toHaveLength(2);
+      expect(keptOf(ties, { minP: 1, topP: 0.5 })).toHaveLength(2);
+    });
+
+    it("finds what min_p leaves beyond the list of the likeliest, and measures top_p on it", () => {
+      const size = 3000;
+      const wide = Array.from({ length: size }, (_, id) => (id < 2000 ? 1 / 2100 : 0.1 / 2100));
+      const logits = Float32Array.from(wide, Math.log);
+      const last = (truncation: Omit<Sampling, "inverseTemperature">) =>
+        drawToken(logits, {
+          sampling: { inverseTemperature: 1, ...truncation },
+          u: 1 - 1e-9,
+          topCount: 0,
+          sequence: [],
+        }).token;
+      expect(last({ minP: 0.5 })).toBe(1999);
+      expect(last({ minP: 0.5, topP: 0.5 })).toBeCloseTo(1000, -1);
+      expect(last({ minP: 0.5, topK: 1500, topP: 0.5 })).toBeCloseTo(750, -1);
+    });
   });
 
   it("finds the tail of a large vocabulary", () => {
