@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { Command, Option } from "commander";
+import { decodeText } from "../core/decode-text.ts";
 import { InferenceError } from "../core/errors.ts";
 import { parseDataSet } from "../evaluation/data-set.ts";
 import type { DataLine } from "../evaluation/data-set.ts";
@@ -57,5 +58,5 @@ async function readPublished(file: string): Promise<string> {
   } catch (cause) {
     throw new InferenceError("invalid_request", `${file} cannot be read.`, { cause });
   }
-  return bytes.toString("utf8").replace(/^\uFEFF/, "");
+  return decodeText(bytes, file);
 }

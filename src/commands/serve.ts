@@ -1,10 +1,10 @@
 import { randomInt } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import closeWithGrace from "close-with-grace";
 import { Command } from "commander";
 import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
+import { readText } from "../evaluation/json-lines.ts";
 import { ChatTemplate } from "../decoder/chat-template.ts";
 import { samplerNames } from "../samplers/registry.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
@@ -191,7 +191,7 @@ async function serve(settings: ServeSettings): Promise<void> {
 async function readApiKeys({ apiKey = [], apiKeyFile }: ServeSettings): Promise<readonly string[]> {
   const keys = [...apiKey];
   if (apiKeyFile !== undefined) {
-    const lines = (await readText("--api-key-file", apiKeyFile)).split(/\r?\n/).map((line) => line.trim());
+    const lines = (await readText(apiKeyFile, "--api-key-file")).split(/\r?\n/).map((line) => line.trim());
     const fromFile = lines.filter((line) => line !== "");
     if (fromFile.length === 0)
       throw new InferenceError("invalid_request", `--api-key-file: ${apiKeyFile} holds no key.`);
@@ -202,20 +202,12 @@ async function readApiKeys({ apiKey = [], apiKeyFile }: ServeSettings): Promise<
   return keys;
 }
 
-async function readText(flag: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new InferenceError("invalid_request", `${flag}: ${path} cannot be read.`, { cause: error });
-  }
-}
-
 async function chooseChatTemplate(
   { chatTemplate: path }: ServeSettings,
   { chatTemplate, tokenizer }: ModelDescription,
 ): Promise<ChatTemplate | undefined> {
   if (path === undefined) return chatTemplate;
-  return new ChatTemplate(await readText("--chat-template", path), tokenizer.config);
+  return new ChatTemplate(await readText(path, "--chat-template"), tokenizer.config);
 }
 
 function greeting(url: string, { id, examplePrompt }: ModelInfo): string {

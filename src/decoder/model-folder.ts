@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
+import { decodeText } from "../core/decode-text.ts";
 import { InferenceError } from "../core/errors.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import { ChatTemplate, readChatTemplate } from "./chat-template.ts";
@@ -113,7 +114,7 @@ async function openChatTemplate(
 ): Promise<ChatTemplate | undefined> {
   const path = join(root, "chat_template.jinja");
   try {
-    return new ChatTemplate(await readFile(path, "utf8"), config);
+    return new ChatTemplate(decodeText(await readFile(path), path), config);
   } catch (error) {
     if (isMissing(error)) return readChatTemplate(config);
     throw unusable(path, "holds a template that cannot be read", error);
@@ -139,15 +140,15 @@ async function readJson<Schema extends z.ZodType>(
   schema: Schema,
 ): Promise<z.output<Schema>> {
   const path = join(root, name);
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(path, "utf8");
+    bytes = await readFile(path);
   } catch (error) {
     throw unusable(path, "cannot be read; --model must name a folder with a model's files", error);
   }
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(decodeText(bytes, path));
   } catch (error) {
     throw unusable(path, "is not JSON; copy or download the file again", error);
   }

@@ -3,7 +3,7 @@ import { passesCommand } from "./command.ts";
 import { lastBoxed } from "./latex.ts";
 import { isSameMathematics } from "./mathematics.ts";
 import { letterOf, settledChoice } from "./choice.ts";
-import { numberOf } from "./references.ts";
+import { lastNumber, valueOfNumber } from "./number.ts";
 import { passesPython } from "./python.ts";
 
 export interface Grade {
@@ -18,11 +18,10 @@ interface Reading {
   readonly isSame: (answer: string, reference: string) => boolean;
 }
 
-/** A minus after a digit, letter or bracket takes away, and is no sign; commas are thousands, or part two numbers. */
-const number = /(?:(?<![\w)\].])[-−])?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?/g;
-const lastNumber = (text: string): string | undefined =>
-  [...text.matchAll(number)].at(-1)?.[0].replaceAll(",", "").replace("−", "-");
-const isSameNumber = (answer: string, reference: string): boolean => Number(answer) === numberOf(reference);
+function isSameNumber(answer: string, reference: string): boolean {
+  const [value, wanted] = [valueOfNumber(answer), valueOfNumber(reference)];
+  return value !== undefined && wanted !== undefined && value.equals(wanted);
+}
 
 /** What a solution of the embedded models' tasks arrives at: the number after a # at its end. */
 const afterHash = (text: string): string | undefined => /#(-?\d+)$/.exec(text.trim())?.[1];

@@ -1,14 +1,11 @@
 import { letterOf } from "./choice.ts";
-
-/** NaN for what is none. */
-export const numberOf = (reference: string): number =>
-  reference.trim() === "" ? NaN : Number(reference.replaceAll(",", "").replace("−", "-"));
+import { valueOfNumber } from "./number.ts";
 
 /** What is wrong with a reference that no answer could equal; undefined where nothing is. */
 export function faultOf(grader: string, reference: string): string | undefined {
   switch (grader) {
     case "last_number":
-      return Number.isNaN(numberOf(reference)) ? `'${reference}' is no number` : undefined;
+      return valueOfNumber(reference) === undefined ? `'${reference}' is no number` : undefined;
     case "choice":
       return letterOf(reference) === undefined ? `'${reference}' is no letter from A to J` : undefined;
     case "abacus":
