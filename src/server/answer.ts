@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { describeError, toErrorResponse } from "./errors.ts";
 import { prepare } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { uniqueId } from "./ids.ts";
 import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
 import { requestSignal } from "./request-signal.ts";
 import type { RouteContext } from "./routes/context.ts";
@@ -21,7 +22,7 @@ export async function answer<Body extends CompletionRequest | ChatRequest, Whole
 ): Promise<Whole> {
   const client = context.identifyClient(request);
   const { body } = request;
-  const { plan, presenter } = prepare(endpoint, body, { context, client, head: answerHead(request.id) });
+  const { plan, presenter } = prepare(endpoint, body, { context, client, head: answerHead() });
   const signal = requestSignal(request, reply, context.requestTimeoutMs);
   return runAdmitted(plan, context, { client, signal }, async (events) => {
     if (body.stream !== true) return presenter.whole(events);
@@ -65,4 +66,4 @@ async function streamEvents(
 const sent = (reply: FastifyReply): never => reply as never;
 
 /** Id and time that all chunks of an answer share. */
-export const answerHead = (id: string): AnswerHead => ({ id, created: Math.floor(Date.now() / 1000) });
+export const answerHead = (): AnswerHead => ({ id: uniqueId(), created: Math.floor(Date.now() / 1000) });

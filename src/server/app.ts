@@ -18,6 +18,7 @@ import type { IdentifyClient } from "./api-keys.ts";
 import { Metrics } from "./metrics.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { handleErrors } from "./errors.ts";
+import { requestIdOf } from "./ids.ts";
 import { apiInfo, transformObject } from "./openapi.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { completionRoutes } from "./routes/completions.ts";
@@ -68,7 +69,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
     ...(options.logger === false ? {} : { loggerInstance: options.logger }),
     bodyLimit,
-    requestIdHeader: "x-request-id",
+    requestIdHeader: false,
+    genReqId: requestIdOf,
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

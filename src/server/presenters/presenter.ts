@@ -14,6 +14,7 @@ export interface Presenter<Whole extends object> {
 
 /** What all chunks of an answer share. */
 export interface AnswerHead {
+  /** Unique; the endpoint puts `cmpl-` or `chatcmpl-` before it. */
   readonly id: string;
   /** Unix time, seconds. */
   readonly created: number;

@@ -150,7 +150,11 @@ export const usage = z
 
 /** What answers of both endpoints begin with. */
 export const answerFields = {
-  id: described(z.string(), "The request's id, which the header x-request-id has too.", "cmpl-req-1"),
+  id: described(
+    z.string(),
+    "The answer's own: no other has it, and all chunks of a stream do.",
+    "cmpl-0f8e2c5d9b7a4e31a6d4c2b1f0e9d8c7",
+  ),
   created: described(z.number().int(), "Unix time, seconds.", 1_764_000_000),
   model: described(z.string(), "The model's name as the request wrote it.", "abacus"),
   logprobs_mode: statedLogprobsMode,

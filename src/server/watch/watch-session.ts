@@ -38,7 +38,6 @@ export class WatchSession {
   readonly #options: SessionOptions;
   readonly #outbox: Outbox;
   readonly #running = new Map<string, { readonly lifetime: RequestLifetime; work: Promise<void> }>();
-  #requests = 0;
   #silentPings = 0;
   #isClosing = false;
 
@@ -118,7 +117,7 @@ export class WatchSession {
     const { plan, presenter } = prepare(completionEndpoint, body, {
       context,
       client: context.identifyClient(request),
-      head: answerHead(`${request.id}-${this.#requests++}`),
+      head: answerHead(),
     });
     const lifetime = new RequestLifetime(context.requestTimeoutMs);
     const entry = { lifetime, work: Promise.resolve() };
