@@ -10,6 +10,7 @@ import { CompletionSource } from "../evaluation/completion-source.ts";
 import type { Configuration } from "../evaluation/configurations.ts";
 import { namedGraders, readDataSet } from "../evaluation/data-set.ts";
 import type { DataItem, DataSetOptions } from "../evaluation/data-set.ts";
+import { findPython } from "../evaluation/graders/python/sandbox.ts";
 import { ResultFile } from "../evaluation/result-file.ts";
 import { missingTasks, runEvaluation } from "../evaluation/run.ts";
 import type { EvaluatedModel } from "../evaluation/run.ts";
@@ -51,7 +52,8 @@ export const dataOptions = (): Option[] => [
   new Option("--seed <n>", "repeats a run").argParser(integerFrom(0, 2 ** 52)).default(0),
   new Option("--grader <name>", "for questions that name none").choices(namedGraders).default("last_number"),
   new Option("--allow-commands", "let the data's graders run commands on this machine").default(false),
-  new Option("--allow-code", "let graders run the Python that a model writes on this machine").default(false),
+  new Option("--allow-code", "let graders run the Python that a model writes, in a sandbox").default(false),
+  new Option("--allow-unsandboxed-code", "let it run also where this machine has no sandbox").default(false),
   new Option("--concurrency <n>", "requests at once").argParser(integerFrom(1, 512)).default(8),
 ];
 
@@ -83,6 +85,8 @@ export async function openEvaluation(settings: EvaluationSettings): Promise<{
   const { data, limit = null, n, maxTokens = null, seed, grader, base = null, out } = settings;
   const { dtype, context, plain } = settings;
   const items = (await readDataSet(data, settings)).slice(0, settings.limit);
+  if (items.some(({ grader: own }) => own.type === "python"))
+    await findPython({ allowUnsandboxed: settings.allowUnsandboxedCode === true });
   const digest = createHash("sha256")
     .update(await readFile(data))
     .digest("hex");

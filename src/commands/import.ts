@@ -45,7 +45,13 @@ async function convert(file: string, { out, chat, seed }: ImportSettings, import
   const lines = importer(await readPublished(file), { name: basename(file), asChat: chat, seed });
   const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
   // What would be refused later is refused now.
-  parseDataSet(text, { grader: "exact", allowCommands: false, allowCode: true, name: basename(file) });
+  parseDataSet(text, {
+    grader: "exact",
+    allowCommands: false,
+    allowCode: true,
+
+    name: basename(file),
+  });
   await writeFile(out, text);
   console.log(`${lines.length} questions in ${out}`);
 }

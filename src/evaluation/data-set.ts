@@ -69,8 +69,9 @@ export interface DataSetOptions {
   readonly grader: (typeof namedGraders)[number];
   /** Whether graders may run commands. */
   readonly allowCommands: boolean;
-  /** Whether graders may run the Python code that a model wrote. */
+  /** Whether graders may run the Python code that a model wrote, in a sandbox or also without one. */
   readonly allowCode: boolean;
+  readonly allowUnsandboxedCode?: boolean;
 }
 
 /** Reads a data set: a JSON object a line. @throws InferenceError naming file, line and field */
@@ -80,7 +81,13 @@ export async function readDataSet(path: string, options: DataSetOptions): Promis
 
 export function parseDataSet(
   text: string,
-  { grader: usual, allowCommands, allowCode, name }: DataSetOptions & { readonly name: string },
+  {
+    grader: usual,
+    allowCommands,
+    allowCode,
+    allowUnsandboxedCode,
+    name,
+  }: DataSetOptions & { readonly name: string },
 ): readonly DataItem[] {
   const ids = new Set<string>();
   const items = parseLines(text, name).map(({ value, at }): DataItem => {
@@ -100,9 +107,9 @@ export function parseDataSet(
     if (settings.type === "command" && !allowCommands) {
       throw invalid(`${at}: the grader runs a command. Pass --allow-commands if you trust this file.`);
     }
-    if (settings.type === "python" && !allowCode) {
+    if (settings.type === "python" && !allowCode && !allowUnsandboxedCode) {
       throw invalid(
-        `${at}: the grader runs code that the model writes. Pass --allow-code if this machine may run it.`,
+        `${at}: the grader runs code that the model writes. Pass --allow-code if this machine may run it, in a sandbox.`,
       );
     }
     return { id, prompt, messages, answer, grader: settings, stop };

@@ -6,6 +6,7 @@ import { plainFields } from "./configurations.ts";
 import type { Configuration } from "./configurations.ts";
 import type { DataItem } from "./data-set.ts";
 import { grade } from "./graders/graders.ts";
+import type { GradeOptions } from "./graders/graders.ts";
 import { keyOf } from "./result-file.ts";
 import type { ResultFile, Sample } from "./result-file.ts";
 
@@ -15,7 +16,7 @@ export interface EvaluatedModel {
   readonly source: string;
 }
 
-export interface RunOptions {
+export interface RunOptions extends GradeOptions {
   readonly items: readonly DataItem[];
   readonly model: EvaluatedModel;
   readonly configurations: readonly Configuration[];
@@ -112,7 +113,7 @@ async function evaluate(
   for (const [index, sample] of samples.entries()) {
     const { text, finish } = sample;
     const known = judged.find((other) => other.text === text);
-    const { answer, isCorrect } = known ?? (await grade(text, item));
+    const { answer, isCorrect } = known ?? (await grade(text, item, options));
     const meanTokens = tokens === undefined ? null : Math.round(tokens / samples.length);
     const likelihood = likelihoods[index]!;
     judged.push({ text, answer, isCorrect, finish, likelihood, ...costOf(sample, meanTokens) });

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
 
 export interface ChildOptions {
   readonly input?: string;
@@ -7,6 +8,8 @@ export interface ChildOptions {
   readonly timeoutMs: number;
   /** A child that writes more is killed. */
   readonly maxOutputBytes: number;
+  /** Whether it can be talked to on descriptors 3 and 4; see {@link connect}. */
+  readonly hasPipes?: boolean;
 }
 
 export interface ChildOutcome {
@@ -33,15 +36,44 @@ function killGroup(group: number): void {
   }
 }
 
-/**
- * Runs a command in a process group of its own, all of which is killed when the command ends or its time is up.
- * Rejects with the error of a command that cannot be started.
- */
-export function runChild(
+/** A command that runs. */
+export interface Child {
+  /** Rejects with the error of a command that cannot be started. */
+  readonly outcome: Promise<ChildOutcome>;
+  readonly kill: () => void;
+  /** What its descriptor 3 reads, and what its descriptor 4 writes, of a child that has pipes. */
+  readonly pipes: { readonly hears: Writable; readonly says: Readable } | undefined;
+}
+
+/** Gives each of two children that have pipes what the other says. */
+export function connect(one: Child, other: Child): void {
+  for (const [{ pipes: from }, { pipes: to }] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    if (from === undefined || to === undefined) throw new Error("A child without pipes cannot be connected.");
+    // A child that has ended hears no more.
+    to.hears.on("error", () => undefined);
+    from.says.pipe(to.hears);
+  }
+}
+
+/** Runs a command as {@link startChild} does, to its end. */
+export const runChild = (command: readonly string[], options: ChildOptions): Promise<ChildOutcome> =>
+  startChild(command, options).outcome;
+
+/** Starts a command in a process group of its own, all of which is killed when the command ends or its time is up. */
+export function startChild(
   [program = "", ...args]: readonly string[],
-  { input = "", cwd, env, timeoutMs, maxOutputBytes }: ChildOptions,
-): Promise<ChildOutcome> {
-  const child = spawn(program, args, { cwd, env, detached: true, stdio: ["pipe", "pipe", "ignore"] });
+  { input = "", cwd, env, timeoutMs, maxOutputBytes, hasPipes = false }: ChildOptions,
+): Child {
+  const child = spawn(program, args, {
+    cwd,
+    env,
+    detached: true,
+    stdio: ["pipe", "pipe", "ignore", ...(hasPipes ? (["pipe", "pipe"] as const) : [])],
+  });
+  const [stdin, stdout, , hears, says] = child.stdio as [Writable, Readable, null, Writable?, Readable?];
   const group = child.pid;
   const kill = (): void => {
     if (group !== undefined) killGroup(group);
@@ -50,21 +82,23 @@ export function runChild(
   const timer = setTimeout(kill, timeoutMs);
   let leftOpen: NodeJS.Timeout | undefined;
   // A command may judge without reading its input.
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(input);
+  stdin.on("error", () => undefined);
+  stdin.end(input);
   const chunks: Buffer[] = [];
   let bytes = 0;
-  child.stdout.on("data", (chunk: Buffer) => {
+  stdout.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > maxOutputBytes) kill();
     else chunks.push(chunk);
   });
-  return new Promise<ChildOutcome>((resolve, reject) => {
+  const outcome = new Promise<ChildOutcome>((resolve, reject) => {
     child.once("error", reject);
     // What it left behind may hold its output open, and may have left the group too.
     child.once("exit", () => {
       kill();
-      leftOpen = setTimeout(() => child.stdout.destroy(), lastWordsMs);
+      leftOpen = setTimeout(() => {
+        for (const stream of child.stdio) stream?.destroy();
+      }, lastWordsMs);
     });
     child.once("close", (code) => {
       resolve({ code: bytes > maxOutputBytes ? null : code, output: Buffer.concat(chunks).toString() });
@@ -74,4 +108,6 @@ export function runChild(
     clearTimeout(leftOpen);
     if (group !== undefined) running.delete(group);
   });
+  const pipes = hears === undefined || says === undefined ? undefined : { hears, says };
+  return { outcome, kill, pipes };
 }

@@ -4,7 +4,8 @@ import { lastBoxed } from "./latex.ts";
 import { isSameMathematics } from "./mathematics.ts";
 import { letterOf, settledChoice } from "./choice.ts";
 import { lastNumber, valueOfNumber } from "./number.ts";
-import { passesPython } from "./python.ts";
+import { passesPython } from "./python/passes-python.ts";
+import { findPython } from "./python/sandbox.ts";
 
 export interface Grade {
   readonly isCorrect: boolean;
@@ -41,10 +42,16 @@ const readings: Readonly<Record<Exclude<GraderSettings["type"], "regex" | "comma
   pivot: { read: afterHash, isSame: isSameText },
 };
 
-/** Judges a completion by the item's own grader. @throws InferenceError when a command cannot be run */
+export interface GradeOptions {
+  /** Whether the code of a model may run where no sandbox holds it. */
+  readonly allowUnsandboxedCode?: boolean;
+}
+
+/** Judges a completion by the item's own grader. @throws InferenceError when a program cannot be run */
 export async function grade(
   text: string,
   { answer: reference, grader }: Pick<DataItem, "answer" | "grader">,
+  { allowUnsandboxedCode: allowUnsandboxed = false }: GradeOptions = {},
 ): Promise<Grade> {
   const whole = text.trim();
   switch (grader.type) {
@@ -53,7 +60,10 @@ export async function grade(
     case "command":
       return { answer: whole, isCorrect: await passesCommand(grader.command, { text, answer: reference }) };
     case "python":
-      return { answer: whole, isCorrect: await passesPython(grader, text) };
+      return {
+        answer: whole,
+        isCorrect: await passesPython(grader, text, await findPython({ allowUnsandboxed })),
+      };
     default: {
       const { read, isSame } = readings[grader.type];
       const answer = read(text);

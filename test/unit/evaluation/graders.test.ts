@@ -10,6 +10,7 @@ const itemOf = (grader: unknown, answer: string | number, allowCommands = false)
     grader: "exact",
     allowCommands,
     allowCode: false,
+
     name: "data",
   })[0]!;
 
@@ -148,7 +149,13 @@ describe("mathematics", () => {
 });
 
 describe("data sets", () => {
-  const options = { grader: "last_number", allowCommands: false, allowCode: false, name: "x.jsonl" } as const;
+  const options = {
+    grader: "last_number",
+    allowCommands: false,
+    allowCode: false,
+
+    name: "x.jsonl",
+  } as const;
 
   it("say line and fault", () => {
     const line = '{"id":"a","prompt":"p","answer":1}';

@@ -14,6 +14,7 @@ const itemsOf = (lines: readonly DataLine[]): readonly DataItem[] =>
     grader: "exact",
     allowCommands: false,
     allowCode: true,
+
     name: "imported",
   });
 const options = { name: "file", asChat: false };

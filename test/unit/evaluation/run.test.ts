@@ -37,6 +37,7 @@ const items = parseDataSet(text, {
   grader: "exact",
   allowCommands: false,
   allowCode: false,
+
   name: "test.jsonl",
 }).slice(0, 4);
 const plain = ["greedy", "standard"] as const;
