@@ -52,11 +52,12 @@ export function byteRequests(
 export async function openCompleter(changes: Partial<EngineSettings>): Promise<Completer> {
   const settings = { ...usualEngine, ...changes };
   const { folder, id } = await locateModel(settings);
-  const { tokenizer } = await readModelFolder(folder, id);
+  const { tokenizer, prompts } = await readModelFolder(folder, id);
   return WorkerCompleter.start({
     entry: new URL("../dist/assembly/worker.js", import.meta.url),
     workerData: settings,
     tokenizer,
+    prompts,
     onNote: () => undefined,
   });
 }

@@ -73,11 +73,13 @@ async function run(
   settings: SamplerSettings,
   { maxTokens, seed }: { maxTokens: number; seed: number },
 ): Promise<Run> {
-  const text =
-    completer.chatTemplate?.render([{ role: "user", content: question }], { addGenerationPrompt: true }) ??
-    question;
+  const asked = completer.prompts.takesChats
+    ? { messages: [{ role: "user", content: question }], addGenerationPrompt: true }
+    : { text: question, addSpecialTokens: false };
+  const { signal } = new AbortController();
+  const [prompt = []] = await completer.prompts.encode([asked], { param: "prompt", signal });
   const request: GenerateRequest = {
-    prompt: completer.tokenizer.encode(text, { addSpecialTokens: false }),
+    prompt,
     settings,
     maxTokens,
     stop: [],
@@ -87,7 +89,7 @@ async function run(
     topCount: 0,
   };
   let emitted = 0;
-  for await (const event of completer.complete(request, new AbortController().signal)) {
+  for await (const event of completer.complete(request, signal)) {
     if (event.type === "text") emitted += event.tokens.length;
     if (event.type === "finish") return { emitted, evaluated: event.evaluatedTokens };
   }

@@ -13,12 +13,13 @@ cp -R dist models openapi.yaml package.json package-lock.json .npmrc LICENSE "$r
 cd "$root/app"
 npm ci --omit=dev --no-audit --no-fund
 
-# The runtime comes for every platform; an image needs its own.
+# The runtime and the tokenizers come for every platform; an image needs its own.
 runtime=node_modules/onnxruntime-node/bin/napi-v6
 platform=$(node -p 'process.platform')
 architecture=$(node -p 'process.arch')
 find "$runtime" -mindepth 2 -maxdepth 2 ! -path "$runtime/$platform/$architecture" -exec rm -r {} +
 find "$runtime" -type d -empty -delete
+find node_modules/tokenizers -name '*.node' ! -name "tokenizers.$platform-$architecture*" -delete
 
 if [ "$target" = cuda ]; then
   ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false

@@ -81,7 +81,7 @@ type InspectSettings = Pick<EngineSettings, "dtype" | "lanes" | "context">;
 
 async function inspectAction(model: string, { dtype, lanes, context }: InspectSettings): Promise<void> {
   const { id, folder, graphPath } = await locateModel({ model, dtype });
-  const { maxPositions, model: info, chatTemplate } = await readModelFolder(folder, id);
+  const { maxPositions, model: info, prompts } = await readModelFolder(folder, id);
   const file = readGraph(graphPath);
   const graph = readDecoderGraph(file);
   const { planes, kvHeads, headDim, cacheType, vocabularySize } = graph;
@@ -107,7 +107,7 @@ async function inspectAction(model: string, { dtype, lanes, context }: InspectSe
     ["vocabulary", String(vocabularySize)],
     ["context", maxPositions === undefined ? "config.json does not say" : `${maxPositions} tokens`],
     ["ends at", info.endTokenIds.join(", ")],
-    ["chat", chatTemplate === undefined ? "no template" : "has a template"],
+    ["chat", prompts.takesChats ? "has a template" : "no template"],
     [
       "memory",
       `${mebibytes(file.bytes)} + ${mebibytes(fit.neededBytes)} for ${lanes} lanes x ${capacity} tokens; ${fit.fits ? "fits" : `too much: ${fit.advice}`}`,

@@ -5,11 +5,9 @@ import { Command } from "commander";
 import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
 import { readText } from "../evaluation/json-lines.ts";
-import { ChatTemplate } from "../decoder/chat-template.ts";
 import { samplerNames } from "../samplers/registry.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
-import type { ModelDescription } from "../decoder/model-folder.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
 import { collect, integerFrom, modelOptions, option } from "./options.ts";
@@ -145,11 +143,10 @@ async function serve(settings: ServeSettings): Promise<void> {
   // Whatever may be wrong with the settings is found before a worker is started.
   const apiKeys = await readApiKeys(settings);
   const { folder, id } = await provideModel(settings);
-  const description = await readModelFolder(folder, id);
-  const chatTemplate = await chooseChatTemplate(settings, description);
+  const { tokenizer, prompts } = await readModelFolder(folder, id, await readChatTemplate(settings));
   const completer = await startCompleter(settings, {
-    tokenizer: description.tokenizer,
-    chatTemplate,
+    tokenizer,
+    prompts,
     onNote: (note) => {
       console.log(note);
     },
@@ -202,13 +199,9 @@ async function readApiKeys({ apiKey = [], apiKeyFile }: ServeSettings): Promise<
   return keys;
 }
 
-async function chooseChatTemplate(
-  { chatTemplate: path }: ServeSettings,
-  { chatTemplate, tokenizer }: ModelDescription,
-): Promise<ChatTemplate | undefined> {
-  if (path === undefined) return chatTemplate;
-  return new ChatTemplate(await readText(path, "--chat-template"), tokenizer.config);
-}
+/** The template's text; `undefined` for the model's own. */
+const readChatTemplate = async ({ chatTemplate: path }: ServeSettings): Promise<string | undefined> =>
+  path === undefined ? undefined : readText(path, "--chat-template");
 
 function greeting(url: string, { id, examplePrompt }: ModelInfo): string {
   const body = JSON.stringify({

@@ -7,7 +7,9 @@ import type { Outcome } from "../mcmc/kernel.ts";
 import type { DecodeRequest, MixingTrace, Progress } from "../samplers/decoder.ts";
 import type { Reports, SamplerSettings } from "../samplers/registry.ts";
 import type { SamplerDefaults } from "../samplers/sampler.ts";
-import type { ChatMessage, ChatTemplate } from "./chat-template.ts";
+import type { ChatMessage } from "./chat-template.ts";
+import { promptBytes } from "./prompts/prompt-encoder.ts";
+import type { EncodeOptions, Prompt, PromptEncoder } from "./prompts/prompt-encoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a request leaves open, the model's own files decide. */
@@ -128,8 +130,8 @@ export interface CompleterHealth extends EngineHealth {
 export interface Completer extends AsyncDisposable {
   readonly model: ModelInfo;
   readonly tokenizer: Tokenizer;
-  /** `undefined` for a model that knows no conversations. */
-  readonly chatTemplate: ChatTemplate | undefined;
+  /** Text and conversations to tokens. Borrowed: closing the completer leaves it alone. */
+  readonly prompts: PromptEncoder;
   /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
   complete(request: GenerateRequest, signal: AbortSignal): AsyncIterable<CompletionEvent>;
   /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
@@ -138,5 +140,15 @@ export interface Completer extends AsyncDisposable {
   health(): Promise<CompleterHealth>;
 }
 
-export { priorities };
-export type { MixingTrace, ChatMessage, ChatTemplate, Priority, ScoreOptions, Share, Tokenizer };
+export { priorities, promptBytes };
+export type {
+  MixingTrace,
+  ChatMessage,
+  EncodeOptions,
+  Prompt,
+  PromptEncoder,
+  Priority,
+  ScoreOptions,
+  Share,
+  Tokenizer,
+};

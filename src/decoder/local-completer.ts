@@ -6,11 +6,11 @@ import { costTerms } from "../samplers/cost.ts";
 import type { Accelerations } from "../samplers/decoder.ts";
 import { decode } from "../samplers/decode.ts";
 import { ChainTracer } from "./chain-tracer.ts";
-import type { ChatTemplate } from "./chat-template.ts";
 import { TextEnds } from "./ends.ts";
 import type { Completer, CompleterHealth, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
 import { MeteredEngine } from "../engine/metered-engine.ts";
 import type { ModelDescription } from "./model-folder.ts";
+import type { PromptEncoder } from "./prompts/prompt-encoder.ts";
 import { TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -18,7 +18,7 @@ import type { Tokenizer } from "./tokenizer.ts";
 export class LocalCompleter implements Completer {
   readonly model: ModelInfo;
   readonly tokenizer: Tokenizer;
-  readonly chatTemplate: ChatTemplate | undefined;
+  readonly prompts: PromptEncoder;
   readonly #engine: Engine;
   readonly #accelerations: Accelerations;
 
@@ -26,7 +26,7 @@ export class LocalCompleter implements Completer {
   constructor(description: ModelDescription, engine: Engine, accelerations: Accelerations) {
     this.model = { ...description.model, ...engine.info };
     this.tokenizer = description.tokenizer;
-    this.chatTemplate = description.chatTemplate;
+    this.prompts = description.prompts;
     this.#engine = engine;
     this.#accelerations = accelerations;
   }

@@ -6,6 +6,7 @@ import { InferenceError } from "../core/errors.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import { ChatTemplate, readChatTemplate } from "./chat-template.ts";
 import type { ModelInfo } from "./completer.ts";
+import { LocalPromptEncoder } from "./prompts/local-prompt-encoder.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
@@ -15,7 +16,7 @@ export interface ModelDescription {
   /** The longest sequence the model was made for, tokens, where config.json says. */
   readonly maxPositions: number | undefined;
   readonly tokenizer: Tokenizer;
-  readonly chatTemplate: ChatTemplate | undefined;
+  readonly prompts: LocalPromptEncoder;
 }
 
 const tokenIds = z.union([z.number().int(), z.array(z.number().int())]);
@@ -54,9 +55,14 @@ const tokenizerSchema = z.looseObject({ model: z.looseObject({}) }) as unknown a
  * Reads a model folder beside its graph: config.json or genai_config.json, generation_config.json (optional),
  * tokenizer.json, tokenizer_config.json and chat_template.jinja (optional).
  * @param id the model's name; the folder's when left out
+ * @param chatTemplate the template to use in place of the folder's
  * @throws InferenceError naming the file and what is wrong with it
  */
-export async function readModelFolder(folder: string, id?: string): Promise<ModelDescription> {
+export async function readModelFolder(
+  folder: string,
+  id?: string,
+  chatTemplate?: string,
+): Promise<ModelDescription> {
   const root = resolve(folder);
   const config = await readConfig(root);
   const generation = await readOptionalJson(root, "generation_config.json", generationConfigSchema);
@@ -77,7 +83,10 @@ export async function readModelFolder(folder: string, id?: string): Promise<Mode
     },
     maxPositions: config.max_position_embeddings,
     tokenizer: openTokenizer(root, tokenizerJson, tokenizerConfig),
-    chatTemplate: await openChatTemplate(root, tokenizerConfig),
+    prompts: new LocalPromptEncoder(
+      () => readJson(root, "tokenizer.json", tokenizerSchema),
+      await openChatTemplate(root, tokenizerConfig, chatTemplate),
+    ),
   };
 }
 
@@ -111,10 +120,12 @@ async function readConfig(root: string): Promise<z.output<typeof configSchema>> 
 async function openChatTemplate(
   root: string,
   config: Readonly<Record<string, unknown>>,
+  chosen: string | undefined,
 ): Promise<ChatTemplate | undefined> {
+  if (chosen !== undefined) return new ChatTemplate(chosen, config);
   const path = join(root, "chat_template.jinja");
   try {
-    return new ChatTemplate(decodeText(await readFile(path), path), config);
+    return new ChatTemplate(await readFile(path, "utf8"), config);
   } catch (error) {
     if (isMissing(error)) return readChatTemplate(config);
     throw unusable(path, "holds a template that cannot be read", error);

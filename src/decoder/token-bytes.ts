@@ -1,15 +1,15 @@
 import type { TokenId } from "../core/tokens.ts";
+import type { VocabularyJson } from "./vocabulary.ts";
 
 /** The parts of tokenizer.json that say how tokens become text. */
 export interface TokenizerJson {
   readonly decoder?: DecoderJson | null;
-  readonly pre_tokenizer?: unknown;
   readonly added_tokens?: readonly {
     readonly id: number;
     readonly content: string;
     readonly special: boolean;
   }[];
-  readonly model: {
+  readonly model: VocabularyJson & {
     readonly unk_token?: string | null;
     readonly unk_id?: number | null;
     readonly byte_fallback?: boolean;

@@ -4,7 +4,6 @@ import { Worker } from "node:worker_threads";
 import { InferenceError, fromErrorDescription, toErrorDescription } from "../core/errors.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import { EventQueue } from "../core/event-queue.ts";
-import type { ChatTemplate } from "./chat-template.ts";
 import type {
   Completer,
   CompleterHealth,
@@ -13,6 +12,7 @@ import type {
   ModelInfo,
   ScoreOptions,
 } from "./completer.ts";
+import type { PromptEncoder } from "./prompts/prompt-encoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
 import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
@@ -22,7 +22,7 @@ export interface WorkerCompleterOptions {
   readonly entry: URL;
   readonly workerData: unknown;
   readonly tokenizer: Tokenizer;
-  readonly chatTemplate?: ChatTemplate | undefined;
+  readonly prompts: PromptEncoder;
   /** Called with what the worker has to say at its start, and when it is restarted. */
   readonly onNote: (note: string) => void;
   /** How long a health call may take before the worker counts as hung. */
@@ -42,7 +42,7 @@ const longestRestartDelayMs = 30_000;
 export class WorkerCompleter implements Completer {
   readonly model: ModelInfo;
   readonly tokenizer: Tokenizer;
-  readonly chatTemplate: ChatTemplate | undefined;
+  readonly prompts: PromptEncoder;
   readonly #options: WorkerCompleterOptions;
   readonly #calls = new Map<number, Call>();
   #worker: Promise<Worker>;
@@ -54,7 +54,7 @@ export class WorkerCompleter implements Completer {
   private constructor(options: WorkerCompleterOptions, started: StartedWorker) {
     this.#options = options;
     this.tokenizer = options.tokenizer;
-    this.chatTemplate = options.chatTemplate;
+    this.prompts = options.prompts;
     this.model = started.model;
     this.#worker = Promise.resolve(this.#adopt(started));
   }

@@ -17,10 +17,10 @@ export interface Likelihood {
 export type Score = (item: DataItem, sample: SampledText, signal: AbortSignal) => Promise<Likelihood>;
 
 /** Scores completions by running them through a model, token by token as they stand. */
-export function scoreUnder(base: Pick<Completer, "model" | "tokenizer" | "chatTemplate" | "score">): Score {
+export function scoreUnder(base: Pick<Completer, "model" | "tokenizer" | "prompts" | "score">): Score {
   return async (item, sample, signal) => {
-    const prompt = promptTokens(item, base);
-    const completion = completionTokens(item, sample, base);
+    const prompt = await promptTokens(item, base, signal);
+    const completion = await completionTokens(item, sample, { base, signal });
     if (completion.length === 0) return { tokens: 0, logprob: 0, meanEntropy: 0 };
     const scored = await base.score([...prompt, ...completion], { topCount: 0 }, signal);
     // Scores begin with the second token.
@@ -34,32 +34,37 @@ export function scoreUnder(base: Pick<Completer, "model" | "tokenizer" | "chatTe
   };
 }
 
-type Texts = Pick<Completer, "model" | "tokenizer" | "chatTemplate">;
+type Texts = Pick<Completer, "model" | "tokenizer" | "prompts">;
 
-function promptTokens(
+async function promptTokens(
   { prompt, messages = [] }: DataItem,
-  { model, tokenizer, chatTemplate }: Texts,
-): TokenIds {
-  if (prompt !== undefined) return tokenizer.encode(prompt, { addSpecialTokens: true });
-  if (chatTemplate === undefined) {
+  { model, prompts }: Texts,
+  signal: AbortSignal,
+): Promise<TokenIds> {
+  if (prompt === undefined && !prompts.takesChats) {
     throw new InferenceError(
       "unsupported",
       `--base: ${model.id} has no chat template, and the data has messages.`,
     );
   }
-  const text = chatTemplate.render(messages, { addGenerationPrompt: true });
-  return tokenizer.encode(text, { addSpecialTokens: false });
+  const asked =
+    prompt === undefined ? { messages, addGenerationPrompt: true } : { text: prompt, addSpecialTokens: true };
+  const [tokens = []] = await prompts.encode([asked], { param: "prompt", signal });
+  return tokens;
 }
 
 /** The very tokens that were drawn where they mean the same text to the base; else its own spelling of the text. */
-function completionTokens(
+async function completionTokens(
   { stop }: DataItem,
   { text, finish, tokenIds }: SampledText,
-  { model, tokenizer }: Texts,
-): TokenIds {
+  { base: { model, tokenizer, prompts }, signal }: { readonly base: Texts; readonly signal: AbortSignal },
+): Promise<TokenIds> {
   const isShared = tokenIds?.every((token) => token < model.vocabularySize) === true;
   if (isShared && tokenizer.decode(tokenIds) === text) return tokenIds;
-  const tokens = tokenizer.encode(text, { addSpecialTokens: false });
+  const [tokens = []] = await prompts.encode([{ text, addSpecialTokens: false }], {
+    param: "completion",
+    signal,
+  });
   const hasEnded = finish === "stop" && stop.length === 0;
   return hasEnded ? [...tokens, ...model.endTokenIds.slice(0, 1)] : tokens;
 }

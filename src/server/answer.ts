@@ -22,8 +22,9 @@ export async function answer<Body extends CompletionRequest | ChatRequest, Whole
 ): Promise<Whole> {
   const client = context.identifyClient(request);
   const { body } = request;
-  const { plan, presenter } = prepare(endpoint, body, { context, client, head: answerHead() });
   const signal = requestSignal(request, reply, context.requestTimeoutMs);
+  const options = { context, client, head: answerHead(), signal };
+  const { plan, presenter } = await prepare(endpoint, body, options);
   return runAdmitted(plan, context, { client, signal }, async (events) => {
     if (body.stream !== true) return presenter.whole(events);
     await streamEvents(request, reply, { events, presenter, signal, includeUsage: plan.includeUsage });

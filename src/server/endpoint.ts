@@ -14,7 +14,7 @@ import type { CompletionRequest, CompletionResponse } from "./schemas/completion
 
 /** An endpoint that generates: how a body is planned there, and its answer shaped. */
 export interface Endpoint<Body extends CompletionRequest | ChatRequest, Whole extends object> {
-  plan(body: Given<Body>, context: PlanContext): GenerationPlan;
+  plan(body: Given<Body>, context: PlanContext, signal: AbortSignal): Promise<GenerationPlan>;
   present(plan: GenerationPlan, tokenizer: Tokenizer, head: AnswerHead): Presenter<Whole>;
 }
 
@@ -31,23 +31,25 @@ export const chatEndpoint: Endpoint<ChatRequest, ChatResponse> = {
 /**
  * Gets an answer ready to run, in the one order there is: whether there is room for it, before any work is done; what
  * is asked for; how it will be shown. `runAdmitted` does the rest.
- * @throws InferenceError naming the field at fault, or `overloaded`
+ * @throws InferenceError naming the field at fault, `overloaded`, or why the signal was aborted
  */
-export function prepare<Body extends CompletionRequest | ChatRequest, Whole extends object>(
+export async function prepare<Body extends CompletionRequest | ChatRequest, Whole extends object>(
   endpoint: Endpoint<Body, Whole>,
   body: Body,
   {
     context,
     client,
     head,
+    signal,
   }: {
-    readonly context: PlanContext & Pick<RouteContext, "admission">;
+    readonly context: PlanContext & Pick<RouteContext, "admission" | "completer">;
     readonly client: string;
     readonly head: AnswerHead;
+    readonly signal: AbortSignal;
   },
-): { readonly plan: GenerationPlan; readonly presenter: Presenter<Whole> } {
+): Promise<{ readonly plan: GenerationPlan; readonly presenter: Presenter<Whole> }> {
   const given = dropNulls(body);
   context.admission.check(leastDemand(body), client);
-  const plan = endpoint.plan(given, context);
+  const plan = await endpoint.plan(given, context, signal);
   return { plan, presenter: endpoint.present(plan, context.completer.tokenizer, head) };
 }

@@ -1,7 +1,15 @@
 import type { LogprobsMode } from "../sampling/distribution.ts";
 import { InferenceError, beyondEngine } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
-import type { GenerateRequest, Completer, ModelInfo, Priority } from "../decoder/completer.ts";
+import { promptBytes } from "../decoder/completer.ts";
+import type {
+  GenerateRequest,
+  Completer,
+  ModelInfo,
+  Priority,
+  Prompt,
+  EncodeOptions,
+} from "../decoder/completer.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import type { Given } from "./given.ts";
 import { planSampling } from "./sampling-plan.ts";
@@ -36,7 +44,7 @@ export interface GenerationPlan {
 }
 
 export interface PlanContext {
-  readonly completer: Pick<Completer, "model" | "tokenizer" | "chatTemplate">;
+  readonly completer: Pick<Completer, "model" | "prompts">;
   readonly defaultSampler: SamplerName;
   /** A seed for a request that brings none. */
   readonly freshSeed: () => number;
@@ -149,26 +157,34 @@ export function checkVocabulary(param: string, tokens: TokenIds, { vocabularySiz
 const mostBytesPerToken = 128;
 
 /**
- * Tokenises a prompt.
+ * Tokenises prompts.
  * @throws InferenceError `context_length_exceeded` for text that no tokens of the context could hold, which is not
  *   worth tokenising; `invalid_request` for an empty one
  */
-export function encodePrompt(
-  text: string,
-  { tokenizer, model }: PlanContext["completer"],
-  { param, addSpecialTokens }: { param: string; addSpecialTokens: boolean },
-): TokenIds {
-  if (text.length > model.maxLength * mostBytesPerToken) {
+export async function encodePrompts(
+  prompts: readonly Prompt[],
+  { prompts: encoder, model }: PlanContext["completer"],
+  options: EncodeOptions,
+): Promise<TokenIds[]> {
+  const { param } = options;
+  checkPromptSizes(prompts, model, param);
+  const encoded = await encoder.encode(prompts, options);
+  if (encoded.some(({ length }) => length === 0))
+    throw invalid(param, `${param}: the prompt is empty. Send at least one character.`);
+  return encoded;
+}
+
+/** @throws InferenceError `context_length_exceeded` for text that no tokens of the context could hold */
+export function checkPromptSizes(prompts: readonly Prompt[], { maxLength }: ModelInfo, param: string): void {
+  for (const prompt of prompts) {
+    const bytes = promptBytes(prompt);
+    if (bytes <= maxLength * mostBytesPerToken) continue;
     throw new InferenceError(
       "context_length_exceeded",
-      `The model's context is ${model.maxLength} tokens; a prompt of ${text.length} characters does not fit. Shorten it.`,
+      `The model's context is ${maxLength} tokens; a prompt of ${bytes} bytes does not fit. Shorten it.`,
       { param },
     );
   }
-  const tokens = tokenizer.encode(text, { addSpecialTokens });
-  if (tokens.length === 0)
-    throw invalid(param, `${param}: the prompt is empty. Send at least one character.`);
-  return tokens;
 }
 
 function planMaxTokens({ prompts, maxTokens: asked, echo }: PlanInput, model: ModelInfo): number {

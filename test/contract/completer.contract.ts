@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InferenceError } from "../../src/core/errors.ts";
+import { encode } from "../support/encode.ts";
 import type { Completer, CompletionEvent, GenerateRequest } from "../../src/decoder/completer.ts";
 
 export interface CompleterSubject {
@@ -28,7 +29,7 @@ export function testCompleter(name: string, { open, prompt: text }: CompleterSub
     let prompt: readonly number[];
     beforeAll(async () => {
       completer = await open();
-      prompt = completer.tokenizer.encode(text, { addSpecialTokens: true });
+      prompt = await encode(completer.prompts, text);
     });
     afterAll(() => completer[Symbol.asyncDispose]());
 

@@ -10,12 +10,12 @@ const prompt = "7-2*3+4=";
 testCompleter("LocalCompleter", { open: () => createEmbedded(), prompt });
 testCompleter("WorkerCompleter", {
   open: async () => {
-    const { tokenizer, chatTemplate } = await readModelFolder(embeddedModel);
+    const { tokenizer, prompts } = await readModelFolder(embeddedModel);
     return WorkerCompleter.start({
       entry: new URL("../../dist/assembly/worker.js", import.meta.url),
       workerData: usualEngine,
       tokenizer,
-      chatTemplate,
+      prompts,
       onNote: () => undefined,
     });
   },

@@ -44,11 +44,12 @@ const notes: string[] = [];
 let server: Awaited<ReturnType<typeof createTestApp>>;
 
 beforeAll(async () => {
-  const { tokenizer } = await readModelFolder(embeddedModel, "abacus");
+  const { tokenizer, prompts } = await readModelFolder(embeddedModel, "abacus");
   const completer = await WorkerCompleter.start({
     entry: new URL(`data:text/javascript,${encodeURIComponent(source)}`),
     workerData: { folder: embeddedModel, lives: new Int32Array(new SharedArrayBuffer(4)) },
     tokenizer,
+    prompts,
     onNote: (note) => notes.push(note),
   });
   server = await createTestApp({ completer });

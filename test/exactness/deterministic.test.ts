@@ -6,15 +6,17 @@ import { viewRows } from "../../src/engine/local/runner.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { createToyModel } from "../support/toy-model.ts";
 import { ToyRunner } from "../support/toy-runner.ts";
+import { encode } from "../support/encode.ts";
 
 /** What --deterministic promises: the last bit of every log-prob depends on the request alone. */
 
 const prompts = ["7-2*3+4=", "1+1=", "9*9-8*7+1=", "7-2*3+5="];
 
 /** A few of each sampler, prompts that share prefixes among them. */
-function requests(completer: LocalCompleter): GenerateRequest[] {
+async function requests(completer: LocalCompleter): Promise<GenerateRequest[]> {
+  const encoded = await Promise.all(prompts.map((prompt) => encode(completer.prompts, prompt)));
   return Array.from({ length: 16 }, (_, index) => ({
-    prompt: completer.tokenizer.encode(prompts[index % prompts.length]!, { addSpecialTokens: true }),
+    prompt: encoded[index % prompts.length]!,
     settings:
       index % 3 === 0
         ? {
@@ -53,12 +55,13 @@ async function runEverywhere(
   const alone: number[][] = [];
   for (let index = 0; index < 16; index++) {
     await using completer = await createEmbedded(engine);
-    alone.push(await run(completer, requests(completer)[index]!));
+    alone.push(await run(completer, (await requests(completer))[index]!));
   }
   await using completer = await createEmbedded(engine);
-  const together = await Promise.all(requests(completer).map((request) => run(completer, request)));
+  const all = await requests(completer);
+  const together = await Promise.all(all.map((request) => run(completer, request)));
   const after: number[][] = [];
-  for (const request of requests(completer)) after.push(await run(completer, request));
+  for (const request of all) after.push(await run(completer, request));
   return { alone, together, after };
 }
 

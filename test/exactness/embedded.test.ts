@@ -92,11 +92,12 @@ describe("on the embedded model", () => {
   describe("in a worker thread", () => {
     let worker: WorkerCompleter;
     beforeAll(async () => {
-      const { tokenizer } = await createEmbedded();
+      const { tokenizer, prompts } = await createEmbedded();
       worker = await WorkerCompleter.start({
         entry: new URL("../../dist/assembly/worker.js", import.meta.url),
         workerData: usualEngine,
         tokenizer,
+        prompts,
         onNote: () => undefined,
       });
     });

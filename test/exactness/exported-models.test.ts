@@ -12,6 +12,7 @@ import { exportedModels, layOutModel, referenceOf, toleranceOf } from "../suppor
 import type { ExportedModel } from "../support/exported-model.ts";
 import { logSoftmax } from "../support/toy-model.ts";
 import { never } from "../support/toy-engine.ts";
+import { encode } from "../support/encode.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -45,7 +46,7 @@ async function complete(
   seed: number,
 ): Promise<readonly number[]> {
   const request: GenerateRequest = {
-    prompt: completer.tokenizer.encode("The quick brown fox", { addSpecialTokens: true }),
+    prompt: await encode(completer.prompts, "The quick brown fox"),
     settings,
     maxTokens: 12,
     stop: [],

@@ -7,6 +7,7 @@ import { answerOf } from "../support/answer.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { graphOf, referenceOf } from "../support/exported-model.ts";
 import { gpu } from "../support/gpu.ts";
+import { encode } from "../support/encode.ts";
 
 const samplers: readonly SamplerSettings[] = [
   { sampler: "greedy" },
@@ -24,7 +25,7 @@ const samplers: readonly SamplerSettings[] = [
 
 async function complete(completer: LocalCompleter, settings: SamplerSettings, seed: number): Promise<string> {
   const request: GenerateRequest = {
-    prompt: completer.tokenizer.encode("7-2*3+4=", { addSpecialTokens: true }),
+    prompt: await encode(completer.prompts, "7-2*3+4="),
     settings,
     maxTokens: 20,
     stop: [],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bytePrompts } from "../support/byte-tokenizer.ts";
 import { ChatTemplate, readChatTemplate } from "../../src/decoder/chat-template.ts";
 import type { ChatResponse } from "../../src/server/schemas/chat.ts";
 import type { ChatChunk } from "../../src/server/schemas/chunks.ts";
@@ -134,7 +135,7 @@ describe("POST /v1/chat/completions", () => {
   it("says what to do when the model has no template", async () => {
     const { completer } = server;
     const bare = await createTestApp({
-      completer: Object.create(completer, { chatTemplate: { value: undefined } }) as typeof completer,
+      completer: Object.create(completer, { prompts: { value: bytePrompts() } }) as typeof completer,
     });
     const reply = await bare.post("/v1/chat/completions", { messages });
     expect(reply.status).toBe(400);

@@ -50,7 +50,7 @@ const faults: Readonly<Record<Exclude<ErrorCode, "aborted" | "shutting_down">, F
   deadline_exceeded: {
     options: async () => ({
       completer: await createToyCompleter({ onStep: turn }),
-      requestTimeoutMs: 50,
+      requestTimeoutMs: 500,
     }),
     body: slow,
     status: 504,

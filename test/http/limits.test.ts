@@ -47,10 +47,10 @@ describe("a request's size", () => {
   it("is judged before its text is tokenised", async () => {
     const completer = await createToyCompleter();
     let encoded = 0;
-    const encode = completer.tokenizer.encode.bind(completer.tokenizer);
-    completer.tokenizer.encode = (text, options) => {
+    const encode = completer.prompts.encode.bind(completer.prompts);
+    completer.prompts.encode = (prompts, options) => {
       encoded++;
-      return encode(text, options);
+      return encode(prompts, options);
     };
     await using server = await createTestApp({ completer, limits: { maxTokens: 100, maxCompletions: 4 } });
     const statusOf = async (url: string, body: object) => (await server.post(url, body)).status;

@@ -288,6 +288,7 @@ describe("whoever may not", () => {
     const endless = { prompt, sampler: "power", mcmc_steps: 10_000, proposal_temperature: 1 };
     const watcher = await connect(small);
     watcher.send({ id: "first", ...endless });
+    await watcher.until((event) => event.type === "accepted");
     watcher.send({ id: "second", prompt });
     watcher.send({ id: "third", prompt, n: 2 });
     expect(await watcher.end("second")).toMatchObject({ error: { code: "overloaded" } });

@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DecoderShape } from "../../lab/export-onnx.ts";
-import { byteTokenizerJson } from "./byte-tokenizer.ts";
+import { addedToken, byteTokenizerJson } from "./byte-tokenizer.ts";
 import { randomModel, tinyShape } from "./random-model.ts";
 
 /** Writes a model folder of random weights that takes any text: its tokens are bytes, and one end token. */
@@ -12,7 +12,7 @@ export async function writeByteModel(size: Partial<DecoderShape> = {}): Promise<
   const write = (name: string, content: object): Promise<void> =>
     writeFile(join(folder, name), JSON.stringify(content));
   const shape = { ...tinyShape, maxPositions: 256, ...size, vocabularySize: 257 };
-  const added = { id: endToken, content: "<eos>", special: true };
+  const added = addedToken(endToken, "<eos>");
   await writeFile(join(folder, "model.onnx"), randomModel(shape));
   await write("config.json", {
     model_type: "llama",

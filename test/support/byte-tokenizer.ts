@@ -1,4 +1,16 @@
+import { LocalPromptEncoder } from "../../src/decoder/prompts/local-prompt-encoder.ts";
 import { Tokenizer } from "../../src/decoder/tokenizer.ts";
+
+/** A special token as tokenizer.json lists it. */
+export const addedToken = (id: number, content: string) => ({
+  id,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+});
 
 /** tokenizer.json of a byte-level tokenizer whose token ids are the bytes themselves. */
 export function byteTokenizerJson() {
@@ -19,5 +31,9 @@ export function byteTokenizerJson() {
     model: { type: "BPE", vocab, merges: [], unk_token: null, byte_fallback: false },
   };
 }
+
+/** Without a chat template. */
+export const bytePrompts = (): LocalPromptEncoder =>
+  new LocalPromptEncoder(() => Promise.resolve(byteTokenizerJson()), undefined);
 
 export const byteTokenizer = (): Tokenizer => new Tokenizer(byteTokenizerJson(), {});

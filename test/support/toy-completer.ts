@@ -2,7 +2,7 @@ import { embeddedModel } from "../../src/assembly/embedded-model.ts";
 import { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
 import { MemoStore } from "../../src/engine/memo/memo-store.ts";
-import { byteTokenizer } from "./byte-tokenizer.ts";
+import { bytePrompts, byteTokenizer } from "./byte-tokenizer.ts";
 import { createToyEngine } from "./toy-engine.ts";
 import type { ToySettings } from "./toy-engine.ts";
 import { createToyModel } from "./toy-model.ts";
@@ -32,6 +32,7 @@ export async function createToyCompleter({
     ? {
         ...described,
         tokenizer: byteTokenizer(),
+        prompts: bytePrompts(),
         model: { ...described.model, endTokenIds: [vocabularySize - 1] },
       }
     : described;

@@ -1,9 +1,10 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
-import { checkVocabulary } from "../generation-plan.ts";
+import { checkPromptSizes, checkVocabulary } from "../generation-plan.ts";
 import { dropNulls } from "../given.ts";
 import { samplerOfModelName } from "../model-name.ts";
+import { requestSignal } from "../request-signal.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import {
   detokenizeRequest,
@@ -14,7 +15,8 @@ import {
 import type { RouteContext } from "./context.ts";
 
 /** POST /tokenize and /detokenize, in vLLM's and llama.cpp's shapes at once. */
-export function tokenRoutes({ completer: { model, tokenizer } }: RouteContext): FastifyPluginCallbackZod {
+export function tokenRoutes({ completer, requestTimeoutMs }: RouteContext): FastifyPluginCallbackZod {
+  const { model, tokenizer } = completer;
   return (app, _options, done) => {
     app.post(
       "/tokenize",
@@ -26,7 +28,7 @@ export function tokenRoutes({ completer: { model, tokenizer } }: RouteContext): 
           response: { 200: tokenizeResponse, "4xx": errorResponse },
         },
       },
-      (request) => {
+      async (request, reply) => {
         const body = dropNulls(request.body);
         samplerOfModelName(body.model, model);
         const text = body.prompt ?? body.content;
@@ -35,11 +37,15 @@ export function tokenRoutes({ completer: { model, tokenizer } }: RouteContext): 
             param: "prompt",
           });
         }
-        const tokens = [...tokenizer.encode(text, { addSpecialTokens: body.add_special_tokens ?? true })];
+        const param = body.prompt === undefined ? "content" : "prompt";
+        const prompt = { text, addSpecialTokens: body.add_special_tokens ?? true };
+        checkPromptSizes([prompt], model, param);
+        const signal = requestSignal(request, reply, requestTimeoutMs);
+        const [tokens = []] = await completer.prompts.encode([prompt], { param, signal });
         return {
           count: tokens.length,
           max_model_len: model.maxLength,
-          tokens,
+          tokens: [...tokens],
           token_strs: body.return_token_strs === true ? tokens.map((token) => tokenizer.textOf(token)) : null,
         };
       },

@@ -6,11 +6,10 @@ import { answerHead } from "../answer.ts";
 import { completionEndpoint, prepare } from "../endpoint.ts";
 import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
-import type { Presenter } from "../presenters/presenter.ts";
 import type { RouteContext } from "../routes/context.ts";
 import { RequestLifetime } from "../request-signal.ts";
-import { runAdmitted } from "../run-admitted.ts";
-import type { CompletionResponse } from "../schemas/completions.ts";
+import { causeOf, runAdmitted } from "../run-admitted.ts";
+import type { CompletionRequest, CompletionResponse } from "../schemas/completions.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import { cancelMessage, completeMessage, eventNames, requestId } from "./messages.ts";
 import type { CancelMessage, CompleteMessage, EventName, WatchEvent } from "./messages.ts";
@@ -29,6 +28,12 @@ const patience = 3;
 
 /** Going away, in WebSocket's table of close codes. */
 const goingAway = 1001;
+
+interface Watch {
+  /** Events that the client asked to see. */
+  readonly wanted: ReadonlySet<EventName>;
+  readonly lifetime: RequestLifetime;
+}
 
 /** One client's socket: runs the requests that arrive on it, until it closes. */
 export class WatchSession {
@@ -112,33 +117,41 @@ export class WatchSession {
       );
     }
     if (this.#isClosing) throw new InferenceError("shutting_down", "The server is shutting down.");
-    const { context, request } = this.#options;
-    const wanted = new Set<EventName>(events ?? eventNames);
-    const { plan, presenter } = prepare(completionEndpoint, body, {
-      context,
-      client: context.identifyClient(request),
-      head: answerHead(),
-    });
-    const lifetime = new RequestLifetime(context.requestTimeoutMs);
+    const lifetime = new RequestLifetime(this.#options.context.requestTimeoutMs);
     const entry = { lifetime, work: Promise.resolve() };
     this.#running.set(id, entry);
-    entry.work = this.#run(id, watched(plan, wanted), { presenter, wanted, lifetime });
+    entry.work = this.#run(id, body, { wanted: new Set(events ?? eventNames), lifetime });
   }
 
-  async #run(
+  async #run(id: string, body: CompletionRequest, { wanted, lifetime }: Watch): Promise<void> {
+    const { signal } = lifetime;
+    try {
+      const response = await this.#answer(id, body, { wanted, signal });
+      this.#running.delete(id);
+      this.#outbox.end({ type: "done", id, response });
+    } catch (error) {
+      this.#running.delete(id);
+      this.#fail(id, causeOf(error, signal));
+    }
+    lifetime[Symbol.dispose]();
+    this.#closeIfIdle();
+  }
+
+  async #answer(
     id: string,
-    plan: GenerationPlan,
-    {
-      presenter,
-      wanted,
-      lifetime,
-    }: {
-      readonly presenter: Presenter<CompletionResponse>;
-      readonly wanted: ReadonlySet<EventName>;
-      readonly lifetime: RequestLifetime;
-    },
-  ): Promise<void> {
+    body: CompletionRequest,
+    { wanted, signal }: { readonly wanted: ReadonlySet<EventName>; readonly signal: AbortSignal },
+  ): Promise<CompletionResponse> {
     const { context, request } = this.#options;
+    const client = context.identifyClient(request);
+    const prepared = await prepare(completionEndpoint, body, {
+      context,
+      client,
+      head: answerHead(),
+      signal,
+    });
+    const plan = watched(prepared.plan, wanted);
+    await context.countRequest(request);
     const watch = new WatchPresenter(id, plan, context.completer.tokenizer);
     const push = (event: WatchEvent): void => {
       if (wanted.has(event.type)) this.#outbox.push(id, event);
@@ -150,21 +163,9 @@ export class WatchSession {
         yield event;
       }
     };
-    try {
-      await context.countRequest(request);
-      const client = context.identifyClient(request);
-      const { signal } = lifetime;
-      const response = await runAdmitted(plan, context, { client, signal }, (events) =>
-        presenter.whole(shown(events)),
-      );
-      this.#running.delete(id);
-      this.#outbox.end({ type: "done", id, response });
-    } catch (error) {
-      this.#running.delete(id);
-      this.#fail(id, error);
-    }
-    lifetime[Symbol.dispose]();
-    this.#closeIfIdle();
+    return runAdmitted(plan, context, { client, signal }, (events) =>
+      prepared.presenter.whole(shown(events)),
+    );
   }
 
   #fail(id: string | null, error: unknown): void {

@@ -3,7 +3,7 @@ import { InferenceError } from "../../../src/core/errors.ts";
 import type { GenerateRequest } from "../../../src/decoder/completer.ts";
 import { WorkerCompleter } from "../../../src/decoder/worker-completer.ts";
 import { mostUnreadEvents } from "../../../src/decoder/worker-protocol.ts";
-import { byteTokenizer } from "../../support/byte-tokenizer.ts";
+import { bytePrompts, byteTokenizer } from "../../support/byte-tokenizer.ts";
 import { never } from "../../support/toy-engine.ts";
 
 /** A worker that does what the seed of a request says. */
@@ -35,6 +35,7 @@ const start = async (
     entry: entryOf(source),
     workerData,
     tokenizer: byteTokenizer(),
+    prompts: bytePrompts(),
     onNote: (note) => notes.push(note),
     healthTimeoutMs,
   });

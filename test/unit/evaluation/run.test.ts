@@ -17,6 +17,7 @@ import { runEvaluation } from "../../../src/evaluation/run.ts";
 import { summarize } from "../../../src/evaluation/summary.ts";
 import type { Summary } from "../../../src/evaluation/summary.ts";
 import { createTestApp } from "../../support/embedded.ts";
+import { encode } from "../../support/encode.ts";
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
 let url: string;
@@ -155,8 +156,11 @@ describe("an evaluation", () => {
     const sample = { text: "#5", finish: "stop", logprobs: [], entropies: [], power: undefined };
     const never = new AbortController().signal;
     const spelled = await score(items[0]!, { ...sample, tokenIds: undefined }, never);
-    const { tokenizer, model: info } = server.completer;
-    const tokenIds = [...tokenizer.encode("#5", { addSpecialTokens: false }), info.endTokenIds[0]!];
+    const { prompts, model: info } = server.completer;
+    const tokenIds = [
+      ...(await encode(prompts, { text: "#5", addSpecialTokens: false })),
+      info.endTokenIds[0]!,
+    ];
     expect(spelled.tokens).toBe(3);
     expect(spelled).toEqual(await score(items[0]!, { ...sample, tokenIds }, never));
   });

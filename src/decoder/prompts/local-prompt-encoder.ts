@@ -1,0 +1,49 @@
+import { InferenceError } from "../../core/errors.ts";
+import { mapAsync } from "../../core/map-async.ts";
+import type { TokenIds } from "../../core/tokens.ts";
+import type { ChatTemplate } from "../chat-template.ts";
+import type { TokenizerJson } from "../token-bytes.ts";
+import type { ChatPrompt, EncodeOptions, Prompt, PromptEncoder, TextPrompt } from "./prompt-encoder.ts";
+import { TextEncoder } from "./text-encoder.ts";
+
+/** Encodes in this process: for tools, tests, and the processes of `ProcessPromptEncoder`. Nothing ends a hostile text. */
+export class LocalPromptEncoder implements PromptEncoder {
+  readonly #read: () => Promise<TokenizerJson>;
+  readonly #template: ChatTemplate | undefined;
+  #encoder: Promise<TextEncoder> | undefined;
+
+  /** @param read tokenizer.json, which is large, and not wanted where nothing is encoded */
+  constructor(read: () => Promise<TokenizerJson>, template: ChatTemplate | undefined) {
+    this.#read = read;
+    this.#template = template;
+  }
+
+  get takesChats(): boolean {
+    return this.#template !== undefined;
+  }
+
+  /** Reads the vocabulary, for which the first prompt would have to wait. @throws Error where it cannot be read */
+  open(): Promise<TextEncoder> {
+    this.#encoder ??= this.#read().then((json) => new TextEncoder(json));
+    return this.#encoder;
+  }
+
+  async encode(prompts: readonly Prompt[], { param, signal }: EncodeOptions): Promise<TokenIds[]> {
+    const encoder = await this.open();
+    return mapAsync(prompts, true, async (prompt) => {
+      signal.throwIfAborted();
+      const { text, addSpecialTokens } = "text" in prompt ? prompt : this.#render(prompt);
+      return encoder.encode(text, { addSpecialTokens, param });
+    });
+  }
+
+  #render({ messages, ...options }: ChatPrompt): TextPrompt {
+    if (this.#template === undefined)
+      throw new InferenceError("unsupported", "The model has no chat template.", { param: "messages" });
+    return { text: this.#template.render(messages, options), addSpecialTokens: false };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}

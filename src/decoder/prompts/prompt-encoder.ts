@@ -1,0 +1,45 @@
+import type { TokenIds } from "../../core/tokens.ts";
+import type { ChatMessage } from "../chat-template.ts";
+
+/** Text that is continued as it stands. */
+export interface TextPrompt {
+  readonly text: string;
+  /** Whether the tokenizer adds what it puts around a prompt. */
+  readonly addSpecialTokens: boolean;
+}
+
+/** A conversation, which the model's chat template turns into text. The template writes the special tokens itself. */
+export interface ChatPrompt {
+  readonly messages: readonly ChatMessage[];
+  readonly addGenerationPrompt: boolean;
+  /** What else the template may name. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+export type Prompt = TextPrompt | ChatPrompt;
+
+export interface EncodeOptions {
+  /** What the request calls the text: errors name it. */
+  readonly param: string;
+  readonly signal: AbortSignal;
+}
+
+/** Turns prompts into tokens: in this thread, or in processes beside it, where a server has others to answer. */
+export interface PromptEncoder extends AsyncDisposable {
+  /** Whether the model has a chat template. */
+  readonly takesChats: boolean;
+  /**
+   * The tokens of each prompt, in time nearly proportional to their length.
+   * @throws InferenceError `invalid_request` when a character is not in the vocabulary or the template refuses the
+   *   conversation; why the signal was aborted
+   */
+  encode(prompts: readonly Prompt[], options: EncodeOptions): Promise<TokenIds[]>;
+}
+
+/** Bytes of a prompt's text as UTF-8: of a conversation, what its messages and variables hold. */
+export function promptBytes(prompt: Prompt): number {
+  if ("text" in prompt) return Buffer.byteLength(prompt.text);
+  const { messages, variables = {} } = prompt;
+  const own = messages.reduce((sum, { role, content }) => sum + Buffer.byteLength(role + content), 0);
+  return own + Buffer.byteLength(JSON.stringify(variables));
+}

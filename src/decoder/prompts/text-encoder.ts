@@ -1,0 +1,50 @@
+import { Tokenizer as RustTokenizer } from "tokenizers";
+import { InferenceError } from "../../core/errors.ts";
+import { hasFallback } from "../token-bytes.ts";
+import type { TokenizerJson } from "../token-bytes.ts";
+
+/** Text to tokens, by the Rust library itself ([why](../../../docs/adr/0015-tokenizers.md)). */
+export class TextEncoder {
+  readonly #tokenizer: RustTokenizer;
+  /** Without bytes or an unknown token to fall back on, the library leaves unknown characters out silently. */
+  readonly #dropsUnknown: boolean;
+  /** Characters found in the vocabulary so far. */
+  readonly #known = new Set<string>();
+
+  /** @throws Error what the library says of a tokenizer that it cannot read */
+  constructor(json: TokenizerJson) {
+    // A prompt is neither cut, nor padded, nor spelled at random.
+    const plain = { ...json, truncation: null, padding: null, model: { ...json.model, dropout: null } };
+    this.#tokenizer = RustTokenizer.fromString(JSON.stringify(plain));
+    this.#dropsUnknown = !hasFallback(json);
+  }
+
+  /** @throws InferenceError `invalid_request` when a character is not in the vocabulary */
+  async encode(
+    text: string,
+    { addSpecialTokens, param }: { readonly addSpecialTokens: boolean; readonly param: string },
+  ): Promise<number[]> {
+    const wellFormed = text.toWellFormed();
+    if (this.#dropsUnknown) await this.#checkVocabulary(wellFormed, param);
+    try {
+      return (await this.#tokenizer.encode(wellFormed, null, { addSpecialTokens })).getIds();
+    } catch (error) {
+      const problem = `${param}: the model's tokenizer refuses the text: ${(error as Error).message}`;
+      throw new InferenceError("invalid_request", problem, { param, cause: error });
+    }
+  }
+
+  /** Each character is looked up once in the encoder's life. */
+  async #checkVocabulary(text: string, param: string): Promise<void> {
+    const met = [...new Set(text)].filter((character) => !this.#known.has(character));
+    if (met.length === 0) return;
+    const encodings = await this.#tokenizer.encodeBatch(met, { addSpecialTokens: false });
+    for (const [index, character] of met.entries()) {
+      if (encodings[index]!.getLength() === 0) {
+        const problem = `The model's vocabulary has no '${character}'; leave it out of the text.`;
+        throw new InferenceError("invalid_request", problem, { param });
+      }
+      this.#known.add(character);
+    }
+  }
+}
