@@ -5,10 +5,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { format } from "prettier";
-import { stringify } from "yaml";
 import { createCompleter } from "../src/assembly/create-completer.ts";
 import { usualEngine } from "../src/assembly/engine-settings.ts";
 import { buildApp } from "../src/server/app.ts";
+import { toYaml } from "../src/server/openapi.ts";
 import { fieldsTable } from "./fields-table.ts";
 
 const pathOf = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
@@ -17,7 +17,7 @@ async function openapi(): Promise<string> {
   const { completer } = await createCompleter(usualEngine);
   const app = await buildApp({ completer, defaultSampler: "standard", logger: false, freshSeed: () => 0 });
   await app.ready();
-  const text = stringify(app.swagger(), { lineWidth: 110, aliasDuplicateObjects: false });
+  const text = toYaml(app.swagger());
   await app.close();
   await completer[Symbol.asyncDispose]();
   return text;

@@ -1,4 +1,6 @@
 import { jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { stringify } from "yaml";
+import type { ScalarTag } from "yaml";
 
 /** The head of openapi.yaml; its paths come from the routes' schemas. */
 export const apiInfo = {
@@ -37,3 +39,20 @@ export const transformObject: typeof jsonSchemaTransformObject = (input) => {
     for (const name of unused) delete schemas[name];
   }
 };
+
+/** In YAML 1.1 a lone `=` is a value of its own, which PyYAML does not read. It is quoted as what else is no string. */
+const lone: ScalarTag = {
+  tag: "tag:yaml.org,2002:value",
+  default: true,
+  test: /^=$/,
+  resolve: (text) => text,
+};
+
+/** A document in YAML 1.2 that reads the same in YAML 1.1, of which are PyYAML and many others. */
+export const toYaml = (document: object): string =>
+  stringify(document, {
+    lineWidth: 110,
+    aliasDuplicateObjects: false,
+    compat: "yaml-1.1",
+    customTags: (tags) => [...tags, lone],
+  });

@@ -1,4 +1,7 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { parse, parseDocument, visit as visitNodes } from "yaml";
+import { toYaml } from "../../src/server/openapi.ts";
 import { createTestApp } from "../support/embedded.ts";
 
 interface Schema {
@@ -38,5 +41,71 @@ describe("openapi.yaml", () => {
     for (const methods of Object.values(paths)) {
       for (const operation of Object.values(methods)) expect(operation).toHaveProperty("summary");
     }
+  });
+
+  it("names /metrics and itself as what they are", async () => {
+    await using server = await createTestApp();
+    for (const path of ["/metrics", "/openapi.yaml", "/docs/yaml"]) {
+      const reply = await server.app.inject({ url: path });
+      const { paths } = server.app.swagger() as unknown as Document;
+      const response = (paths[path]?.get as { responses: { 200: { content: object } } } | undefined)
+        ?.responses[200];
+      if (response !== undefined)
+        expect(Object.keys(response.content)).toEqual([reply.headers["content-type"]]);
+      if (path === "/metrics") continue;
+      expect(reply.headers["content-type"]).toBe("application/yaml");
+      expect(parse(reply.body)).toEqual({ ...(server.app.swagger() as object), servers: [{ url: "." }] });
+    }
+  });
+
+  it("reads the same in YAML 1.1 as in 1.2, and holds no plain `=`", async () => {
+    const text = await readFile(new URL("../../openapi.yaml", import.meta.url), "utf8");
+    expect(parse(text, { version: "1.1" })).toEqual(parse(text));
+    const plain: unknown[] = [];
+    visitNodes(parseDocument(text), {
+      Scalar: (_key, node) => {
+        if (node.type === "PLAIN") plain.push(node.value);
+      },
+    });
+    expect(plain).not.toContain("=");
+    expect(plain.length).toBeGreaterThan(1000);
+  });
+
+  it("is written so that no string reads as another value", () => {
+    const traps = [
+      ...["=", "<<", "yes", "no", "On", "off", "y", "N", "~", "null", "Null", "true", ".inf", ".nan", ""],
+      ...[
+        "1:30",
+        "-190:20:30",
+        "017",
+        "0o17",
+        "0x1F",
+        "0b101",
+        "1_000",
+        "+1",
+        "1e3",
+        ".5",
+        "1.",
+        "685_230.15",
+      ],
+      ...[
+        "2001-12-14",
+        "2001-12-14t21:59:43.10-05:00",
+        "- a",
+        "a: b",
+        "# c",
+        "%d",
+        "@e",
+        "`f",
+        "!g",
+        "&h",
+        "*i",
+      ],
+      ...["a\nb", " c ", "\t", "\u0085", "\u2028", "\u0007", "é", "🎲"],
+    ];
+    const document = { list: traps, keys: Object.fromEntries(traps.map((trap) => [trap, 1])) };
+    const text = toYaml(document);
+    for (const version of ["1.1", "1.2"] as const) expect(parse(text, { version })).toEqual(document);
+    expect(text).toContain('- "="');
   });
 });

@@ -11,7 +11,12 @@ export function metricsRoutes({ metrics }: RouteContext): FastifyPluginCallbackZ
         schema: {
           summary: "Report metrics for Prometheus",
           tags: ["operation"],
-          response: { 200: z.string() },
+          response: {
+            200: {
+              description: "Metrics in Prometheus' text format.",
+              content: { [metrics.contentType]: { schema: z.string() } },
+            },
+          },
         },
       },
       async (_request, reply) => {
