@@ -1,24 +1,27 @@
 import fastifyCors from "@fastify/cors";
 import fastifyHelmet from "@fastify/helmet";
-import fastifyRateLimit from "@fastify/rate-limit";
 import fastifySse from "@fastify/sse";
 import type { SSEPluginOptions } from "@fastify/sse";
 import fastifySwagger from "@fastify/swagger";
 import fastifyWebsocket from "@fastify/websocket";
 import Fastify from "fastify";
-import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
+import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
-import { InferenceError } from "../core/errors.ts";
 import type { Completer } from "../decoder/completer.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import { Admission } from "./admission.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { requireApiKeys } from "./api-keys.ts";
-import type { IdentifyClient } from "./api-keys.ts";
 import { Metrics } from "./metrics.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
-import { handleErrors } from "./errors.ts";
+import { answerError } from "./errors.ts";
+import { answerProtocolErrors, protocolOptions, refuseOn } from "./protocol-errors.ts";
 import { requestIdOf } from "./ids.ts";
+import { limitRate } from "./rate-limit.ts";
+import { readBodies } from "./request-body.ts";
+import { RouteTable, routerOptions } from "./route-table.ts";
+import { RunningAnswers } from "./running-answers.ts";
+import { offeredUpgrades, upgradeOptions } from "./upgrades.ts";
 import { apiInfo, transformObject } from "./openapi.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { completionRoutes } from "./routes/completions.ts";
@@ -63,6 +66,9 @@ const defaultLimits: AdmissionLimits = { maxCompletions: 4096, maxTokens: 16_000
 /** As long as OpenAI's clients wait, ms. */
 const defaultRequestTimeoutMs = 600_000;
 
+/** Longest time that a request may take to arrive, ms: Node's own default, which Fastify lifts. */
+const requestArrivalMs = 300_000;
+
 /** The HTTP application, ready to listen or to be injected into. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { bodyLimit = defaultBodyLimit, heartbeatIntervalMs = 10_000 } = options;
@@ -71,10 +77,22 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     bodyLimit,
     requestIdHeader: false,
     genReqId: requestIdOf,
+    routerOptions,
+    requestTimeout: requestArrivalMs,
+    http: { ...upgradeOptions, ...protocolOptions },
+    frameworkErrors: (error, request, reply) => {
+      void answerError(error, request, reply);
+    },
+    // Those are answered below.
+    clientErrorHandler: () => undefined,
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  handleErrors(app);
+  app.setErrorHandler(answerError);
+  const routes = new RouteTable(app);
+  const answers = new RunningAnswers(app.server);
+  answerProtocolErrors(app, answers, routes);
+  readBodies(app, bodyLimit);
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-request-id", request.id);
   });
@@ -88,6 +106,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const sockets = new WatchSockets();
   await app.register(fastifyWebsocket, {
     options: {
+      server: offeredUpgrades(app.server, answers),
       maxPayload: bodyLimit,
       // Never the subprotocol that carries the key.
       handleProtocols: (offered) => (offered.has(watchProtocol) ? watchProtocol : false),
@@ -103,11 +122,18 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       done();
     },
   });
+  app.websocketServer.on("wsClientError", ({ message }, socket) => {
+    refuseOn(socket, {
+      statusCode: 400,
+      message: `The WebSocket's handshake is not as it should be: ${message}.`,
+    });
+  });
   app.addHook("onClose", () => sockets.close());
 
   await setSecurityHeaders(app, options.corsOrigins ?? []);
   const identifyClient = requireApiKeys(app, options.apiKeys ?? []);
   const countRequest = await limitRate(app, options.requestsPerMinute, identifyClient);
+  routes.refuseTheRest(app);
   const admission = new Admission({ ...defaultLimits, ...options.limits });
   const context = {
     completer: options.completer,
@@ -145,34 +171,13 @@ async function setSecurityHeaders(app: FastifyInstance, corsOrigins: readonly st
   });
   if (corsOrigins.length === 0) return;
   await app.register(fastifyCors, {
-    origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
-    exposedHeaders: ["x-request-id", "retry-after", "x-should-retry"],
+    delegator: ({ headers }, done) => {
+      done(null, {
+        origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
+        exposedHeaders: ["x-request-id", "retry-after", "x-should-retry"],
+        // What is no preflight is a request like any other.
+        preflight: "origin" in headers && "access-control-request-method" in headers,
+      });
+    },
   });
-}
-
-/** @returns counts a request that did not come over HTTP, and throws when its client exceeds the rate */
-async function limitRate(
-  app: FastifyInstance,
-  max: number | undefined,
-  identifyClient: IdentifyClient,
-): Promise<(request: FastifyRequest) => Promise<void>> {
-  if (max === undefined) return () => Promise.resolve();
-  const tooMany = (after: string): InferenceError =>
-    new InferenceError("overloaded", `You may send ${max} requests a minute. Try again in ${after}.`);
-  await app.register(fastifyRateLimit, {
-    max,
-    timeWindow: 60_000,
-    keyGenerator: identifyClient,
-    allowList: (request) => request.routeOptions.config.isOpen === true,
-    errorResponseBuilder: (_request, { after }) => tooMany(after),
-  });
-  const count = app.createRateLimit();
-  // One after the other: counts made at once would get each other's results.
-  let last: Promise<unknown> = Promise.resolve();
-  return async (request) => {
-    const turn = last.then(() => count(request));
-    last = turn;
-    const limit = await turn;
-    if (!limit.isAllowed && limit.isExceeded) throw tooMany(`${limit.ttlInSeconds} seconds`);
-  };
 }

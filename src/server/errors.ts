@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance } from "fastify";
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import type { z } from "zod";
 import { InferenceError, toErrorDescription } from "../core/errors.ts";
@@ -31,11 +31,32 @@ const httpErrors = {
 } as const satisfies Record<ErrorCode, HttpError>;
 
 /** Refusals of the server itself, before any request body: what HTTP tells apart from 400. */
-const refusals = { foreignOrigin: 403, unknownRoute: 404, upgradeRequired: 426 } as const;
+const refusals = {
+  malformed: 400,
+  foreignOrigin: 403,
+  unknownRoute: 404,
+  wrongMethod: 405,
+  tooLarge: 413,
+  unreadable: 415,
+  upgradeRequired: 426,
+} as const;
+
+export type Refusal = InferenceError & { readonly statusCode: number };
 
 /** `invalid_request` with a status of its own. */
-export function refusal(kind: keyof typeof refusals, message: string): InferenceError {
+export function refusal(kind: keyof typeof refusals, message: string): Refusal {
   return Object.assign(new InferenceError("invalid_request", message), { statusCode: refusals[kind] });
+}
+
+/**
+ * @param target path and query
+ * @param methods those that the path takes; none where there is no such path
+ */
+export function wrongRoute(method: string, target: string, methods: readonly string[]): Refusal {
+  const path = target.split("?")[0]!;
+  return methods.length === 0
+    ? refusal("unknownRoute", `There is no ${method} ${path}. The routes are listed in openapi.yaml.`)
+    : refusal("wrongMethod", `${path} does not take ${method}. It takes ${methods.join(", ")}.`);
 }
 
 /** Seconds after which a client may well try again. */
@@ -46,22 +67,16 @@ export function toErrorResponse({ code, message, param }: ErrorDescription): Err
 }
 
 /** Answers every failure in OpenAI's error shape, without a stack trace. */
-export function handleErrors(app: FastifyInstance): void {
-  app.setErrorHandler((error, req, reply) => {
-    const description = describeError(error);
-    const { status, retry } = httpErrors[description.code];
-    const statusCode =
-      description.code === "invalid_request" && isClientError(error) ? error.statusCode : status;
-    if (statusCode >= 500) req.log.error({ err: error }, description.message);
-    if (statusCode >= 400) void reply.header("x-should-retry", String(retry));
-    // A limit that knows better when has said so already.
-    if (retry && !reply.hasHeader("retry-after")) void reply.header("retry-after", String(retryAfterSeconds));
-    return reply.status(statusCode).send(toErrorResponse(description));
-  });
-  app.setNotFoundHandler((req) => {
-    const route = `${req.method} ${req.url.split("?")[0] ?? ""}`;
-    throw refusal("unknownRoute", `There is no ${route}. The routes are listed in openapi.yaml.`);
-  });
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const description = describeError(error);
+  const { status, retry } = httpErrors[description.code];
+  const statusCode =
+    description.code === "invalid_request" && isClientError(error) ? error.statusCode : status;
+  if (statusCode >= 500) request.log.error({ err: error }, description.message);
+  void reply.headers({ "x-request-id": request.id, "x-should-retry": String(retry) });
+  // A limit that knows better when has said so already.
+  if (retry && !reply.hasHeader("retry-after")) void reply.header("retry-after", String(retryAfterSeconds));
+  return reply.status(statusCode).send(toErrorResponse(description));
 }
 
 /** Fastify's own refusals (unreadable JSON, body too large, wrong media type) keep their 4xx status. */
@@ -70,21 +85,29 @@ const isClientError = (error: unknown): error is { statusCode: number } => {
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500;
 };
 
+/** What Fastify's own refusals mean to a client. */
+const fastifyRefusals: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: "The body must be JSON; send the header `content-type: application/json`.",
+  FST_ERR_CTP_BODY_TOO_LARGE:
+    "The body is larger than this server reads. Send less, or raise serve --max-body-mib.",
+  FST_ERR_BAD_URL:
+    "The path holds a % that no two hexadecimal digits follow, or bytes that are not UTF-8. Encode it.",
+  FST_ERR_MAX_PARAM_LENGTH: "The path is too long for any model's name. GET /v1/models lists the names.",
+};
+
+const sentence = (text: string): string => (text.endsWith(".") ? text : `${text}.`);
+
 /** What a client may know of anything thrown: unforeseen errors stay in the log. */
 export function describeError(error: unknown): ErrorDescription {
   if (hasZodFastifySchemaValidationErrors(error)) return describeValidation(error.validation);
   if (error instanceof InferenceError) return toErrorDescription(error);
   const { code, message = "" } = error as Partial<FastifyError>;
   if (code === "FST_ERR_CTP_INVALID_JSON_BODY" || code === "FST_ERR_CTP_EMPTY_JSON_BODY") {
-    return { code: "invalid_request", message: `The body is not valid JSON: ${message}` };
+    return { code: "invalid_request", message: `The body is not valid JSON: ${sentence(message)}` };
   }
-  if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
-    return {
-      code: "invalid_request",
-      message: "The body must be JSON; send the header `content-type: application/json`.",
-    };
-  }
-  if (isClientError(error)) return { code: "invalid_request", message };
+  const words = code === undefined ? undefined : fastifyRefusals[code];
+  if (words !== undefined) return { code: "invalid_request", message: words };
+  if (isClientError(error)) return { code: "invalid_request", message: sentence(message) };
   return { code: "internal", message: "The server failed in an unforeseen way; its log says more." };
 }
 
@@ -122,7 +145,8 @@ function describeValidation(issues: readonly ValidationIssue[]): ErrorDescriptio
   const param = path.join(".");
   const message = issue?.message ?? "is not valid";
   const code = isRefusal(issue) ? "unsupported" : "invalid_request";
-  if (param === "") return { code: "invalid_request", message: `The body is not as expected: ${message}` };
+  if (param === "")
+    return { code: "invalid_request", message: `The body is not as expected: ${sentence(message)}` };
   return {
     code,
     message: message.startsWith(path[0]!) ? `${message}.` : `${param}: ${message}.`,

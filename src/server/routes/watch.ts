@@ -27,7 +27,7 @@ export function watchRoutes(
         next(foreignOrigin(request, corsOrigins));
       },
       handler: (_request, reply) => {
-        void reply.header("upgrade", "websocket").header("connection", "upgrade");
+        void reply.headers({ upgrade: "websocket", connection: "upgrade", "sec-websocket-version": "13" });
         throw refusal(
           "upgradeRequired",
           `${watchPath} speaks WebSocket: connect with ws:// or wss://. docs/api.md shows the messages.`,

@@ -1,0 +1,96 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { refusal } from "./errors.ts";
+import type { Refusal } from "./errors.ts";
+
+const decoders = {
+  gzip: createGunzip,
+  "x-gzip": createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+const codings = Object.keys(decoders).filter((name) => !name.startsWith("x-"));
+
+/** Reads JSON bodies: in UTF-8 and no other charset, compressed or not. */
+export function readBodies(app: FastifyInstance, bodyLimit: number): void {
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.removeContentTypeParser("text/plain");
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body: Buffer, done) => {
+    const text = decodeText(request, body);
+    if (typeof text === "string") void parseJson(request, text, done);
+    else done(text);
+  });
+  app.addHook("preParsing", (request, reply, payload, done) => {
+    const { "transfer-encoding": transfer, "content-encoding": content = "" } = request.headers;
+    if (transfer !== undefined && transfer.toLowerCase() !== "chunked") {
+      done(refusal("malformed", `Of transfer codings chunked alone is read; ${transfer} is not.`));
+      return;
+    }
+    const coding = content.trim().toLowerCase();
+    if (coding === "" || coding === "identity" || !hasBody(request)) done(null, payload);
+    else if (isReadable(coding)) done(null, decompress(payload, coding, bodyLimit));
+    else {
+      void reply.header("accept-encoding", codings.join(", "));
+      const offer = `${codings.join(", ")} are read, one at a time`;
+      done(
+        refusal(
+          "unreadable",
+          `The body's content-encoding ${content} is not read. ${offer}; or send it plain.`,
+        ),
+      );
+    }
+  });
+}
+
+const isReadable = (coding: string): coding is keyof typeof decoders => Object.hasOwn(decoders, coding);
+
+const hasBody = ({ headers }: FastifyRequest): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+
+/**
+ * A body's own bytes, as far as the limit: few compressed ones may stand for any number.
+ * Fastify compares `receivedEncodedLength`, the compressed bytes read, with the header content-length.
+ */
+function decompress(payload: Readable, coding: keyof typeof decoders, limit: number): Readable {
+  async function* decoded(): AsyncGenerator<Buffer, void, undefined> {
+    const decoder = decoders[coding]();
+    payload.on("data", (chunk: Buffer) => {
+      body.receivedEncodedLength += chunk.length;
+    });
+    const piped = pipeline(payload, decoder);
+    // It fails as the decoder does, which is read below.
+    piped.catch(() => undefined);
+    let length = 0;
+    try {
+      for await (const chunk of decoder as AsyncIterable<Buffer>) {
+        length += chunk.length;
+        if (length > limit)
+          throw refusal("tooLarge", `The body is larger than ${limit} bytes when decompressed.`);
+        yield chunk;
+      }
+    } catch (error) {
+      if (error instanceof Error && "statusCode" in error) throw error;
+      throw refusal(
+        "malformed",
+        `The body is not ${coding}, though its content-encoding says so. Send it anew.`,
+      );
+    }
+  }
+  const body = Object.assign(Readable.from(decoded(), { objectMode: false }), { receivedEncodedLength: 0 });
+  return body;
+}
+
+/** @returns the text, or what is wrong with it */
+function decodeText({ headers }: FastifyRequest, body: Buffer): string | Refusal {
+  const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(headers["content-type"] ?? "")?.[1] ?? "utf-8";
+  if (!/^(utf-?8|us-ascii)$/i.test(charset))
+    return refusal("unreadable", `JSON is read in UTF-8; ${charset} is not. Encode the body in UTF-8.`);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch {
+    return refusal("malformed", "The body is not UTF-8. Encode it so.");
+  }
+}

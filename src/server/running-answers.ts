@@ -1,0 +1,37 @@
+import type { Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+
+/** The answers under way on each connection: what is written past HTTP's own order would land amid them. */
+export class RunningAnswers {
+  readonly #latest = new WeakMap<Duplex, ServerResponse>();
+
+  constructor(server: Server) {
+    server.on("request", (request, response) => {
+      this.#latest.set(request.socket, response);
+    });
+  }
+
+  /** The answer to the last request on a connection, unless it is written; answers come in the order of requests. */
+  on(socket: Duplex): ServerResponse | undefined {
+    const response = this.#latest.get(socket);
+    return response === undefined || response.writableFinished || response.destroyed ? undefined : response;
+  }
+
+  /** Acts once all answers that are under way on a connection are written, unless it is gone by then. */
+  after(socket: Duplex, act: () => void): void {
+    const response = this.on(socket);
+    if (response === undefined) {
+      act();
+      return;
+    }
+    // Node has taken its own listener away, and an error that the server does not hear would end the process.
+    const drop = (): void => {
+      socket.destroy();
+    };
+    socket.on("error", drop);
+    response.once("close", () => {
+      socket.off("error", drop);
+      if (!socket.destroyed) act();
+    });
+  }
+}
