@@ -22,7 +22,7 @@ const seams = {
   decoder: ["src/engine/(engine|health|metered-engine|memo/memos).ts"],
   // Chains of one prompt are compared where they meet.
   server: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
-  evaluation: ["src/decoder/completer.ts", declarations],
+  evaluation: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
   // The messages, and what they mean: nothing that needs a server, or Node.
   client: ["src/server/schemas/.*", "src/server/watch/(messages|revision|backlog).ts", declarations],
 };

@@ -155,14 +155,27 @@ function differenceTable(summaries: readonly Summary[]): string {
 }
 
 function chainTable(summaries: readonly Summary[]): string {
-  const head = ["", "different answers", "answer entropy", "accepted", "steps", "chains", "unmixed", "drawn"];
+  const head = [
+    "",
+    "different answers",
+    "answer entropy",
+    "moved",
+    "unchanged",
+    "rejected",
+    "steps",
+    "chains",
+    "unmixed",
+    "drawn",
+  ];
   return markdown(
     head,
     summaries.map(({ label, distinctAnswers, answerEntropy, chain, drawnTokensPerAnswer }) => [
       label,
       figure(distinctAnswers, 2),
       figure(answerEntropy, 2),
-      figure(chain?.acceptance ?? null),
+      figure(chain?.moved ?? null),
+      figure(chain?.unchanged ?? null),
+      figure(chain?.rejected ?? null),
       figure(chain?.firstTokenChanges ?? null, 4),
       figure(chain?.movedChains ?? null),
       figure(chain?.unmixedChains ?? null),
@@ -241,12 +254,23 @@ async function pivotTable(folder: string): Promise<string> {
   if (!existsSync(join(folder, "pivot", "report.json"))) return nothing;
   const summaries = await readSummaries(folder, "pivot");
   const table = markdown(
-    ["", "pass@1", `pass@${summaries[0]!.n}`, "log p", "accepted", "chains", "unmixed", "evaluated"],
+    [
+      "",
+      "pass@1",
+      `pass@${summaries[0]!.n}`,
+      "log p",
+      "moved",
+      "acceptance",
+      "chains",
+      "unmixed",
+      "evaluated",
+    ],
     summaries.map((summary) => [
       summary.label,
       interval(summary.accuracy),
       figure(summary.passAt.at(-1)!.estimate.value),
       figure(mean(summary.meanLogprobs)),
+      figure(summary.chain?.moved ?? null),
       figure(summary.chain?.acceptance ?? null),
       figure(summary.chain?.movedChains ?? null),
       figure(summary.chain?.unmixedChains ?? null),

@@ -5,6 +5,7 @@ import type { ChatResponse, chatRequest } from "../server/schemas/chat.ts";
 import { completionResponse } from "../server/schemas/completions.ts";
 import type { CompletionResponse, completionRequest } from "../server/schemas/completions.ts";
 import { findReport } from "../samplers/registry.ts";
+import { isRunReport } from "../samplers/report.ts";
 import { errorResponse } from "../server/schemas/errors.ts";
 import { modelList } from "../server/schemas/models.ts";
 import type { EventName, EventOf, WatchEvent, WatchedToken } from "../server/watch/messages.ts";
@@ -125,7 +126,7 @@ export class MetropolisClient {
   }
 }
 
-export { ClientError, fieldControls, findReport, noText, revise, samplerChoices };
+export { ClientError, fieldControls, findReport, isRunReport, noText, revise, samplerChoices };
 export type {
   ChatResponse,
   CompletionResponse,

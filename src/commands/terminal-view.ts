@@ -41,7 +41,9 @@ export class TerminalView {
   /** Step at which each token of the text came to be. */
   #births: number[] = [];
   #steps = 0;
-  #accepted = 0;
+  /** Steps by what became of their proposals. */
+  readonly #outcomes = { accepted: 0, unchanged: 0, rejected: 0, rejected_early: 0 };
+  #swaps = 0;
   #logprobs: number[] = [];
   #block: EventOf<"block"> | undefined;
   #proposal: EventOf<"proposal"> | undefined;
@@ -62,10 +64,11 @@ export class TerminalView {
         return false;
       case "decision":
         this.#steps++;
-        if (event.outcome === "accepted") this.#accepted++;
+        this.#outcomes[event.outcome]++;
+        if (event.swapped) this.#swaps++;
         this.#decision = event;
         this.#logprobs.push(event.logprob);
-        return event.outcome !== "accepted";
+        return event.outcome !== "accepted" && !event.swapped;
       case "revision":
         this.#shown = revise(this.#shown, event);
         this.#births = [...this.#births.slice(0, event.from_token), ...event.tokens.map(() => this.#steps)];
@@ -108,7 +111,10 @@ export class TerminalView {
     const decision = this.#decision;
     const logprob = this.#logprobs.at(-1);
     const where = `block ${block}/${blocks}  step ${decision?.block === block ? decision.step : 0}/${steps}`;
-    const what = `log p ${logprob?.toFixed(2) ?? "–"}  accepted ${this.#accepted} of ${this.#steps}`;
+    const { accepted, unchanged, rejected, rejected_early } = this.#outcomes;
+    const swaps = this.#swaps === 0 ? "" : `  swapped ${this.#swaps}`;
+    const counts = `moved ${accepted}  unchanged ${unchanged}  rejected ${rejected + rejected_early}${swaps}`;
+    const what = `log p ${logprob?.toFixed(2) ?? "–"}  ${counts}`;
     const status = truncate(`${where}  ${what}`, this.#options.columns);
     if (decision === undefined || this.#proposal === undefined) return [status, ""];
     const outcome = decision.outcome.replace("_", " ");

@@ -5,6 +5,7 @@ import { Command, Option } from "commander";
 import { MetropolisClient } from "../client/client.ts";
 import type { CompleteRequest, EventOf } from "../client/client.ts";
 import { isStepReport } from "../samplers/chain/report.ts";
+import { isRunReport } from "../samplers/report.ts";
 import { optionFields } from "../samplers/option-fields.ts";
 import { findReport, samplerNames } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
@@ -144,14 +145,18 @@ function summary({ response }: EventOf<"done">, seed: number): string {
   const answer = printable(choice!.text);
   const run = findReport(choice!);
   if (run === undefined) return `${answer}\n\nseed ${seed}`;
-  const { logprob, evaluated_tokens } = run.body;
-  const cost = `log p ${logprob.toFixed(2)}, ${evaluated_tokens} tokens evaluated, seed ${seed}`;
+  if (!isRunReport(run.body)) return `${answer}\n\nseed ${seed}`;
+  const { logprob, drawn_tokens, remembered_tokens, evaluated_tokens } = run.body;
+  const tokens = `${drawn_tokens} tokens drawn, ${remembered_tokens} remembered, ${evaluated_tokens} tokens evaluated`;
+  const cost = `log p ${logprob.toFixed(2)}, ${tokens}, seed ${seed}`;
   if (!isStepReport(run.body)) return [answer, "", cost].join("\n");
-  const { steps, accepted, unchanged, rejected, rejected_early } = run.body;
+  const { steps, moved, unchanged, rejected, rejected_early } = run.body;
+  const warning = choice!.power?.mixing_warning ?? "";
   return [
     answer,
     "",
     cost,
-    `${steps} steps: ${accepted} accepted, ${unchanged} unchanged, ${rejected + rejected_early} rejected (${rejected_early} early)`,
+    `${steps} steps: ${moved} moved, ${unchanged} unchanged, ${rejected + rejected_early} rejected (${rejected_early} early)`,
+    ...(warning === "" ? [] : [warning]),
   ].join("\n");
 }

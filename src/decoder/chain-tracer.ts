@@ -49,7 +49,8 @@ export class ChainTracer {
       logRatio,
     };
     const probability = Math.min(1, Math.exp(logRatio));
-    yield { type: "decision", ...at, outcome, probability, logprob: logProbability(state) };
+    const swapped = (info.swaps?.toAnswer ?? 0) > 0;
+    yield { type: "decision", ...at, outcome, probability, swapped, logprob: logProbability(state) };
     // An accepted proposal, or a swap with a hotter replica whatever became of the proposal.
     if (state !== previous) yield* this.#revise(state, at);
   }

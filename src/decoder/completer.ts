@@ -88,6 +88,8 @@ export type ChainTrace =
       readonly outcome: Outcome;
       /** min(1, r): how likely the proposal was to be accepted; an upper bound when it was rejected early. */
       readonly probability: number;
+      /** Whether a swap with a hotter replica then gave the chain another completion. */
+      readonly swapped: boolean;
       /** Σ log p of the state after the step, nats. */
       readonly logprob: number;
     })

@@ -45,6 +45,12 @@ export interface Share {
   readonly priority: Priority;
 }
 
+/** What the step that draws has cost so far. */
+export interface StepCost {
+  /** Tokens that the model was asked for. */
+  evaluatedTokens: number;
+}
+
 export interface ExtendRequest {
   /** Prompt and completion so far; at least one token. */
   readonly prefix: TokenIds;
@@ -61,6 +67,8 @@ export interface ExtendRequest {
   readonly logprobsMode?: LogprobsMode | undefined;
   /** An extension without one counts as an interactive request of its own. */
   readonly share?: Share | undefined;
+  /** Where a meter adds what this extension asks the model for. */
+  readonly cost?: StepCost | undefined;
 }
 
 export interface ScoreOptions {

@@ -1,7 +1,7 @@
 import { TokenStream } from "../core/token-stream.ts";
 import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenRun } from "../core/tokens.ts";
-import type { Engine, EngineInfo, EngineLoad, ExtendRequest, Share } from "./engine.ts";
+import type { Engine, EngineInfo, EngineLoad, ExtendRequest, Share, StepCost } from "./engine.ts";
 import type { EngineHealth } from "./health.ts";
 
 export interface MeterOptions {
@@ -38,7 +38,7 @@ export class MeteredEngine implements Engine {
 
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
     const share = request.share ?? this.#share;
-    return new MeteredExtension(this.#inner.extend({ ...request, share }, signal), this.#meter);
+    return new MeteredExtension(this.#inner.extend({ ...request, share }, signal), this.#meter, request.cost);
   }
 
   score(...request: Parameters<Engine["score"]>): Promise<readonly ScoredToken[]> {
@@ -61,11 +61,13 @@ export class MeteredEngine implements Engine {
 class MeteredExtension extends TokenStream {
   readonly #inner: TokenStream;
   readonly #meter: Meter;
+  readonly #cost: StepCost | undefined;
 
-  constructor(inner: TokenStream, meter: Meter) {
+  constructor(inner: TokenStream, meter: Meter, cost: StepCost | undefined) {
     super();
     this.#inner = inner;
     this.#meter = meter;
+    this.#cost = cost;
   }
 
   override pull(): Awaitable<TokenRun | undefined> {
@@ -90,7 +92,9 @@ class MeteredExtension extends TokenStream {
   }
 
   #count(run: TokenRun | undefined): TokenRun | undefined {
-    this.#meter.yieldedTokens += run?.length ?? 0;
+    const tokens = run?.length ?? 0;
+    this.#meter.yieldedTokens += tokens;
+    if (this.#cost !== undefined) this.#cost.evaluatedTokens += tokens;
     return run;
   }
 }

@@ -10,6 +10,7 @@ import type { ServerAddress } from "./server-request.ts";
 const report = z.looseObject({
   drawn_tokens: z.number(),
   evaluated_tokens: z.number(),
+  remembered_tokens: z.number().optional(),
   steps: z.number().optional(),
   accepted: z.number().optional(),
   unchanged: z.number().optional(),
@@ -35,6 +36,7 @@ const choice = z.object({
 const answer = z.object({
   choices: z.array(choice).min(1),
   usage: z.object({ completion_tokens: z.number() }).nullish(),
+  mixing: z.array(z.object({ split_r_hat: z.number().nullable() })).optional(),
 });
 
 /** A completion with what the model says of it. */
@@ -49,6 +51,15 @@ export interface SampledText {
   readonly tokenIds: readonly number[] | undefined;
   /** How it came to be and what it took, where the server says. */
   readonly report?: z.output<typeof report> | undefined;
+}
+
+/** The answers to a question. */
+export interface SampledTexts {
+  readonly samples: readonly SampledText[];
+  /** Of all of them, where the server counts. */
+  readonly tokens: number | undefined;
+  /** Of chains beside one another; null where it says nothing. */
+  readonly splitRHat: number | null | undefined;
 }
 
 export interface SourceOptions extends ServerAddress {
@@ -73,7 +84,7 @@ export class CompletionSource {
     { prompt, messages, stop }: Pick<DataItem, "prompt" | "messages" | "stop">,
     fields: { readonly n: number } & Readonly<Record<string, unknown>>,
     signal: AbortSignal,
-  ): Promise<{ readonly samples: readonly SampledText[]; readonly tokens: number | undefined }> {
+  ): Promise<SampledTexts> {
     const { model, isPlain } = this.#options;
     const isChat = prompt === undefined;
     const body = {
@@ -111,6 +122,7 @@ export class CompletionSource {
       tokenIds: one.token_ids,
       report: findReport(one as Reports)?.body,
     }));
-    return { samples, tokens: parsed.data.usage?.completion_tokens };
+    const { usage, mixing } = parsed.data;
+    return { samples, tokens: usage?.completion_tokens, splitRHat: mixing?.[0]?.split_r_hat };
   }
 }

@@ -17,6 +17,8 @@ const sample = z.object({
    * count.
    */
   drawnTokens: z.number().int().nullable(),
+  /** Those among them that were remembered; absent or null where the server does not count. */
+  rememberedTokens: z.number().int().nullish(),
   finish: z.string().nullable(),
   /** Under the base, or under the model that answered; null where neither is known. */
   likelihood: z
@@ -25,7 +27,10 @@ const sample = z.object({
   chain: z
     .object({
       steps: z.number().int(),
+      /** Proposals accepted, those that changed nothing included. */
       accepted: z.number().int(),
+      /** Those among them that changed the completion; absent where an older run did not tell them apart. */
+      moved: z.number().int().optional(),
       firstTokenChanges: z.number().int(),
       /** Whether it reads as unmixed. */
       isUnmixed: z.boolean(),
@@ -42,6 +47,8 @@ const result = z.object({
   id: z.string(),
   seed: z.number().int(),
   seconds: z.number(),
+  /** Split R-hat of the item's chains; null where it says nothing, absent for a lone chain and no chain. */
+  splitRHat: z.number().nullish(),
   samples: z.array(sample).min(1),
 });
 

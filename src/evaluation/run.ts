@@ -103,9 +103,11 @@ async function evaluate(
     ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
   };
   const start = performance.now();
-  const { samples, tokens } = await completions.sample(item, fields, signal).catch((error: unknown) => {
-    throw error instanceof InferenceError && error.code === "invalid_request" ? atItem(item, error) : error;
-  });
+  const { samples, tokens, splitRHat } = await completions
+    .sample(item, fields, signal)
+    .catch((error: unknown) => {
+      throw error instanceof InferenceError && error.code === "invalid_request" ? atItem(item, error) : error;
+    });
   const seconds = (performance.now() - start) / 1000;
   const likelihoods = await Promise.all(samples.map((sample) => likelihoodOf(item, sample, options, signal)));
   const judged: Sample[] = [];
@@ -126,6 +128,7 @@ async function evaluate(
     id: item.id,
     seed,
     seconds,
+    ...(splitRHat === undefined ? {} : { splitRHat }),
     samples: isAlwaysSame ? Array.from({ length: n }, () => judged[0]!) : judged,
   });
 }
@@ -158,12 +161,13 @@ async function likelihoodOf(
 function costOf(
   { logprobs, report }: SampledText,
   meanTokens: number | null,
-): Pick<Sample, "tokens" | "evaluatedTokens" | "drawnTokens" | "chain"> {
+): Pick<Sample, "tokens" | "evaluatedTokens" | "drawnTokens" | "rememberedTokens" | "chain"> {
   const tokens = logprobs.length > 0 ? logprobs.length : meanTokens;
   const paid = {
     tokens,
     evaluatedTokens: report?.evaluated_tokens ?? tokens,
     drawnTokens: report?.drawn_tokens ?? tokens,
+    rememberedTokens: report?.remembered_tokens ?? null,
   };
   if (report?.mixing_warning === undefined) return paid;
   const { steps = 0, accepted = 0, unchanged = 0, first_token_changes = 0, mixing_warning } = report;
@@ -172,6 +176,7 @@ function costOf(
     chain: {
       steps,
       accepted: accepted + unchanged,
+      moved: accepted,
       firstTokenChanges: first_token_changes,
       isUnmixed: mixing_warning !== null,
     },

@@ -1,6 +1,7 @@
 import { isSamplerName, samplerNames, samplers } from "../samplers/registry.ts";
-import type { Result, Sample } from "./result-file.ts";
-import { answerEntropy, bootstrap, mean, passAtK } from "./statistics.ts";
+import { agreementBound } from "../mcmc/mixing.ts";
+import type { Result } from "./result-file.ts";
+import { answerEntropy, bootstrap, mean, passAtK, quantile } from "./statistics.ts";
 import type { Estimate } from "./statistics.ts";
 
 /** What the samples of one model in one configuration come to. Means are means of the items' means. */
@@ -28,6 +29,8 @@ export interface Summary {
   readonly evaluatedTokensPerAnswer: number;
   /** What an answer would cost without a memo. */
   readonly drawnTokensPerAnswer: number;
+  /** Of those, what the memo answered. */
+  readonly rememberedTokensPerAnswer: number;
   readonly distinctAnswers: number;
   /** Entropy of an item's answers, nats, averaged. */
   readonly answerEntropy: number;
@@ -38,7 +41,11 @@ export interface Summary {
 }
 
 export interface ChainSummary {
-  /** Share of steps that were accepted, unchanged proposals included. */
+  /** Shares of the steps that moved the chain, proposed what it had, and were turned down; NaN where not told apart. */
+  readonly moved: number;
+  readonly unchanged: number;
+  readonly rejected: number;
+  /** moved + unchanged: the acceptance rate of Metropolis-Hastings. No sign of mixing. */
   readonly acceptance: number;
   /** Share of steps that changed the first token. */
   readonly firstTokenChanges: number;
@@ -46,6 +53,9 @@ export interface ChainSummary {
   readonly movedChains: number;
   /** Share of chains that read as unmixed. */
   readonly unmixedChains: number;
+  /** Of the items whose chains could be compared: the median of split R-hat, and the share in which they agree. */
+  readonly splitRHat: number;
+  readonly agreeing: number;
 }
 
 export interface Summaries {
@@ -127,9 +137,10 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
     tokensPerAnswer: mean(samples.flatMap(({ tokens }) => tokens ?? [])),
     evaluatedTokensPerAnswer: mean(evaluated),
     drawnTokensPerAnswer: mean(samples.flatMap(({ drawnTokens }) => drawnTokens ?? [])),
+    rememberedTokensPerAnswer: mean(samples.flatMap(({ rememberedTokens }) => rememberedTokens ?? [])),
     distinctAnswers: mean(own.map((result) => new Set(answersOf(result)).size)),
     answerEntropy: mean(own.map((result) => answerEntropy(answersOf(result)))),
-    chain: summarizeChains(samples),
+    chain: summarizeChains(own),
     secondsPerRequest: mean(own.map(({ seconds }) => seconds)),
     totalSeconds: own.reduce((sum, { seconds }) => sum + seconds, 0),
     totalEvaluatedTokens: paidShare * evaluated.reduce((sum, tokens) => sum + tokens, 0),
@@ -159,16 +170,23 @@ function passCounts(n: number): number[] {
   return [...counts, n];
 }
 
-function summarizeChains(samples: readonly Sample[]): ChainSummary | null {
-  const chains = samples.flatMap(({ chain }) => chain ?? []);
+function summarizeChains(own: readonly Result[]): ChainSummary | null {
+  const chains = own.flatMap(({ samples }) => samples.flatMap(({ chain }) => chain ?? []));
   const steps = chains.reduce((sum, chain) => sum + chain.steps, 0);
   if (steps === 0) return null;
-  const share = (key: "accepted" | "firstTokenChanges"): number =>
-    chains.reduce((sum, chain) => sum + chain[key], 0) / steps;
+  const share = (key: "accepted" | "moved" | "firstTokenChanges"): number =>
+    chains.reduce((sum, chain) => sum + (chain[key] ?? NaN), 0) / steps;
+  const [acceptance, moved] = [share("accepted"), share("moved")];
+  const rHats = own.flatMap(({ splitRHat }) => splitRHat ?? []).sort((a, b) => a - b);
   return {
-    acceptance: share("accepted"),
+    moved,
+    unchanged: acceptance - moved,
+    rejected: 1 - acceptance,
+    acceptance,
     firstTokenChanges: share("firstTokenChanges"),
     movedChains: mean(chains.map(({ firstTokenChanges }) => (firstTokenChanges > 0 ? 1 : 0))),
     unmixedChains: mean(chains.map(({ isUnmixed }) => (isUnmixed ? 1 : 0))),
+    splitRHat: rHats.length === 0 ? NaN : quantile(rHats, 0.5),
+    agreeing: mean(rHats.map((rHat) => (rHat <= agreementBound ? 1 : 0))),
   };
 }

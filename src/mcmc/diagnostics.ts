@@ -1,15 +1,20 @@
 import type { Completion } from "./completion.ts";
 import type { Outcome, StepInfo, Swaps } from "./kernel.ts";
+import type { DrawCost } from "./open-step.ts";
 
 /** Tally of a chain's steps. */
 export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
   readonly steps: number;
   /** Tokens of all drafts and proposals, as far as they were looked at: the same however they came about. */
   readonly drawnTokens: number;
-  /** Steps after which the first token was another one: mixing that an acceptance rate does not show. */
+  /** Those among them that the model was not asked for. */
+  readonly rememberedTokens: number;
+  /** Accepted proposals with another first token: mixing that an acceptance rate does not show. */
   readonly firstTokenChanges: number;
   /** Steps whose proposal had another first token, accepted or not. */
   readonly firstTokenProposals: number;
+  /** Steps after whose swaps the first token was another one than before them. */
+  readonly firstTokenSwaps: number;
   /** With hotter replicas. */
   readonly swaps: Swaps;
 }
@@ -17,48 +22,71 @@ export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
 export const noSteps: ChainDiagnostics = {
   steps: 0,
   drawnTokens: 0,
+  rememberedTokens: 0,
   accepted: 0,
   rejected: 0,
   rejected_early: 0,
   unchanged: 0,
   firstTokenChanges: 0,
   firstTokenProposals: 0,
-  swaps: { proposed: 0, accepted: 0 },
+  firstTokenSwaps: 0,
+  swaps: { proposed: 0, accepted: 0, toAnswer: 0 },
 };
 
 /** What a step did to the completion that answers. */
 export interface TakenStep {
   readonly info: StepInfo;
   readonly previous: Completion;
+  /** After the proposal's decision and the swaps. */
   readonly state: Completion;
+  readonly cost: DrawCost;
 }
 
-/** Counts a step. */
-export function tally(diagnostics: ChainDiagnostics, { info, previous, state }: TakenStep): ChainDiagnostics {
-  const { drawnTokens, swaps } = info;
+/** Counts a step. What its proposal did and what swaps did are told apart. */
+export function tally(
+  diagnostics: ChainDiagnostics,
+  { info, previous, state, cost }: TakenStep,
+): ChainDiagnostics {
+  const { cut, suffix, outcome, drawnTokens, swaps } = info;
   const firstToken = previous[0]!.token;
-  const proposedFirstToken = info.cut === 0 && info.suffix[0]!.token !== firstToken;
-  const changedFirstToken = state[0]!.token !== firstToken;
-  const count = (outcome: Outcome): number => diagnostics[outcome] + (info.outcome === outcome ? 1 : 0);
+  const proposed = cut === 0 ? suffix[0]!.token : firstToken;
+  const decided = outcome === "accepted" ? proposed : firstToken;
+  const count = (one: Outcome): number => diagnostics[one] + (outcome === one ? 1 : 0);
   return {
+    ...tallyDraws(diagnostics, drawnTokens, cost),
     steps: diagnostics.steps + 1,
-    drawnTokens: diagnostics.drawnTokens + drawnTokens,
     accepted: count("accepted"),
     rejected: count("rejected"),
     rejected_early: count("rejected_early"),
     unchanged: count("unchanged"),
-    firstTokenChanges: diagnostics.firstTokenChanges + (changedFirstToken ? 1 : 0),
-    firstTokenProposals: diagnostics.firstTokenProposals + (proposedFirstToken ? 1 : 0),
+    firstTokenChanges: diagnostics.firstTokenChanges + (decided === firstToken ? 0 : 1),
+    firstTokenProposals: diagnostics.firstTokenProposals + (proposed === firstToken ? 0 : 1),
+    firstTokenSwaps: diagnostics.firstTokenSwaps + (state[0]!.token === decided ? 0 : 1),
     swaps: swaps === undefined ? diagnostics.swaps : add(diagnostics.swaps, swaps),
   };
 }
 
+/** Counts the tokens of a step or a draft. */
+export const tallyDraws = (
+  diagnostics: ChainDiagnostics,
+  drawnTokens: number,
+  { evaluatedTokens }: DrawCost,
+): ChainDiagnostics => ({
+  ...diagnostics,
+  drawnTokens: diagnostics.drawnTokens + drawnTokens,
+  rememberedTokens: diagnostics.rememberedTokens + drawnTokens - evaluatedTokens,
+});
+
 const add = (a: Swaps, b: Swaps): Swaps => ({
   proposed: a.proposed + b.proposed,
   accepted: a.accepted + b.accepted,
+  toAnswer: a.toAnswer + b.toAnswer,
 });
 
-/** Share of the steps that were accepted, unchanged proposals included; 0 before the first. No sign of convergence. */
+/**
+ * Share of the steps whose proposal was accepted, those that proposed the very completion again included: the
+ * acceptance rate of Metropolis-Hastings; 0 before the first step. No sign of convergence.
+ */
 export function acceptance({ steps, accepted, unchanged }: ChainDiagnostics): number {
   return steps === 0 ? 0 : (accepted + unchanged) / steps;
 }

@@ -33,10 +33,12 @@ export interface StepContext {
   readonly inTurn: boolean;
 }
 
-/** Swaps of replicas proposed and accepted. */
+/** Swaps of replicas. */
 export interface Swaps {
   readonly proposed: number;
   readonly accepted: number;
+  /** Those that gave the answering replica another completion. */
+  readonly toAnswer: number;
 }
 
 /** What happened in a step, to the completion that answers: diagnostics, and the proposal also when it was rejected. */

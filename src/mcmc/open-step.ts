@@ -14,11 +14,22 @@ export interface DrawAddress extends StepAddress {
   readonly branch: number;
 }
 
+/** What draws have cost: the source adds to it. */
+export interface DrawCost {
+  /** Tokens that the model was asked for; the others were remembered. */
+  evaluatedTokens: number;
+}
+
 /** Where a step draws from. */
 export interface DrawSource {
   readonly draws: (address: DrawAddress) => StepDraws;
   /** See `StepContext.propose`. */
-  readonly extend: (kept: Completion, horizon: number, address: DrawAddress) => TokenStream<CompletionToken>;
+  readonly extend: (
+    kept: Completion,
+    horizon: number,
+    address: DrawAddress,
+    cost: DrawCost,
+  ) => TokenStream<CompletionToken>;
 }
 
 /** A step that is being taken, and may be called off: it holds what it draws from. */
@@ -26,6 +37,7 @@ export class OpenStep implements StepContext {
   readonly horizon: number;
   readonly earlyRejection: boolean;
   readonly inTurn: boolean;
+  readonly cost: DrawCost = { evaluatedTokens: 0 };
   readonly #source: DrawSource;
   readonly #address: StepAddress;
   readonly #extensions: TokenStream[] = [];
@@ -47,7 +59,7 @@ export class OpenStep implements StepContext {
 
   readonly propose = (kept: Completion, branch: number): TokenStream<CompletionToken> => {
     if (this.#isCalledOff) throw cancelled();
-    const extension = this.#source.extend(kept, this.horizon, this.#addressOf(branch));
+    const extension = this.#source.extend(kept, this.horizon, this.#addressOf(branch), this.cost);
     this.#extensions.push(extension);
     return extension;
   };

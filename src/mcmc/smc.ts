@@ -15,6 +15,7 @@
  */
 import { logSumExp, selectByLogWeight } from "../core/log-sum-exp.ts";
 import type { TokenStream } from "../core/token-stream.ts";
+import type { DrawCost } from "./open-step.ts";
 import { isComplete } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { lockStep, tokensOf } from "./lock-step.ts";
@@ -46,7 +47,12 @@ export interface ParticleSettings {
    * Draws tokens of q after `kept`, until an absorbing token or `horizon`. A stream that ends before that says
    * that the budget is spent. Each particle draws by uniforms of its own.
    */
-  readonly extend: (kept: Completion, horizon: number, particle: number) => TokenStream<CompletionToken>;
+  readonly extend: (
+    kept: Completion,
+    horizon: number,
+    particle: number,
+    cost: DrawCost,
+  ) => TokenStream<CompletionToken>;
 }
 
 export interface SmcResult {
@@ -55,6 +61,8 @@ export interface SmcResult {
   readonly answer: Completion;
   /** Tokens of all particles, those of discarded ones included. */
   readonly drawnTokens: number;
+  /** Those among them that the model was not asked for. */
+  readonly rememberedTokens: number;
   readonly resamplings: number;
   readonly budgetExhausted: boolean;
 }
@@ -67,10 +75,11 @@ export async function runSmc(settings: ParticleSettings): Promise<SmcResult> {
     logWeight: 0,
   }));
   // Draws a token ahead, so that the prompt is run once and every particle finds it cached.
-  for await (const _run of extend([], 1, 0));
+  for await (const _run of extend([], 1, 0, { evaluatedTokens: 0 }));
+  const cost = { evaluatedTokens: 0 };
   let drawnTokens = 0;
   for (let resamplings = 0; ; resamplings++) {
-    const growth = await grow(particles, settings);
+    const growth = await grow(particles, settings, cost);
     particles = growth.particles;
     drawnTokens += growth.drawnTokens;
     if (growth.isDry || particles.every(({ completion }) => isComplete(completion, horizon))) {
@@ -78,6 +87,7 @@ export async function runSmc(settings: ParticleSettings): Promise<SmcResult> {
         particles,
         answer: drawAnswer(particles, settings),
         drawnTokens,
+        rememberedTokens: drawnTokens - cost.evaluatedTokens,
         resamplings,
         budgetExhausted: growth.isDry,
       };
@@ -99,12 +109,13 @@ interface Growth {
 async function grow(
   before: readonly Particle[],
   { target, horizon, inTurn = false, extend }: ParticleSettings,
+  cost: DrawCost,
 ): Promise<Growth> {
   const particles = before.map(({ completion, logWeight }) => ({ completion: [...completion], logWeight }));
   const growing = particles.filter(({ completion }) => !isComplete(completion, horizon));
   const streams = growing.map((particle) => {
     const place = particles.indexOf(particle);
-    return tokensOf(extend(before[place]!.completion, horizon, place));
+    return tokensOf(extend(before[place]!.completion, horizon, place, cost));
   });
   let length = growing[0]?.completion.length ?? 0;
   let drawnTokens = 0;

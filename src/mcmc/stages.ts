@@ -1,6 +1,6 @@
 import { hasEnded } from "./completion.ts";
 import type { Completion } from "./completion.ts";
-import { noSteps, tally } from "./diagnostics.ts";
+import { noSteps, tally, tallyDraws } from "./diagnostics.ts";
 import type { ChainDiagnostics } from "./diagnostics.ts";
 import type { StepInfo, StepResult, Walk } from "./kernel.ts";
 import { OpenStep } from "./open-step.ts";
@@ -65,6 +65,8 @@ export class Stages<State> {
   readonly #walk: Walk<State>;
   readonly #settings: StageSettings;
   readonly #habits = new StepHabits();
+  /** The steps of the present stage, as they were begun last. */
+  readonly #begun = new Map<number, OpenStep>();
   #state: State;
   #diagnostics = noSteps;
   #blocks = 0;
@@ -110,12 +112,10 @@ export class Stages<State> {
 
   /** @returns whether the budget sufficed */
   async #draft(stage: number): Promise<boolean> {
-    const { state, drawnTokens, isComplete } = await this.#walk.draft(this.#state, this.#open(stage, 0));
+    const open = this.#open(stage, 0);
+    const { state, drawnTokens, isComplete } = await this.#walk.draft(this.#state, open);
     this.#state = state;
-    this.#diagnostics = {
-      ...this.#diagnostics,
-      drawnTokens: this.#diagnostics.drawnTokens + drawnTokens,
-    };
+    this.#diagnostics = tallyDraws(this.#diagnostics, drawnTokens, open.cost);
     return isComplete;
   }
 
@@ -124,6 +124,7 @@ export class Stages<State> {
       steps: this.#settings.stepsPerBlock,
       begin: (step): RunningStep<StepResult<State> | undefined> => {
         const open = this.#open(stage, step);
+        this.#begun.set(step, open);
         return { result: this.#walk.step(this.#state, open), callOff: open.callOff };
       },
       hasMoved: (result) => result?.state !== this.#state,
@@ -141,7 +142,8 @@ export class Stages<State> {
   #take({ state, info }: StepResult<State>, address: StepAddress): StepEvent {
     const previous = this.#answer;
     this.#state = state;
-    this.#diagnostics = tally(this.#diagnostics, { info, previous, state: this.#answer });
+    const { cost } = this.#begun.get(address.step)!;
+    this.#diagnostics = tally(this.#diagnostics, { info, previous, state: this.#answer, cost });
     return {
       type: "step",
       address,

@@ -13,6 +13,7 @@
  * Source: Geyer, "Markov chain Monte Carlo maximum likelihood", 1991; Swendsen & Wang, Phys. Rev. Lett. 57 (1986).
  */
 import { mapAsync } from "../core/map-async.ts";
+import { isSame } from "./completion.ts";
 import type { Completion } from "./completion.ts";
 import { accepts } from "./decide.ts";
 import type { Draft, Kernel, KernelFamily, StepContext, StepResult, Swaps } from "./kernel.ts";
@@ -104,15 +105,18 @@ class Tempering implements Kernel<Replicas> {
   /** Swaps in place. */
   #swap(states: Completion[], { draws }: StepContext): Swaps {
     let accepted = 0;
+    let toAnswer = 0;
     for (let cold = states.length - 2; cold >= 0; cold--) {
       const logRatio = this.#logSwapRatio(states, cold);
       if (!accepts(Math.log(draws(cold).swap), logRatio)) continue;
+      const colder = states[cold]!;
       const hotter = states[cold + 1]!;
-      states[cold + 1] = states[cold]!;
+      states[cold + 1] = colder;
       states[cold] = hotter;
       accepted++;
+      if (cold === 0 && !isSame(colder, hotter)) toAnswer++;
     }
-    return { proposed: states.length - 1, accepted };
+    return { proposed: states.length - 1, accepted, toAnswer };
   }
 
   #logSwapRatio(states: Replicas, cold: number): number {

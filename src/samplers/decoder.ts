@@ -67,7 +67,11 @@ export interface Progress {
   /** Of `steps` in this block; 0 while it is drafted. */
   readonly step: number;
   readonly steps: number;
-  /** Share of all steps so far that were accepted, unchanged proposals included; 0 before the first. */
+  /** Of all steps so far: what became of their proposals. `acceptance` is (moved + unchanged) / steps; 0 before one. */
+  readonly moved: number;
+  readonly unchanged: number;
+  readonly rejected: number;
+  readonly rejected_early: number;
   readonly acceptance: number;
 }
 

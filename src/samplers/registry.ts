@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { declarations } from "./declarations.ts";
 import type { Field } from "./field.ts";
-import type { ReportDeclaration, RunReport } from "./report.ts";
+import type { CostReport, ReportDeclaration } from "./report.ts";
 import type { Sampler, SettingsContext } from "./sampler.ts";
 
 type Declarations = typeof declarations;
@@ -107,9 +107,9 @@ export const reportShape = Object.fromEntries(
 /** The report that a choice, or the end of a completion, holds: that of the sampler at work, if it reports anything. */
 export function findReport(
   choice: Reports,
-): { readonly sampler: SamplerName; readonly body: RunReport } | undefined {
+): { readonly sampler: SamplerName; readonly body: CostReport } | undefined {
   for (const sampler of samplerNames) {
-    const body = (choice as Readonly<Record<string, RunReport | undefined>>)[sampler];
+    const body = (choice as Readonly<Record<string, CostReport | undefined>>)[sampler];
     if (body !== undefined) return { sampler, body };
   }
   return undefined;

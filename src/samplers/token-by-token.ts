@@ -1,10 +1,12 @@
 import type { Sampling } from "../sampling/distribution.ts";
 import type { DecodeContext, Decoder } from "./decoder.ts";
+import { reportCost } from "./report.ts";
+import type { CostReport } from "./report.ts";
 
 /** A decoder that draws each token once and keeps it. */
 export function tokenByToken<Settings>(
   samplingOf: (context: DecodeContext<Settings>) => Omit<Sampling, "inverseTemperature">,
-): Decoder<Settings, undefined> {
+): Decoder<Settings, CostReport> {
   return async function* (context) {
     const { request, inverseTemperature, engine, ends, signal } = context;
     const extension = engine.extend(
@@ -19,8 +21,12 @@ export function tokenByToken<Settings>(
       },
       signal,
     );
-    for await (const tokens of ends.mark([], extension)) yield { type: "tokens", tokens };
-    return { report: undefined };
+    let drawnTokens = 0;
+    for await (const tokens of ends.mark([], extension)) {
+      drawnTokens += tokens.length;
+      yield { type: "tokens", tokens };
+    }
+    return { report: reportCost({ drawnTokens, rememberedTokens: 0 }, context.evaluatedTokens()) };
   };
 }
 

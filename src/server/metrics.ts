@@ -9,7 +9,8 @@ import type { ChoiceEvent } from "./run-plan.ts";
 const prefix = "metropolis:";
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 640, 2560];
 
-const reportingNames = samplerNames.filter((name) => samplers[name].report !== undefined);
+/** Samplers that remember what they asked the model. */
+const rememberingNames = samplerNames.filter((name) => "isolated" in samplers[name].fields);
 
 const countersOf = (sampler: SamplerName): readonly ReportCounter[] =>
   samplers[sampler].report?.counters ?? [];
@@ -25,9 +26,16 @@ export class Metrics {
   );
   readonly #memoQueries = this.#counter(
     "memo_queries_total",
-    `Tokens drawn by ${reportingNames.join(", ")}.`,
+    `Tokens drawn by ${rememberingNames.join(", ")}.`,
   );
-  readonly #memoHits = this.#counter("memo_hits_total", "Tokens among them that cost no evaluation.");
+  readonly #memoHits = this.#counter(
+    "memo_hits_total",
+    "Tokens among them that were remembered: they cost no evaluation.",
+  );
+  readonly #discarded = this.#counter(
+    "discarded_tokens_total",
+    "Model evaluations that nothing drew: of steps begun ahead and not taken, or that a budget ended.",
+  );
   readonly #success = this.#counter("request_success_total", "Completions finished.", ["finished_reason"]);
   /** What the reports of samplers move, by name. */
   readonly #reported = new Map<string, Counter>();
@@ -113,19 +121,20 @@ export class Metrics {
       if (event.type === "finish") {
         this.#success.inc({ finished_reason: event.reason });
         this.#evaluated.inc(event.evaluatedTokens);
-        this.#count(event.report, event.evaluatedTokens);
+        this.#count(event.report);
       }
       yield event;
     }
     this.#endToEnd.observe(secondsSince());
   }
 
-  #count(reports: Reports, evaluatedTokens: number): void {
+  #count(reports: Reports): void {
     const report = findReport(reports);
     if (report === undefined) return;
-    this.#memoQueries.inc(report.body.drawn_tokens);
-    // Not below 0: prefetching also evaluates tokens that no step draws.
-    this.#memoHits.inc(Math.max(0, report.body.drawn_tokens - evaluatedTokens));
+    const { drawn_tokens, remembered_tokens, discarded_tokens } = report.body;
+    if (rememberingNames.includes(report.sampler)) this.#memoQueries.inc(drawn_tokens);
+    this.#memoHits.inc(remembered_tokens);
+    this.#discarded.inc(discarded_tokens);
     for (const declared of countersOf(report.sampler)) {
       const counted = declared.count(report.body);
       const counter = this.#reported.get(declared.name)!;

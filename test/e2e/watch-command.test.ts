@@ -14,7 +14,8 @@ describe("metropolis watch", () => {
     expect(revisions[0]).toMatch(/^block 1 step 0 {2}log p -\d+\.\d\d {2}\S/);
     const [answer] = lines.slice(revisions.length);
     expect(revisions.at(-1)!.endsWith(answer!)).toBe(true);
-    expect(output).toMatch(/\d+ tokens evaluated, seed 3/);
+    expect(output).toMatch(/\d+ tokens drawn, \d+ remembered, \d+ tokens evaluated, seed 3/);
+    expect(output).toMatch(/\d+ steps: \d+ moved, \d+ unchanged, \d+ rejected \(\d+ early\)/);
   });
 
   it("asks a server, with its key, and answers as it does", async () => {
@@ -22,7 +23,8 @@ describe("metropolis watch", () => {
     const asked = await runCommand(["watch", prompt, ...bold, "--url", server.url, "--api-key", "secret"]);
     const own = await runCommand(["watch", prompt, ...bold]);
     // How much is begun ahead depends on the times that passes take.
-    const withoutCost = (output: string): string => output.replace(/\d+(?= tokens evaluated)/, "some");
+    const withoutCost = (output: string): string =>
+      output.replace(/\d+(?= remembered)/, "some").replace(/\d+(?= tokens evaluated)/, "some");
     expect(withoutCost(asked.output)).toBe(withoutCost(own.output));
     expect(own.output).toContain(" tokens evaluated");
     const stranger = await runCommand(["watch", prompt, "--url", server.url]);

@@ -57,7 +57,7 @@ function run(
     horizon: space.horizon,
     resampleDraw: (length) => uniform(key, "resample", length),
     selectDraw: uniform(key, "select"),
-    extend: (...address) => new GeneratedStream(drawing(...address)),
+    extend: (kept, horizon, particle) => new GeneratedStream(drawing(kept, horizon, particle)),
     ...changes,
   });
 }
@@ -162,7 +162,7 @@ describe("a budget", () => {
         horizon: 4,
         resampleDraw: () => 0.5,
         selectDraw: 0.3,
-        extend: (...address) => new GeneratedStream(withinBudget(...address)),
+        extend: (kept, horizon, particle) => new GeneratedStream(withinBudget(kept, horizon, particle)),
       });
       const isOver = ({ length }: Completion, ends: boolean): boolean => ends || length === 4;
       const lengths = result.particles.map(({ completion }) =>

@@ -34,7 +34,8 @@ describe("POST /v1/completions", () => {
     // Again, now from what was remembered: the same chain, at no cost.
     const again = (await complete(body)).choices[0]!;
     expect(again.text).toBe(choice!.text);
-    expect(again.power).toEqual({ ...power, evaluated_tokens: 0 });
+    const free = { evaluated_tokens: 0, remembered_tokens: power.drawn_tokens, discarded_tokens: 0 };
+    expect(again.power).toEqual({ ...power, ...free });
     // And from cached prefixes alone, where it is isolated: log-probs may differ in their last bits.
     const costs = new Set<number>();
     for (const terms of [{ isolated: true }, { isolated: true }, { max_evaluated_tokens: 100_000 }]) {
@@ -212,7 +213,12 @@ describe("POST /v1/completions", () => {
           stop_reason: choice.stop_reason,
         });
         // What it cost depends on the requests before it.
-        const free = choice.power && { ...choice.power, evaluated_tokens: 0 };
+        const free = choice.power && {
+          ...choice.power,
+          evaluated_tokens: 0,
+          remembered_tokens: choice.power.drawn_tokens,
+          discarded_tokens: 0,
+        };
         expect(parts.at(-1)!.power).toEqual(free);
         expect(parts.slice(0, -1).every(({ finish_reason }) => finish_reason === null)).toBe(true);
         if (choice.logprobs !== null) {

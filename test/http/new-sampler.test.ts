@@ -43,13 +43,14 @@ vi.mock("../../src/samplers/declarations.ts", async (original) => {
 
 vi.mock("../../src/samplers/decoders.ts", async (original) => {
   const { decoders } = await original<typeof import("../../src/samplers/decoders.ts")>();
+  const { reportCost } = await import("../../src/samplers/report.ts");
   const { tokenByToken } = await import("../../src/samplers/token-by-token.ts");
   async function* decodeRanked(context: DecodeContext<{ readonly rank: number }>) {
     const { rank } = context.settings;
     yield* tokenByToken(() => ({ topK: rank }))(context);
     const evaluated = context.evaluatedTokens();
-    const cost = { drawn_tokens: evaluated, evaluated_tokens: evaluated, budget_exhausted: false };
-    return { report: { rank, logprob: -1, ...cost } };
+    const cost = reportCost({ drawnTokens: evaluated, rememberedTokens: 0 }, evaluated);
+    return { report: { rank, logprob: -1, ...cost, budget_exhausted: false } };
   }
   return { decoders: { ...decoders, [ranked]: decodeRanked } };
 });

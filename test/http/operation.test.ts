@@ -137,7 +137,8 @@ describe("what operators and harnesses look for", () => {
     expect(await value("generation_tokens_total")).toBe(usage.completion_tokens);
     expect(await value("evaluated_tokens_total")).toBe(power.evaluated_tokens);
     expect(await value("memo_queries_total")).toBe(power.drawn_tokens);
-    expect(await value("memo_hits_total")).toBe(power.drawn_tokens! - power.evaluated_tokens!);
+    expect(await value("memo_hits_total")).toBe(power.remembered_tokens);
+    expect(await value("discarded_tokens_total")).toBe(power.discarded_tokens);
     expect(power.drawn_tokens).toBeGreaterThan(power.evaluated_tokens!);
     expect(await value('request_success_total{finished_reason="stop"}')).toBe(1);
     expect(await value('proposals_total{outcome="unchanged"}')).toBe(power.unchanged);

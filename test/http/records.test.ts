@@ -7,8 +7,8 @@
  *
  *     METROPOLIS_TEST_WRITE_RECORDS=1 npx vitest run test/http/records.test.ts
  *
- * Left out are `id` and `created`, which name the moment, and `evaluated_tokens` where it depends on more than the
- * request: on what was asked before (the memo), on which of several chains asked first, on how long passes take
+ * Left out are `id` and `created`, which name the moment, and what was evaluated, remembered and discarded where it
+ * depends on more than the request: on what was asked before (the memo), on which of several chains asked first, on how long passes take
  * (prefetching). It is on record for lone completions of the toy with a fresh memo and no prefetching, and for all
  * within a budget, which share nothing.
  */
@@ -82,7 +82,10 @@ const mapReports = (answer: unknown, change: (report: Fields) => Fields): unknow
   );
 
 const withoutCost = (answer: unknown): unknown =>
-  mapReports(answer, ({ evaluated_tokens: _, ...report }) => report);
+  mapReports(
+    answer,
+    ({ evaluated_tokens: _, remembered_tokens: __, discarded_tokens: ___, ...report }) => report,
+  );
 
 /** Of several chains of a prompt, the one that asks first bears the cost, and which that is depends on the clock. */
 const withLoneCost = ({ n = 1, best_of = n }: Body, answer: unknown): unknown =>
@@ -92,8 +95,8 @@ const withLoneCost = ({ n = 1, best_of = n }: Body, answer: unknown): unknown =>
  * What does not depend on when a proposal is given up, either: what was drawn of it, and which of several tries were.
  */
 const withoutEarlyRejection = (answer: unknown): unknown =>
-  mapReports(answer, (report) => {
-    const { evaluated_tokens: _, drawn_tokens: __, first_token_proposals: ___, ...rest } = report;
+  mapReports(withoutCost(answer), (report) => {
+    const { drawn_tokens: _, first_token_proposals: __, ...rest } = report;
     const { rejected = 0, rejected_early = 0 } = report as Record<string, number>;
     return "rejected" in rest ? { ...rest, rejected: rejected + rejected_early, rejected_early: 0 } : rest;
   });

@@ -52,7 +52,13 @@ const replay = (revisions: readonly EventOf<"revision">[]): RevisedText => revis
  */
 const contentOf = ({ choices, usage, model, mixing }: CompletionResponse): unknown => {
   const withoutCost = (report: object | undefined) =>
-    report && { ...report, evaluated_tokens: undefined, drawn_tokens: undefined };
+    report && {
+      ...report,
+      drawn_tokens: undefined,
+      evaluated_tokens: undefined,
+      remembered_tokens: undefined,
+      discarded_tokens: undefined,
+    };
   const results = choices.map(({ power, smc, maximize, ...choice }) => ({
     ...choice,
     reports: [power, smc, maximize].map(withoutCost),

@@ -1,38 +1,46 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import type { EventOf } from "../../src/client/client.ts";
 import { byId, colorOf, format } from "./dom.ts";
 
 const height = 150;
 
-interface Step {
-  readonly logprob: number;
-  readonly isAccepted: boolean;
-  /** Whether the proposal was another completion. */
-  readonly isChange: boolean;
+/** Steps so far by what became of their proposals. */
+export interface OutcomeCounts {
+  readonly moved: number;
+  readonly unchanged: number;
+  readonly rejected: number;
 }
 
-/** log p and acceptance of a chain, step by step. */
+const noOutcomes: OutcomeCounts = { moved: 0, unchanged: 0, rejected: 0 };
+
+interface Step {
+  readonly logprob: number;
+  readonly outcome: EventOf<"decision">["outcome"];
+}
+
+/** log p of a chain, and what became of its proposals, step by step. */
 export class ChainCharts {
   readonly #steps: number[] = [];
   readonly #logprobs: number[] = [];
-  readonly #accepted: (number | null)[] = [];
+  readonly #moved: (number | null)[] = [];
   readonly #rejected: (number | null)[] = [];
   readonly #share: number[] = [];
-  #acceptedCount = 0;
+  #counts: OutcomeCounts = noOutcomes;
   #isStale = false;
   readonly #logprobChart = createChart(byId("chart-logprob"), [{ label: "log p", ...line("--accent") }]);
-  readonly #acceptanceChart = createChart(
-    byId("chart-acceptance"),
+  readonly #outcomeChart = createChart(
+    byId("chart-outcomes"),
     [
-      { label: "share accepted", ...line("--muted") },
-      { label: "accepted", ...dots("--good") },
+      { label: "share that moved", ...line("--muted") },
+      { label: "moved", ...dots("--good") },
       { label: "rejected", ...dots("--bad") },
     ],
     [-0.08, 1.08],
   );
 
   constructor() {
-    const charts = [this.#logprobChart, this.#acceptanceChart];
+    const charts = [this.#logprobChart, this.#outcomeChart];
     new ResizeObserver(() => {
       for (const chart of charts) {
         const { clientWidth } = chart.root.parentElement!;
@@ -47,8 +55,8 @@ export class ChainCharts {
     new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   }
 
-  get acceptance(): number {
-    return this.#steps.length === 0 ? NaN : this.#acceptedCount / this.#steps.length;
+  get counts(): OutcomeCounts {
+    return this.#counts;
   }
 
   get steps(): number {
@@ -56,19 +64,20 @@ export class ChainCharts {
   }
 
   clear(): void {
-    for (const list of [this.#steps, this.#logprobs, this.#accepted, this.#rejected, this.#share])
+    for (const list of [this.#steps, this.#logprobs, this.#moved, this.#rejected, this.#share])
       list.length = 0;
-    this.#acceptedCount = 0;
+    this.#counts = noOutcomes;
     this.#draw();
   }
 
-  add({ logprob, isAccepted, isChange }: Step): void {
-    if (isAccepted) this.#acceptedCount++;
+  add({ logprob, outcome }: Step): void {
+    const kind = outcome === "accepted" ? "moved" : outcome === "unchanged" ? "unchanged" : "rejected";
+    this.#counts = { ...this.#counts, [kind]: this.#counts[kind] + 1 };
     this.#steps.push(this.#steps.length + 1);
     this.#logprobs.push(logprob);
-    this.#accepted.push(isAccepted && isChange ? 1 : null);
-    this.#rejected.push(isAccepted ? null : 0);
-    this.#share.push(this.acceptance);
+    this.#moved.push(kind === "moved" ? 1 : null);
+    this.#rejected.push(kind === "rejected" ? 0 : null);
+    this.#share.push(this.#counts.moved / this.steps);
     if (this.#isStale) return;
     this.#isStale = true;
     requestAnimationFrame(() => {
@@ -79,7 +88,7 @@ export class ChainCharts {
   #draw(): void {
     this.#isStale = false;
     this.#logprobChart.setData([this.#steps, this.#logprobs]);
-    this.#acceptanceChart.setData([this.#steps, this.#share, this.#accepted, this.#rejected]);
+    this.#outcomeChart.setData([this.#steps, this.#share, this.#moved, this.#rejected]);
     const last = this.#logprobs.at(-1);
     byId("chart-logprob").setAttribute(
       "aria-label",
@@ -87,11 +96,12 @@ export class ChainCharts {
         ? "log p of the state by step"
         : `log p of the state by step: ${format(this.#logprobs[0]!)} at first, ${format(last)} after ${this.steps} steps`,
     );
-    byId("chart-acceptance").setAttribute(
+    const { moved, unchanged, rejected } = this.#counts;
+    byId("chart-outcomes").setAttribute(
       "aria-label",
       this.steps === 0
-        ? "Acceptance by step"
-        : `Acceptance by step: ${format(100 * this.acceptance, 0)} % so far`,
+        ? "What became of the proposals, by step"
+        : `What became of the proposals, by step: ${moved} moved, ${unchanged} unchanged, ${rejected} rejected so far`,
     );
   }
 }

@@ -1,6 +1,7 @@
-import { findReport, samplerChoices } from "../../src/client/client.ts";
+import { samplerChoices } from "../../src/client/client.ts";
 import type { CompletionResponse } from "../../src/client/client.ts";
 import type { Connection } from "./connection.ts";
+import { costOf } from "./cost.ts";
 import { byId, element, format } from "./dom.ts";
 import type { Sampler, SettingsForm } from "./settings-form.ts";
 import { TokenText } from "./token-text.ts";
@@ -39,7 +40,7 @@ class Card {
     this.root = element("article", "card", element("h2", "", name), this.#answer, this.#figures);
   }
 
-  show({ choices, usage }: CompletionResponse, milliseconds: number): void {
+  show({ choices }: CompletionResponse, milliseconds: number): void {
     const [choice] = choices;
     const { text, logprobs, entropy } = choice!;
     const characters = Array.from(text);
@@ -54,10 +55,7 @@ class Card {
     const logprob = token_logprobs.reduce<number>((sum, value) => sum + (value ?? 0), 0);
     const figures = [
       ["log p", format(logprob)],
-      [
-        "Evaluated tokens",
-        String(findReport(choice!)?.body.evaluated_tokens ?? usage?.completion_tokens ?? "–"),
-      ],
+      ["Tokens", costOf(choice!)],
       ["Time", `${format(milliseconds, 0)} ms`],
     ];
     this.#figures.replaceChildren(

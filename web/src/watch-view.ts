@@ -1,7 +1,8 @@
-import { findReport, noText, revise, samplerChoices } from "../../src/client/client.ts";
+import { findReport, isRunReport, noText, revise, samplerChoices } from "../../src/client/client.ts";
 import type { EventOf, RevisedText, WatchEvent, WatchedToken } from "../../src/client/client.ts";
 import { ChainCharts } from "./chain-charts.ts";
 import type { Connection } from "./connection.ts";
+import { costOf } from "./cost.ts";
 import { byId, element, format } from "./dom.ts";
 import type { SettingsForm } from "./settings-form.ts";
 import { TokenText } from "./token-text.ts";
@@ -14,6 +15,8 @@ export class WatchView {
   #state: RevisedText = noText;
   /** A chain's text is rebuilt from its revisions; its committed tokens would say it twice. */
   #isChain = false;
+  /** Swaps that gave a tempered chain another completion; they are no steps. */
+  #swaps = 0;
 
   async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
     const request = form.request();
@@ -30,8 +33,10 @@ export class WatchView {
     this.#state = noText;
     this.#answer.show([]);
     this.#charts.clear();
+    this.#swaps = 0;
+    byId("figures-swaps").hidden = true;
     byId("proposal").replaceChildren();
-    for (const name of ["logprob", "block", "steps", "acceptance", "evaluated"]) figure(name, "–");
+    for (const name of ["logprob", "block", "steps", "acceptance", "swaps", "cost"]) figure(name, "–");
   }
 
   #apply(event: WatchEvent): void {
@@ -76,19 +81,25 @@ export class WatchView {
     figure("logprob", format(sum(this.#state.tokens)));
   }
 
-  #decide({ outcome, logprob, probability }: EventOf<"decision">): void {
-    const isAccepted = outcome === "accepted" || outcome === "unchanged";
-    this.#charts.add({ logprob, isAccepted, isChange: outcome !== "unchanged" });
-    figure("steps", String(this.#charts.steps));
-    figure("acceptance", `${format(100 * this.#charts.acceptance, 0)} %`);
-    const badge = element("b", outcome, outcome.replace("_", " "));
+  #decide({ outcome, logprob, probability, swapped }: EventOf<"decision">): void {
+    this.#charts.add({ logprob, outcome });
+    const { steps, counts } = this.#charts;
+    const { moved, unchanged, rejected } = counts;
+    figure("steps", `${steps}: ${moved} moved, ${unchanged} unchanged, ${rejected} rejected`);
+    figure("acceptance", `${format((100 * (moved + unchanged)) / steps, 0)} %`);
+    if (swapped) {
+      figure("swaps", String(++this.#swaps));
+      byId("figures-swaps").hidden = false;
+    }
+    const badge = element("b", outcome, outcome === "accepted" ? "moved" : outcome.replace("_", " "));
     const bound = outcome === "rejected_early" ? "at most " : "";
     byId("proposal").append(" ", badge, `, acceptance probability ${bound}${format(probability)}`);
   }
 
-  #finish({ response: { choices, usage } }: EventOf<"done">): void {
-    const run = findReport(choices[0]!)?.body;
-    figure("evaluated", String(run?.evaluated_tokens ?? usage?.completion_tokens ?? "–"));
+  #finish({ response: { choices } }: EventOf<"done">): void {
+    const report = findReport(choices[0]!)?.body;
+    const run = report !== undefined && isRunReport(report) ? report : undefined;
+    figure("cost", costOf(choices[0]!));
     if (run !== undefined) figure("logprob", format(run.logprob));
     const remarks = [
       run?.budget_exhausted === true ? "The budget was spent before the end." : "",

@@ -37,8 +37,9 @@ export function renderReport({ title, summaries, base }: ReportContent): string 
       `Confidence under ${under}`,
       drawHistogram(summaries, "confidences", "negative mean entropy, nats"),
     ),
-    "<h2>Cost and chains</h2>",
+    "<h2>Cost</h2>",
     costs(summaries),
+    chains(summaries),
     renderFigure("Accuracy and cost", drawCost(summaries)),
     renderFigure("Power: the exponent", drawSweep(summaries, "alpha", "alpha")),
     renderFigure("Power: the steps", drawSweep(summaries, "mcmc_steps", "steps per block")),
@@ -88,26 +89,55 @@ function costs(summaries: readonly Summary[]): string {
     "evaluated tokens per answer",
     "evaluated in all",
     "drawn tokens per answer",
+    "remembered ones",
     "s per question",
     "s in all",
-    "accepted steps",
-    "steps that changed the first token",
-    "chains that ever did",
-    "chains that read as unmixed",
   ];
   const note =
-    "<p>Drawn tokens are those of all drafts and proposals: what an answer would cost without the memo. Evaluated ones are what it asked of the model. Seconds are those that requests took, waiting for one another included. A high acceptance is no sign of mixing; chains that never changed their first token are a sign against it.</p>";
+    "<p>Drawn tokens are those of all drafts and proposals: what an answer would cost without the memo. Evaluated ones are what it asked of the model, remembered ones what it knew. Seconds are those that requests took, waiting for one another included.</p>";
   const rows = summaries.map((summary) => [
     summary.label,
     formatNumber(summary.evaluatedTokensPerAnswer, 1),
     formatNumber(summary.totalEvaluatedTokens, 0),
     formatNumber(summary.drawnTokensPerAnswer, 0),
+    formatNumber(summary.rememberedTokensPerAnswer, 0),
     formatNumber(summary.secondsPerRequest, 2),
     formatNumber(summary.totalSeconds, 0),
-    formatNumber(summary.chain?.acceptance ?? null),
-    formatNumber(summary.chain?.firstTokenChanges ?? null, 4),
-    formatNumber(summary.chain?.movedChains ?? null),
-    formatNumber(summary.chain?.unmixedChains ?? null),
   ]);
   return note + renderTable(head, rows);
+}
+
+function chains(summaries: readonly Summary[]): string {
+  const head = [
+    "",
+    "moved",
+    "unchanged",
+    "rejected",
+    "acceptance",
+    "changed the first token",
+    "chains that ever did",
+    "chains that read as unmixed",
+    "split R-hat, median",
+    "questions whose chains agree",
+  ];
+  const note =
+    "<p>Shares of steps: proposals that moved the chain, that were what it had already, and that were turned down. Acceptance is Metropolis-Hastings's, moved and unchanged together, and no sign of mixing. Split R-hat (rank-normalised) compares the chains of a question; a dash where there is one chain, or nothing to compare.</p>";
+  const rows = summaries.flatMap(({ label, chain }) =>
+    chain === null
+      ? []
+      : [
+          [
+            label,
+            ...[chain.moved, chain.unchanged, chain.rejected, chain.acceptance].map((share) =>
+              formatNumber(share),
+            ),
+            formatNumber(chain.firstTokenChanges, 4),
+            formatNumber(chain.movedChains),
+            formatNumber(chain.unmixedChains),
+            formatNumber(chain.splitRHat, 2),
+            formatNumber(chain.agreeing),
+          ],
+        ],
+  );
+  return rows.length === 0 ? "" : `<h2>Chains</h2>${note}${renderTable(head, rows)}`;
 }

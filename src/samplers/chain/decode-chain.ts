@@ -1,5 +1,6 @@
 import { logProbability } from "../../mcmc/completion.ts";
 import { acceptance } from "../../mcmc/diagnostics.ts";
+import type { ChainDiagnostics } from "../../mcmc/diagnostics.ts";
 import { KeyedDraws } from "../../mcmc/keyed-draws.ts";
 import { isWorthItsRows } from "../../mcmc/prefetch-policy.ts";
 import type { PrefetchPolicy } from "../../mcmc/prefetch-policy.ts";
@@ -7,7 +8,8 @@ import { horizons } from "../../mcmc/schedule.ts";
 import type { Driver, StageEvent, StagesResult, StageSettings } from "../../mcmc/stages.ts";
 import type { DecodeContext, DecodeEvent, Progress } from "../decoder.ts";
 import type { ChainSettings } from "./fields.ts";
-import type { StepReport } from "./report.ts";
+import { reportCost } from "../report.ts";
+import type { StepCounts, StepReport } from "./report.ts";
 import { SuffixSource } from "./suffix-source.ts";
 
 export interface DecodedChain<Result> {
@@ -68,7 +70,7 @@ export function stageSettings(
     prefetch: prefetchPolicy(context, driver),
     inTurn: isIsolated,
     draws: (address) => new KeyedDraws(suffixes.keyOf(address)),
-    extend: (kept, horizon, address) => suffixes.extend(kept, horizon, address),
+    extend: (kept, horizon, address, cost) => suffixes.extend(kept, horizon, address, cost),
   };
 }
 
@@ -76,34 +78,35 @@ function progressOf(
   event: StageEvent,
   { horizons: { length: blocks }, stepsPerBlock }: StageSettings,
 ): Progress {
-  if (event.type === "block") {
-    return {
-      block: event.stage + 1,
-      blocks,
-      step: 0,
-      steps: stepsPerBlock,
-      acceptance: acceptance(event.diagnostics),
-    };
-  }
-  const { stage, step } = event.address;
-  return { block: stage + 1, blocks, step, steps: stepsPerBlock, acceptance: acceptance(event.diagnostics) };
+  const { stage, step } = event.type === "block" ? { stage: event.stage, step: 0 } : event.address;
+  const { moved, unchanged, rejected, rejected_early, acceptance } = reportSteps(event.diagnostics);
+  const counts = { moved, unchanged, rejected, rejected_early, acceptance };
+  return { block: stage + 1, blocks, step, steps: stepsPerBlock, ...counts };
+}
+
+/** What a chain's tally says in reports, in progress and beside them. */
+function reportSteps(diagnostics: ChainDiagnostics): Omit<StepCounts, "blocks"> {
+  const { steps, accepted, unchanged, rejected, rejected_early } = diagnostics;
+  return {
+    steps,
+    moved: accepted,
+    unchanged,
+    rejected,
+    rejected_early,
+    accepted,
+    acceptance: acceptance(diagnostics),
+  };
 }
 
 function reportOf(
   { state, diagnostics, blocks, budgetExhausted }: StagesResult,
   { evaluatedTokens }: Pick<DecodeContext<unknown>, "evaluatedTokens">,
 ): StepReport {
-  const { steps, drawnTokens, accepted, rejected, rejected_early, unchanged } = diagnostics;
   return {
     logprob: logProbability(state),
-    drawn_tokens: drawnTokens,
-    evaluated_tokens: evaluatedTokens(),
+    ...reportCost(diagnostics, evaluatedTokens()),
     budget_exhausted: budgetExhausted,
-    steps,
-    accepted,
-    rejected,
-    rejected_early,
-    unchanged,
+    ...reportSteps(diagnostics),
     blocks,
   };
 }

@@ -1,6 +1,6 @@
 import type { DrawKey } from "../../core/random.ts";
 import type { TokenStream } from "../../core/token-stream.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Engine, StepCost } from "../../engine/engine.ts";
 import type { Completion, CompletionToken } from "../../mcmc/completion.ts";
 import type { DecodeContext } from "../decoder.ts";
 
@@ -22,8 +22,16 @@ export class SuffixSource {
     return { seed, choice, stage, step, branch };
   }
 
-  /** Tokens after `kept`, until one ends the completion or it has `horizon` of them; fewer when a budget is spent. */
-  extend(kept: Completion, horizon: number, address: SuffixAddress): TokenStream<CompletionToken> {
+  /**
+   * Tokens after `kept`, until one ends the completion or it has `horizon` of them; fewer when a budget is spent.
+   * @param cost to which the evaluations are added; what else is drawn was remembered
+   */
+  extend(
+    kept: Completion,
+    horizon: number,
+    address: SuffixAddress,
+    cost: StepCost,
+  ): TokenStream<CompletionToken> {
     const { request, inverseTemperature, ends, signal } = this.#context;
     const extension = this.#engine.extend(
       {
@@ -35,6 +43,7 @@ export class SuffixSource {
         topCount: request.topCount,
         logprobsMode: request.logprobsMode,
         share: request.share,
+        cost,
       },
       signal,
     );

@@ -1,3 +1,4 @@
+import { tokenReport } from "../report.ts";
 import { declareSampler } from "../sampler.ts";
 
 export const greedy = declareSampler({
@@ -5,7 +6,7 @@ export const greedy = declareSampler({
   summary: "the likeliest token each time",
   fields: {},
   ignoresSeed: true,
-  report: undefined,
+  report: tokenReport,
   settle: () => ({}),
   inverseTemperature: () => 1,
   plainFields: () => ({ temperature: 0 }),

@@ -1,4 +1,5 @@
 import { alpha } from "../law-fields.ts";
+import { tokenReport } from "../report.ts";
 import { declareSampler } from "../sampler.ts";
 
 export interface LowTemperatureSettings {
@@ -12,7 +13,7 @@ export const lowTemperature = declareSampler({
   label: "Low temperature",
   summary: "token by token at T = 1/alpha",
   fields: { alpha },
-  report: undefined,
+  report: tokenReport,
   settle: (given, { defaults }): LowTemperatureSettings => ({ alpha: given.alpha ?? defaults.alpha }),
   inverseTemperature: ({ alpha }) => alpha,
   plainFields: (given) => ({ temperature: 1 / (given.alpha ?? usualAlpha) }),

@@ -1,5 +1,6 @@
 import { chainOf } from "../../mcmc/chain.ts";
 import type { ChainResult } from "../../mcmc/chain.ts";
+import type { ChainDiagnostics } from "../../mcmc/diagnostics.ts";
 import { multipleTry } from "../../mcmc/multiple-try.ts";
 import { singleTry } from "../../mcmc/single-try.ts";
 import type { Driver } from "../../mcmc/stages.ts";
@@ -8,27 +9,31 @@ import { cuts } from "../chain/cuts.ts";
 import { decodeChain } from "../chain/decode-chain.ts";
 import type { DecodeContext, Decoder } from "../decoder.ts";
 import { reportMixing } from "./mixing.ts";
-import type { PowerReport } from "./report.ts";
+import type { PowerReport, SwapReport } from "./report.ts";
 import type { PowerSettings } from "./settings.ts";
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings, PowerReport> = async function* (context) {
   const { settings } = context;
   const { result, report } = yield* decodeChain(context, chainFor(context));
-  const { proposed, accepted } = result.diagnostics.swaps;
   const mixing = reportMixing(result);
   return {
     report: {
       alpha: settings.alpha,
       ...report,
       ...mixing,
-      ...(settings.kernel?.name === "tempering"
-        ? { swaps_proposed: proposed, swaps_accepted: accepted }
-        : {}),
+      ...(settings.kernel?.name === "tempering" ? reportSwaps(result.diagnostics) : {}),
     },
     chain: { logprobs: result.logprobTrace, isUnmixed: mixing.mixing_warning !== null },
   };
 };
+
+const reportSwaps = ({ swaps, firstTokenSwaps }: ChainDiagnostics): SwapReport => ({
+  swaps_proposed: swaps.proposed,
+  swaps_accepted: swaps.accepted,
+  answer_swaps: swaps.toAnswer,
+  first_token_swaps: firstTokenSwaps,
+});
 
 /** The chain of the kernel that the settings name; a new kernel is a file and a case here. */
 export function chainFor({

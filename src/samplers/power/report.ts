@@ -3,12 +3,27 @@ import { proposalsCounter, stepFields } from "../chain/report.ts";
 import { count, described } from "../described.ts";
 import { reportOf, runFields } from "../report.ts";
 
+const swapFields = {
+  swaps_proposed: count(
+    "kernel tempering: swaps of completions between neighbouring replicas; no steps.",
+    320,
+  ).optional(),
+  swaps_accepted: count("kernel tempering: those that happened.", 40).optional(),
+  answer_swaps: count(
+    "kernel tempering: those that gave the answering chain another completion.",
+    12,
+  ).optional(),
+  first_token_swaps: count("kernel tempering: those among them that changed its first token.", 5).optional(),
+};
+
+export type SwapReport = z.output<z.ZodObject<typeof swapFields>>;
+
 const schema = z
   .object({
     alpha: described(z.number(), "The exponent of the target.", 4),
     ...runFields,
     ...stepFields,
-    first_token_changes: count("Steps after which the first token was another one: a sign of mixing.", 1),
+    first_token_changes: count("Moves that changed the first token, among `moved`; swaps count apart.", 1),
     first_token_change_share: described(z.number(), "Their share of all steps.", 0.00625),
     first_token_proposals: count("Steps whose proposal had another first token, whatever became of it.", 8),
     first_token_entropy: described(
@@ -21,11 +36,7 @@ const schema = z
       "Why the chain reads as unmixed, in words; null without a sign of it, which proves nothing.",
       null,
     ),
-    swaps_proposed: count(
-      "kernel tempering: swaps of completions between neighbouring replicas.",
-      320,
-    ).optional(),
-    swaps_accepted: count("kernel tempering: those that happened.", 40).optional(),
+    ...swapFields,
   })
   .meta({
     id: "PowerReport",
@@ -40,6 +51,15 @@ export const powerReport = reportOf({
   example: { alpha: 4, logprob: -0.7, steps: 160 },
   counters: [
     proposalsCounter,
+    {
+      name: "swaps_total",
+      help: "Swaps between replicas of tempering.",
+      label: "outcome",
+      count: ({ swaps_proposed: proposed = 0, swaps_accepted: accepted = 0 }) => ({
+        accepted,
+        rejected: proposed - accepted,
+      }),
+    },
     {
       name: "unmixed_chains_total",
       help: "Chains of power sampling that read as unmixed.",

@@ -4,6 +4,7 @@ import { effectiveSampleSize } from "../../mcmc/resampling.ts";
 import { logEvidence, runSmc } from "../../mcmc/smc.ts";
 import { SuffixSource } from "../chain/suffix-source.ts";
 import type { Decoder } from "../decoder.ts";
+import { reportCost } from "../report.ts";
 import type { SmcReport } from "./report.ts";
 import type { SmcSettings } from "./settings.ts";
 
@@ -13,14 +14,15 @@ export const decodeSmc: Decoder<SmcSettings, SmcReport> = async function* (conte
   const target = { alpha, inverseTemperature: context.inverseTemperature };
   const suffixes = new SuffixSource(context);
   const key = suffixes.keyOf({ stage: 0, step: 0 });
-  const { particles, answer, drawnTokens, resamplings, budgetExhausted } = await runSmc({
+  const { particles, answer, drawnTokens, rememberedTokens, resamplings, budgetExhausted } = await runSmc({
     target,
     particles: count,
     inTurn: context.isIsolated,
     horizon: context.request.maxTokens,
     resampleDraw: (length) => uniform(key, "resample", length),
     selectDraw: uniform(key, "select"),
-    extend: (kept, horizon, branch) => suffixes.extend(kept, horizon, { stage: 0, step: 0, branch }),
+    extend: (kept, horizon, branch, cost) =>
+      suffixes.extend(kept, horizon, { stage: 0, step: 0, branch }, cost),
   });
   yield { type: "tokens", tokens: answer };
   return {
@@ -32,8 +34,7 @@ export const decodeSmc: Decoder<SmcSettings, SmcReport> = async function* (conte
       resamplings,
       log_evidence: budgetExhausted ? null : logEvidence(particles),
       logprob: logProbability(answer),
-      drawn_tokens: drawnTokens,
-      evaluated_tokens: context.evaluatedTokens(),
+      ...reportCost({ drawnTokens, rememberedTokens }, context.evaluatedTokens()),
       budget_exhausted: budgetExhausted,
     },
   };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
 import { field } from "../field.ts";
 import type { Values } from "../field.ts";
+import { tokenReport } from "../report.ts";
 import { declareSampler } from "../sampler.ts";
 import type { SettingsContext } from "../sampler.ts";
 
@@ -104,7 +105,7 @@ export const standard = declareSampler({
   label: "Standard",
   summary: "token by token with temperature, top_p, top_k, min_p",
   fields,
-  report: undefined,
+  report: tokenReport,
   settle(given, context): StandardSettings {
     const { temperature = 1, top_p: topP, top_k: topK = 0, min_p: minP, min_tokens: minTokens = 0 } = given;
     if (minTokens > 0 && context.stop.length > 0) {

@@ -11,9 +11,16 @@ const progress = z
     blocks: count("Blocks that the chain may come to.", 16),
     step: count("Of `steps` in this block; 0 while it is drafted.", 4),
     steps: count("Steps in each block.", 10),
+    moved: count(
+      "Of all steps so far, those whose proposal was another completion and became the current one.",
+      2,
+    ),
+    unchanged: count("Those whose proposal was the current completion again.", 45),
+    rejected: count("Those whose proposal was turned down when it was complete.", 2),
+    rejected_early: count("Those whose proposal was turned down before.", 1),
     acceptance: described(
       z.number(),
-      "Share of all steps so far that were accepted, unchanged proposals included; 0 before the first.",
+      "(moved + unchanged) / all steps so far: the acceptance rate of Metropolis-Hastings; 0 before the first. No sign of mixing.",
       0.94,
     ),
   })

@@ -95,6 +95,7 @@ export const watchEvent = z.discriminatedUnion("type", [
     ...step,
     outcome: z.enum(["accepted", "rejected", "rejected_early", "unchanged"]),
     probability: z.number(),
+    swapped: z.boolean(),
     logprob: z.number(),
   }),
   z.strictObject({
@@ -115,6 +116,10 @@ export const watchEvent = z.discriminatedUnion("type", [
     ...step,
     blocks: count,
     steps: count,
+    moved: count,
+    unchanged: count,
+    rejected: count,
+    rejected_early: count,
     acceptance: z.number(),
   }),
   z.strictObject({ type: z.literal("done"), id: requestId, response: completionResponse }),

@@ -10,6 +10,10 @@ const progress = (step: number): WatchEvent => ({
   blocks: 1,
   step,
   steps: 9,
+  moved: 0,
+  unchanged: 0,
+  rejected: 0,
+  rejected_early: 0,
   acceptance: 0,
 });
 const failure: WatchEvent = {

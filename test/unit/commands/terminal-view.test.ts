@@ -30,7 +30,7 @@ const revision = (from: number, text: string, step = 0): WatchEvent => ({
 function* step(number: number, text: string, outcome: "accepted" | "rejected"): Generator<WatchEvent> {
   const at = { ...choice, block: 1, step: number };
   yield { type: "proposal", ...at, cut: 1, from_char: 1, text, tokens: tokensOf(text, 1), log_ratio: -1 };
-  yield { type: "decision", ...at, outcome, probability: 0.25, logprob: -number };
+  yield { type: "decision", ...at, outcome, probability: 0.25, swapped: false, logprob: -number };
   if (outcome === "accepted") yield revision(1, text, number);
 }
 

@@ -72,6 +72,10 @@ describe("Backlog", () => {
       blocks: 2,
       step,
       steps: 9,
+      moved: 0,
+      unchanged: 0,
+      rejected: 0,
+      rejected_early: 0,
       acceptance: 0.5,
     });
     const committed = (text: string, at: number): EventOf<"token"> => ({

@@ -40,6 +40,10 @@ const progress = (step: number, padding = 0): EventOf<"progress"> => ({
   blocks: 2,
   step,
   steps: 9,
+  moved: 0,
+  unchanged: 0,
+  rejected: 0,
+  rejected_early: 0,
   acceptance: 0.5,
 });
 const done = (text = ""): EventOf<"done"> => ({
