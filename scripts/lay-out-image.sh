@@ -12,6 +12,8 @@ mkdir -p "$root/app" "$root/models"
 cp -R dist models openapi.yaml package.json package-lock.json .npmrc LICENSE "$root/app"
 cd "$root/app"
 npm ci --omit=dev --no-audit --no-fund
+# What the image is made of, for scanners.
+npm sbom --omit=dev --package-lock-only --sbom-format=cyclonedx >sbom.cdx.json
 
 # The runtime and the tokenizers come for every platform; an image needs its own.
 runtime=node_modules/onnxruntime-node/bin/napi-v6

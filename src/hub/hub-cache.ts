@@ -1,11 +1,31 @@
 import { mkdir, readFile, readdir, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { InferenceError } from "../core/errors.ts";
 
 /** `organisation/name`, as on the hub. */
 const idPattern = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 
 export const isModelId = (text: string): boolean => idPattern.test(text);
+
+/** What git refuses in a name, and what a file system reads as a way out. */
+const refusedInRevision = /[\p{Cc} ~^:?*[\\]/u;
+
+/**
+ * Revisions are paths below refs/ and snapshots/.
+ * @throws InferenceError `invalid_request` for a name that git would refuse too: empty parts, `.`, `..`, or odd characters
+ */
+export function checkRevision(revision: string): string {
+  const isFine =
+    !refusedInRevision.test(revision) &&
+    revision.split("/").every((part) => part !== "" && !part.startsWith(".") && !part.includes(".."));
+  if (isFine) return revision;
+  throw new InferenceError(
+    "invalid_request",
+    `revision: ${JSON.stringify(revision)} is no name of a branch, tag or commit.`,
+    { param: "revision" },
+  );
+}
 
 /** One commit of a model in the cache. */
 export interface Snapshot {
@@ -40,7 +60,7 @@ export class HubCache {
   /** The snapshot that a revision was at when it was pulled last; `undefined` when it never was. */
   async snapshot(id: string, revision = "main"): Promise<Snapshot | undefined> {
     const repository = this.#repository(id);
-    const commit = (await readText(join(repository, "refs", revision))) ?? revision;
+    const commit = (await readText(join(repository, "refs", checkRevision(revision)))) ?? revision;
     const folder = join(repository, "snapshots", commit.trim());
     return (await isFolder(folder)) ? { id, commit: commit.trim(), folder } : undefined;
   }
@@ -61,7 +81,7 @@ export class HubCache {
   }
 
   async setRevision(id: string, revision: string, commit: string): Promise<void> {
-    const ref = join(this.#repository(id), "refs", revision);
+    const ref = join(this.#repository(id), "refs", checkRevision(revision));
     await mkdir(dirname(ref), { recursive: true });
     await writeFile(ref, commit);
   }

@@ -5,6 +5,7 @@ import { describeFailure, download, incompleteBytes, isOfDisk } from "./download
 import type { DownloadOptions } from "./download.ts";
 import { chooseGraph } from "./graph-choice.ts";
 import type { Dtype } from "./graph-choice.ts";
+import { checkRevision } from "./hub-cache.ts";
 import type { HubCache, Snapshot } from "./hub-cache.ts";
 import type { HubClient, HubFile } from "./hub-client.ts";
 
@@ -49,7 +50,7 @@ async function bringModel(
   { client, cache }: { client: HubClient; cache: HubCache },
   options: PullOptions,
 ): Promise<Snapshot> {
-  const { commit, files } = await askHub(id, client, options.revision);
+  const { commit, files } = await askHub(id, client, checkRevision(options.revision));
   const byPath = new Map(files.map((file) => [file.path, file]));
   const graph = chooseGraph([...byPath.keys()], options.dtype, id);
 

@@ -82,6 +82,16 @@ describe.skipIf(root === "")("the container image", () => {
     expect(readdirSync(join(runtimes, process.platform))).toEqual([process.arch]);
   });
 
+  it("says what it is made of, by name, version and hash", () => {
+    const { components } = JSON.parse(readFileSync(join(root, "app/sbom.cdx.json"), "utf8")) as {
+      components: { name: string; version: string; hashes?: { alg: string }[] }[];
+    };
+    const names = components.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["fastify", "onnxruntime-node", "tokenizers"]));
+    expect(names).not.toContain("vitest");
+    expect(components.filter(({ hashes }) => hashes?.[0]?.alg !== "SHA-512")).toEqual([]);
+  });
+
   it("runs as another user than root, is healthy, answers, and ends on SIGTERM", async () => {
     expect(uid).toBeGreaterThan(0);
     const port = await freePort();

@@ -95,6 +95,31 @@ describe("pullModel", () => {
     expect(await cache.snapshot(id, "v1")).toEqual(pulled);
   });
 
+  it.each([
+    "../../outside",
+    "..",
+    "a/../../../outside",
+    "/etc/x",
+    "a//b",
+    "",
+    "a\\b",
+    "a\nb",
+    ".git/x",
+    "x/.",
+    "a b",
+  ])("writes nothing for the revision %j, which is none", async (revision) => {
+    const before = await filesBelow(home);
+    await expect(pull({ revision })).rejects.toThrow(/no name of a branch, tag or commit/);
+    await expect(cache.snapshot(id, revision)).rejects.toThrow(/no name of a branch, tag or commit/);
+    expect(await filesBelow(home)).toEqual(before);
+  });
+
+  it.each(["refs/pr/1", "v1.0-rc.2", "größer", "a@b"])("takes the revision %s", async (revision) => {
+    const pulled = await pull();
+    await cache.setRevision(id, revision, pulled.commit);
+    expect(await cache.snapshot(id, revision)).toEqual(pulled);
+  });
+
   it("puts a graph into the snapshot once its weights are there", async () => {
     const { folder } = await pull({ dtype: "fp16" });
     hub.fail(data, ...Array.from({ length: 10 }, () => ({ status: 503 })));
