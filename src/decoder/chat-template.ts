@@ -6,6 +6,12 @@ export interface ChatMessage {
   readonly role: string;
   readonly content: string;
   readonly name?: string;
+  /** Of an assistant's message; their arguments are objects. */
+  readonly tool_calls?: readonly object[];
+  /** Of a tool's message: the call that it answers. */
+  readonly tool_call_id?: string;
+  readonly reasoning?: string;
+  readonly reasoning_content?: string;
 }
 
 /** transformers sets these to none where a request gives none, and templates rely on it. */

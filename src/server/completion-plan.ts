@@ -4,6 +4,9 @@ import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
 import type { CompletionRequest } from "./schemas/completions.ts";
 
+/** OpenAI's default. */
+const usualMaxTokens = 16;
+
 /** Plans POST /v1/completions. @throws InferenceError naming the field at fault and what to do */
 export async function planCompletion(
   body: Given<CompletionRequest>,
@@ -11,8 +14,10 @@ export async function planCompletion(
   signal: AbortSignal,
 ): Promise<GenerationPlan> {
   const input = {
-    prompts: await toPrompts(body.prompt, context.completer, signal),
+    prompts: await toPrompts(body, context.completer, signal),
+    promptField: "prompt" as const,
     maxTokens: body.max_tokens,
+    usualMaxTokens,
     logprobs: body.logprobs,
     echo: body.echo ?? false,
     bestOf: body.best_of,
@@ -21,14 +26,14 @@ export async function planCompletion(
 }
 
 async function toPrompts(
-  prompt: CompletionRequest["prompt"],
+  { prompt, add_special_tokens: addSpecialTokens = true }: Given<CompletionRequest>,
   completer: PlanContext["completer"],
   signal: AbortSignal,
 ): Promise<TokenIds[]> {
   const entries = typeof prompt === "string" ? [prompt] : prompt;
   const [first] = entries;
   if (typeof first === "string") {
-    const prompts = (entries as string[]).map((text) => ({ text, addSpecialTokens: true }));
+    const prompts = (entries as string[]).map((text) => ({ text, addSpecialTokens }));
     return encodePrompts(prompts, completer, { param: "prompt", signal });
   }
   const lists = typeof first === "number" ? [prompt as number[]] : (prompt as number[][]);

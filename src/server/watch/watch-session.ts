@@ -4,6 +4,7 @@ import type { RawData } from "ws";
 import { InferenceError } from "../../core/errors.ts";
 import { answerHead } from "../answer.ts";
 import { completionEndpoint, prepare } from "../endpoint.ts";
+import { keepWideSeeds } from "../json.ts";
 import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { RouteContext } from "../routes/context.ts";
@@ -189,7 +190,7 @@ function parseJson(data: RawData, isBinary: boolean): Record<string, unknown> {
   if (isBinary) throw invalid("Messages must be text: JSON, not binary frames.");
   let json: unknown;
   try {
-    json = JSON.parse((data as Buffer).toString());
+    json = JSON.parse(keepWideSeeds((data as Buffer).toString()));
   } catch (error) {
     throw invalid(`The message is not valid JSON: ${(error as Error).message}`);
   }
