@@ -51,6 +51,31 @@ export const beyondEngine = (param: string, what: string): InferenceError =>
     { param },
   );
 
+/** What does not fit into a model's context: by the names that a client's request has for it. */
+export interface Excess {
+  readonly promptField: "prompt" | "messages" | "content";
+  /** Tokens of the prompt; at least so many, where it was not worth tokenising. */
+  readonly prompt: number;
+  /** Tokens asked for. */
+  readonly completion: number;
+  /** The field at fault; the prompt's when left out. */
+  readonly param?: string;
+}
+
+/** For more tokens than a context holds. The first words are OpenAI's: LiteLLM and others know the error by them. */
+export function beyondContext(
+  maxLength: number,
+  { promptField, prompt, completion, param = promptField }: Excess,
+): InferenceError {
+  const room = maxLength - prompt;
+  const remedy = room < 1 ? "" : ` Set max_tokens to ${room} at most, or leave it out.`;
+  return new InferenceError(
+    "context_length_exceeded",
+    `This model's maximum context length is ${maxLength} tokens. However, you requested ${prompt + completion} tokens (${prompt} in the ${promptField}, ${completion} in the completion). Please reduce the length of the ${promptField} or completion.${remedy}`,
+    { param },
+  );
+}
+
 /** Turns anything thrown into data; what is not an `InferenceError` becomes `internal`. */
 export function toErrorDescription(error: unknown): ErrorDescription {
   if (error instanceof InferenceError) {

@@ -24,6 +24,18 @@ export interface DrawKey {
   readonly branch?: number;
 }
 
+/**
+ * The seed within ±2^53 that draws are addressed by, for one of up to 64 bits: itself where it is within, else mixed so
+ * that no two are known to meet.
+ */
+export function narrowSeed(wide: bigint): number {
+  const seed = Number(wide);
+  if (Number.isSafeInteger(seed)) return seed;
+  const word = (index: number): number => Number(BigInt.asUintN(32, wide >> BigInt(32 * index)));
+  const [low, high] = threefry4x32([word(0), word(1), word(2), 0], [0, 0, 0, 0]);
+  return (high >>> 11) * 0x1_0000_0000 + low;
+}
+
 /** Rotations of the two halves of a round, round by round modulo 8. */
 const rotations = Uint8Array.of(10, 26, 11, 21, 13, 27, 23, 5, 6, 20, 17, 11, 25, 10, 18, 20);
 const keyParity = 0x1bd11bda;

@@ -1,4 +1,4 @@
-import { InferenceError, beyondEngine } from "../core/errors.ts";
+import { InferenceError, beyondContext, beyondEngine } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
 import type { Sampling } from "../sampling/distribution.ts";
 import type { LogitAdjustments } from "../sampling/logit-adjustments.ts";
@@ -70,10 +70,7 @@ function checkTokens(tokens: TokenIds, maxTokens: number, { maxLength, vocabular
   if (tokens.length === 0)
     throw new InferenceError("invalid_request", "The prompt is empty; send at least one token.");
   if (tokens.length + maxTokens > maxLength) {
-    throw new InferenceError(
-      "context_length_exceeded",
-      `${tokens.length} tokens and ${maxTokens} more exceed the context of ${maxLength}.`,
-    );
+    throw beyondContext(maxLength, { promptField: "prompt", prompt: tokens.length, completion: maxTokens });
   }
   for (const token of tokens) {
     if (!(Number.isInteger(token) && token >= 0 && token < vocabularySize)) {

@@ -11,6 +11,11 @@ export interface Field<Schema extends z.ZodType = z.ZodType> {
   readonly example: unknown;
   /** Values that clients send by default and that change nothing: samplers without the field accept them. */
   readonly neutral?: readonly unknown[];
+  /**
+   * Whether common clients send values of their own choice that no user asked for. Samplers without the field let these
+   * be where the request does not name them.
+   */
+  readonly isSentUnasked?: boolean;
   /** What the playground calls its control; it has none where this is left out. */
   readonly label?: string;
   /** What `metropolis eval` calls the option that sweeps it, where that is not the field's own name. */

@@ -27,6 +27,11 @@ export class Admission {
     this.#limits = limits;
   }
 
+  /** Tokens that are taken in at once, when nothing else is in flight. */
+  get mostTokens(): number {
+    return this.#limits.maxTokens;
+  }
+
   get inFlight(): Demand {
     return { completions: this.#completions, tokens: this.#tokens };
   }

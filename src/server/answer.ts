@@ -11,6 +11,8 @@ import type { ChatRequest } from "./schemas/chat.ts";
 import type { CompletionRequest } from "./schemas/completions.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
+export const ignoredHeader = "x-ignored-fields";
+
 /**
  * Answers a body, whole or as server-sent events. Once a stream has begun, a failure arrives as a chunk with `error`;
  * the stream ends with [DONE] either way.
@@ -25,6 +27,8 @@ export async function answer<Body extends CompletionRequest | ChatRequest, Whole
   const signal = requestSignal(request, reply, context.requestTimeoutMs);
   const options = { context, client, head: answerHead(), signal };
   const { plan, presenter } = await prepare(endpoint, body, options);
+  // For operators and proxies, which see no bodies.
+  if (plan.ignored.length > 0) void reply.header(ignoredHeader, plan.ignored.join(", "));
   return runAdmitted(plan, context, { client, signal }, async (events) => {
     if (body.stream !== true) return presenter.whole(events);
     await streamEvents(request, reply, { events, presenter, signal, includeUsage: plan.includeUsage });
@@ -49,8 +53,7 @@ async function streamEvents(
   reply.sse.sendHeaders();
   try {
     for await (const event of events) {
-      const chunk = presenter.chunk(event);
-      if (chunk !== undefined) await reply.sse.send({ data: chunk });
+      for (const chunk of presenter.chunks(event)) await reply.sse.send({ data: chunk });
     }
     if (includeUsage) await reply.sse.send({ data: presenter.usageChunk() });
   } catch (error) {

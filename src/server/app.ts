@@ -10,6 +10,7 @@ import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fast
 import type { Completer } from "../decoder/completer.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import { Admission } from "./admission.ts";
+import { ignoredHeader } from "./answer.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { requireApiKeys } from "./api-keys.ts";
 import { Metrics } from "./metrics.ts";
@@ -181,7 +182,7 @@ async function setSecurityHeaders(app: FastifyInstance, corsOrigins: readonly st
     delegator: ({ headers }, done) => {
       done(null, {
         origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
-        exposedHeaders: ["x-request-id", "retry-after", "x-should-retry"],
+        exposedHeaders: ["x-request-id", "retry-after", "x-should-retry", ignoredHeader],
         // What is no preflight is a request like any other.
         preflight: "origin" in headers && "access-control-request-method" in headers,
       });

@@ -1,9 +1,11 @@
 import { InferenceError } from "../core/errors.ts";
-import type { ChatMessage } from "../decoder/completer.ts";
-import { encodePrompts, invalid, planGeneration } from "./generation-plan.ts";
+import { toChatMessage } from "./chat-message.ts";
+import { encodePrompts, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
+import { invalid } from "./invalid.ts";
 import type { ChatRequest } from "./schemas/chat.ts";
+import { ignoredChatNames } from "./schemas/unoffered.ts";
 
 /** Plans POST /v1/chat/completions. @throws InferenceError naming the field at fault and what to do */
 export async function planChat(
@@ -19,24 +21,36 @@ export async function planChat(
       { param: "messages" },
     );
   }
-  if (body.top_logprobs !== undefined && body.logprobs !== true) {
+  if ((body.top_logprobs ?? 0) > 0 && body.logprobs !== true) {
     throw invalid("top_logprobs", "top_logprobs is only allowed together with logprobs: true.");
   }
+  const { tools = [], documents } = body;
+  if (tools.length > 0 && body.tool_choice !== "none") {
+    throw new InferenceError(
+      "unsupported",
+      'tools: calling tools is not supported here. Leave them out, or say tool_choice "none" to have the model see them alone.',
+      { param: "tools" },
+    );
+  }
   const conversation = {
-    messages: body.messages.map(toMessage),
+    messages: body.messages.map(toChatMessage),
     addGenerationPrompt: body.add_generation_prompt ?? true,
-    variables: body.chat_template_kwargs ?? {},
+    variables: {
+      ...(tools.length === 0 ? {} : { tools }),
+      ...(documents === undefined ? {} : { documents }),
+      ...body.chat_template_kwargs,
+    },
+    addSpecialTokens: body.add_special_tokens ?? false,
   };
   const input = {
     prompts: await encodePrompts([conversation], context.completer, { param: "messages", signal }),
+    promptField: "messages" as const,
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
+    // To the end of the context.
+    usualMaxTokens: Infinity,
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
     echo: false,
+    ignored: ignoredChatNames.filter((name) => body[name] !== undefined),
   };
   return planGeneration(body, input, context);
-}
-
-function toMessage({ role, content, name }: ChatRequest["messages"][number]): ChatMessage {
-  const text = typeof content === "string" ? content : (content ?? []).map((part) => part.text).join("");
-  return { role, content: text, ...(name === null || name === undefined ? {} : { name }) };
 }

@@ -4,6 +4,9 @@ import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
 import type { CompletionRequest } from "./schemas/completions.ts";
 
+/** OpenAI's default. */
+const usualMaxTokens = 16;
+
 /** Plans POST /v1/completions. @throws InferenceError naming the field at fault and what to do */
 export async function planCompletion(
   body: Given<CompletionRequest>,
@@ -12,9 +15,11 @@ export async function planCompletion(
 ): Promise<GenerationPlan> {
   const texts = textsOf(body.prompt);
   const input = {
-    prompts: await toPrompts(body.prompt, texts, { completer: context.completer, signal }),
+    prompts: await toPrompts(body, texts, { completer: context.completer, signal }),
     texts,
+    promptField: "prompt" as const,
     maxTokens: body.max_tokens,
+    usualMaxTokens,
     logprobs: body.logprobs,
     echo: body.echo ?? false,
     bestOf: body.best_of,
@@ -29,12 +34,12 @@ function textsOf(prompt: CompletionRequest["prompt"]): readonly string[] | undef
 }
 
 async function toPrompts(
-  prompt: CompletionRequest["prompt"],
+  { prompt, add_special_tokens: addSpecialTokens = true }: Given<CompletionRequest>,
   texts: readonly string[] | undefined,
   { completer, signal }: { readonly completer: PlanContext["completer"]; readonly signal: AbortSignal },
 ): Promise<TokenIds[]> {
   if (texts !== undefined) {
-    const prompts = texts.map((text) => ({ text, addSpecialTokens: true }));
+    const prompts = texts.map((text) => ({ text, addSpecialTokens }));
     return encodePrompts(prompts, completer, { param: "prompt", signal });
   }
   const lists = typeof prompt[0] === "number" ? [prompt as number[]] : (prompt as number[][]);

@@ -3,6 +3,7 @@ import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import type { z } from "zod";
 import { InferenceError, toErrorDescription } from "../core/errors.ts";
 import type { ErrorCode, ErrorDescription } from "../core/errors.ts";
+import { unknownField } from "./schemas/body.ts";
 import type { ErrorResponse } from "./schemas/errors.ts";
 
 interface HttpError {
@@ -131,17 +132,17 @@ interface ValidationIssue {
 }
 
 function describeValidation(issues: readonly ValidationIssue[]): ErrorDescription {
-  const issue = issues[0];
-  const path = (issue?.instancePath ?? "").split("/").filter((part) => part !== "");
-  const unknownKeys = issue?.keyword === "unrecognized_keys" ? (issue.params.keys as string[]) : [];
-  if (unknownKeys.length > 0) {
-    const names = unknownKeys.map((key) => [...path, key].join("."));
+  const unknown = issues.filter(({ message }) => message === unknownField).map(pathOf);
+  if (unknown.length > 0) {
+    const names = unknown.map((path) => path.join("."));
     return {
       code: "unsupported",
       message: `Unsupported field ${names.map((name) => `'${name}'`).join(", ")}: it would be ignored, so leave it out or check its spelling.`,
       param: names[0]!,
     };
   }
+  const issue = issues[0];
+  const path = issue === undefined ? [] : pathOf(issue);
   const param = path.join(".");
   const message = issue?.message ?? "is not valid";
   const code = isRefusal(issue) ? "unsupported" : "invalid_request";
@@ -153,6 +154,9 @@ function describeValidation(issues: readonly ValidationIssue[]): ErrorDescriptio
     param,
   };
 }
+
+const pathOf = ({ instancePath }: ValidationIssue): string[] =>
+  instancePath.split("/").filter((part) => part !== "");
 
 /** Whether a field was refused for what it asks, not for its form. */
 const isRefusal = (issue: ValidationIssue | undefined): boolean =>

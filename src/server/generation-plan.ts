@@ -1,5 +1,7 @@
 import type { LogprobsMode } from "../sampling/distribution.ts";
-import { InferenceError, beyondEngine } from "../core/errors.ts";
+import { beyondContext, beyondEngine } from "../core/errors.ts";
+import type { Excess } from "../core/errors.ts";
+import { narrowSeed } from "../core/random.ts";
 import type { TokenIds } from "../core/tokens.ts";
 import { promptBytes } from "../decoder/completer.ts";
 import type {
@@ -11,12 +13,13 @@ import type {
   EncodeOptions,
 } from "../decoder/completer.ts";
 import type { SamplerName } from "../samplers/registry.ts";
+import type { Admission } from "./admission.ts";
 import type { Given } from "./given.ts";
+import { invalid } from "./invalid.ts";
+import { planMaxTokens } from "./max-tokens.ts";
+import type { LengthInput } from "./max-tokens.ts";
 import { planSampling } from "./sampling-plan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
-
-/** Completions wanted when neither request nor model says how long: OpenAI's default. */
-const usualMaxTokens = 16;
 
 /** Completions of one request, over all its prompts. */
 const maxCompletions = 1024;
@@ -40,7 +43,11 @@ export interface GenerationPlan {
   readonly entropy: boolean;
   readonly returnTokenIds: boolean;
   readonly tokensAsIds: boolean;
+  /** Fields of the body that the sampler does without, or that nothing is offered for, by name. */
+  readonly ignored: readonly string[];
   readonly includeUsage: boolean;
+  /** Whether every chunk of a stream has the usage so far. */
+  readonly continuousUsage: boolean;
   /** The model's name as the client wrote it. */
   readonly modelName: string;
 }
@@ -50,16 +57,16 @@ export interface PlanContext {
   readonly defaultSampler: SamplerName;
   /** A seed for a request that brings none. */
   readonly freshSeed: () => number;
+  readonly admission: Pick<Admission, "mostTokens">;
 }
 
 /** What an endpoint reads in its own way before the common fields are planned. */
-export interface PlanInput {
-  readonly prompts: readonly TokenIds[];
+export interface PlanInput extends LengthInput {
   readonly texts?: readonly string[] | undefined;
-  readonly maxTokens: number | undefined;
   readonly logprobs: number | undefined;
-  readonly echo: boolean;
   readonly bestOf?: number | undefined;
+  /** Fields of its own that it takes and lets be. */
+  readonly ignored?: readonly string[];
 }
 
 /** @throws InferenceError naming the field at fault and what to do */
@@ -70,19 +77,30 @@ export function planGeneration(
 ): GenerationPlan {
   const { model } = context.completer;
   const { prompts, echo, logprobs } = input;
-  if (body.stream !== true && body.stream_options !== undefined) {
+  const { include_usage, include_progress, continuous_usage_stats } = body.stream_options ?? {};
+  const asksOfStream = include_usage === true || include_progress === true || continuous_usage_stats === true;
+  if (body.stream !== true && asksOfStream) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
   if (body.entropy === true && !model.capabilities.entropy)
     throw beyondEngine("entropy", "tell the entropy of its distributions");
   const logprobsMode = planLogprobsMode(body, input);
-  const maxTokens = planMaxTokens(input, model);
-  const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
-  const { defaultSampler } = context;
-  const settings = planSampling(body, { model, defaultSampler, maxTokens, stop });
   const n = body.n ?? 1;
   const candidates = planCandidates(body, n, input);
-  const seed = body.seed ?? context.freshSeed();
+  const { maxTokens, isOpen } = planMaxTokens(input, prompts.length * candidates, {
+    model,
+    admission: context.admission,
+  });
+  const stop =
+    typeof body.stop === "string" ? [body.stop] : (body.stop ?? []).filter((text) => text !== null);
+  const { settings, ignored } = planSampling(body, {
+    // Blocks of the model's own size are for completions of its own length, not for a whole context.
+    model: isOpen ? { ...model, defaults: { ...model.defaults, blockSize: undefined } } : model,
+    defaultSampler: context.defaultSampler,
+    maxTokens,
+    stop,
+  });
+  const seed = body.seed === undefined ? context.freshSeed() : narrowSeed(BigInt(body.seed));
   const requests = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: candidates }, (_, index) => ({
       prompt,
@@ -96,14 +114,14 @@ export function planGeneration(
       topCount: logprobs ?? 0,
       logprobsMode,
       inOnePiece: body.stream !== true,
-      progress: body.stream_options?.include_progress ?? false,
+      progress: include_progress ?? false,
     })),
   );
   return {
     prompts,
     texts: input.texts,
     requests,
-    priority: body.priority ?? (body.service_tier === "flex" ? "batch" : "interactive"),
+    priority: planPriority(body),
     candidates,
     n,
     echo,
@@ -112,9 +130,15 @@ export function planGeneration(
     entropy: body.entropy ?? false,
     returnTokenIds: body.return_token_ids ?? false,
     tokensAsIds: body.return_tokens_as_token_ids ?? false,
-    includeUsage: body.stream_options?.include_usage ?? false,
+    ignored: [...ignored, ...(input.ignored ?? [])],
+    includeUsage: include_usage ?? false,
+    continuousUsage: continuous_usage_stats ?? false,
     modelName: body.model ?? model.id,
   };
+}
+
+function planPriority({ priority = 0, service_tier: tier }: Given<GenerationFields>): Priority {
+  return priority === 0 ? (tier === "flex" ? "batch" : "interactive") : priority;
 }
 
 function planLogprobsMode(body: Given<GenerationFields>, { logprobs, echo }: PlanInput): LogprobsMode {
@@ -168,7 +192,7 @@ const mostBytesPerToken = 128;
 export async function encodePrompts(
   prompts: readonly Prompt[],
   { prompts: encoder, model }: PlanContext["completer"],
-  options: EncodeOptions,
+  options: EncodeOptions & { readonly param: LengthInput["promptField"] },
 ): Promise<TokenIds[]> {
   const { param } = options;
   checkPromptSizes(prompts, model, param);
@@ -179,38 +203,14 @@ export async function encodePrompts(
 }
 
 /** @throws InferenceError `context_length_exceeded` for text that no tokens of the context could hold */
-export function checkPromptSizes(prompts: readonly Prompt[], { maxLength }: ModelInfo, param: string): void {
+export function checkPromptSizes(
+  prompts: readonly Prompt[],
+  { maxLength }: ModelInfo,
+  param: Excess["promptField"],
+): void {
   for (const prompt of prompts) {
-    const bytes = promptBytes(prompt);
-    if (bytes <= maxLength * mostBytesPerToken) continue;
-    throw new InferenceError(
-      "context_length_exceeded",
-      `The model's context is ${maxLength} tokens; a prompt of ${bytes} bytes does not fit. Shorten it.`,
-      { param },
-    );
+    const leastTokens = Math.ceil(promptBytes(prompt) / mostBytesPerToken);
+    if (leastTokens > maxLength)
+      throw beyondContext(maxLength, { promptField: param, prompt: leastTokens, completion: 1 });
   }
 }
-
-function planMaxTokens({ prompts, maxTokens: asked, echo }: PlanInput, model: ModelInfo): number {
-  const longest = Math.max(...prompts.map(({ length }) => length));
-  const room = model.maxLength - longest;
-  const isTooLong = room < 0 || (room < 1 && !(echo && asked === 0));
-  if (isTooLong || (asked ?? 0) > room) {
-    const wish = asked === undefined || asked === 0 ? "" : ` and max_tokens of ${asked}`;
-    throw new InferenceError(
-      "context_length_exceeded",
-      `The model's context is ${model.maxLength} tokens; the prompt of ${longest}${wish} does not fit. Shorten the prompt${wish === "" ? "" : " or max_tokens"}.`,
-      { param: isTooLong ? "prompt" : "max_tokens" },
-    );
-  }
-  if (asked === 0 && !echo) {
-    throw invalid(
-      "max_tokens",
-      "max_tokens: 0 generates nothing. Set echo: true to score the prompt, or ask for at least 1.",
-    );
-  }
-  return asked ?? Math.min(model.defaults.maxTokens ?? usualMaxTokens, room);
-}
-
-export const invalid = (param: string, message: string): InferenceError =>
-  new InferenceError("invalid_request", message, { param });

@@ -3,6 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "./errors.ts";
+import { keepWideSeeds } from "./json.ts";
 import type { Refusal } from "./errors.ts";
 
 const decoders = {
@@ -20,7 +21,7 @@ export function readBodies(app: FastifyInstance, bodyLimit: number): void {
   app.removeContentTypeParser("text/plain");
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body: Buffer, done) => {
     const text = decodeText(request, body);
-    if (typeof text === "string") void parseJson(request, text, done);
+    if (typeof text === "string") void parseJson(request, keepWideSeeds(text), done);
     else done(text);
   });
   app.addHook("preParsing", (request, reply, payload, done) => {

@@ -16,6 +16,12 @@ export interface SamplingContext extends Pick<SettingsContext, "maxTokens" | "st
   readonly defaultSampler: SamplerName;
 }
 
+export interface SamplingPlan {
+  readonly settings: SamplerSettings;
+  /** Fields that mean nothing to the sampler and are let be. */
+  readonly ignored: readonly FieldName[];
+}
+
 /**
  * Chooses the sampler and its settings.
  * @throws InferenceError `invalid_request` or `unsupported`, naming the field
@@ -23,11 +29,15 @@ export interface SamplingContext extends Pick<SettingsContext, "maxTokens" | "st
 export function planSampling(
   body: SamplingBody,
   { model, defaultSampler, maxTokens, stop }: SamplingContext,
-): SamplerSettings {
+): SamplingPlan {
   const sampler = chooseSampler(body, model, defaultSampler);
-  refuseForeignFields(body, sampler);
+  const ignored = foreignFields(body, sampler);
+  const refused = ignored.find(
+    (name) => body.sampler !== undefined || samplerFields[name].isSentUnasked !== true,
+  );
+  if (refused !== undefined) throw meaningless(refused, sampler);
   const { defaults, vocabularySize } = model;
-  return settle(sampler, body, { defaults, vocabularySize, maxTokens, stop });
+  return { settings: settle(sampler, body, { defaults, vocabularySize, maxTokens, stop }), ignored };
 }
 
 function chooseSampler(body: SamplingBody, model: ModelInfo, defaultSampler: SamplerName): SamplerName {
@@ -42,19 +52,32 @@ function chooseSampler(body: SamplingBody, model: ModelInfo, defaultSampler: Sam
   return body.sampler ?? named ?? defaultSampler;
 }
 
-/** A field that means nothing to the sampler would be ignored, and so is refused. */
-function refuseForeignFields(body: SamplingBody, sampler: SamplerName): void {
-  for (const [name, { users, neutral }] of Object.entries(samplerFields) as [FieldName, SamplerField][]) {
-    const value: unknown = body[name];
-    if (value === undefined || users.includes(sampler)) continue;
-    if (neutral?.includes(value) === true || isEmptyObject(value)) continue;
-    const hint = samplers[sampler].instead?.[name];
-    throw new InferenceError(
-      "invalid_request",
-      `${name} has no meaning for sampler '${sampler}'${hint === undefined ? "" : `: ${hint}`}. Leave it out, or use sampler ${users.map((user) => `'${user}'`).join(" or ")}.`,
-      { param: name },
-    );
-  }
+/**
+ * Fields that mean nothing to the sampler. What would be ignored is refused; but clients send some of their own accord,
+ * and where they cannot know the sampler, which the model's name or the server chose, these are let be.
+ */
+function foreignFields(body: SamplingBody, sampler: SamplerName): FieldName[] {
+  return (Object.entries(samplerFields) as [FieldName, SamplerField][]).flatMap(
+    ([name, { users, neutral }]) => {
+      const value: unknown = body[name];
+      const isForeign =
+        value !== undefined &&
+        !users.includes(sampler) &&
+        neutral?.includes(value) !== true &&
+        !isEmptyObject(value);
+      return isForeign ? [name] : [];
+    },
+  );
+}
+
+function meaningless(name: FieldName, sampler: SamplerName): InferenceError {
+  const hint = samplers[sampler].instead?.[name];
+  const users = samplerFields[name].users.map((user) => `'${user}'`).join(" or ");
+  return new InferenceError(
+    "invalid_request",
+    `${name} has no meaning for sampler '${sampler}'${hint === undefined ? "" : `: ${hint}`}. Leave it out, or use sampler ${users}.`,
+    { param: name },
+  );
 }
 
 const isEmptyObject = (value: unknown): boolean =>

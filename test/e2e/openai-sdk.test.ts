@@ -75,6 +75,29 @@ describe("the official OpenAI SDK", () => {
     expect(model.id).toBe("abacus:power");
   });
 
+  it("files the choices of a stream, however many and whichever comes first", async () => {
+    const messages = [{ role: "user" as const, content: prompt }];
+    for (const model of ["abacus", "abacus:power"]) {
+      for (let run = 0; run < 10; run++) {
+        const stream = client.chat.completions.stream({
+          model,
+          messages,
+          n: 5,
+          temperature: 0.7,
+          stream_options: { include_usage: true },
+        });
+        const started: number[] = [];
+        stream.on("chunk", ({ choices }) => {
+          for (const { index, delta } of choices) if (delta.role !== undefined) started.push(index);
+        });
+        const { choices } = await stream.finalChatCompletion();
+        expect(started).toEqual([0, 1, 2, 3, 4]);
+        expect(choices.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4]);
+        for (const { message } of choices) expect(message).toMatchObject({ role: "assistant" });
+      }
+    }
+  });
+
   it("sees errors as what they are, and does not retry them", async () => {
     await expect(client.completions.create({ model: "gpt-4", prompt })).rejects.toBeInstanceOf(
       OpenAI.NotFoundError,

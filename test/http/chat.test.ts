@@ -124,7 +124,8 @@ describe("POST /v1/chat/completions", () => {
     [{ top_logprobs: 2 }, "top_logprobs", /logprobs: true/],
     [{ logprobs: 2 }, "logprobs", /boolean/],
     [{ sampler: "power", top_p: 0.5 }, "top_p", /sampler 'power'/],
-    [{ audio: {} }, "audio", /Unsupported field/],
+    [{ audio: { voice: "alloy" } }, "audio", /not supported/],
+    [{ voice: "alloy" }, "voice", /Unsupported field/],
   ])("refuses %j, naming the field", async (body, param, message) => {
     const reply = await server.post("/v1/chat/completions", { messages, ...body });
     const { error } = reply.json() as { error: { param: string; message: string } };

@@ -18,24 +18,31 @@ export interface ToyCompleterSettings extends ToySettings {
   readonly switches?: Switches;
   /** Tokens are bytes, 200 of them, the last of which is the end; else they are the embedded model's. */
   readonly speaksBytes?: boolean;
+  /** The files of the model do not say how long completions are. */
+  readonly hasNoLength?: boolean;
 }
 
 /** The embedded model's tokenizer and names over a toy engine, whose runner can be made slow or faulty. */
 export async function createToyCompleter({
   switches = { memo: false, earlyRejection: true, prefetch: false },
   speaksBytes = false,
+  hasNoLength = false,
   ...settings
 }: ToyCompleterSettings = {}): Promise<LocalCompleter> {
   const described = await readModelFolder(embeddedModel);
+  const { defaults } = described.model;
+  const model = hasNoLength
+    ? { ...described.model, defaults: { ...defaults, maxTokens: undefined } }
+    : described.model;
   const vocabularySize = speaksBytes ? 200 : 18;
   const description = speaksBytes
     ? {
         ...described,
         tokenizer: byteTokenizer(),
         prompts: bytePrompts(),
-        model: { ...described.model, endTokenIds: [vocabularySize - 1] },
+        model: { ...model, endTokenIds: [vocabularySize - 1] },
       }
-    : described;
+    : { ...described, model };
   const engine = createToyEngine({
     model: createToyModel({ vocabularySize, endBias: -20, ...settings.toy }),
     capacity: 128,

@@ -37,10 +37,10 @@ export class LocalPromptEncoder implements PromptEncoder {
     });
   }
 
-  #render({ messages, ...options }: ChatPrompt): TextPrompt {
+  #render({ messages, addSpecialTokens = false, ...options }: ChatPrompt): TextPrompt {
     if (this.#template === undefined)
       throw new InferenceError("unsupported", "The model has no chat template.", { param: "messages" });
-    return { text: this.#template.render(messages, options), addSpecialTokens: false };
+    return { text: this.#template.render(messages, options), addSpecialTokens };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

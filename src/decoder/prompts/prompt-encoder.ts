@@ -8,12 +8,14 @@ export interface TextPrompt {
   readonly addSpecialTokens: boolean;
 }
 
-/** A conversation, which the model's chat template turns into text. The template writes the special tokens itself. */
+/** A conversation, which the model's chat template turns into text. */
 export interface ChatPrompt {
   readonly messages: readonly ChatMessage[];
   readonly addGenerationPrompt: boolean;
   /** What else the template may name. */
   readonly variables?: Readonly<Record<string, unknown>>;
+  /** Whether the tokenizer adds its own to the special tokens that the template writes; false when left out. */
+  readonly addSpecialTokens?: boolean;
 }
 
 export type Prompt = TextPrompt | ChatPrompt;

@@ -26,62 +26,62 @@ export interface StandardSettings {
   readonly minTokens?: number;
 }
 
+/** Below this, temperatures are greedy, as in vLLM: 1/τ would leave nothing of the precision of log-probs. */
+const leastTemperature = 1e-5;
+
 const penalty = () => z.number().min(-2).max(2);
 
 const fields = {
-  temperature: field(
-    z
-      .number()
-      .min(0)
-      .max(100)
-      .refine(
-        (value) => value === 0 || value >= 0.001,
-        "temperature must be 0, which is greedy, or at least 0.001",
-      ),
-    {
-      meaning:
-        "Softmax temperature; 0 is greedy. The other samplers take 0 or 1 and ignore them, since clients send these by default.",
-      usual: "1",
-      example: 1,
-      neutral: [0, 1],
-      label: "Temperature",
-    },
-  ),
-  top_p: field(z.number().gt(0, "top_p must be above 0").max(1), {
-    meaning: "Nucleus mass.",
+  temperature: field(z.number().min(0).max(100), {
+    meaning:
+      "Softmax temperature; below 0.00001 it is greedy. The other samplers take 0 or 1 and ignore them, since clients send these by default.",
+    usual: "1",
+    example: 1,
+    neutral: [0, 1],
+    isSentUnasked: true,
+    label: "Temperature",
+  }),
+  top_p: field(z.number().min(0).max(1), {
+    meaning: "Of what min_p and top_k leave, keep the likeliest tokens that together have this share.",
     usual: "1, which keeps everything",
     example: 1,
     neutral: [1],
+    isSentUnasked: true,
   }),
   top_k: field(z.number().int().min(-1), {
     meaning: "Keep the k likeliest tokens. 0 and -1 keep everything.",
     usual: "0",
     example: 0,
     neutral: [0, -1],
+    isSentUnasked: true,
   }),
   min_p: field(z.number().min(0).max(1), {
     meaning: "Keep tokens with at least this share of the likeliest one's probability.",
     usual: "0",
     example: 0,
     neutral: [0],
+    isSentUnasked: true,
   }),
   presence_penalty: field(penalty(), {
     meaning: "Taken off the logit of a token that the completion holds already.",
     usual: "0",
     example: 0,
     neutral: [0],
+    isSentUnasked: true,
   }),
   frequency_penalty: field(penalty(), {
     meaning: "Taken off a token's logit for each time the completion holds it.",
     usual: "0",
     example: 0,
     neutral: [0],
+    isSentUnasked: true,
   }),
   repetition_penalty: field(z.number().min(0.01, "repetition_penalty must be at least 0.01").max(100), {
     meaning: "Weakens tokens that prompt or completion hold; 1 is off.",
     usual: "1",
     example: 1,
     neutral: [1],
+    isSentUnasked: true,
   }),
   logit_bias: field(
     z.record(z.string().regex(/^\d+$/, "logit_bias: keys are token ids"), z.number().min(-100).max(100)),
@@ -117,7 +117,7 @@ export const standard = declareSampler({
     }
     const adjustments = settleAdjustments(given, context);
     return {
-      temperature,
+      temperature: temperature < leastTemperature ? 0 : temperature,
       ...(topP === undefined ? {} : { topP }),
       ...(topK > 0 ? { topK } : {}),
       ...(minP === undefined ? {} : { minP }),

@@ -7,40 +7,57 @@ import { entropies } from "./completion.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./parts.ts";
-import { progressOf, statedMixing } from "./presenter.ts";
+import { progressOf, statedIgnored, statedMixing, statedUsage } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/chat/completions. */
 export class ChatPresenter implements Presenter<ChatResponse> {
-  readonly #head: Pick<ChatResponse, "id" | "created" | "model" | "logprobs_mode">;
+  readonly #head: Omit<ChatResponse, "object" | "choices" | "usage" | "mixing">;
   readonly #plan: GenerationPlan;
   readonly #tracker: AnswerTracker;
   readonly #logprobs: LogprobPresenter;
+  #hasBegun = false;
 
   constructor(plan: GenerationPlan, tokenizer: Tokenizer, { id, created }: AnswerHead) {
-    this.#head = { id: `chatcmpl-${id}`, created, model: plan.modelName, ...statedMode(plan) };
+    this.#head = {
+      id: `chatcmpl-${id}`,
+      created,
+      model: plan.modelName,
+      ...statedMode(plan),
+      ...statedIgnored(plan),
+    };
     this.#plan = plan;
     this.#tracker = new AnswerTracker(plan, tokenizer);
     this.#logprobs = new LogprobPresenter(tokenizer, plan);
   }
 
-  /** The role stands in a choice's first delta, the finish alone in its last. */
-  chunk(event: ChoiceEvent): ChatChunk | undefined {
-    if (event.type === "progress") {
-      return { ...this.#head, object: "chat.completion.chunk", choices: [], progress: progressOf(event) };
-    }
+  /** The roles come first, the finish of a choice alone in its last chunk. */
+  chunks(event: ChoiceEvent): ChatChunk[] {
+    if (event.type === "progress") return [this.#chunk({ choices: [], progress: progressOf(event) })];
+    const roles = this.#roles();
     const part = this.#tracker.follow(event);
-    if (part === undefined) return undefined;
-    const delta = {
-      ...(part.isFirst ? { role: "assistant" as const } : {}),
-      ...(part.finish === undefined || part.isFirst ? { content: part.text } : {}),
-    };
+    if (part === undefined) return roles;
+    const delta = part.finish === undefined ? { content: part.text } : {};
     const choice = { ...this.#common(part), delta, finish_reason: part.finish?.reason ?? null };
+    return [...roles, this.#chunk({ ...statedMixing(part), choices: [choice] })];
+  }
+
+  /** Of all choices, in order, before any content: OpenAI's SDKs file choices by the order in which they begin. */
+  #roles(): ChatChunk[] {
+    if (this.#hasBegun) return [];
+    this.#hasBegun = true;
+    const delta = { role: "assistant" as const, content: "" };
+    return this.#plan.requests.map((_, index) =>
+      this.#chunk({ choices: [{ index, delta, logprobs: null, finish_reason: null, stop_reason: null }] }),
+    );
+  }
+
+  #chunk(content: Pick<ChatChunk, "choices" | "progress" | "mixing">): ChatChunk {
     return {
       ...this.#head,
       object: "chat.completion.chunk",
-      ...statedMixing(part),
-      choices: [choice],
+      ...content,
+      ...statedUsage(this.#plan, this.#tracker.usage),
     };
   }
 

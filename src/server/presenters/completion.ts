@@ -6,7 +6,7 @@ import type { CompletionChoice, CompletionResponse } from "../schemas/completion
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./parts.ts";
-import { progressOf, statedMixing } from "./presenter.ts";
+import { progressOf, statedIgnored, statedMixing, statedUsage } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/completions. */
@@ -23,16 +23,17 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
       created,
       model: plan.modelName,
       ...statedMode(plan),
+      ...statedIgnored(plan),
     };
     this.#plan = plan;
     this.#tracker = new AnswerTracker(plan, tokenizer);
     this.#logprobs = new LogprobPresenter(tokenizer, plan);
   }
 
-  chunk(event: ChoiceEvent): CompletionChunk | undefined {
-    if (event.type === "progress") return { ...this.#head, choices: [], progress: progressOf(event) };
+  chunks(event: ChoiceEvent): CompletionChunk[] {
+    if (event.type === "progress") return [this.#chunk({ choices: [], progress: progressOf(event) })];
     const part = this.#tracker.follow(event);
-    return part && { ...this.#head, ...statedMixing(part), choices: [this.#choice(part)] };
+    return part === undefined ? [] : [this.#chunk({ ...statedMixing(part), choices: [this.#choice(part)] })];
   }
 
   usageChunk(): CompletionChunk {
@@ -43,6 +44,10 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
     const { parts, ...mixing } = await this.#tracker.whole(events);
     const choices = parts.map((part) => this.#choice(part));
     return { ...this.#head, ...mixing, choices, usage: this.#tracker.usage };
+  }
+
+  #chunk(content: Pick<CompletionChunk, "choices" | "progress" | "mixing">): CompletionChunk {
+    return { ...this.#head, ...content, ...statedUsage(this.#plan, this.#tracker.usage) };
   }
 
   #choice(part: ChoicePart): CompletionChoice {

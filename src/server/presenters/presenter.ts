@@ -1,13 +1,14 @@
+import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { ChunkProgress } from "../schemas/chunks.ts";
-import type { PromptMixing } from "../schemas/completions.ts";
+import type { PromptMixing, Usage } from "../schemas/completions.ts";
 import type { ChoicePart } from "./parts.ts";
 
 /** Shapes an answer for one endpoint: whole, or chunk by chunk. */
 export interface Presenter<Whole extends object> {
   whole(events: AsyncIterable<ChoiceEvent>): Promise<Whole>;
-  /** What an event is streamed as; `undefined` for one that shows nothing. */
-  chunk(event: ChoiceEvent): object | undefined;
+  /** What an event is streamed as; nothing for one that shows nothing. */
+  chunks(event: ChoiceEvent): object[];
   /** The chunk that ends a stream whose client asked for its usage. */
   usageChunk(): object;
 }
@@ -18,6 +19,19 @@ export interface AnswerHead {
   readonly id: string;
   /** Unix time, seconds. */
   readonly created: number;
+}
+
+/** What a request's fields came to that the answer does not show otherwise. */
+export const statedIgnored = ({ ignored }: Pick<GenerationPlan, "ignored">): { ignored?: string[] } =>
+  ignored.length === 0 ? {} : { ignored: [...ignored] };
+
+/** The usage so far, where every chunk is to have it; null where a chunk of its own will. */
+export function statedUsage(
+  { includeUsage, continuousUsage }: Pick<GenerationPlan, "includeUsage" | "continuousUsage">,
+  usage: Usage,
+): { usage?: Usage | null } {
+  if (continuousUsage) return { usage };
+  return includeUsage ? { usage: null } : {};
 }
 
 /** How a choice's chain gets on, as a chunk without choices shows it. */

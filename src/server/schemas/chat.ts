@@ -1,73 +1,73 @@
 import { z } from "zod";
 import { answerFields, choiceFields, finishReason, usage } from "./completions.ts";
 import { described } from "../../samplers/described.ts";
-import { generationFields, refused } from "./fields.ts";
+import { body } from "./body.ts";
+import { generationFields } from "./fields.ts";
+import { requestMessage } from "./messages.ts";
+import { unofferedChatFields } from "./unoffered.ts";
 
-const textPart = z.strictObject({
-  type: described(z.literal("text", { error: "only text parts are supported" }), "The kind of part.", "text"),
-  text: described(z.string(), "Its text.", "7-2*3+4="),
-});
-
-const requestMessage = z.looseObject({
-  role: z
-    .enum(["system", "developer", "user", "assistant", "tool"])
-    .meta({ description: "Who speaks.", examples: ["user"] }),
-  content: z
-    .union([z.string(), z.array(textPart)], { error: "content must be a string or a list of text parts" })
+export const chatRequest = body({
+  messages: z
+    .array(requestMessage)
+    .min(1)
+    .meta({ description: "The conversation so far.", examples: [[{ role: "user", content: "7-2*3+4=" }]] }),
+  ...generationFields,
+  max_completion_tokens: z
+    .number()
+    .int()
+    .min(1)
     .nullish()
-    .meta({ description: "Text, or a list of text parts.", examples: ["7-2*3+4="] }),
-  name: described(z.string().nullish(), "The speaker's name, for templates that show it.", "Ada"),
-  tool_calls: refused("tool calls", [[]]),
-});
-
-export const chatRequest = z
-  .strictObject({
-    messages: z
-      .array(requestMessage)
-      .min(1)
-      .meta({ description: "The conversation so far.", examples: [[{ role: "user", content: "7-2*3+4=" }]] }),
-    ...generationFields,
-    max_completion_tokens: z
-      .number()
-      .int()
-      .min(1)
-      .nullish()
-      .meta({ description: "Most tokens to generate; goes before max_tokens.", examples: [48] }),
-    logprobs: z
-      .boolean()
-      .nullish()
-      .meta({ description: "Report the log-prob of each token.", examples: [true] }),
-    top_logprobs: z
-      .number()
-      .int()
-      .min(0)
-      .max(100)
-      .nullish()
-      .meta({
-        description: "With logprobs: report this many of the likeliest tokens beside each.",
-        examples: [2],
-      }),
-    add_generation_prompt: z
-      .boolean()
-      .nullish()
-      .meta({ description: "End the prompt where the assistant begins. Default: true.", examples: [true] }),
-    chat_template_kwargs: z
-      .record(z.string(), z.unknown())
-      .nullish()
-      .meta({
-        description: "Further variables for the chat template.",
-        examples: [{ enable_thinking: false }],
-      }),
-    tools: refused("tools", [[]]),
-    tool_choice: refused("tools", ["none", "auto"]),
-    parallel_tool_calls: refused("tools", [true, false]),
-    functions: refused("functions", [[]]),
-    function_call: refused("functions", ["none", "auto"]),
-    response_format: refused("structured output", [{ type: "text" }]),
-    modalities: refused("other modalities", [["text"]]),
-    reasoning_effort: refused("reasoning effort", []),
-  })
-  .meta({ id: "ChatRequest" });
+    .meta({ description: "Most tokens to generate; goes before max_tokens.", examples: [48] }),
+  logprobs: z
+    .boolean()
+    .nullish()
+    .meta({ description: "Report the log-prob of each token.", examples: [true] }),
+  top_logprobs: z
+    .number()
+    .int()
+    .min(0)
+    .max(100)
+    .nullish()
+    .meta({
+      description: "With logprobs: report this many of the likeliest tokens beside each.",
+      examples: [2],
+    }),
+  add_generation_prompt: z
+    .boolean()
+    .nullish()
+    .meta({ description: "End the prompt where the assistant begins. Default: true.", examples: [true] }),
+  add_special_tokens: z
+    .boolean()
+    .nullish()
+    .meta({
+      description:
+        "Add what the tokenizer puts around a prompt, beside what the template writes. Default: false.",
+      examples: [false],
+    }),
+  chat_template_kwargs: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .meta({
+      description: "Further variables for the chat template.",
+      examples: [{ enable_thinking: false }],
+    }),
+  tools: z
+    .array(z.record(z.string(), z.unknown()))
+    .nullish()
+    .meta({
+      description:
+        'Tools that the template shows the model. It calls none: only with tool_choice "none", or empty.',
+      examples: [[]],
+    }),
+  documents: z
+    .array(z.record(z.string(), z.unknown()))
+    .nullish()
+    .meta({
+      description: "Documents for templates that show them.",
+      examples: [[{ title: "Sums", text: "1+1=2" }]],
+    }),
+  ...unofferedChatFields,
+}).meta({ id: "ChatRequest" });
 
 export type ChatRequest = z.output<typeof chatRequest>;
 

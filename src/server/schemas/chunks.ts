@@ -29,7 +29,11 @@ const progress = z
 const chunkFields = {
   ...answerFields,
   progress: progress.optional().meta({ examples: [{ index: 0, block: 3, blocks: 16 }] }),
-  usage: usage.optional(),
+  usage: described(
+    usage.nullish(),
+    "In the last chunk, with stream_options.include_usage, and null in the others; with continuous_usage_stats in every one, as it is so far.",
+    null,
+  ),
 };
 
 export const completionChunk = z
@@ -41,7 +45,11 @@ export const completionChunk = z
   .meta({ id: "CompletionChunk", description: "An event of a streamed completion; the last one is [DONE]." });
 
 const delta = z.object({
-  role: described(z.literal("assistant").optional(), "In a choice's first chunk.", "assistant"),
+  role: described(
+    z.literal("assistant").optional(),
+    "In a choice's first chunk; those of all choices come first, in order.",
+    "assistant",
+  ),
   content: described(z.string().optional(), "What is new of the answer.", "2*3=6;"),
 });
 

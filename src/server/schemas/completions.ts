@@ -2,7 +2,9 @@ import { z } from "zod";
 import { logprobsModes } from "../../sampling/distribution.ts";
 import { count, described } from "../../samplers/described.ts";
 import { reportShape } from "../../samplers/registry.ts";
-import { generationFields, refused, tokenId } from "./fields.ts";
+import { body } from "./body.ts";
+import { generationFields, tokenId } from "./fields.ts";
+import { unofferedCompletionFields } from "./unoffered.ts";
 
 const prompt = z.union(
   [
@@ -17,45 +19,50 @@ const prompt = z.union(
   },
 );
 
-export const completionRequest = z
-  .strictObject({
-    prompt: prompt.meta({
-      description:
-        "What to continue: text, a list of texts, token ids, or a list of token id lists. Token ids are taken as they are.",
-      examples: ["7-2*3+4="],
+export const completionRequest = body({
+  prompt: prompt.meta({
+    description:
+      "What to continue: text, a list of texts, token ids, or a list of token id lists. Token ids are taken as they are.",
+    examples: ["7-2*3+4="],
+  }),
+  ...generationFields,
+  best_of: z
+    .number()
+    .int()
+    .min(1)
+    .max(128)
+    .nullish()
+    .meta({
+      description: "Generate this many completions per prompt and return the n likeliest. Not with stream.",
+      examples: [1],
     }),
-    ...generationFields,
-    best_of: z
-      .number()
-      .int()
-      .min(1)
-      .max(128)
-      .nullish()
-      .meta({
-        description: "Generate this many completions per prompt and return the n likeliest. Not with stream.",
-        examples: [1],
-      }),
-    suffix: refused("suffix", [""]),
-    echo: z
-      .boolean()
-      .nullish()
-      .meta({
-        description: "Put the prompt before the completion, in text and logprobs.",
-        examples: [false],
-      }),
-    logprobs: z
-      .number()
-      .int()
-      .min(0)
-      .max(100)
-      .nullish()
-      .meta({
-        description:
-          "Report the log-prob of each token, and those of this many of the likeliest ones beside it.",
-        examples: [1],
-      }),
-  })
-  .meta({ id: "CompletionRequest" });
+  add_special_tokens: z
+    .boolean()
+    .nullish()
+    .meta({
+      description: "Add what the tokenizer puts around a prompt of text. Default: true.",
+      examples: [true],
+    }),
+  ...unofferedCompletionFields,
+  echo: z
+    .boolean()
+    .nullish()
+    .meta({
+      description: "Put the prompt before the completion, in text and logprobs.",
+      examples: [false],
+    }),
+  logprobs: z
+    .number()
+    .int()
+    .min(0)
+    .max(100)
+    .nullish()
+    .meta({
+      description:
+        "Report the log-prob of each token, and those of this many of the likeliest ones beside it.",
+      examples: [1],
+    }),
+}).meta({ id: "CompletionRequest" });
 
 export type CompletionRequest = z.output<typeof completionRequest>;
 
@@ -165,6 +172,11 @@ export const answerFields = {
   created: described(z.number().int(), "Unix time, seconds.", 1_764_000_000),
   model: described(z.string(), "The model's name as the request wrote it.", "abacus"),
   logprobs_mode: statedLogprobsMode,
+  ignored: described(
+    z.array(z.string()).optional(),
+    "Fields of the request that had no effect: those that mean nothing to a sampler which the model's name or the server chose, and those that nothing is offered for. Absent where there are none.",
+    ["temperature", "top_p"],
+  ),
   mixing: described(
     z.array(promptMixing).optional(),
     "power with several chains of a prompt: whether they agree, one entry for each prompt. In a stream it comes with the last chain's finish.",

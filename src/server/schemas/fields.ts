@@ -2,38 +2,37 @@ import { z } from "zod";
 import { logprobsModes } from "../../sampling/distribution.ts";
 import { priorities } from "../../decoder/completer.ts";
 import { reportShape, requestShape, samplerNames, samplers } from "../../samplers/registry.ts";
-
-const seedLimit = Number.MAX_SAFE_INTEGER;
-/**
- * A field that clients send but that is not supported: values that ask for nothing pass, all other values are refused
- * by name rather than ignored.
- */
-export function refused(what: string, neutral: readonly unknown[]) {
-  const texts = new Set(neutral.map((value) => JSON.stringify(value)));
-  return z
-    .unknown()
-    .refine((value) => value === null || value === undefined || texts.has(JSON.stringify(value)), {
-      error: `${what} is not supported here; leave it out`,
-      params: { code: "unsupported" },
-    })
-    .optional()
-    .meta({
-      description: `Not supported: refused unless it asks for nothing (${[...texts, "null"].join(", ")}).`,
-      examples: [null],
-    });
-}
-
-const harmless = () =>
-  z
-    .unknown()
-    .optional()
-    .meta({ description: "Accepted for compatibility; has no effect.", examples: [null] });
+import { body } from "./body.ts";
+import { seed } from "./seed.ts";
+import { harmless, unofferedFields } from "./unoffered.ts";
 
 const tokenId = z.number().int().nonnegative();
 
 const chains = samplerNames.filter((name) => samplers[name].isChain === true);
 const reporting = Object.keys(reportShape);
 const summaries = samplerNames.map((name) => `\`${name}\`: ${samplers[name].summary}.`).join(" ");
+
+const streamOptions = body({
+  include_usage: z
+    .boolean()
+    .nullish()
+    .meta({
+      description: "A last chunk with the usage and no choices; `usage` is null in the others.",
+      examples: [true],
+    }),
+  continuous_usage_stats: z
+    .boolean()
+    .nullish()
+    .meta({ description: "The usage so far in every chunk.", examples: [false] }),
+  include_progress: z
+    .boolean()
+    .nullish()
+    .meta({
+      description: `${chains.join(", ")}: while the chain works, chunks with no choices and a \`progress\` object.`,
+      examples: [true],
+    }),
+  include_obfuscation: harmless(false),
+});
 
 /** How a completion is drawn. The same fields at top level of every generating endpoint. */
 export const generationFields = {
@@ -72,20 +71,15 @@ export const generationFields = {
       description: `Completions per prompt; for ${reporting.join(", ")}, independent runs. Default: 1.`,
       examples: [1],
     }),
-  seed: z
-    .number()
-    .int()
-    .min(-seedLimit)
-    .max(seedLimit)
-    .nullish()
-    .meta({
-      description: "The same seed and request give the same completion. Default: a fresh one each time.",
-      examples: [7],
-    }),
+  seed,
   stop: z
-    .union([z.string().min(1), z.array(z.string().min(1, "stop must not hold an empty string")).max(64)], {
-      error: "stop must be a non-empty string or a list of at most 64 of them",
-    })
+    .union(
+      [
+        z.string().min(1),
+        z.array(z.string().min(1, "stop must not hold an empty string").nullable()).max(64),
+      ],
+      { error: "stop must be a non-empty string or a list of at most 64 of them" },
+    )
     .nullish()
     .meta({
       description: "Text at which the completion ends, itself left out. Up to 64 strings.",
@@ -95,20 +89,7 @@ export const generationFields = {
     .boolean()
     .nullish()
     .meta({ description: "Send server-sent events as text becomes final.", examples: [false] }),
-  stream_options: z
-    .strictObject({
-      include_usage: z
-        .boolean()
-        .nullish()
-        .meta({ description: "A last chunk with the usage and no choices.", examples: [true] }),
-      include_progress: z
-        .boolean()
-        .nullish()
-        .meta({
-          description: `${chains.join(", ")}: while the chain works, chunks with no choices and a \`progress\` object.`,
-          examples: [true],
-        }),
-    })
+  stream_options: streamOptions
     .nullish()
     .meta({ description: "Only together with stream.", examples: [{ include_usage: true }] }),
   logprobs_mode: z
@@ -147,11 +128,11 @@ export const generationFields = {
       examples: [true],
     }),
   priority: z
-    .enum(priorities, { error: `priority must be one of ${priorities.join(", ")}` })
+    .union([z.enum(priorities), z.literal(0)], { error: `priority must be one of ${priorities.join(", ")}` })
     .nullish()
     .meta({
       description:
-        "`interactive` for what somebody waits for; `batch` runs on what interactive requests leave, and makes room for them when they come. The answer is the same. Default: `batch` with service_tier `flex`, else `interactive`.",
+        "`interactive` for what somebody waits for; `batch` runs on what interactive requests leave, and makes room for them when they come. The answer is the same. 0, which vLLM's clients send unasked, says nothing. Default: `batch` with service_tier `flex`, else `interactive`.",
       examples: ["interactive"],
     }),
   service_tier: z
@@ -162,14 +143,7 @@ export const generationFields = {
         "OpenAI's `flex` means priority `batch`, unless priority says otherwise. Other values are accepted for compatibility and have no effect.",
       examples: ["auto"],
     }),
-  metadata: harmless(),
-  store: harmless(),
-  safety_identifier: harmless(),
-  prompt_cache_key: harmless(),
-  user: z
-    .string()
-    .nullish()
-    .meta({ description: "Accepted for compatibility; has no effect.", examples: ["someone"] }),
+  ...unofferedFields,
 };
 
 /** The fields that every generating endpoint has. */

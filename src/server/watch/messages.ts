@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { body } from "../schemas/body.ts";
 import { completionRequest, completionResponse } from "../schemas/completions.ts";
 import { errorResponse } from "../schemas/errors.ts";
 
@@ -41,7 +42,7 @@ export const completeMessage = completionRequest.extend({
   stream_options: z.null({ error: `stream_options ${unstreamed}` }).optional(),
 });
 
-export const cancelMessage = z.strictObject({ type: z.literal("cancel"), id: requestId });
+export const cancelMessage = body({ type: z.literal("cancel"), id: requestId });
 
 const count = z.number().int().nonnegative();
 

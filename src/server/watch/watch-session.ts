@@ -5,6 +5,7 @@ import type { RawData } from "ws";
 import { InferenceError } from "../../core/errors.ts";
 import { answerHead } from "../answer.ts";
 import { completionEndpoint, prepare } from "../endpoint.ts";
+import { keepWideSeeds } from "../json.ts";
 import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { RouteContext } from "../routes/context.ts";
@@ -191,7 +192,7 @@ function parseJson(data: RawData, isBinary: boolean): Record<string, unknown> {
   let json: unknown;
   try {
     // As Fastify reads bodies: what a schema could only leave out, a key __proto__, is refused.
-    json = parse((data as Buffer).toString());
+    json = parse(keepWideSeeds((data as Buffer).toString()));
   } catch (error) {
     throw invalid(`The message is not valid JSON: ${(error as Error).message}`);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { threefry4x32, uniform } from "../../../src/core/random.ts";
+import { narrowSeed, threefry4x32, uniform } from "../../../src/core/random.ts";
 
 const hex = (words: readonly number[]): string =>
   words.map((word) => word.toString(16).padStart(8, "0")).join(" ");
@@ -50,5 +50,23 @@ describe("uniform", () => {
     const variance = draws.reduce((sum, u) => sum + (u - mean) ** 2, 0) / draws.length;
     expect(Math.abs(mean - 0.5)).toBeLessThan(0.01);
     expect(Math.abs(variance - 1 / 12)).toBeLessThan(0.002);
+  });
+});
+
+describe("narrowSeed", () => {
+  it("leaves seeds within ±2^53 as they are", () => {
+    for (const seed of [0n, 1n, -1n, 42n, 2n ** 53n - 1n, 1n - 2n ** 53n])
+      expect(narrowSeed(seed)).toBe(Number(seed));
+  });
+
+  it("tells wider ones apart, neighbours and signs too", () => {
+    const wide = [2n ** 53n, 2n ** 60n, 2n ** 63n - 2n, 2n ** 63n, 2n ** 64n - 2n].flatMap((seed) =>
+      [seed, seed + 1n].flatMap((one) => [one, -one]),
+    );
+    const narrow = wide.map(narrowSeed);
+    expect(new Set(narrow).size).toBe(new Set(wide).size);
+    expect(narrow.every(Number.isSafeInteger)).toBe(true);
+    // The same on every machine and in every version.
+    expect(narrowSeed(2n ** 63n - 1n)).toBe(2_540_217_815_501_867);
   });
 });

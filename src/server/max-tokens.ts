@@ -1,0 +1,61 @@
+import { beyondContext } from "../core/errors.ts";
+import type { ModelInfo } from "../decoder/completer.ts";
+import type { Admission } from "./admission.ts";
+import { invalid } from "./invalid.ts";
+import type { TokenIds } from "../core/tokens.ts";
+
+/** What of an endpoint's request decides it. */
+export interface LengthInput {
+  readonly prompts: readonly TokenIds[];
+  /** What the request calls its prompt. */
+  readonly promptField: "prompt" | "messages";
+  readonly maxTokens: number | undefined;
+  /** Where neither request nor model says; ∞ for the rest of the context. */
+  readonly usualMaxTokens: number;
+  readonly echo: boolean;
+}
+
+/** Most tokens of a completion, and whether neither request nor model said so. */
+export interface MaxTokens {
+  readonly maxTokens: number;
+  readonly isOpen: boolean;
+}
+
+/**
+ * How long each completion may become. Where the request does not say, the model does (`max_new_tokens` of its
+ * generation_config.json, as in vLLM), and else the endpoint: to the end of the context in a chat, but for no more than
+ * the server takes in at once.
+ * @param completions of all prompts together
+ * @throws InferenceError `context_length_exceeded`; `invalid_request` where nothing would be generated
+ */
+export function planMaxTokens(
+  { prompts, maxTokens: asked, usualMaxTokens, promptField, echo }: LengthInput,
+  completions: number,
+  { model, admission }: { readonly model: ModelInfo; readonly admission: Pick<Admission, "mostTokens"> },
+): MaxTokens {
+  const longest = Math.max(...prompts.map(({ length }) => length));
+  const room = model.maxLength - longest;
+  const completion = asked ?? 1;
+  if (longest + completion > model.maxLength) {
+    const isPromptAtFault = promptField === "messages" || room < Math.min(1, completion);
+    throw beyondContext(model.maxLength, {
+      promptField,
+      prompt: longest,
+      completion,
+      param: isPromptAtFault ? promptField : "max_tokens",
+    });
+  }
+  if (asked === 0 && !echo) throw invalid("max_tokens", nothingAsked[promptField]);
+  if (asked !== undefined) return { maxTokens: asked, isOpen: false };
+  const { maxTokens: usual } = model.defaults;
+  const share = Math.max(1, Math.floor(admission.mostTokens / completions) - longest);
+  return {
+    maxTokens: Math.min(usual ?? usualMaxTokens, room, share),
+    isOpen: usual === undefined && usualMaxTokens === Infinity,
+  };
+}
+
+const nothingAsked = {
+  prompt: "max_tokens: 0 generates nothing. Set echo: true to score the prompt, or ask for at least 1.",
+  messages: "max_tokens: 0 generates nothing. Ask for at least 1, or leave it out.",
+};
