@@ -16,6 +16,7 @@ import { collect, collectEach, integerFrom, modelOptions, option } from "./optio
 import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import { startCompleter } from "../assembly/start-completer.ts";
+import { startPrompts } from "../assembly/start-prompts.ts";
 import type { ServeSettings } from "./serve-settings.ts";
 
 const examples = `
@@ -157,13 +158,17 @@ async function serve(settings: ServeSettings): Promise<void> {
   // Whatever may be wrong with the settings is found before a worker is started.
   const apiKeys = await readApiKeys(settings);
   const { folder, id } = await provideModel(settings);
-  const { tokenizer, prompts } = await readModelFolder(folder, id, await readChatTemplate(settings));
+  const chatTemplate = await readChatTemplate(settings);
+  const description = await readModelFolder(folder, id, chatTemplate);
+  const onNote = (note: string): void => {
+    console.log(note);
+  };
+  const { takesChats } = description.prompts;
+  const prompts = await startPrompts({ folder, chatTemplate }, { takesChats, onNote });
   const completer = await startCompleter(settings, {
-    tokenizer,
+    tokenizer: description.tokenizer,
     prompts,
-    onNote: (note) => {
-      console.log(note);
-    },
+    onNote,
   });
   const app = await buildApp({
     completer,

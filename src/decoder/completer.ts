@@ -132,7 +132,7 @@ export interface CompleterHealth extends EngineHealth {
 export interface Completer extends AsyncDisposable {
   readonly model: ModelInfo;
   readonly tokenizer: Tokenizer;
-  /** Text and conversations to tokens. Borrowed: closing the completer leaves it alone. */
+  /** Text and conversations to tokens. Closed with the completer. */
   readonly prompts: PromptEncoder;
   /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
   complete(request: GenerateRequest, signal: AbortSignal): AsyncIterable<CompletionEvent>;

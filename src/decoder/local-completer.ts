@@ -109,7 +109,7 @@ export class LocalCompleter implements Completer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#engine[Symbol.asyncDispose]();
+    await Promise.all([this.#engine[Symbol.asyncDispose](), this.prompts[Symbol.asyncDispose]()]);
   }
 }
 

@@ -59,9 +59,14 @@ export class WorkerCompleter implements Completer {
     this.#worker = Promise.resolve(this.#adopt(started));
   }
 
-  /** @throws InferenceError what the worker says when it cannot start */
+  /** Takes ownership of `prompts`. @throws InferenceError what the worker says when it cannot start */
   static async start(options: WorkerCompleterOptions): Promise<WorkerCompleter> {
-    return new WorkerCompleter(options, await startWorker(options));
+    try {
+      return new WorkerCompleter(options, await startWorker(options));
+    } catch (error) {
+      await options.prompts[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   async *complete(
@@ -96,7 +101,7 @@ export class WorkerCompleter implements Completer {
     this.#stop.abort();
     const worker = await this.#worker.catch(() => undefined);
     worker?.postMessage({ type: "stop" } satisfies ToWorker);
-    await this.#exit;
+    await Promise.all([this.#exit, this.prompts[Symbol.asyncDispose]()]);
   }
 
   async #callOnce(message: (id: number) => ToWorker, signal: AbortSignal): Promise<WorkerReply> {

@@ -1,4 +1,4 @@
-import { InferenceError } from "../../core/errors.ts";
+import { InferenceError, whyAborted } from "../../core/errors.ts";
 import { mapAsync } from "../../core/map-async.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import type { ChatTemplate } from "../chat-template.ts";
@@ -31,7 +31,7 @@ export class LocalPromptEncoder implements PromptEncoder {
   async encode(prompts: readonly Prompt[], { param, signal }: EncodeOptions): Promise<TokenIds[]> {
     const encoder = await this.open();
     return mapAsync(prompts, true, async (prompt) => {
-      signal.throwIfAborted();
+      if (signal.aborted) throw whyAborted(signal);
       const { text, addSpecialTokens } = "text" in prompt ? prompt : this.#render(prompt);
       return encoder.encode(text, { addSpecialTokens, param });
     });

@@ -10,7 +10,7 @@ import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { RouteContext } from "../routes/context.ts";
 import { RequestLifetime } from "../request-signal.ts";
-import { causeOf, runAdmitted } from "../run-admitted.ts";
+import { runAdmitted } from "../run-admitted.ts";
 import type { CompletionRequest, CompletionResponse } from "../schemas/completions.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import { cancelMessage, completeMessage, eventNames, requestId } from "./messages.ts";
@@ -133,7 +133,7 @@ export class WatchSession {
       this.#outbox.end({ type: "done", id, response });
     } catch (error) {
       this.#running.delete(id);
-      this.#fail(id, causeOf(error, signal));
+      this.#fail(id, error);
     }
     lifetime[Symbol.dispose]();
     this.#closeIfIdle();
@@ -146,6 +146,7 @@ export class WatchSession {
   ): Promise<CompletionResponse> {
     const { context, request } = this.#options;
     const client = context.identifyClient(request);
+    await context.countRequest(request);
     const prepared = await prepare(completionEndpoint, body, {
       context,
       client,
@@ -153,7 +154,6 @@ export class WatchSession {
       signal,
     });
     const plan = watched(prepared.plan, wanted);
-    await context.countRequest(request);
     const watch = new WatchPresenter(id, plan, context.completer.tokenizer);
     const push = (event: WatchEvent): void => {
       if (wanted.has(event.type)) this.#outbox.push(id, event);

@@ -1,0 +1,82 @@
+import { fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { InferenceError, fromErrorDescription } from "../../core/errors.ts";
+import type { TokenIds } from "../../core/tokens.ts";
+import type { Prompt } from "./prompt-encoder.ts";
+import type { ProcessReply, ToProcess } from "./protocol.ts";
+
+/** How a process ended that was not told to. */
+export class ProcessDied extends Error {}
+
+/**
+ * A process that encodes, one call at a time. Other than a thread it can be ended in the middle of native code, and
+ * takes no other work along when that code aborts.
+ */
+export class PromptProcess {
+  /** Settles when it has read what it needs. @throws InferenceError what is wrong with that */
+  readonly ready: Promise<void>;
+  /** Resolves when it has ended, with how: a signal, an exit code. */
+  readonly gone: Promise<string>;
+  readonly #child: ChildProcess;
+  #end: Error | undefined;
+  #call: Call | undefined;
+
+  /** @param source what the entry reads, in its own terms */
+  constructor(entry: URL, source: unknown) {
+    this.#child = fork(entry, {
+      execArgv: [],
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    const end = (): void => void this.#child.kill("SIGKILL");
+    process.once("exit", end);
+    this.#child.on("message", (reply: ProcessReply) => {
+      this.#call?.resolve(reply);
+    });
+    this.#child.on("error", () => undefined);
+    this.gone = once(this.#child, "exit").then(([code, signal]) => {
+      process.off("exit", end);
+      const how = signal === null ? `exit code ${String(code)}` : String(signal);
+      this.#end ??= new ProcessDied(how);
+      this.#call?.reject(this.#end);
+      return how;
+    });
+    this.ready = this.#ask({ type: "open", source }).then(() => undefined);
+  }
+
+  /** Whether it can be called. */
+  get isAlive(): boolean {
+    return this.#end === undefined;
+  }
+
+  /** @throws ProcessDied; InferenceError of the encoder; what it was killed with */
+  async encode(prompts: readonly Prompt[], param: string): Promise<TokenIds[]> {
+    const reply = await this.#ask({ type: "encode", prompts, param });
+    if (reply.type !== "tokens")
+      throw new InferenceError("internal", `The process answered '${reply.type}'.`);
+    return reply.lists.map((ids) => Array.from(ids));
+  }
+
+  /** @param reason what its call fails with */
+  kill(reason: Error): void {
+    this.#end ??= reason;
+    this.#child.kill("SIGKILL");
+  }
+
+  async #ask(message: ToProcess): Promise<ProcessReply> {
+    if (this.#end !== undefined) throw this.#end;
+    const reply = await new Promise<ProcessReply>((resolve, reject) => {
+      this.#call = { resolve, reject };
+      // Where it cannot be sent, the process is gone, and its exit says so.
+      this.#child.send(message, () => undefined);
+    });
+    if (reply.type === "error") throw fromErrorDescription(reply.error);
+    return reply;
+  }
+}
+
+interface Call {
+  readonly resolve: (reply: ProcessReply) => void;
+  readonly reject: (error: Error) => void;
+}

@@ -1,0 +1,152 @@
+import { execFileSync } from "node:child_process";
+import { rm } from "node:fs/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Prompt } from "../../../src/decoder/prompts/prompt-encoder.ts";
+import { ProcessPromptEncoder } from "../../../src/decoder/prompts/process-prompt-encoder.ts";
+import type { ProcessPromptEncoderOptions } from "../../../src/decoder/prompts/process-prompt-encoder.ts";
+import { bytePrompts } from "../../support/byte-tokenizer.ts";
+import { encode } from "../../support/encode.ts";
+import { deadlyText, endlessChat, endlessText, writeHostileModel } from "../../support/hostile-model.ts";
+
+let folder: string;
+let encoder: ProcessPromptEncoder | undefined;
+const notes: string[] = [];
+const start = async (options: Partial<ProcessPromptEncoderOptions> = {}): Promise<ProcessPromptEncoder> => {
+  encoder = await ProcessPromptEncoder.start({
+    entry: new URL("../../../dist/assembly/prompt-process.js", import.meta.url),
+    source: { folder, chatTemplate: undefined },
+    takesChats: true,
+    onNote: (note) => notes.push(note),
+    graceMs: 0,
+    ...options,
+  });
+  return encoder;
+};
+beforeAll(async () => {
+  folder = await writeHostileModel();
+});
+afterEach(async () => {
+  await encoder?.[Symbol.asyncDispose]();
+  expect(processIds()).toEqual([]);
+  notes.length = 0;
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Of this process's encoders that are alive. */
+const processIds = (): number[] =>
+  execFileSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(
+      ([, parent, ...args]) => Number(parent) === process.pid && args.join(" ").includes("prompt-process"),
+    )
+    .map(([pid]) => Number(pid));
+
+/** Begins a call that does not end by itself. */
+function begin(prompts: ProcessPromptEncoder, prompt: Prompt, param = "prompt") {
+  const controller = new AbortController();
+  const work = prompts.encode([prompt], { param, signal: controller.signal });
+  work.catch(() => undefined);
+  return { work, leave: () => controller.abort() };
+}
+
+const endless = { text: endlessText, addSpecialTokens: false };
+const bytesOf = (text: string): number[] => [...Buffer.from(text)];
+
+describe("processes that encode", () => {
+  it("give what this process would, one by one and many at once", async () => {
+    const prompts = await start();
+    const texts = ["7-2*3+4=", "", "Grüße, 世界 👍🏽", "\ud800", "x".repeat(100_000)];
+    const asked = texts.map((text) => ({ text, addSpecialTokens: true }));
+    const { signal } = new AbortController();
+    const here = await bytePrompts().encode(asked, { param: "prompt", signal });
+    expect(await prompts.encode(asked, { param: "prompt", signal })).toEqual(here);
+    expect(await Promise.all(asked.map((prompt) => encode(prompts, prompt)))).toEqual(here);
+    const chat = { ...endlessChat, variables: { loops: 1 } };
+    expect(await encode(prompts, chat)).toEqual(bytesOf("hi"));
+  });
+
+  it("encode short texts while a long one takes its time", async () => {
+    const prompts = await start();
+    const { work, leave } = begin(prompts, endless);
+    const second = begin(prompts, endless);
+    for (let round = 0; round < 3; round++) expect(await encode(prompts, "hello")).toEqual(bytesOf("hello"));
+    leave();
+    second.leave();
+    await expect(work).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it.each([
+    ["a text", endless],
+    ["a template", endlessChat],
+  ])("are ended when the caller of %s leaves, and replaced", async (_, prompt) => {
+    const prompts = await start({ processes: 1 });
+    const [old] = processIds();
+    const { work, leave } = begin(prompts, prompt);
+    const dropped = begin(prompts, { text: "waits", addSpecialTokens: false });
+    dropped.leave();
+    await expect(dropped.work).rejects.toMatchObject({ code: "aborted" });
+    leave();
+    await expect(work).rejects.toMatchObject({ code: "aborted" });
+    expect(await encode(prompts, "hello")).toEqual(bytesOf("hello"));
+    expect(processIds()).not.toContain(old);
+  });
+
+  it("let a call end by itself whose caller left just before", async () => {
+    const prompts = await start({ processes: 1, graceMs: 60_000 });
+    const before = processIds();
+    const { leave } = begin(prompts, { text: "x".repeat(200_000), addSpecialTokens: false });
+    leave();
+    expect(await encode(prompts, "hello")).toEqual(bytesOf("hello"));
+    expect(processIds()).toEqual(before);
+  });
+
+  it.each([
+    ["prompt", endless],
+    ["messages", endlessChat],
+  ])("end a call whose time is up, naming %s", async (param, prompt) => {
+    const prompts = await start({ processes: 1, callTimeoutMs: 1000 });
+    const { work } = begin(prompts, prompt, param);
+    await expect(work).rejects.toMatchObject({
+      code: "deadline_exceeded",
+      param,
+      message: expect.stringMatching(new RegExp(`^${param}: .* 1 s`)) as unknown,
+    });
+    expect(await encode(prompts, "hello")).toEqual(bytesOf("hello"));
+  });
+
+  it("may die of a text: that one fails, naming the field, and the others do not", async () => {
+    const prompts = await start({ processes: 1 });
+    const deadly = begin(prompts, { text: deadlyText, addSpecialTokens: false });
+    const other = encode(prompts, "hello");
+    await expect(deadly.work).rejects.toMatchObject({ code: "internal", param: "prompt" });
+    expect(await other).toEqual(bytesOf("hello"));
+    expect(notes.some((note) => note.includes("replaced"))).toBe(true);
+  });
+
+  it("that are killed lose nothing: idle or at work", async () => {
+    const prompts = await start({ processes: 1 });
+    process.kill(processIds()[0]!, "SIGKILL");
+    expect(await encode(prompts, "hello")).toEqual(bytesOf("hello"));
+    const long = "x".repeat(500_000);
+    const work = encode(prompts, long);
+    process.kill(processIds()[0]!, "SIGKILL");
+    expect(await work).toEqual(bytesOf(long));
+  });
+
+  it("refuse what waits beyond their bounds, and all when they close", async () => {
+    const prompts = await start({ processes: 1, maxBytes: endlessText.length + 10_000 });
+    const { work } = begin(prompts, endless);
+    await expect(encode(prompts, "x".repeat(10_000))).rejects.toMatchObject({ code: "overloaded" });
+    const waiting = begin(prompts, { text: "waits", addSpecialTokens: false });
+    await prompts[Symbol.asyncDispose]();
+    await expect(work).rejects.toMatchObject({ code: "shutting_down" });
+    await expect(waiting.work).rejects.toMatchObject({ code: "shutting_down" });
+    await expect(encode(prompts, "hello")).rejects.toMatchObject({ code: "shutting_down" });
+  });
+
+  it("say what is wrong when they cannot start", async () => {
+    await expect(start({ source: { folder: "/nowhere" } })).rejects.toThrow("/nowhere");
+    expect(processIds()).toEqual([]);
+  });
+});
