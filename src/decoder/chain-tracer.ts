@@ -5,8 +5,8 @@ import { logProbability } from "../mcmc/completion.ts";
 import type { Completion } from "../mcmc/completion.ts";
 import type { ChainLength } from "../samplers/decoder.ts";
 import type { ChainTrace, TracedToken } from "./completer.ts";
+import type { CompletionText } from "./completion-text.ts";
 import { TextStream } from "./text-stream.ts";
-import type { Tokenizer } from "./tokenizer.ts";
 
 interface PlacedText {
   readonly text: string;
@@ -15,14 +15,12 @@ interface PlacedText {
 
 /** Tells what a chain does, and how the text of its state changes, for the clients that watch it. */
 export class ChainTracer {
-  readonly #tokenizer: Tokenizer;
-  readonly #stops: readonly string[];
+  readonly #text: CompletionText;
   readonly #chain: ChainLength;
   #shown: PlacedText = { text: "", tokens: [] };
 
-  constructor(tokenizer: Tokenizer, stops: readonly string[], chain: ChainLength) {
-    this.#tokenizer = tokenizer;
-    this.#stops = stops;
+  constructor(text: CompletionText, chain: ChainLength) {
+    this.#text = text;
     this.#chain = chain;
   }
 
@@ -85,7 +83,7 @@ export class ChainTracer {
 
   /** The text that a completion would be released as if it were final. */
   #place(completion: readonly ScoredToken[]): PlacedText {
-    const stream = new TextStream(this.#tokenizer, this.#stops);
+    const stream = new TextStream(this.#text);
     const parts = [...completion.map((token) => stream.push(token)), stream.flush()];
     const text = parts.map((part) => part.text).join("");
     const tokens = parts.flatMap((part) => part.tokens);

@@ -3,19 +3,16 @@ import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenRun } from "../core/tokens.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { Ends } from "../samplers/decoder.ts";
-import { StopMatcher } from "./stop-matcher.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { CompletionText } from "./completion-text.ts";
 
 /** What ends a completion: an end token, or the token that completes a stop string. Both are absorbing. */
 export class TextEnds implements Ends {
   readonly tokens: ReadonlySet<TokenId>;
-  readonly #stops: readonly string[];
-  readonly #tokenizer: Tokenizer;
+  readonly #text: CompletionText;
 
-  constructor(tokens: ReadonlySet<TokenId>, stops: readonly string[], tokenizer: Tokenizer) {
+  constructor(tokens: ReadonlySet<TokenId>, text: CompletionText) {
     this.tokens = tokens;
-    this.#stops = stops;
-    this.#tokenizer = tokenizer;
+    this.#text = text;
   }
 
   mark(kept: readonly ScoredToken[], extension: TokenStream): TokenStream<CompletionToken> {
@@ -25,10 +22,9 @@ export class TextEnds implements Ends {
 
   /** A test for the tokens that follow `kept`, to be asked of each in turn. */
   #scan(kept: readonly ScoredToken[]): (token: TokenId) => boolean {
-    if (this.#stops.length === 0) return () => false;
-    const decoding = this.#tokenizer.stream();
-    const matcher = new StopMatcher(this.#stops);
-    const completes = (token: TokenId): boolean => matcher.push(decoding.push(token)).stop !== undefined;
+    if (!this.#text.hasStops) return () => false;
+    const reader = this.#text.reader();
+    const completes = (token: TokenId): boolean => reader.push(token).stop !== undefined;
     for (const { token } of kept) completes(token);
     return completes;
   }

@@ -6,6 +6,7 @@ import { costTerms } from "../samplers/cost.ts";
 import type { Accelerations } from "../samplers/decoder.ts";
 import { decode } from "../samplers/decode.ts";
 import { ChainTracer } from "./chain-tracer.ts";
+import { CompletionText } from "./completion-text.ts";
 import { TextEnds } from "./ends.ts";
 import type { Completer, CompleterHealth, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
 import { MeteredEngine } from "../engine/metered-engine.ts";
@@ -42,9 +43,14 @@ export class LocalCompleter implements Completer {
     const { budget, isIsolated } = costTerms(settings);
     const engine = new MeteredEngine(this.#engine, { budget, share: request.share });
     const stopTokens = request.stopTokens ?? [];
-    const endTokens = request.ignoreEnd === true ? stopTokens : [...this.model.endTokenIds, ...stopTokens];
-    const ends = new TextEnds(new Set(endTokens), request.stop, tokenizer);
-    const text = new TextStream(tokenizer, request.stop);
+    const modelEnds = request.ignoreEnd === true ? [] : this.model.endTokenIds;
+    const reading = new CompletionText(tokenizer, {
+      prompt: request.prompt,
+      stop: request.stop,
+      ends: modelEnds,
+    });
+    const ends = new TextEnds(new Set([...modelEnds, ...stopTokens]), reading);
+    const text = new TextStream(reading);
     const decoding = decode({
       request,
       settings,
@@ -67,7 +73,7 @@ export class LocalCompleter implements Completer {
         if (next.value.type === "progress") yield next.value;
         if (next.value.type === "chain") {
           const { event, length } = next.value;
-          tracer ??= new ChainTracer(tokenizer, request.stop, length);
+          tracer ??= new ChainTracer(reading, length);
           for (const trace of tracer.follow(event)) yield { type: "trace", trace };
         }
         if (next.value.type !== "tokens") continue;

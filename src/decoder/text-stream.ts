@@ -1,7 +1,6 @@
 import type { ScoredToken } from "../core/tokens.ts";
 import type { CompletionEvent, GeneratedToken } from "./completer.ts";
-import { StopMatcher } from "./stop-matcher.ts";
-import type { TextDecoding, Tokenizer } from "./tokenizer.ts";
+import type { CompletionText, TextReader } from "./completion-text.ts";
 
 type TextEvent = Extract<CompletionEvent, { type: "text" }>;
 
@@ -10,17 +9,15 @@ type TextEvent = Extract<CompletionEvent, { type: "text" }>;
  * log-probs and text never part; the one code path for streamed and whole answers.
  */
 export class TextStream {
-  readonly #decoding: TextDecoding;
-  readonly #matcher: StopMatcher;
+  readonly #reader: TextReader;
   readonly #pending: { token: GeneratedToken; end: number }[] = [];
   /** Characters decoded and released so far. */
   #decoded = 0;
   #released = 0;
   #stop: string | undefined;
 
-  constructor(tokenizer: Tokenizer, stops: readonly string[]) {
-    this.#decoding = tokenizer.stream();
-    this.#matcher = new StopMatcher(stops);
+  constructor(text: CompletionText) {
+    this.#reader = text.reader();
   }
 
   /** The stop string that was found, once it was. */
@@ -29,20 +26,19 @@ export class TextStream {
   }
 
   push(token: ScoredToken): TextEvent {
-    const text = this.#decoding.push(token.token);
+    const { text, released, stop } = this.#reader.push(token.token);
     this.#pending.push({ token: { ...token, offset: this.#decoded }, end: this.#decoded + text.length });
     this.#decoded += text.length;
-    const { released, stop } = this.#matcher.push(text);
     this.#stop = stop;
     return this.#release(released, stop !== undefined);
   }
 
   /** Releases everything; call once after the last token. */
   flush(): TextEvent {
-    const tail = this.#stop === undefined ? this.#decoding.flush() : "";
-    const { released, stop } = this.#matcher.push(tail);
-    this.#stop ??= stop;
-    return this.#release(stop === undefined ? released + this.#matcher.flush() : released, true);
+    if (this.#stop !== undefined) return this.#release("", true);
+    const { released, stop } = this.#reader.flush();
+    this.#stop = stop;
+    return this.#release(released, true);
   }
 
   #release(text: string, everything: boolean): TextEvent {

@@ -20,7 +20,7 @@ export type Score = (item: DataItem, sample: SampledText, signal: AbortSignal) =
 export function scoreUnder(base: Pick<Completer, "model" | "tokenizer" | "prompts" | "score">): Score {
   return async (item, sample, signal) => {
     const prompt = await promptTokens(item, base, signal);
-    const completion = await completionTokens(item, sample, { base, signal });
+    const completion = await completionTokens(item, sample, { base, prompt, signal });
     if (completion.length === 0) return { tokens: 0, logprob: 0, meanEntropy: 0 };
     const scored = await base.score([...prompt, ...completion], { topCount: 0 }, signal);
     // Scores begin with the second token.
@@ -57,10 +57,12 @@ async function promptTokens(
 async function completionTokens(
   { stop }: DataItem,
   { text, finish, tokenIds }: SampledText,
-  { base: { model, tokenizer, prompts }, signal }: { readonly base: Texts; readonly signal: AbortSignal },
+  { base, prompt, signal }: { readonly base: Texts; readonly prompt: TokenIds; readonly signal: AbortSignal },
 ): Promise<TokenIds> {
+  const { model, tokenizer, prompts } = base;
   const isShared = tokenIds?.every((token) => token < model.vocabularySize) === true;
-  if (isShared && tokenizer.decode(tokenIds) === text) return tokenIds;
+  if (isShared && tokenizer.decode(tokenIds, { start: tokenizer.startAfter(prompt) }) === text)
+    return tokenIds;
   const [tokens = []] = await prompts.encode([{ text, addSpecialTokens: false }], {
     param: "completion",
     signal,

@@ -10,8 +10,10 @@ export async function planCompletion(
   context: PlanContext,
   signal: AbortSignal,
 ): Promise<GenerationPlan> {
+  const texts = textsOf(body.prompt);
   const input = {
-    prompts: await toPrompts(body.prompt, context.completer, signal),
+    prompts: await toPrompts(body.prompt, texts, { completer: context.completer, signal }),
+    texts,
     maxTokens: body.max_tokens,
     logprobs: body.logprobs,
     echo: body.echo ?? false,
@@ -20,17 +22,21 @@ export async function planCompletion(
   return planGeneration(body, input, context);
 }
 
+/** `undefined` for a prompt of token ids. */
+function textsOf(prompt: CompletionRequest["prompt"]): readonly string[] | undefined {
+  if (typeof prompt === "string") return [prompt];
+  return typeof prompt[0] === "string" ? (prompt as string[]) : undefined;
+}
+
 async function toPrompts(
   prompt: CompletionRequest["prompt"],
-  completer: PlanContext["completer"],
-  signal: AbortSignal,
+  texts: readonly string[] | undefined,
+  { completer, signal }: { readonly completer: PlanContext["completer"]; readonly signal: AbortSignal },
 ): Promise<TokenIds[]> {
-  const entries = typeof prompt === "string" ? [prompt] : prompt;
-  const [first] = entries;
-  if (typeof first === "string") {
-    const prompts = (entries as string[]).map((text) => ({ text, addSpecialTokens: true }));
+  if (texts !== undefined) {
+    const prompts = texts.map((text) => ({ text, addSpecialTokens: true }));
     return encodePrompts(prompts, completer, { param: "prompt", signal });
   }
-  const lists = typeof first === "number" ? [prompt as number[]] : (prompt as number[][]);
+  const lists = typeof prompt[0] === "number" ? [prompt as number[]] : (prompt as number[][]);
   return lists.map((tokens) => checkVocabulary("prompt", tokens, completer.model));
 }

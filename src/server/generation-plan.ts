@@ -24,6 +24,8 @@ const maxCompletions = 1024;
 /** A validated request: what to generate, and what of it to show. */
 export interface GenerationPlan {
   readonly prompts: readonly TokenIds[];
+  /** The prompts as the client wrote them, where they were text. */
+  readonly texts: readonly string[] | undefined;
   /** `candidates` per prompt, prompt by prompt; index i belongs to prompt ⌊i/candidates⌋. */
   readonly requests: readonly GenerateRequest[];
   readonly priority: Priority;
@@ -53,6 +55,7 @@ export interface PlanContext {
 /** What an endpoint reads in its own way before the common fields are planned. */
 export interface PlanInput {
   readonly prompts: readonly TokenIds[];
+  readonly texts?: readonly string[] | undefined;
   readonly maxTokens: number | undefined;
   readonly logprobs: number | undefined;
   readonly echo: boolean;
@@ -98,6 +101,7 @@ export function planGeneration(
   );
   return {
     prompts,
+    texts: input.texts,
     requests,
     priority: body.priority ?? (body.service_tier === "flex" ? "batch" : "interactive"),
     candidates,

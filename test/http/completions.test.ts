@@ -337,8 +337,8 @@ describe("the other routes", () => {
       token_strs: Array.from(prompt),
     });
     expect((await server.post("/detokenize", { tokens: [7, 11, 2, 16] })).json()).toEqual({
-      prompt: "7-2",
-      content: "7-2",
+      prompt: "7-2<eos>",
+      content: "7-2<eos>",
     });
     expect((await server.post("/tokenize", {})).status).toBe(400);
     expect((await server.post("/detokenize", { tokens: [77] })).status).toBe(400);

@@ -1,4 +1,5 @@
 import type { TokenId, TokenIds } from "../../src/core/tokens.ts";
+import { CompletionText } from "../../src/decoder/completion-text.ts";
 import { TextEnds } from "../../src/decoder/ends.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { Memos } from "../../src/engine/memo/memos.ts";
@@ -10,6 +11,7 @@ import { stageSettings } from "../../src/samplers/chain/decode-chain.ts";
 import type { DecodeContext } from "../../src/samplers/decoder.ts";
 import { chainFor } from "../../src/samplers/power/decode.ts";
 import type { PowerSettings } from "../../src/samplers/power/settings.ts";
+import { byteTokenizer } from "./byte-tokenizer.ts";
 import { never } from "./toy-engine.ts";
 
 export interface ChainRun extends Pick<PowerSettings, "alpha" | "blockSize" | "cut" | "kernel"> {
@@ -27,6 +29,9 @@ export interface ChainRun extends Pick<PowerSettings, "alpha" | "blockSize" | "c
   readonly onState?: (state: Completion, event: StageEvent) => void;
 }
 
+/** Only stop strings need text. */
+const unread = new CompletionText(byteTokenizer(), { prompt: [], stop: [], ends: [] });
+
 /** What the decoder is given for such a run. */
 function contextOf(engine: Engine, run: ChainRun): DecodeContext<PowerSettings> {
   const { prompt, endToken, inverseTemperature, maxTokens, seed, earlyRejection = true, memo } = run;
@@ -43,8 +48,7 @@ function contextOf(engine: Engine, run: ChainRun): DecodeContext<PowerSettings> 
     },
     inverseTemperature,
     engine,
-    // Only stop strings need text.
-    ends: new TextEnds(new Set([endToken]), [], undefined as never),
+    ends: new TextEnds(new Set([endToken]), unread),
     accelerations: { earlyRejection, prefetch: false, memo },
     isIsolated: false,
     evaluatedTokens: () => 0,

@@ -4,6 +4,8 @@ import type { Reports } from "../../samplers/registry.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { PromptMixing, Usage } from "../schemas/completions.ts";
+import { echoOf } from "./echo.ts";
+import type { Echo } from "./echo.ts";
 import { promptMixing } from "./mixing.ts";
 
 /** A token with the place of its text, in UTF-16 units; without a score where it is the first of a prompt. */
@@ -43,7 +45,7 @@ export interface ChoicePart {
 class ChoiceTracker {
   readonly #index: number;
   readonly #prompt: TokenIds;
-  readonly #tokenizer: Tokenizer;
+  readonly #echo: () => Echo;
   #text = "";
   #echoLength = 0;
   #isFirst = true;
@@ -54,17 +56,17 @@ class ChoiceTracker {
   /** Of a chain that has finished. */
   chain: MixingTrace | undefined;
 
-  constructor(index: number, prompt: TokenIds, tokenizer: Tokenizer) {
+  constructor(index: number, prompt: TokenIds, echo: () => Echo) {
     this.#index = index;
     this.#prompt = prompt;
-    this.#tokenizer = tokenizer;
+    this.#echo = echo;
   }
 
   /** `undefined` for an event that shows nothing. */
   follow(event: ChoiceEvent): ChoicePart | undefined {
     switch (event.type) {
       case "prompt": {
-        const { tokens, text } = placePrompt(this.#prompt, this.#tokenizer);
+        const { tokens, text } = this.#echo();
         this.#echoLength = text.length;
         return this.#part({
           text,
@@ -121,7 +123,11 @@ export class AnswerTracker {
 
   constructor(plan: GenerationPlan, tokenizer: Tokenizer) {
     this.#plan = plan;
-    this.#choices = plan.requests.map(({ prompt }, index) => new ChoiceTracker(index, prompt, tokenizer));
+    this.#choices = plan.requests.map(({ prompt, maxTokens }, index) => {
+      const written = plan.texts?.[Math.floor(index / plan.candidates)];
+      const echo = (): Echo => echoOf(prompt, tokenizer, { written, isWhole: maxTokens === 0 });
+      return new ChoiceTracker(index, prompt, echo);
+    });
   }
 
   follow(event: ChoiceEvent): ChoicePart | undefined {
@@ -187,16 +193,4 @@ function joinParts(parts: readonly ChoicePart[]): ChoicePart {
     generated: parts.flatMap(({ generated }) => generated),
     finish,
   };
-}
-
-/** The prompt as it is echoed: its tokens' text, and where each begins. */
-function placePrompt(ids: TokenIds, tokenizer: Tokenizer): { tokens: PlacedToken[]; text: string } {
-  const decoding = tokenizer.stream();
-  let text = "";
-  const tokens = ids.map((token) => {
-    const offset = text.length;
-    text += decoding.push(token);
-    return { token, offset, score: undefined };
-  });
-  return { tokens, text: text + decoding.flush() };
 }

@@ -65,7 +65,7 @@ export function tokenRoutes({ completer, requestTimeoutMs }: RouteContext): Fast
         const body = dropNulls(request.body);
         samplerOfModelName(body.model, model);
         checkVocabulary("tokens", body.tokens, model);
-        const text = tokenizer.decode(body.tokens);
+        const text = tokenizer.decode(body.tokens, { keepSpecial: true });
         return { prompt: text, content: text };
       },
     );

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ChainTracer } from "../../../src/decoder/chain-tracer.ts";
+import { CompletionText } from "../../../src/decoder/completion-text.ts";
 import type { ChainTrace, TracedToken } from "../../../src/decoder/completer.ts";
 import { TextStream } from "../../../src/decoder/text-stream.ts";
 import type { StageEvent } from "../../../src/mcmc/stages.ts";
@@ -41,11 +42,13 @@ const step = (
   diagnostics: noSteps,
 });
 
+const textOf = (stop: readonly string[]): CompletionText =>
+  new CompletionText(tokenizer, { prompt: [], stop, ends: [] });
 const tracerOf = (stops: readonly string[] = []): ChainTracer =>
-  new ChainTracer(tokenizer, stops, { blocks: 3, steps: 5 });
+  new ChainTracer(textOf(stops), { blocks: 3, steps: 5 });
 
 const finalText = (state: Completion, stops: readonly string[]): string => {
-  const stream = new TextStream(tokenizer, stops);
+  const stream = new TextStream(textOf(stops));
   return [...state.map((token) => stream.push(token)), stream.flush()].map(({ text }) => text).join("");
 };
 

@@ -1,15 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { CompletionText } from "../../../src/decoder/completion-text.ts";
 import { TextStream } from "../../../src/decoder/text-stream.ts";
 import { StopMatcher } from "../../../src/decoder/stop-matcher.ts";
 import { byteTokenizer } from "../../support/byte-tokenizer.ts";
 
 const scored = (token: number) => ({ token, logprob: -1, logNormalizer: 0, entropy: 0 });
 
+const textStreamOf = (stop: readonly string[]): TextStream =>
+  new TextStream(new CompletionText(byteTokenizer(), { prompt: [], stop, ends: [] }));
+
 /** Pushes the bytes of a text one token each, and returns the parts that were released. */
 function stream(text: string, stops: readonly string[] = []) {
-  const tokenizer = byteTokenizer();
-  const textStream = new TextStream(tokenizer, stops);
+  const textStream = textStreamOf(stops);
   const parts = [];
   const bytes = [...new TextEncoder().encode(text)];
   let pushed = 0;
@@ -78,8 +81,7 @@ describe("TextStream", () => {
   });
 
   it("shows the rest of an unfinished character at the end", () => {
-    const tokenizer = byteTokenizer();
-    const textStream = new TextStream(tokenizer, []);
+    const textStream = textStreamOf([]);
     expect(textStream.push(scored(0xe6))).toMatchObject({ text: "" });
     expect(textStream.flush().text).toBe("\ufffd");
   });
