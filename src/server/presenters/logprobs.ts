@@ -81,8 +81,10 @@ export class LogprobPresenter {
     return this.#asIds ? `token_id:${token}` : this.#tokenizer.textOf(token);
   }
 
+  /** Without a prototype: a token may have the name of what every object inherits. */
   #top(score: ScoredToken): Record<string, number> {
-    const entries: Record<string, number> = { [this.#name(score.token)]: finite(this.#logprobOf(score)) };
+    const entries = Object.create(null) as Record<string, number>;
+    entries[this.#name(score.token)] = finite(this.#logprobOf(score));
     for (const [id, alternative] of likeliest(score.top, this.#count))
       entries[this.#name(id)] ??= finite(alternative);
     return entries;

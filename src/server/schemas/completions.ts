@@ -65,6 +65,13 @@ export const statedLogprobsMode = described(
   "raw",
 );
 
+/** Names are whatever the vocabulary has: a z.record leaves "__proto__" out. */
+const byToken = z
+  .custom<Readonly<Record<string, number>>>(
+    (value) => typeof value === "object" && value !== null && Object.values(value).every(Number.isFinite),
+  )
+  .meta({ type: "object", propertyNames: { type: "string" }, additionalProperties: { type: "number" } });
+
 const legacyLogprobs = z
   .object({
     tokens: described(z.array(z.string()), "The tokens as text, the echoed prompt's first.", ["2", "*"]),
@@ -74,7 +81,7 @@ const legacyLogprobs = z
       [-0.02, -0.1],
     ),
     top_logprobs: described(
-      z.array(z.record(z.string(), z.number()).nullable()),
+      z.array(byToken.nullable()),
       "The token itself and the likeliest beside it, up to k + 1 entries; null for the first of a prompt.",
       [{ "2": -0.02 }, { "*": -0.1, "+": -2.4 }],
     ),

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { WebSocket } from "@fastify/websocket";
+import { parse } from "secure-json-parse";
 import type { RawData } from "ws";
 import { InferenceError } from "../../core/errors.ts";
 import { answerHead } from "../answer.ts";
@@ -189,7 +190,8 @@ function parseJson(data: RawData, isBinary: boolean): Record<string, unknown> {
   if (isBinary) throw invalid("Messages must be text: JSON, not binary frames.");
   let json: unknown;
   try {
-    json = JSON.parse((data as Buffer).toString());
+    // As Fastify reads bodies: what a schema could only leave out, a key __proto__, is refused.
+    json = parse((data as Buffer).toString());
   } catch (error) {
     throw invalid(`The message is not valid JSON: ${(error as Error).message}`);
   }
