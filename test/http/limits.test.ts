@@ -118,7 +118,7 @@ describe("/docs", () => {
     expect(assets.length).toBeGreaterThan(3);
     for (const path of assets) {
       expect(path).not.toMatch(/^(https?:)?\/\//);
-      const asset = await server.app.inject({ url: new URL(path, "http://localhost/docs/").pathname });
+      const asset = await server.app.inject({ url: new URL(path, "http://localhost/docs").pathname });
       expect(asset.statusCode, path).toBe(200);
     }
     const specification = await server.app.inject({ url: "/docs/json" });

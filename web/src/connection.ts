@@ -2,7 +2,10 @@ import { ClientError, MetropolisClient } from "../../src/client/client.ts";
 import type { Model } from "../../src/client/client.ts";
 import { byId } from "./dom.ts";
 
-const keyStorage = "metropolis-api-key";
+/** Where the server is: a proxy may serve it under any path. */
+const baseUrl = new URL(".", document.baseURI).href;
+/** Other servers of the same origin want other keys. */
+const keyStorage = `metropolis-api-key ${baseUrl}`;
 const pollMs = 2000;
 
 /** The server behind this page: its client, the key it may want, and whether it answers. */
@@ -39,7 +42,7 @@ export class Connection {
   async #check(): Promise<void> {
     // Once it is known, asking for its health says enough, and needs no key.
     if (this.#state === "ready") {
-      const isAlive = await fetch("/health").then(
+      const isAlive = await fetch(new URL("health", baseUrl)).then(
         ({ ok }) => ok,
         () => false,
       );
@@ -69,7 +72,7 @@ export class Connection {
 
 function createClient(): MetropolisClient {
   return new MetropolisClient({
-    baseUrl: location.origin,
+    baseUrl,
     apiKey: sessionStorage.getItem(keyStorage) ?? "",
   });
 }

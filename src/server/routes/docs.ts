@@ -6,15 +6,16 @@ import { toYaml } from "../openapi.ts";
 
 /** GET /openapi.yaml, and /docs: the same to read and to try, from this server's own files. */
 export const docsRoutes: FastifyPluginAsyncZod = async (app) => {
-  const writeYaml = (reply: FastifyReply): string => {
+  /** @param url of the server, as seen from the document: a proxy may serve both under any path */
+  const writeYaml = (reply: FastifyReply, url: string): string => {
     void reply.type("application/yaml").serializer(String);
-    return toYaml({ ...app.swagger(), servers: [{ url: "." }] });
+    return toYaml({ ...app.swagger(), servers: [{ url }] });
   };
   // A browser cannot send a key before its page is there; calls made from the page need one as any other.
   app.addHook("onRoute", (route) => {
     route.config = { ...route.config, isOpen: true };
     // The page's own writer minds YAML 1.2 alone.
-    if (route.url === "/docs/yaml") route.handler = (_request, reply) => writeYaml(reply);
+    if (route.url === "/docs/yaml") route.handler = (_request, reply) => writeYaml(reply, "..");
   });
   app.get(
     "/openapi.yaml",
@@ -30,13 +31,19 @@ export const docsRoutes: FastifyPluginAsyncZod = async (app) => {
         },
       },
     },
-    (_request, reply) => writeYaml(reply),
+    (_request, reply) => writeYaml(reply, "."),
   );
+  // What the library would redirect to is absolute.
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.routeOptions.url === "/docs/static/index.html") await reply.redirect("../");
+  });
   await app.register(fastifySwaggerUi, {
     routePrefix: "/docs",
+    // Before those of its files: relative, as they are from /docs/.
+    indexPrefix: ".",
     staticCSP: true,
     transformStaticCSP: (policy) => policy.replace(/upgrade-insecure-requests;?/, ""),
-    transformSpecification: (specification) => ({ ...specification, servers: [{ url: "/" }] }),
+    transformSpecification: (specification) => ({ ...specification, servers: [{ url: ".." }] }),
     theme: { title: "Metropolis API" },
     uiConfig: { validatorUrl: null, displayRequestDuration: true },
   });
