@@ -15,6 +15,14 @@ export const collect = (value: string, previous: readonly string[] = []): string
   ...value.split(","),
 ];
 
+/** The same with each value parsed by a function that throws an Error for one that will not do. */
+export const collectEach =
+  (parse: (text: string) => string) =>
+  (value: string, previous: readonly string[] = []): string[] => [
+    ...previous,
+    ...value.split(",").map((part) => argument(parse)(part.trim())),
+  ];
+
 export function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -17,6 +17,8 @@ export interface ServeSettings extends EngineSettings {
   readonly requestTimeout: number;
   readonly maxBodyMib: number;
   readonly corsOrigin: readonly string[] | undefined;
+  readonly publicUrl: readonly string[] | undefined;
+  readonly trustProxy: readonly string[] | undefined;
   /** File of a Jinja template that replaces the model's own. */
   readonly chatTemplate: string | undefined;
   readonly logLevel: string;

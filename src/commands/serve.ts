@@ -10,7 +10,9 @@ import type { ModelInfo } from "../decoder/completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
-import { collect, integerFrom, modelOptions, option } from "./options.ts";
+import { parseOrigin, parsePublicUrl } from "../server/origins.ts";
+import { checkProxy, trustedProxies } from "../server/trusted-proxies.ts";
+import { collect, collectEach, integerFrom, modelOptions, option } from "./options.ts";
 import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import { startCompleter } from "../assembly/start-completer.ts";
@@ -78,7 +80,19 @@ export function serveCommand(): Command {
       option(
         "--cors-origin <origin>",
         "origin whose pages may call the API, or *; repeat for several; none by default",
-      ).argParser(collect),
+      ).argParser(collectEach(parseOrigin)),
+    )
+    .addOption(
+      option(
+        "--public-url <url>",
+        "address at which browsers reach the server through a proxy; repeat for several",
+      ).argParser(collectEach(parsePublicUrl)),
+    )
+    .addOption(
+      option(
+        "--trust-proxy <address>",
+        "proxy whose X-Forwarded headers are believed: an address, a range, loopback or private; repeat for several",
+      ).argParser(collectEach(checkProxy)),
     )
     .addOption(
       option("--chat-template <file>", "Jinja template for conversations, instead of the model's own"),
@@ -165,13 +179,15 @@ async function serve(settings: ServeSettings): Promise<void> {
     requestTimeoutMs: settings.requestTimeout * 1000,
     bodyLimit: settings.maxBodyMib * 1024 * 1024,
     corsOrigins: settings.corsOrigin ?? [],
+    publicOrigins: (settings.publicUrl ?? []).map((url) => new URL(url).origin),
+    trustProxy: trustedProxies(settings.trustProxy ?? []),
     playgroundFolder: fileURLToPath(new URL("../web/", import.meta.url)),
     freshSeed: () => randomInt(2 ** 47),
   });
   const closeGracefully = prepareGracefulClose(app);
   try {
     const url = await app.listen({ host: settings.host, port: settings.port });
-    console.log(greeting(url, completer.model));
+    console.log(greeting(url, settings.publicUrl?.[0] ?? url, completer.model));
   } catch (error) {
     await app.close();
     await completer[Symbol.asyncDispose]();
@@ -203,7 +219,8 @@ async function readApiKeys({ apiKey = [], apiKeyFile }: ServeSettings): Promise<
 const readChatTemplate = async ({ chatTemplate: path }: ServeSettings): Promise<string | undefined> =>
   path === undefined ? undefined : readText(path, "--chat-template");
 
-function greeting(url: string, { id, examplePrompt }: ModelInfo): string {
+/** @param publicUrl where browsers find it */
+function greeting(url: string, publicUrl: string, { id, examplePrompt }: ModelInfo): string {
   const body = JSON.stringify({
     model: id,
     prompt: examplePrompt ?? "Once upon a time",
@@ -212,7 +229,7 @@ function greeting(url: string, { id, examplePrompt }: ModelInfo): string {
   });
   return [
     `serving ${id} on ${url}`,
-    `playground: ${url}/`,
+    `playground: ${publicUrl}/`,
     "try:",
     `  curl ${url}/v1/completions -H 'content-type: application/json' -d '${body}'`,
   ].join("\n");

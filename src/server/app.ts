@@ -31,6 +31,7 @@ import { playgroundRoutes } from "./routes/playground.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { watchRoutes } from "./routes/watch.ts";
 import { watchProtocol } from "./watch/messages.ts";
+import type { TrustProxy } from "./trusted-proxies.ts";
 import { WatchSockets } from "./watch/watch-sockets.ts";
 
 export interface AppOptions {
@@ -50,6 +51,10 @@ export interface AppOptions {
   readonly requestTimeoutMs?: number;
   /** Origins whose pages may call the API; `*` for all, none by default. */
   readonly corsOrigins?: readonly string[];
+  /** Origins at which browsers reach this server, behind proxies: its own pages come from there. */
+  readonly publicOrigins?: readonly string[];
+  /** Proxies whose word is taken for the client's address and for the host it asked; none when left out. */
+  readonly trustProxy?: TrustProxy;
   /** Where the built playground is; none is served when left out. */
   readonly playgroundFolder?: string;
   /** Largest request body, and largest message on a socket, bytes. */
@@ -72,9 +77,11 @@ const requestArrivalMs = 300_000;
 /** The HTTP application, ready to listen or to be injected into. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { bodyLimit = defaultBodyLimit, heartbeatIntervalMs = 10_000 } = options;
+  const { publicOrigins = [], corsOrigins = [], trustProxy = () => false } = options;
   const app = Fastify({
     ...(options.logger === false ? {} : { loggerInstance: options.logger }),
     bodyLimit,
+    trustProxy,
     requestIdHeader: false,
     genReqId: requestIdOf,
     routerOptions,
@@ -130,7 +137,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   app.addHook("onClose", () => sockets.close());
 
-  await setSecurityHeaders(app, options.corsOrigins ?? []);
+  await setSecurityHeaders(app, corsOrigins);
   const identifyClient = requireApiKeys(app, options.apiKeys ?? []);
   const countRequest = await limitRate(app, options.requestsPerMinute, identifyClient);
   routes.refuseTheRest(app);
@@ -151,7 +158,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     watchRoutes(context, {
       sockets,
       pingIntervalMs: heartbeatIntervalMs,
-      corsOrigins: options.corsOrigins ?? [],
+      origins: { publicOrigins, corsOrigins, trustProxy },
     }),
   );
   await app.register(modelRoutes(context));

@@ -4,6 +4,7 @@ import axe from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasBrowser, launchBrowser } from "../support/browser.ts";
+import { PrefixProxy } from "../support/prefix-proxy.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
 let server: ServerProcess;
@@ -176,6 +177,37 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await page.selectOption("#pace", "0");
     await page.click("#run");
     await page.waitForSelector("#answer .token.end");
+  });
+
+  it("works under a proxy's prefix, with the key, the WebSocket and the API's page", async () => {
+    await using behind = await ServerProcess.start(["--trust-proxy", "loopback", "--api-key", "secret"]);
+    await using proxy = await PrefixProxy.start({ target: behind.url, prefix: "/met", forwardsHost: true });
+    await using opened = await open(proxy.url);
+    const { page, complaints } = opened;
+    const failures: string[] = [];
+    page.on("response", (reply) => {
+      if (reply.status() === 404) failures.push(reply.url());
+    });
+    await page.locator("#api-key").waitFor();
+    await page.fill("#api-key", "secret");
+    await page.keyboard.press("Tab");
+    await isReady(page);
+    const health = page.waitForResponse(`${proxy.url}/health`);
+    await page.selectOption("#pace", "0");
+    await page.click("#run");
+    await page.waitForSelector("#answer .token.end");
+    expect((await health).status()).toBe(200);
+    await page.click("text=API");
+    await page.locator(".opblock-summary-path", { hasText: /^\/health$/ }).click();
+    await page.click(".try-out__btn");
+    await page.click(".execute");
+    expect(await page.locator(".request-url pre").innerText()).toBe(`${proxy.url}/health`);
+    await page.locator(".live-responses-table .response-col_status", { hasText: "200" }).waitFor();
+    expect({ complaints, failures, strays: proxy.strays }).toEqual({
+      complaints: [],
+      failures: [],
+      strays: [],
+    });
   });
 
   it.each([

@@ -1,6 +1,7 @@
-import type { FastifyPluginCallback, FastifyRequest } from "fastify";
-import type { InferenceError } from "../../core/errors.ts";
+import type { FastifyPluginCallback } from "fastify";
 import { refusal } from "../errors.ts";
+import { foreignOrigin } from "../origins.ts";
+import type { OriginRules } from "../origins.ts";
 import { watchPath } from "../watch/messages.ts";
 import type { WatchSockets } from "../watch/watch-sockets.ts";
 import type { RouteContext } from "./context.ts";
@@ -8,14 +9,13 @@ import type { RouteContext } from "./context.ts";
 export interface WatchOptions {
   readonly sockets: WatchSockets;
   readonly pingIntervalMs: number;
-  /** Origins whose pages may connect, beside the server's own; `*` for all. */
-  readonly corsOrigins: readonly string[];
+  readonly origins: OriginRules;
 }
 
 /** GET /v1/completions/ws: completions over a WebSocket, watched as they come to be. */
 export function watchRoutes(
   context: RouteContext,
-  { sockets, pingIntervalMs, corsOrigins }: WatchOptions,
+  { sockets, pingIntervalMs, origins }: WatchOptions,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
     app.route({
@@ -24,7 +24,7 @@ export function watchRoutes(
       exposeHeadRoute: false,
       schema: { hide: true },
       onRequest: (request, _reply, next) => {
-        next(foreignOrigin(request, corsOrigins));
+        next(foreignOrigin(request, origins));
       },
       handler: (_request, reply) => {
         void reply.headers({ upgrade: "websocket", connection: "upgrade", "sec-websocket-version": "13" });
@@ -39,20 +39,4 @@ export function watchRoutes(
     });
     done();
   };
-}
-
-/**
- * Browsers let any page open a WebSocket anywhere; here only the server's own pages may, and those that the operator
- * allows.
- */
-function foreignOrigin(
-  { headers: { origin }, host }: FastifyRequest,
-  allowed: readonly string[],
-): InferenceError | undefined {
-  if (origin === undefined || allowed.includes("*") || allowed.includes(origin)) return undefined;
-  if (URL.canParse(origin) && new URL(origin).host === host) return undefined;
-  return refusal(
-    "foreignOrigin",
-    `Pages of ${origin} may not open a WebSocket here. Start the server with --cors-origin ${origin} to let them.`,
-  );
 }
