@@ -6,7 +6,8 @@ const rooms = {
   kvcache: ["core"],
   engine: ["core", "sampling", "kvcache"],
   samplers: ["core", "sampling", "mcmc"],
-  decoder: ["core", "sampling", "mcmc", "samplers"],
+  jinja: [],
+  decoder: ["core", "sampling", "mcmc", "samplers", "jinja"],
   hub: ["core"],
   server: ["core", "sampling"],
   evaluation: ["core"],
@@ -61,7 +62,7 @@ module.exports = {
     {
       name: "core-is-dependency-free",
       severity: "error",
-      from: { path: "^src/(core|sampling|mcmc)/" },
+      from: { path: "^src/(core|sampling|mcmc|jinja)/" },
       to: {
         path: "^(node_modules|node:)|^(fs|os|path|crypto|worker_threads)$",
         dependencyTypes: ["npm", "core", "npm-dev"],

@@ -1,19 +1,31 @@
-import { Template } from "@huggingface/jinja";
 import { InferenceError } from "../core/errors.ts";
+import { JinjaTemplate } from "../jinja/template.ts";
 import { specialTokens } from "./special-tokens.ts";
 
+/** A message of a conversation, as JSON has it: it is given to the template whole. */
 export interface ChatMessage {
   readonly role: string;
-  readonly content: string;
-  readonly name?: string;
+  readonly content?: string | readonly ContentPart[] | null;
+  /** name, tool_calls, tool_call_id, reasoning_content, and what else templates read. */
+  readonly [field: string]: unknown;
+}
+
+/** `{ type: "text", text }`, and others for templates that know them. */
+export interface ContentPart {
+  readonly type: string;
+  readonly text?: string;
+  readonly [field: string]: unknown;
 }
 
 /** transformers sets these to none where a request gives none, and templates rely on it. */
 const unasked = { tools: null, documents: null };
 
-/** Turns a conversation into the text that the model continues. */
+/** Names of the reasoning of an earlier answer: transformers gives it to templates under the first, and as `thinking`. */
+const reasoningFields = ["reasoning_content", "thinking", "reasoning"];
+
+/** Turns a conversation into the text that the model continues, byte for byte as transformers does. */
 export class ChatTemplate {
-  readonly #template: Template;
+  readonly #template: JinjaTemplate;
   readonly #variables: Readonly<Record<string, unknown>>;
 
   /**
@@ -22,14 +34,12 @@ export class ChatTemplate {
    */
   constructor(source: string, config: Readonly<Record<string, unknown>>) {
     try {
-      this.#template = new Template(source);
+      this.#template = new JinjaTemplate(source);
     } catch (error) {
       throw new InferenceError(
         "invalid_request",
         `The chat template cannot be read: ${(error as Error).message}`,
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
     this.#variables = specialTokens(config);
@@ -40,25 +50,38 @@ export class ChatTemplate {
     messages: readonly ChatMessage[],
     options: { addGenerationPrompt: boolean; variables?: Readonly<Record<string, unknown>> },
   ): string {
+    const { goesThroughParts } = this.#template;
     try {
       return this.#template.render({
         ...unasked,
         ...this.#variables,
         ...options.variables,
-        messages,
+        messages: messages.map((message) => asTemplatesRead(message, goesThroughParts)),
         add_generation_prompt: options.addGenerationPrompt,
       });
     } catch (error) {
       throw new InferenceError(
         "invalid_request",
         `The chat template refuses these messages: ${(error as Error).message}`,
-        {
-          param: "messages",
-          cause: error,
-        },
+        { param: "messages", cause: error },
       );
     }
   }
+}
+
+/** What is null is left out, as transformers does: templates write "None" for it, or fail. */
+function asTemplatesRead(message: ChatMessage, goesThroughParts: boolean): Readonly<Record<string, unknown>> {
+  const given = Object.fromEntries(Object.entries(message).filter(([, value]) => value !== null));
+  if (Array.isArray(given.content) && !goesThroughParts) given.content = joined(message);
+  const field = reasoningFields.find((name) => (given[name] ?? null) !== null);
+  if (field === undefined) return given;
+  return { thinking: given[field], ...given, reasoning_content: given[field] };
+}
+
+/** Text parts as one text, for templates that take no parts. */
+function joined({ content }: ChatMessage): string {
+  const parts = typeof content === "string" ? [] : (content ?? []);
+  return parts.map((part) => part.text ?? "").join("");
 }
 
 /** The template of a tokenizer_config.json: a text, or the one named "default" of a list. */

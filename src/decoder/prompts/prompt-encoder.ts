@@ -36,10 +36,9 @@ export interface PromptEncoder extends AsyncDisposable {
   encode(prompts: readonly Prompt[], options: EncodeOptions): Promise<TokenIds[]>;
 }
 
-/** Bytes of a prompt's text as UTF-8: of a conversation, what its messages and variables hold. */
+/** Bytes of a prompt's text as UTF-8: of a conversation, its messages and variables as JSON. */
 export function promptBytes(prompt: Prompt): number {
   if ("text" in prompt) return Buffer.byteLength(prompt.text);
   const { messages, variables = {} } = prompt;
-  const own = messages.reduce((sum, { role, content }) => sum + Buffer.byteLength(role + content), 0);
-  return own + Buffer.byteLength(JSON.stringify(variables));
+  return Buffer.byteLength(JSON.stringify([messages, variables]));
 }
