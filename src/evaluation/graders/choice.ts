@@ -1,4 +1,4 @@
-import { lastBoxed } from "./latex.ts";
+import { lastBoxed } from "./box.ts";
 
 /** Markup around a letter says nothing; NFKC turns full-width letters and brackets into ASCII's. */
 const withoutMarkup = (text: string): string =>

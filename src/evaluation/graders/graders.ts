@@ -1,7 +1,7 @@
 import type { DataItem, GraderSettings } from "../data-set.ts";
 import { passesCommand } from "./command.ts";
-import { lastBoxed } from "./latex.ts";
-import { isSameMathematics } from "./mathematics.ts";
+import { lastBoxed } from "./box.ts";
+import { isSameMathematics } from "./mathematics/mathematics.ts";
 import { letterOf, settledChoice } from "./choice.ts";
 import { lastNumber, valueOfNumber } from "./number.ts";
 import { passesPython } from "./python/passes-python.ts";

@@ -48,7 +48,7 @@ function toPlainDigits(text: string): string {
       return `^{${digits}}`;
     })
     .replace(
-      /(\d?)\s*\\[dtc]?frac\s*(?:\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|(\d)\s*(\d))/g,
+      /(?:(\d)\s?)?\\[dtc]?frac\s?(?:\{\s?(-?\d+)\s?\}\s?\{\s?(\d+)\s?\}|(\d)\s?(\d))/g,
       (...found: string[]) => {
         const [, before = "", n, d, digit, last] = found;
         return `${before}${before === "" ? "" : " "}${n ?? digit ?? ""}/${d ?? last ?? ""}`;

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { parseDataSet } from "../../../src/evaluation/data-set.ts";
 import type { DataItem } from "../../../src/evaluation/data-set.ts";
 import { grade } from "../../../src/evaluation/graders/graders.ts";
-import { lastBoxed } from "../../../src/evaluation/graders/latex.ts";
-import { isSameMathematics } from "../../../src/evaluation/graders/mathematics.ts";
+import { lastBoxed } from "../../../src/evaluation/graders/box.ts";
+import { isSameMathematics } from "../../../src/evaluation/graders/mathematics/mathematics.ts";
 
 const itemOf = (grader: unknown, answer: string | number, allowCommands = false): DataItem =>
   parseDataSet(JSON.stringify({ id: 1, prompt: "?", answer, grader }), {
@@ -77,6 +77,29 @@ describe("mathematics", () => {
     expect(lastBoxed("none")).toBeUndefined();
   });
 
+  it("takes boxes that only a comma or a word parts for a list", () => {
+    expect(lastBoxed("$\\boxed{1}$ and $\\boxed{2}$")).toBe("1, 2");
+    expect(lastBoxed("\\boxed{1}, \\boxed{2}, \\text{ or } \\boxed{3}")).toBe("1, 2, 3");
+    expect(lastBoxed("\\boxed{4}. Rather \\boxed{2}, \\boxed{3}")).toBe("2, 3");
+    expect(lastBoxed("\\boxed{4}\n\n\\boxed{4}")).toBe("4");
+  });
+
+  it.each([
+    ["9".repeat(3900), "1"],
+    [`${"(".repeat(1900)}1${")".repeat(1900)}`, "1"],
+    ["\\pm 1".repeat(300), "1"],
+    ["((9!)!)!", "1"],
+    ["1e999999999", "1"],
+    ["\\sin(10^{300})", "0"],
+    ["x^{99999}", "1"],
+    [Array.from({ length: 400 }, (_, i) => `\\sqrt{${i}}`).join(","), "1,2"],
+    [`${"2^".repeat(55)}2`, "2"],
+    ["\\begin{pmatrix}".repeat(100), "1"],
+  ])("ends on what has no bounds: %.20s…", (left, right) => {
+    expect(isSameMathematics(left, right)).toBe(false);
+    expect(isSameMathematics(left, `${left} `)).toBe(true);
+  });
+
   it.each([
     ["\\frac{3}{4}", "\\dfrac34"],
     ["\\frac{3}{4}", "3/4"],
@@ -120,6 +143,77 @@ describe("mathematics", () => {
     ["−5", "-5"],
     ["\\(5\\)", "5"],
     ["\\begin{pmatrix} 1/2 & 0 \\\\ 2 & 3\\end{pmatrix}", "\\begin{bmatrix}\\frac12&0\\\\2&3\\end{bmatrix}"],
+    ["(1,2), (3,4)", "(3,4), (1,2)"],
+    ["\\frac12, \\frac34", "0.5, 0.75"],
+    ["5\\pi\\text{ cm}", "5\\pi"],
+    ["x=3, x=5", "3,5"],
+    ["\\boldsymbol{5}", "5"],
+    ["\\frac{a}{b}", "a/b"],
+    ["\\sqrt[3]{-8}", "-2"],
+    ["2x+3", "3+2x"],
+    ["x(x+1)", "x^2+x"],
+    ["\\sqrt{12}", "2\\sqrt3"],
+    ["\\log_2 8", "3"],
+    ["5!", "120"],
+    ["\\binom52", "10"],
+    ["0.\\overline{3}", "\\frac13"],
+    ["e^{i\\pi}", "-1"],
+    ["123_8", "83"],
+    ["\\{1,2\\}", "2,1"],
+    ["(-\\infty,1)\\cup(3,\\infty)", "(3,\\infty)\\cup(-\\infty,1)"],
+    ["3+4i", "4i+3"],
+    ["\\sin\\frac{\\pi}{6}", "\\frac12"],
+    ["\\sin^2 x+\\cos^2 x", "1"],
+    ["1.5e3", "1500"],
+    ["1.5\\times10^3", "1500"],
+    ["50\\%", "\\frac12"],
+    ["9^{9^{9}}", "9^{9^9}"],
+    ["10^{10^{10}}", "10^{10000000000}"],
+    ["1<x<3", "(1,3)"],
+    ["x>3", "(3,\\infty)"],
+    ["y=2x+3", "2x-y+3=0"],
+    ["f(x)=x^2", "y=x^2"],
+    ["1{,}234", "1234"],
+    ["1\\,234", "1234"],
+    ["1,234,567", "1234567"],
+    ["100,200", "100, 200"],
+    ["\\sqrt{-4}", "2i"],
+    ["\\frac{1}{1+\\sqrt2}", "\\sqrt2-1"],
+    ["\\text{no solution}", "No solution."],
+    ["\\log 100", "2"],
+    ["\\log e", "1"],
+    ["\\tan 45^\\circ", "1"],
+    ["12:30", "12:30"],
+    ["(x,y)=(1,2)", "(1,2)"],
+    ["x=2,y=3", "(2,3)"],
+    ["]1,2[", "(1,2)"],
+    ["\\langle1,2\\rangle", "(1,2)"],
+    ["\\vec{a}+\\vec b", "b+a"],
+    ["1 234", "1234"],
+    ["\\text{5}", "5"],
+    ["\\mathrm{e}^2", "e^2"],
+    ["5 apples", "5"],
+    ["\\$5", "5"],
+    ["x \\in \\mathbb{R}", "\\mathbb R"],
+    ["\\left\\{ 1, 2 \\right\\}", "\\{2,1\\}"],
+    ["-\\frac{1}{-2}", ".5"],
+    ["2^{100000}", "2^{100000}"],
+    ["\\ln(e^2)", "2"],
+    ["|{-3}|", "3"],
+    ["|-3|", "3"],
+    ["\\lfloor 2.5\\rfloor", "2"],
+    ["(-1)^n", "(-1)^{n+2}"],
+    ["\\frac{n!}{(n-1)!}", "n"],
+    ["2 1/2", "5/2"],
+    ["-1\\frac12", "-3/2"],
+    ["3\\pm\\sqrt2", "3-\\sqrt2,3+\\sqrt2"],
+    ["1\\text{ hour}", "1"],
+    ["\\text{B}", "B"],
+    ["AB=4", "4"],
+    ["\\frac{9}{4}\\pi", "\\frac94\\pi"],
+    ["x\\ne 2", "(-\\infty,2)\\cup(2,\\infty)"],
+    ["\\sqrt2", "1.41421356237"],
+    ["90^\\circ", "\\frac{\\pi}{2}"],
   ])("%s is %s", (left, right) => {
     expect(isSameMathematics(left, right)).toBe(true);
   });
@@ -143,6 +237,36 @@ describe("mathematics", () => {
     ["10_2", "10_3"],
     ["\\frac{1}{0}", "2"],
     ["", "5"],
+    ["2147483647", "2147483648"],
+    ["10^{-10}", "10^{-12}"],
+    ["\\frac{1}{2^{99}}", "\\frac{1}{2^{98}}"],
+    ["100, 200", "100200"],
+    ["\\begin{pmatrix}1&2\\end{pmatrix}", "\\begin{pmatrix}1\\\\2\\end{pmatrix}"],
+    ["\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "\\begin{pmatrix}1&2&3&4\\end{pmatrix}"],
+    ["9^{9^{9}}", "5"],
+    ["10^{10^{10}}", "10^{10^{11}}"],
+    ["x=3,y=5", "x=5,y=3"],
+    ["123_8", "123"],
+    ["[1,2)", "(1,2)"],
+    ["\\text{Tuesday}", "\\text{Thursday}"],
+    ["5\\text{ cm}", "5\\text{ m}"],
+    ["\\sqrt{10^{20}+1}", "10^{10}"],
+    ["3.14", "\\pi"],
+    ["x=5", "y=5"],
+    ["0.3333333333", "\\frac13"],
+    ["\\sqrt{2}", "1.41"],
+    ["3!", "5"],
+    ["(1,2), (3,4)", "(2,1), (3,4)"],
+    ["x>3", "x<3"],
+    ["x\\ge 3", "x>3"],
+    ["50\\%", "5"],
+    ["\\begin{pmatrix}1\\\\2\\end{pmatrix}", "\\begin{pmatrix}2\\\\1\\end{pmatrix}"],
+    ["3,5", "3.5"],
+    ["2+3i", "2-3i"],
+    ["\\infty", "-\\infty"],
+    ["1,2,3", "1,2"],
+    ["x^2+1", "x^2-1"],
+    ["2^{100000}", "2^{100001}"],
   ])("%s is not %s", (left, right) => {
     expect(isSameMathematics(left, right)).toBe(false);
   });
