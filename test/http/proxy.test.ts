@@ -51,11 +51,14 @@ describe("behind a proxy that takes a prefix off", () => {
     },
   );
 
-  it.each(["/docs/json", "/docs/yaml"])("the server that %s names is the proxy", async (path) => {
-    const specification = await (await fetch(proxy.url + path)).text();
-    const url = /servers"?:\s*(?:- |\[\{")url"?:\s*"?([^"\s]+)/.exec(specification)![1]!;
-    expect(new URL(url, proxy.url + path).href).toBe(`${proxy.url}/`);
-  });
+  it.each(["/docs/json", "/docs/yaml", "/openapi.yaml"])(
+    "the server that %s names is the proxy",
+    async (path) => {
+      const specification = await (await fetch(proxy.url + path)).text();
+      const url = /servers"?:\s*(?:- |\[\{")url"?:\s*"?([^"\s]+)/.exec(specification)![1]!;
+      expect(new URL(url, proxy.url + path).href).toBe(`${proxy.url}/`);
+    },
+  );
 
   it("no answer sends a client out of the prefix", async () => {
     for (const path of [
