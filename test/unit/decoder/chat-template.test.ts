@@ -20,6 +20,41 @@ describe("ChatTemplate", () => {
     expect(render("{{ tools }}{{ eos_token }}", { tools: "t", eos_token: "e" })).toBe("te");
   });
 
+  it.each([
+    ["{{ 'a \n'.strip('\\n') }}|", "a |"],
+    ["{% for m in [1, 2] %}before{% break %}after{% endfor %}", "before"],
+    ["{{ 1 != '1' }}", "True"],
+    ["{{ true }} {{ none }} {{ 1.0 }} {{ ['a', none] }}", "True None 1.0 ['a', None]"],
+    ["{{ ''.constructor }}{{ messages.constructor }}{{ {}.__proto__ }}", ""],
+  ])("renders as Python does: %s", (source, text) => {
+    expect(render(source)).toBe(text);
+  });
+
+  const parts = [
+    { type: "text", text: "a" },
+    { type: "text", text: "b" },
+  ];
+  it.each([
+    ["{{ messages[0].content }}", "ab"],
+    ["{% for part in messages[0].content %}<{{ part.text }}>{% endfor %}", "<a><b>"],
+    ["{% set c = messages[0]['content'] %}{% for part in c %}<{{ part['text'] }}>{% endfor %}", "<a><b>"],
+    [
+      "{% macro m(content) %}{% for p in content %}<{{ p.text }}>{% endfor %}{% endmacro %}{{ m(messages[0].content) }}",
+      "<a><b>",
+    ],
+  ])("gives parts to templates that go through them, and one text to others: %s", (source, text) => {
+    const template = new ChatTemplate(source, {});
+    expect(template.render([{ role: "user", content: parts }], { addGenerationPrompt: true })).toBe(text);
+  });
+
+  it("gives templates all that a message has, but what is null", () => {
+    const template = new ChatTemplate("{{ messages }}", {});
+    const message = { role: "assistant", content: null, tool_calls: [{ id: "1" }], reasoning: "r" };
+    expect(template.render([message], { addGenerationPrompt: true })).toBe(
+      "[{'thinking': 'r', 'role': 'assistant', 'tool_calls': [{'id': '1'}], 'reasoning': 'r', 'reasoning_content': 'r'}]",
+    );
+  });
+
   it("names what a template refuses", () => {
     expect(() => render("{{ raise_exception('no users') }}")).toThrow(/refuses these messages: no users/);
     expect(() => render("{% if %}")).toThrow(/cannot be read/);
