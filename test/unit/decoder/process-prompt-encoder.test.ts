@@ -47,7 +47,10 @@ function begin(prompts: ProcessPromptEncoder, prompt: Prompt, param = "prompt") 
   const controller = new AbortController();
   const work = prompts.encode([prompt], { param, signal: controller.signal });
   work.catch(() => undefined);
-  return { work, leave: () => controller.abort() };
+  const leave = (): void => {
+    controller.abort();
+  };
+  return { work, leave };
 }
 
 const endless = { text: endlessText, addSpecialTokens: false };
