@@ -1,3 +1,4 @@
+import { withinVocabulary } from "../decoder/end-tokens.ts";
 import { LocalCompleter } from "../decoder/local-completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -21,12 +22,15 @@ export async function createCompleter(settings: EngineSettings): Promise<Created
   const { id, folder, graphPath } = await locateModel(settings);
   const description = await readModelFolder(folder, id);
   const { engine, notes } = await createEngine(graphPath, description.maxPositions, settings);
-  const completer = new LocalCompleter(description, engine, {
+  const stated = { ids: description.model.endTokenIds, notes: description.notes };
+  const ends = withinVocabulary(stated, engine.info.vocabularySize);
+  const model = { ...description.model, endTokenIds: ends.ids };
+  const completer = new LocalCompleter({ ...description, model }, engine, {
     earlyRejection: settings.earlyRejection,
     prefetch: settings.prefetch,
     memo: settings.memo ? new MemoStore(settings.memoMib * mib) : undefined,
   });
-  return { completer, notes };
+  return { completer, notes: [...notes, ...ends.notes] };
 }
 
 async function createEngine(

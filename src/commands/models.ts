@@ -1,6 +1,7 @@
 import { basename, relative } from "node:path";
 import { Argument, Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
+import { withinVocabulary } from "../decoder/end-tokens.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import { readDecoderGraph } from "../engine/onnx/graphs/decoder-graph.ts";
 import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
@@ -81,11 +82,12 @@ type InspectSettings = Pick<EngineSettings, "dtype" | "lanes" | "context">;
 
 async function inspectAction(model: string, { dtype, lanes, context }: InspectSettings): Promise<void> {
   const { id, folder, graphPath } = await locateModel({ model, dtype });
-  const { maxPositions, model: info, prompts } = await readModelFolder(folder, id);
+  const { maxPositions, model: info, notes, prompts } = await readModelFolder(folder, id);
   const file = readGraph(graphPath);
   const graph = readDecoderGraph(file);
   const { planes, kvHeads, headDim, cacheType, vocabularySize } = graph;
   const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
+  const ends = withinVocabulary({ ids: info.endTokenIds, notes }, vocabularySize);
   const capacity = chooseContext(context, maxPositions);
   const size = { lanes, capacity, bytesPerToken };
   const fit = fitCache(size, cacheBudget(file.bytes));
@@ -106,7 +108,8 @@ async function inspectAction(model: string, { dtype, lanes, context }: InspectSe
     ],
     ["vocabulary", String(vocabularySize)],
     ["context", maxPositions === undefined ? "config.json does not say" : `${maxPositions} tokens`],
-    ["ends at", info.endTokenIds.join(", ")],
+    ["ends at", ends.ids.length === 0 ? "no token" : ends.ids.join(", ")],
+    ...ends.notes.map((note): [string, string] => ["", note]),
     ["chat", prompts.takesChats ? "has a template" : "no template"],
     [
       "memory",

@@ -7,36 +7,40 @@ import type { EngineInfo } from "../engine/engine.ts";
 import { ChatTemplate, readChatTemplate } from "./chat-template.ts";
 import type { ModelInfo } from "./completer.ts";
 import { LocalPromptEncoder } from "./prompts/local-prompt-encoder.ts";
+import { endIds, endTokensOf, namedEnd } from "./end-tokens.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
 import { Tokenizer } from "./tokenizer.ts";
 
 /** What a model's own files say, before an engine adds what it can hold. */
 export interface ModelDescription {
   readonly model: Omit<ModelInfo, keyof EngineInfo>;
+  /** What an operator should know of the files. */
+  readonly notes: readonly string[];
   /** The longest sequence the model was made for, tokens, where config.json says. */
   readonly maxPositions: number | undefined;
   readonly tokenizer: Tokenizer;
   readonly prompts: LocalPromptEncoder;
 }
 
-const tokenIds = z.union([z.number().int(), z.array(z.number().int())]);
-
-const configSchema = z.looseObject({
+const textConfigSchema = z.looseObject({
   max_position_embeddings: z.number().int().positive().optional(),
-  eos_token_id: tokenIds.nullish(),
+  eos_token_id: endIds,
 });
+
+/** Of models that read images too, what the text's part says is nested. */
+const configSchema = textConfigSchema.extend({ text_config: textConfigSchema.nullish() });
 
 const genaiConfigSchema = z.looseObject({
   model: z
     .looseObject({
       context_length: z.number().int().positive(),
-      eos_token_id: tokenIds,
+      eos_token_id: endIds,
     })
     .optional(),
 });
 
 const generationConfigSchema = z.looseObject({
-  eos_token_id: tokenIds.nullish(),
+  eos_token_id: endIds,
   max_new_tokens: z.number().int().positive().nullish(),
   /** Our own section: defaults of power sampling for this model. */
   metropolis: z
@@ -48,6 +52,8 @@ const generationConfigSchema = z.looseObject({
     })
     .optional(),
 });
+
+const tokenizerConfigSchema = z.looseObject({ eos_token: namedEnd });
 
 const tokenizerSchema = z.looseObject({ model: z.looseObject({}) }) as unknown as z.ZodType<TokenizerJson>;
 
@@ -65,23 +71,31 @@ export async function readModelFolder(
 ): Promise<ModelDescription> {
   const root = resolve(folder);
   const config = await readConfig(root);
-  const generation = await readOptionalJson(root, "generation_config.json", generationConfigSchema);
-  const tokenizerConfig = await readOptionalJson(root, "tokenizer_config.json", z.looseObject({}));
+  const generation = await readIfThere(root, "generation_config.json", generationConfigSchema);
+  const tokenizerConfig = await readOptionalJson(root, "tokenizer_config.json", tokenizerConfigSchema);
+  const specialTokens = await readOptionalJson(root, "special_tokens_map.json", tokenizerConfigSchema);
   const tokenizerJson = await readJson(root, "tokenizer.json", tokenizerSchema);
-  const metropolis = generation.metropolis;
+  const metropolis = generation?.metropolis;
+  const ends = endTokensOf({
+    config,
+    generation,
+    named: tokenizerConfig.eos_token ?? specialTokens.eos_token,
+    tokenizer: tokenizerJson,
+  });
   return {
     model: {
       id: id ?? basename(root),
-      endTokenIds: toList(generation.eos_token_id ?? config.eos_token_id),
+      endTokenIds: ends.ids,
       defaults: {
-        maxTokens: generation.max_new_tokens ?? undefined,
+        maxTokens: generation?.max_new_tokens ?? undefined,
         alpha: metropolis?.alpha ?? 4,
         mcmcSteps: metropolis?.mcmc_steps ?? 10,
         blockSize: metropolis?.block_size,
       },
       examplePrompt: metropolis?.example_prompt,
     },
-    maxPositions: config.max_position_embeddings,
+    notes: ends.notes,
+    maxPositions: config.max_position_embeddings ?? config.text_config?.max_position_embeddings,
     tokenizer: openTokenizer(root, tokenizerJson, tokenizerConfig),
     prompts: new LocalPromptEncoder(
       () => readJson(root, "tokenizer.json", tokenizerSchema),
@@ -89,9 +103,6 @@ export async function readModelFolder(
     ),
   };
 }
-
-const toList = (ids: number | readonly number[] | null | undefined): readonly number[] =>
-  ids === null || ids === undefined ? [] : typeof ids === "number" ? [ids] : ids;
 
 function openTokenizer(
   root: string,
@@ -137,10 +148,18 @@ async function readOptionalJson<Schema extends z.ZodType>(
   name: string,
   schema: Schema,
 ): Promise<z.output<Schema>> {
+  return (await readIfThere(root, name, schema)) ?? schema.parse({});
+}
+
+async function readIfThere<Schema extends z.ZodType>(
+  root: string,
+  name: string,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
   try {
     return await readJson(root, name, schema);
   } catch (error) {
-    if (error instanceof InferenceError && isMissing(error.cause)) return schema.parse({});
+    if (error instanceof InferenceError && isMissing(error.cause)) return undefined;
     throw error;
   }
 }
