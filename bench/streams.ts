@@ -81,7 +81,7 @@ function toRow({ firstByteMs, requests, residentMib, delayMs }: Window, index: n
 async function readMetrics(server: ServerProcess): Promise<Pick<Window, "residentMib" | "delayMs">> {
   const text = await (await fetch(`${server.url}/metrics`)).text();
   const value = (name: string): number =>
-    Number(new RegExp(`^metropolis:${name} (\\S+)$`, "m").exec(text)?.[1] ?? NaN);
+    Number(new RegExp(`^metropolis_${name} (\\S+)$`, "m").exec(text)?.[1] ?? NaN);
   return {
     residentMib: value("process_resident_memory_bytes") / 2 ** 20,
     delayMs: {

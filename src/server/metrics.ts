@@ -6,7 +6,8 @@ import type { ReportCounter } from "../samplers/report.ts";
 import type { Admission } from "./admission.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
-const prefix = "metropolis:";
+const prefix = "metropolis_";
+const misnamed = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 640, 2560];
 
 /** Samplers that remember what they asked the model. */
@@ -15,7 +16,7 @@ const rememberingNames = samplerNames.filter((name) => "isolated" in samplers[na
 const countersOf = (sampler: SamplerName): readonly ReportCounter[] =>
   samplers[sampler].report?.counters ?? [];
 
-/** Prometheus metrics: vLLM's names under our prefix, and what power sampling adds. */
+/** Prometheus metrics: vLLM's names under our prefix, what power sampling adds, and the process's own. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #prompt = this.#counter("prompt_tokens_total", "Prompt tokens of the requests taken.");
@@ -52,17 +53,23 @@ export class Metrics {
     }
     const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
       new Gauge({ name: prefix + name, help, labelNames, registers: [this.#registry] });
+    // What the engine has counted itself, and starts anew when it is replaced, as counters do.
+    const counter = (name: string, help: string): Counter => this.#counter(name, help);
+    const set = (counted: Counter, total: number): void => {
+      counted.reset();
+      counted.inc(total);
+    };
     const running = gauge("num_requests_running", "Completions in flight.");
     const waiting = gauge("num_requests_waiting", "Sequences waiting for a lane.");
     const lanes = gauge("lanes_leased", "Lanes of the live cache in use.");
     const share = gauge("kv_cache_usage_perc", "Share of the lanes in use, 0 to 1.");
-    const hits = gauge("prefix_cache_hits_total", "Prefix tokens found in the prefix store.");
-    const queries = gauge("prefix_cache_queries_total", "Prefix tokens looked up in the prefix store.");
+    const hits = counter("prefix_cache_hits_total", "Prefix tokens found in the prefix store.");
+    const queries = counter("prefix_cache_queries_total", "Prefix tokens looked up in the prefix store.");
     const bytes = gauge("prefix_store_bytes", "Bytes held by the prefix store.");
     const memoBytes = gauge("memo_bytes", "Bytes held by the memo of visited prefixes.");
     const memoPrompts = gauge("memo_prompts", "Prompts that the memo holds something of.");
-    const passes = gauge("forward_passes_total", "Forward passes of the model.");
-    const preemptions = gauge(
+    const passes = counter("forward_passes_total", "Forward passes of the model.");
+    const preemptions = counter(
       "num_preemptions_total",
       "Sequences that gave their lane up to another request.",
     );
@@ -70,8 +77,10 @@ export class Metrics {
     const prefill = gauge("prefill_pass_seconds", "What a chunk of a prompt takes, by its tokens.", [
       "tokens",
     ]);
-    // The process's figures: memory, processor time, event-loop delay, garbage collection.
-    collectDefaultMetrics({ prefix, register: this.#registry });
+    // The process's figures under the names that every dashboard has: memory, processor time, event-loop delay.
+    collectDefaultMetrics({ register: this.#registry });
+    // These are named like counters, which they are not; each has a twin with a label that says more.
+    for (const name of misnamed) this.#registry.removeSingleMetric(name);
     this.#read = async () => {
       running.set(admission.inFlight.completions);
       const { memo, details } = await completer.health();
@@ -81,11 +90,11 @@ export class Metrics {
       waiting.set(details.sequences.waiting);
       lanes.set(details.lanes.leased);
       share.set(details.lanes.leased / details.lanes.total);
-      hits.set(details.prefixStore.hitTokens);
-      queries.set(details.prefixStore.queryTokens);
+      set(hits, details.prefixStore.hitTokens);
+      set(queries, details.prefixStore.queryTokens);
       bytes.set(details.prefixStore.bytes);
-      passes.set(details.passes);
-      preemptions.set(details.preemptions);
+      set(passes, details.passes);
+      set(preemptions, details.preemptions);
       for (const { rows, ms } of details.passTimes.decode) decode.set({ rows }, ms / 1000);
       for (const { tokens, ms } of details.passTimes.prefill) prefill.set({ tokens }, ms / 1000);
     };

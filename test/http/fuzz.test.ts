@@ -114,6 +114,6 @@ describe("10,000 generated requests", () => {
       details: { lanes: { leased: 0 }, sequences: { open: 0, waiting: 0 } },
     });
     const metrics = await server.app.inject({ url: "/metrics" });
-    expect(metrics.body).toContain("metropolis:num_requests_running 0\n");
+    expect(metrics.body).toContain("metropolis_num_requests_running 0\n");
   });
 });

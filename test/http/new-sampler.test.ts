@@ -87,7 +87,7 @@ it("is counted", async () => {
   const before = await server.app.inject("/metrics");
   await ask({ sampler: ranked, rank: 5 });
   const after = await server.app.inject("/metrics");
-  const count = (text: string): number => Number(/^metropolis:ranks_total (\d+)$/m.exec(text)![1]);
+  const count = (text: string): number => Number(/^metropolis_ranks_total (\d+)$/m.exec(text)![1]);
   expect(count(after.body) - count(before.body)).toBe(5);
 });
 

@@ -119,12 +119,38 @@ describe("what operators and harnesses look for", () => {
     expect(health.memo!.maxBytes).toBe(health.memo!.max_bytes);
   });
 
+  it("metrics by the names and types that Prometheus' linter wants", async () => {
+    await using server = await createTestApp();
+    for (const sampler of ["power", "smc", "greedy"])
+      await server.post("/v1/completions", { prompt: "7-2*3+4=", sampler, seed: 1 });
+    const { body } = await server.app.inject({ url: "/metrics" });
+    const types = Object.fromEntries(
+      [...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]),
+    );
+    for (const [name, type] of Object.entries(types)) {
+      expect(name).toMatch(/^(metropolis|process|nodejs)_[a-z0-9_]+$/);
+      expect({ name, isTotal: name.endsWith("_total") }).toEqual({ name, isTotal: type === "counter" });
+      expect(body).toMatch(new RegExp(`^# HELP ${name} \\S`, "m"));
+    }
+    expect(Object.keys(types)).toEqual(
+      expect.arrayContaining([
+        ...["process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"],
+        ...[
+          "nodejs_eventloop_lag_p99_seconds",
+          "nodejs_heap_size_used_bytes",
+          "metropolis_forward_passes_total",
+        ],
+      ]),
+    );
+    expect(body).toMatch(/^metropolis_forward_passes_total [1-9]\d*$/m);
+  });
+
   it("metrics that count what happened", async () => {
     await using server = await createTestApp();
     const value = async (name: string): Promise<number> => {
       const reply = await server.app.inject({ url: "/metrics" });
       expect(reply.headers["content-type"]).toContain("text/plain");
-      const line = reply.body.split("\n").find((candidate) => candidate.startsWith(`metropolis:${name} `));
+      const line = reply.body.split("\n").find((candidate) => candidate.startsWith(`metropolis_${name} `));
       return Number(line?.split(" ").at(-1));
     };
     const reply = await server.post("/v1/completions", { prompt: "7-2*3+4=", sampler: "power", seed: 1 });

@@ -61,8 +61,8 @@ describe("requests side by side", () => {
     for (const { ms } of [...health.passTimes.decode, ...health.passTimes.prefill])
       expect(ms).toBeGreaterThan(0);
     const { body: text } = await server.app.inject({ url: "/metrics" });
-    expect(text).toMatch(/^metropolis:decode_pass_seconds\{rows="2"\} 0\.\d+$/m);
-    expect(text).toMatch(/^metropolis:prefill_pass_seconds\{tokens="64"\} 0\.\d+$/m);
-    expect(text).toMatch(/^metropolis:num_preemptions_total 0$/m);
+    expect(text).toMatch(/^metropolis_decode_pass_seconds\{rows="2"\} 0\.\d+$/m);
+    expect(text).toMatch(/^metropolis_prefill_pass_seconds\{tokens="64"\} 0\.\d+$/m);
+    expect(text).toMatch(/^metropolis_num_preemptions_total 0$/m);
   });
 });

@@ -324,8 +324,8 @@ describe("a peer that is there no more", () => {
   const untilGone = async ({ app }: TestApp): Promise<void> => {
     await expect.poll(() => app.websocketServer.clients.size).toBe(0);
     const metrics = async () => (await app.inject({ url: "/metrics" })).body;
-    await expect.poll(metrics).toMatch(/^metropolis:num_requests_running 0$/m);
-    await expect.poll(metrics).toMatch(/^metropolis:lanes_leased 0$/m);
+    await expect.poll(metrics).toMatch(/^metropolis_num_requests_running 0$/m);
+    await expect.poll(metrics).toMatch(/^metropolis_lanes_leased 0$/m);
   };
 
   it("is let go with all that ran for it: dropped, or reading no more", async () => {

@@ -68,7 +68,7 @@ export class ServerProcess {
   async running(apiKey = ""): Promise<number> {
     const headers = { authorization: `Bearer ${apiKey}` };
     const metrics = await (await fetch(`${this.url}/metrics`, { headers })).text();
-    return Number(/^metropolis:num_requests_running (\d+)$/m.exec(metrics)![1]);
+    return Number(/^metropolis_num_requests_running (\d+)$/m.exec(metrics)![1]);
   }
 
   signal(name: NodeJS.Signals): void {

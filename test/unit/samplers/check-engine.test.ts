@@ -114,6 +114,6 @@ describe("a completer over an engine that lacks everything optional", () => {
       evaluatedTokens: expect.any(Number) as unknown,
       memo: { bytes: 0, max_bytes: 1_000_000, maxBytes: 1_000_000, prompts: 0 },
     });
-    expect((await app.inject({ url: "/metrics" })).body).toContain("metropolis:forward_passes_total 0");
+    expect((await app.inject({ url: "/metrics" })).body).toContain("metropolis_forward_passes_total 0");
   });
 });
