@@ -6,6 +6,7 @@ import { evalCommand } from "./commands/eval.ts";
 import { exitOnSignals } from "./commands/exit-on-signals.ts";
 import { importCommand } from "./commands/import.ts";
 import { isMendable } from "./assembly/mendable.ts";
+import { version } from "./core/version.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { watchCommand } from "./commands/watch.ts";
@@ -13,6 +14,7 @@ import { watchCommand } from "./commands/watch.ts";
 exitOnSignals();
 const program = new Command("metropolis")
   .description("Inference by power sampling: whole answers from p(x)^alpha, over OpenAI's API.")
+  .version(version, "-V, --version")
   .addCommand(serveCommand())
   .addCommand(watchCommand())
   .addCommand(evalCommand())

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { InferenceError } from "../core/errors.ts";
 import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import { chooseGraph } from "../hub/graph-choice.ts";
-import { filesBelow, HubCache, isModelId } from "../hub/hub-cache.ts";
+import { HubCache, isModelId } from "../hub/hub-cache.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 
 /** Where a model's files are. */
@@ -27,7 +27,7 @@ interface Wanted extends Pick<EngineSettings, "model" | "dtype"> {
 export async function locateModel(wanted: Wanted, env = process.env): Promise<LocatedModel> {
   const { model, dtype } = wanted;
   const { id, folder } = await locateFolder(wanted, env);
-  const files = await filesBelow(folder);
+  const files = [...(await filesIn(folder)), ...(await filesIn(folder, "onnx/"))];
   const graphPath = join(folder, chooseGraph(files, dtype, model));
   if (id !== undefined) checkComplete(id, files, graphPath);
   return { id, folder, graphPath };
@@ -45,11 +45,29 @@ function checkComplete(id: string, files: readonly string[], graphPath: string):
   );
 }
 
+/**
+ * Files of a model's folder, or of the one below it that the hub's layouts have. No others are looked at: a folder given
+ * by mistake may hold a whole disk.
+ */
+async function filesIn(folder: string, below = ""): Promise<string[]> {
+  const path = join(folder, below);
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => `${below}${name}`);
+  } catch (error) {
+    if (below !== "" && isAbsent(error)) return [];
+    throw notUsable(path, reasonOf(error));
+  }
+}
+
 async function locateFolder(
   { model, revision }: Wanted,
   env: NodeJS.ProcessEnv,
 ): Promise<Omit<LocatedModel, "graphPath">> {
-  const found = await stat(model).catch(() => undefined);
+  const found = await stat(model).catch((error: unknown) => {
+    if (!isAbsent(error)) throw notUsable(model, reasonOf(error));
+    return undefined;
+  });
   if (found?.isDirectory() === true) return { id: undefined, folder: resolve(model) };
   if (found === undefined && isModelId(model)) {
     const cache = new HubCache(env);
@@ -61,9 +79,25 @@ async function locateFolder(
       { param: "model" },
     );
   }
-  throw new InferenceError(
+  throw notUsable(model, found === undefined ? "is not there" : "is not a folder");
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "";
+
+const isAbsent = (error: unknown): boolean => ["ENOENT", "ENOTDIR"].includes(codeOf(error));
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "may not be read by this user",
+  EPERM: "may not be read by this user",
+  ELOOP: "is a loop of symbolic links",
+  ENAMETOOLONG: "is too long a name",
+};
+
+const reasonOf = (error: unknown): string => reasons[codeOf(error)] ?? `cannot be read (${codeOf(error)})`;
+
+const notUsable = (path: string, reason: string): InferenceError =>
+  new InferenceError(
     "model_not_found",
-    `${model} is not a folder${found === undefined ? " (no such file)" : ""}; --model takes a folder with a model's files, or a Hugging Face id such as onnx-community/Qwen2.5-0.5B-Instruct.`,
+    `${path === "" ? "An empty name" : path} ${reason}; --model takes a folder with a model's files, or a Hugging Face id such as onnx-community/Qwen2.5-0.5B-Instruct.`,
     { param: "model" },
   );
-}

@@ -40,7 +40,7 @@ export function chooseGraph(paths: readonly string[], wanted: Dtype | undefined,
       ? `it has ${there.join(", ")}; choose one with --dtype`
       : others.length > 0
         ? `it has only ${others.slice(0, 5).join(", ")}; to serve one, give --model a folder that holds it as model.onnx`
-        : "it has no ONNX file at all; docs/models.md says how to convert one";
+        : "there is no ONNX file in it, nor in a folder onnx below it; docs/models.md says how to convert one";
   throw new InferenceError(
     "model_not_found",
     `${model} has no ${wanted === undefined ? "model.onnx or onnx/model.onnx" : `${wanted} graph`}: ${found}.`,

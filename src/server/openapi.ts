@@ -1,13 +1,14 @@
 import { jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { stringify } from "yaml";
 import type { ScalarTag } from "yaml";
+import { version } from "../core/version.ts";
 
 /** The head of openapi.yaml; its paths come from the routes' schemas. */
 export const apiInfo = {
   openapi: "3.1.0",
   info: {
     title: "Metropolis",
-    version: "0.1.0",
+    version,
     description:
       "OpenAI-compatible inference whose own sampler is power sampling: Metropolis-Hastings over whole completions, from p(x)^alpha of a base model.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
