@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { describeError, toErrorResponse } from "./errors.ts";
 import { prepare } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { EventStream } from "./event-stream.ts";
 import { uniqueId } from "./ids.ts";
 import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
 import { requestSignal } from "./request-signal.ts";
@@ -31,7 +32,9 @@ export async function answer<Body extends CompletionRequest | ChatRequest, Whole
   if (plan.ignored.length > 0) void reply.header(ignoredHeader, plan.ignored.join(", "));
   return runAdmitted(plan, context, { client, signal }, async (events) => {
     if (body.stream !== true) return presenter.whole(events);
-    await streamEvents(request, reply, { events, presenter, signal, includeUsage: plan.includeUsage });
+    const { includeUsage } = plan;
+    const { heartbeatMs } = context;
+    await streamEvents(request, reply, { events, presenter, signal, includeUsage, heartbeatMs });
     return sent(reply);
   });
 }
@@ -41,29 +44,27 @@ interface StreamOptions {
   readonly presenter: Presenter<object>;
   readonly signal: AbortSignal;
   readonly includeUsage: boolean;
+  readonly heartbeatMs: number;
 }
 
 async function streamEvents(
   request: FastifyRequest,
   reply: FastifyReply,
-  { events, presenter, signal, includeUsage }: StreamOptions,
+  { events, presenter, signal, includeUsage, heartbeatMs }: StreamOptions,
 ): Promise<void> {
-  // Proxies must neither keep nor rewrite what arrives piece by piece.
-  void reply.header("cache-control", "no-cache, no-transform");
-  reply.sse.sendHeaders();
+  using stream = new EventStream(reply, { heartbeatMs, signal });
   try {
     for await (const event of events) {
-      for (const chunk of presenter.chunks(event)) await reply.sse.send({ data: chunk });
+      for (const chunk of presenter.chunks(event)) await stream.send(chunk);
     }
-    if (includeUsage) await reply.sse.send({ data: presenter.usageChunk() });
+    if (includeUsage) await stream.send(presenter.usageChunk());
   } catch (error) {
     const description = describeError(causeOf(error, signal));
     if (description.code === "aborted") return;
     request.log.error({ err: error }, "a stream failed");
-    await reply.sse.send({ data: toErrorResponse(description) });
+    await stream.send(toErrorResponse(description));
   }
-  await reply.sse.send("[DONE]");
-  reply.sse.close();
+  await stream.send("[DONE]");
 }
 
 /** Fastify takes the reply itself for "answered already"; the type provider has no word for that. */

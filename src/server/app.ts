@@ -1,11 +1,9 @@
 import fastifyCors from "@fastify/cors";
 import fastifyHelmet from "@fastify/helmet";
-import fastifySse from "@fastify/sse";
-import type { SSEPluginOptions } from "@fastify/sse";
 import fastifySwagger from "@fastify/swagger";
 import fastifyWebsocket from "@fastify/websocket";
 import Fastify from "fastify";
-import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from "fastify";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Completer } from "../decoder/completer.ts";
 import type { SamplerName } from "../samplers/registry.ts";
@@ -62,9 +60,6 @@ export interface AppOptions {
   readonly bodyLimit?: number;
 }
 
-// The package's types describe an ES default export that its CommonJS build does not have.
-const ssePlugin = fastifySse as unknown as FastifyPluginAsync<SSEPluginOptions>;
-
 const defaultBodyLimit = 8 * 1024 * 1024;
 
 const defaultLimits: AdmissionLimits = { maxCompletions: 4096, maxTokens: 16_000_000 };
@@ -110,7 +105,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     transform: jsonSchemaTransform,
     transformObject,
   });
-  await app.register(ssePlugin, { heartbeatInterval: heartbeatIntervalMs });
   const sockets = new WatchSockets();
   await app.register(fastifyWebsocket, {
     options: {
@@ -151,6 +145,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     admission,
     identifyClient,
     countRequest,
+    heartbeatMs: heartbeatIntervalMs,
     metrics: new Metrics(options.completer, admission),
     startedAt: Math.floor(Date.now() / 1000),
   };

@@ -14,7 +14,6 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
     app.post(
       "/v1/completions",
       {
-        sse: "manual",
         schema: {
           summary: "Complete a prompt",
           description:
@@ -34,7 +33,6 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
     app.post(
       "/v1/chat/completions",
       {
-        sse: "manual",
         schema: {
           summary: "Answer a conversation",
           description:

@@ -20,6 +20,8 @@ export interface RouteContext {
   readonly countRequest: (request: FastifyRequest) => Promise<void>;
   /** Longest time a request may take; 0 for no limit. */
   readonly requestTimeoutMs: number;
+  /** Interval of the comments that keep a silent stream alive, ms. */
+  readonly heartbeatMs: number;
   readonly metrics: Metrics;
   /** Unix time of the server's start, seconds. */
   readonly startedAt: number;
