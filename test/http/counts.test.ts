@@ -196,7 +196,7 @@ it("metrics add up the same counts", async () => {
   const value = (name: string): number =>
     Number(
       lines
-        .find((line) => line.startsWith(`metropolis:${name} `))
+        .find((line) => line.startsWith(`metropolis_${name} `))
         ?.split(" ")
         .at(-1),
     );
