@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
-import { Watcher } from "../support/watcher.ts";
+import { openWatcher } from "../support/watcher.ts";
 
 /** What clients send without being asked to, and what is said of it. */
 
@@ -87,7 +87,7 @@ describe("null is nothing", () => {
     const ids = await server.post("/tokenize", { prompt: "1+1=", content: null, chat_template: null });
     expect(ids.json()).toMatchObject({ count: 4 });
     expect((await server.post("/detokenize", { tokens: [1], x: null })).status).toBe(200);
-    const watcher = new Watcher(await server.app.injectWS("/v1/completions/ws"));
+    const watcher = await openWatcher(server.app);
     watcher.send({
       id: "a",
       prompt: "1+1=",
@@ -346,7 +346,7 @@ describe("a sampler that the request does not name", () => {
       expect(chunks.length).toBeGreaterThan(1);
       for (const chunk of chunks) expect(chunk.ignored).toEqual(["temperature"]);
     }
-    const watcher = new Watcher(await server.app.injectWS("/v1/completions/ws"));
+    const watcher = await openWatcher(server.app);
     watcher.send({ id: "a", prompt: "1+1=", model: "abacus:power", top_p: 0.9, max_tokens: 4 });
     expect(await watcher.end("a")).toMatchObject({ type: "done", response: { ignored: ["top_p"] } });
     watcher.socket.terminate();
@@ -354,7 +354,10 @@ describe("a sampler that the request does not name", () => {
 });
 
 describe("usage in a stream", () => {
-  type Chunk = { usage?: { completion_tokens: number } | null; choices: unknown[] };
+  interface Chunk {
+    usage?: { completion_tokens: number } | null;
+    choices: unknown[];
+  }
   const chunksOf = async (url: string, body: object): Promise<Chunk[]> =>
     parseEvents((await server.post(url, { stream: true, seed: 1, ...body })).text) as unknown as Chunk[];
 
@@ -396,11 +399,11 @@ describe("the roles of a stream", () => {
   ])("come first and in order for n = %i, %j", async (n, body) => {
     for (let seed = 0; seed < 4; seed++) {
       const reply = await server.post("/v1/chat/completions", { messages, n, seed, stream: true, ...body });
-      type Choice = {
+      interface Choice {
         index: number;
         delta: { role?: string; content?: string };
         finish_reason: string | null;
-      };
+      }
       const choices = parseEvents(reply.text).flatMap(({ choices }) => choices as Choice[]);
       expect(choices.slice(0, n).map(({ index, delta }) => ({ index, delta }))).toEqual(
         Array.from({ length: n }, (_, index) => ({ index, delta: { role: "assistant", content: "" } })),

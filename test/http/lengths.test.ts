@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ChatResponse } from "../../src/server/schemas/chat.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";
-import { Watcher } from "../support/watcher.ts";
+import { openWatcher } from "../support/watcher.ts";
 
 /** How long an answer becomes where nothing says so, and what is said of one that cannot fit. */
 
@@ -70,7 +70,7 @@ describe("without a limit", () => {
   });
 
   it("a watched completion has 16 tokens, and says so", async () => {
-    const watcher = new Watcher(await server.app.injectWS("/v1/completions/ws"));
+    const watcher = await openWatcher(server.app);
     watcher.send({ id: "a", prompt: "7-2*3+4=", sampler: "greedy", ignore_eos: true });
     await watcher.end("a");
     expect(watcher.of("accepted", "a")[0]).toMatchObject({ max_tokens: 16 });
@@ -163,7 +163,7 @@ describe("what exceeds the context", () => {
   });
 
   it("is told so over a WebSocket", async () => {
-    const watcher = new Watcher(await server.app.injectWS("/v1/completions/ws"));
+    const watcher = await openWatcher(server.app);
     watcher.send({ id: "a", prompt: "1".repeat(200) });
     expect(await watcher.end("a")).toMatchObject({
       type: "error",

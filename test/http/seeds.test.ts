@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { createTestApp } from "../support/embedded.ts";
-import { Watcher } from "../support/watcher.ts";
+import { openWatcher } from "../support/watcher.ts";
 
 /** Seeds are any integers of 64 bits. JSON is written by hand here: JavaScript's numbers could not tell some apart. */
 
@@ -75,7 +75,7 @@ describe("seeds", () => {
   );
 
   it("are told over a WebSocket so that they repeat the answer", async () => {
-    const watcher = new Watcher(await server.app.injectWS("/v1/completions/ws"));
+    const watcher = await openWatcher(server.app);
     const body = '"prompt": "7-2*3+4=", "temperature": 20, "n": 4, "max_tokens": 24';
     watcher.send(`{"id": "a", ${body}, "seed": -9223372036854775807}`);
     const end = await watcher.end("a");

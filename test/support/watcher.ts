@@ -1,6 +1,8 @@
 import { once } from "node:events";
-import type { WebSocket } from "ws";
-import { watchEvent } from "../../src/server/watch/messages.ts";
+import type { AddressInfo } from "node:net";
+import type { FastifyInstance } from "fastify";
+import { WebSocket } from "ws";
+import { watchEvent, watchPath } from "../../src/server/watch/messages.ts";
 import type { EventName, EventOf, WatchEvent } from "../../src/server/watch/messages.ts";
 
 /** Keeps every event of a socket, each checked against the schema, and waits for those to come. */
@@ -54,4 +56,13 @@ export class Watcher {
     const [code] = (await once(this.socket, "close")) as [number];
     return code;
   }
+}
+
+/** A socket to an app, which listens from now on. */
+export async function openWatcher(app: FastifyInstance): Promise<Watcher> {
+  if (!app.server.listening) await app.listen({ port: 0, host: "127.0.0.1" });
+  const { port } = app.server.address() as AddressInfo;
+  const watcher = new Watcher(new WebSocket(`ws://127.0.0.1:${port}${watchPath}`));
+  await once(watcher.socket, "open");
+  return watcher;
 }
