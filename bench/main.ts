@@ -12,6 +12,7 @@ import { benchRoofline } from "./roofline.ts";
 import { describeMachine } from "./report.ts";
 import { benchSampling } from "./sampling.ts";
 import { benchStreams } from "./streams.ts";
+import { benchText } from "./text.ts";
 
 interface BenchOptions {
   readonly model?: string;
@@ -30,6 +31,7 @@ const parts: Record<string, (threads: number) => Promise<void>> = {
   sampling: benchSampling,
   roofline: benchRoofline,
   http: () => benchHttp(100),
+  text: benchText,
 };
 
 const program = new Command("bench")
