@@ -1,7 +1,7 @@
+import { EventEmitter, once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { createTestApp } from "../support/embedded.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";
-import { turn } from "../support/toy-runner.ts";
 
 const slow = { prompt: "7-2*3+4=", sampler: "power", mcmc_steps: 200, max_tokens: 64, seed: 1 };
 
@@ -25,19 +25,31 @@ describe("limits of each client", () => {
   });
 
   it("count completions in flight by key", async () => {
+    const steps = new EventEmitter();
+    const running = once(steps, "begun");
+    const released = once(steps, "released");
+    const onStep = async (): Promise<void> => {
+      steps.emit("begun");
+      await released;
+    };
     await using server = await createTestApp({
       apiKeys: ["alpha", "beta"],
       limits: { maxCompletionsPerClient: 2 },
-      completer: await createToyCompleter({ onStep: turn }),
+      completer: await createToyCompleter({ onStep }),
     });
     const post = async (key: string, n: number) => {
       const headers = { authorization: `Bearer ${key}` };
       const payload = { ...slow, mcmc_steps: 2, max_tokens: 16, n };
       return server.app.inject({ method: "POST", url: "/v1/completions", headers, payload });
     };
-    const [first, second, other] = await Promise.all([post("alpha", 2), post("alpha", 1), post("beta", 1)]);
-    expect([first.statusCode, second.statusCode, other.statusCode]).toEqual([200, 429, 200]);
+    const first = post("alpha", 2);
+    await running;
+    const second = await post("alpha", 1);
+    expect(second.statusCode).toBe(429);
     expect(second.json<{ error: { message: string } }>().error.message).toContain("You have 2 completions");
+    const other = post("beta", 1);
+    steps.emit("released");
+    expect([(await first).statusCode, (await other).statusCode]).toEqual([200, 200]);
     expect((await post("alpha", 2)).statusCode).toBe(200);
     expect((await post("alpha", 3)).statusCode).toBe(400);
   });

@@ -39,7 +39,7 @@ const create = (columns = 60, colors = false): TerminalView =>
 
 describe("TerminalView", () => {
   it("shows the prompt, the answer as last revised, the step, the proposal, and log p as bars", () => {
-    const view = create();
+    const view = create(80);
     expect(view.take(block(1))).toBe(false);
     expect(view.take(revision(0, "abc"))).toBe(true);
     const frames = [...step(1, "xy", "rejected"), ...step(2, "z", "accepted")].filter((event) =>
@@ -50,7 +50,7 @@ describe("TerminalView", () => {
     expect(view.lines()).toEqual([
       "1+1=az",
       "",
-      "block 1/4  step 2/10  log p -2.00  accepted 1 of 2",
+      "block 1/4  step 2/10  log p -2.00  moved 1  unchanged 0  rejected 1",
       "accepted  p 0.25  +1 z",
       "█▁",
     ]);
