@@ -6,9 +6,11 @@ import { benchDevice } from "./device.ts";
 import { benchFairness } from "./fairness.ts";
 import { benchHttp } from "./http.ts";
 import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
+import { benchNumbers } from "./numbers.ts";
 import { benchPrefetching } from "./prefetch.ts";
 import { benchRealModel } from "./real-model.ts";
 import { benchRoofline } from "./roofline.ts";
+import { benchMixing } from "./mixing.ts";
 import { describeMachine } from "./report.ts";
 import { benchSampling } from "./sampling.ts";
 import { benchStreams } from "./streams.ts";
@@ -32,13 +34,24 @@ const parts: Record<string, (threads: number) => Promise<void>> = {
   roofline: benchRoofline,
   http: () => benchHttp(100),
   text: benchText,
+  mixing: (threads) => benchMixing(threads),
+  numbers: (threads) => benchNumbers(threads),
+};
+
+/** With --model. */
+const modelParts: Record<string, (model: string, threads: number) => Promise<void>> = {
+  speed: benchRealModel,
+  mixing: (model, threads) => benchMixing(threads, model),
+  numbers: (model, threads) => benchNumbers(threads, model),
 };
 
 const program = new Command("bench")
   .description(
     "Measures what the engine and the sampler save, each as a ratio of two things timed in this run.",
   )
-  .addArgument(new Argument("[parts...]", "all of them when none is named").choices(Object.keys(parts)))
+  .addArgument(
+    new Argument("[parts...]", "all of them when none is named").choices([...Object.keys(parts), "speed"]),
+  )
   .option("--model <folder>", "measure this model instead")
   .addOption(
     new Option("--device <device>", "measure decoding on this device, the CPU beside it").choices(devices),
@@ -46,7 +59,15 @@ const program = new Command("bench")
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
   .action(async (named: string[], { model, device, threads }: BenchOptions) => {
     console.log(describeMachine());
-    if (model !== undefined) return benchRealModel(model, threads);
+    if (model !== undefined) {
+      for (const name of named.length === 0 ? ["speed"] : named) {
+        const run = modelParts[name];
+        if (run === undefined)
+          throw new Error(`with --model there are ${Object.keys(modelParts).join(", ")}`);
+        await run(model, threads);
+      }
+      return;
+    }
     if (device !== undefined) return benchDevice(device, threads);
     for (const [name, run] of Object.entries(parts))
       if (named.length === 0 || named.includes(name)) await run(threads);

@@ -2,6 +2,7 @@ import { createCompleter } from "../src/assembly/create-completer.ts";
 import { usualEngine } from "../src/assembly/engine-settings.ts";
 import type { GenerateRequest, Completer } from "../src/decoder/completer.ts";
 import type { SamplerSettings } from "../src/samplers/registry.ts";
+import { encodeQuestion } from "./question.ts";
 import { printTable, time } from "./report.ts";
 
 const question = "Explain in a few sentences why the sky is blue.";
@@ -73,11 +74,8 @@ async function run(
   settings: SamplerSettings,
   { maxTokens, seed }: { maxTokens: number; seed: number },
 ): Promise<Run> {
-  const asked = completer.prompts.takesChats
-    ? { messages: [{ role: "user", content: question }], addGenerationPrompt: true }
-    : { text: question, addSpecialTokens: false };
   const { signal } = new AbortController();
-  const [prompt = []] = await completer.prompts.encode([asked], { param: "prompt", signal });
+  const prompt = await encodeQuestion(completer, question);
   const request: GenerateRequest = {
     prompt,
     settings,

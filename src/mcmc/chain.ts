@@ -1,4 +1,4 @@
-import { logProbability } from "./completion.ts";
+import { commonLength, logProbability } from "./completion.ts";
 import type { Kernel } from "./kernel.ts";
 import { Stages } from "./stages.ts";
 import type { Driver, StageEvent, StagesResult, StageSettings } from "./stages.ts";
@@ -10,6 +10,11 @@ export interface ChainResult extends StagesResult {
    * their horizons.
    */
   readonly logprobTrace: readonly number[];
+  /** Tokens at the beginning that no step changed since the completion was last extended. */
+  readonly keptTokens: number;
+  /** Of the whole chain, by the first token that differs: proposals of another completion, and changes of the state. */
+  readonly proposed: readonly number[];
+  readonly changed: readonly number[];
 }
 
 /**
@@ -28,9 +33,19 @@ async function* runChain<State>(
   const stages = new Stages(kernel, settings);
   let logprobTrace: number[] = [];
   let logprob = 0;
+  let keptTokens = 0;
+  const proposed: number[] = [];
+  const changed: number[] = [];
   let last = kernel.answer(kernel.start);
   for await (const event of stages.run()) {
+    if (event.type === "step" && event.info.outcome !== "unchanged") {
+      const { cut, suffix } = event.info;
+      count(proposed, cut + commonLength(event.previous.slice(cut), suffix));
+    }
     if (event.state !== last) {
+      const common = commonLength(last, event.state);
+      if (event.type === "step" && common < event.state.length) count(changed, common);
+      keptTokens = event.type === "block" ? event.state.length : Math.min(keptTokens, common);
       last = event.state;
       logprob = logProbability(last);
       if (event.type === "block") logprobTrace = [];
@@ -38,5 +53,10 @@ async function* runChain<State>(
     if (event.type === "step") logprobTrace.push(logprob);
     yield event;
   }
-  return { ...stages.result, logprobTrace };
+  return { ...stages.result, logprobTrace, keptTokens, proposed, changed };
+}
+
+function count(counts: number[], position: number): void {
+  while (counts.length <= position) counts.push(0);
+  counts[position]!++;
 }

@@ -23,6 +23,14 @@ export function isSame(a: Completion, b: Completion): boolean {
   return a.length === b.length && a.every(({ token }, index) => token === b[index]!.token);
 }
 
+/** How many tokens two completions begin with alike. */
+export function commonLength(a: Completion, b: Completion): number {
+  const shorter = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < shorter && a[length]!.token === b[length]!.token) length++;
+  return length;
+}
+
 /** Σ log p of a completion, nats. */
 export function logProbability(completion: Completion): number {
   let sum = 0;

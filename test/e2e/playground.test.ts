@@ -66,10 +66,19 @@ describe.skipIf(!hasBrowser)("the playground", () => {
       proposal_temperature: 1,
       seed: 3,
     });
-    const { choices } = (await reply.json()) as { choices: [{ text: string; power: { steps: number } }] };
+    const { choices } = (await reply.json()) as {
+      choices: [{ text: string; power: Record<string, number> }];
+    };
     expect(await page.locator("#answer .token").allInnerTexts()).toHaveLength(choices[0].text.length + 1);
     expect((await answer(page)).replace("∎", "")).toBe(choices[0].text);
     expect(await page.locator("#figure-steps").innerText()).toBe(String(choices[0].power.steps));
+    const { moved, unchanged, rejected, rejected_early, drawn_tokens } = choices[0].power;
+    expect(await page.locator("#figure-outcomes").innerText()).toBe(
+      `${moved} moved, ${unchanged} unchanged, ${rejected! + rejected_early!} rejected`,
+    );
+    expect(await page.locator("#figure-cost").innerText()).toMatch(
+      new RegExp(`^${drawn_tokens} drawn: \\d+ evaluated.*, \\d+ remembered$`),
+    );
     expect(await page.locator("#chart-logprob").getAttribute("aria-label")).toContain("after 160 steps");
     expect(complaints).toEqual([]);
   });

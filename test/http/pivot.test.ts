@@ -46,4 +46,16 @@ describe("on the model pivot", () => {
     expect(mixing.unmixed).toBeLessThan(slow.unmixed / 4);
     expect(mixing.guesses).toBeLessThan(slow.guesses / 2);
   });
+
+  it("well mixed chains have few warnings, of each alone and of those of a prompt", async () => {
+    for (const body of [
+      { cut: "entropy", proposal_temperature: 1, mcmc_steps: 40 },
+      { kernel: "tempering", mcmc_steps: 10 },
+      { alpha: 1, proposal_temperature: 1, mcmc_steps: 4 },
+    ]) {
+      const { unmixed, warned } = await measure(body);
+      expect(unmixed).toBeLessThanOrEqual(chains / 20);
+      expect(warned).toBeLessThanOrEqual(1);
+    }
+  });
 });

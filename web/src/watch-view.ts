@@ -36,7 +36,8 @@ export class WatchView {
     this.#swaps = 0;
     byId("figures-swaps").hidden = true;
     byId("proposal").replaceChildren();
-    for (const name of ["logprob", "block", "steps", "acceptance", "swaps", "cost"]) figure(name, "–");
+    for (const name of ["logprob", "block", "steps", "outcomes", "acceptance", "swaps", "cost"])
+      figure(name, "–");
   }
 
   #apply(event: WatchEvent): void {
@@ -85,7 +86,8 @@ export class WatchView {
     this.#charts.add({ logprob, outcome });
     const { steps, counts } = this.#charts;
     const { moved, unchanged, rejected } = counts;
-    figure("steps", `${steps}: ${moved} moved, ${unchanged} unchanged, ${rejected} rejected`);
+    figure("steps", String(steps));
+    figure("outcomes", `${moved} moved, ${unchanged} unchanged, ${rejected} rejected`);
     figure("acceptance", `${format((100 * (moved + unchanged)) / steps, 0)} %`);
     if (swapped) {
       figure("swaps", String(++this.#swaps));

@@ -14,9 +14,10 @@ import type { PowerSettings } from "./settings.ts";
 
 /** Power sampling: a Metropolis-Hastings chain over whole completions that targets p(x)^α. */
 export const decodePower: Decoder<PowerSettings, PowerReport> = async function* (context) {
-  const { settings } = context;
+  const { settings, inverseTemperature, request } = context;
+  const target = { alpha: settings.alpha, inverseTemperature };
   const { result, report } = yield* decodeChain(context, chainFor(context));
-  const mixing = reportMixing(result);
+  const mixing = reportMixing(result, target, request.maxTokens);
   return {
     report: {
       alpha: settings.alpha,
@@ -24,7 +25,10 @@ export const decodePower: Decoder<PowerSettings, PowerReport> = async function* 
       ...mixing,
       ...(settings.kernel?.name === "tempering" ? reportSwaps(result.diagnostics) : {}),
     },
-    chain: { logprobs: result.logprobTrace, isUnmixed: mixing.mixing_warning !== null },
+    chain: {
+      logprobs: result.logprobTrace,
+      isUnmixed: mixing.mixing_warning !== null,
+    },
   };
 };
 

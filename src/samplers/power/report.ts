@@ -31,6 +31,15 @@ const schema = z
       "Of the raw model's law of the first token, nats: whether there was one to change to; null where the engine does not tell it.",
       1.07,
     ),
+    last_steps: count(
+      "Steps since the completion was last extended; earlier ones were taken on beginnings of it.",
+      110,
+    ),
+    rewritten_share: described(
+      z.number(),
+      "Share of the completion's tokens that these have rewritten, from the first one that a move or a swap changed on.",
+      0.4,
+    ),
     mixing_warning: described(
       z.string().nullable(),
       "Why the chain reads as unmixed, in words; null without a sign of it, which proves nothing.",

@@ -1,5 +1,5 @@
 import type { MixingTrace } from "../../decoder/completer.ts";
-import { agreementBound, splitRHat } from "../../mcmc/mixing.ts";
+import { disagreementBound, splitRHat } from "../../mcmc/mixing.ts";
 import { mixingAdvice } from "../../samplers/chain/mixing-advice.ts";
 import type { PromptMixing } from "../schemas/completions.ts";
 
@@ -7,9 +7,11 @@ import type { PromptMixing } from "../schemas/completions.ts";
 export function promptMixing(prompt: number, chains: readonly MixingTrace[]): PromptMixing {
   const unmixed = chains.filter(({ isUnmixed }) => isUnmixed).length;
   const agreement = splitRHat(chains.map(({ logprobs }) => logprobs));
+  const bound = disagreementBound(Math.min(...chains.map(({ logprobs }) => logprobs.length)));
   const warnings = [
     ...(2 * unmixed >= chains.length ? [`${unmixed} of ${chains.length} chains read as unmixed.`] : []),
-    ...(agreement !== undefined && agreement > agreementBound ? [describeDisagreement(agreement)] : []),
+    // By itself it says that chains remember, as well mixed ones of few values do (docs/kernels.md).
+    ...(4 * unmixed >= chains.length ? describeDisagreement(agreement, bound) : []),
   ];
   return {
     prompt,
@@ -20,7 +22,10 @@ export function promptMixing(prompt: number, chains: readonly MixingTrace[]): Pr
   };
 }
 
-function describeDisagreement(rHat: number): string {
-  if (rHat === Infinity) return "The chains disagree: each stands still, at a log p of its own.";
-  return `The chains disagree: split R-hat of log p is ${rHat.toFixed(2)}, above ${agreementBound}, so each still shows where it started.`;
+function describeDisagreement(rHat: number | undefined, bound: number): string[] {
+  if (rHat === undefined || rHat <= bound) return [];
+  if (rHat === Infinity) return ["The chains disagree: each stands still, at a log p of its own."];
+  return [
+    `The chains disagree: split R-hat of log p is ${rHat.toFixed(2)}, above ${bound.toFixed(2)}, so each still shows where it started.`,
+  ];
 }
