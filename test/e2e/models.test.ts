@@ -123,7 +123,7 @@ describe("metropolis models", () => {
     [["models", "pull", id], { HF_TOKEN: "" }, /gives no access.*HF_TOKEN/],
     [["models", "pull", "tiny/absent"], {}, /no model tiny\/absent/],
     [["models", "inspect", "tiny/absent"], {}, /models pull tiny\/absent/],
-    [["models", "inspect", "/nowhere"], {}, /\/nowhere is not a folder/],
+    [["models", "inspect", "/nowhere"], {}, /\/nowhere is not there/],
     [["models", "inspect", id, "--dtype", "q8"], {}, /no q8 graph: it has/],
     [["serve", "--port", "0", "--model", "tiny/absent"], { HF_HUB_OFFLINE: "1" }, /HF_HUB_OFFLINE forbids/],
     [["models", "pull", "tiny/absent"], { HF_HUB_OFFLINE: "true" }, /HF_HUB_OFFLINE forbids/],

@@ -147,7 +147,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await page.fill("#max_tokens", "100000");
     await page.click("#run");
     await page.locator("#problem").waitFor();
-    expect(await page.locator("#problem").innerText()).toContain("context is 256 tokens");
+    expect(await page.locator("#problem").innerText()).toContain("context length is 256 tokens");
     expect(await page.evaluate("document.activeElement.id")).toBe("max_tokens");
   });
 

@@ -119,7 +119,7 @@ describe("what cannot start says why, in a line, and exits with an error", () =>
   it("a missing folder, a missing file, a corrupt file", async () => {
     await expectFailure(
       ["--model", join(folder, "absent")],
-      /absent is not a folder \(no such file\).*Hugging Face id/,
+      /absent is not there; .*Hugging Face id/,
     );
     const noGraph = await broken("no-graph", (model) => rm(join(model, "model.onnx")));
     await expectFailure(["--model", noGraph], /no-graph has no model\.onnx .*no ONNX file/);

@@ -6,6 +6,7 @@ import { readDecoderGraph } from "./graphs/decoder-graph.ts";
 import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import { adviseOnDevice } from "./device-failure.ts";
 import { readGraphFile } from "./graphs/graph-file.ts";
+import type { GraphFile } from "./graphs/graph-file.ts";
 import type { OnnxRunnerOptions } from "./onnx-runner.ts";
 import type { Device } from "./ort/device-memory.ts";
 import { byteLength } from "./ort/tensor.ts";
@@ -42,9 +43,9 @@ export const formOf = (operators: ReadonlyMap<string, number>): GraphForm =>
  */
 export function openGraph(path: string, options: SessionOptions): OpenedGraph {
   if (!existsSync(path)) throw new InferenceError("engine_failed", `${path} does not exist.`);
-  const { session, form, fileBytes } = openSession(path, options);
+  const { session, form, fileBytes, headDim: openHeadDim } = openSession(path, options);
   try {
-    const graph = readDecoderGraph(session);
+    const graph = readDecoderGraph(session, openHeadDim);
     const { planes, kvHeads, headDim, cacheType } = graph;
     const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
     const cacheDevice = form === "shared" ? attentionDevice(session, graph) : session.device;
@@ -89,13 +90,13 @@ export async function createRunner(opened: OpenedGraph, options: RunnerOptions):
 function openSession(
   path: string,
   options: SessionOptions,
-): Pick<OpenedGraph, "session" | "form" | "fileBytes"> {
+): Pick<OpenedGraph, "session" | "form" | "fileBytes"> & Pick<GraphFile, "headDim"> {
   try {
-    const { operators, missingFiles, bytes } = readGraphFile(path);
+    const { operators, missingFiles, bytes, headDim } = readGraphFile(path);
     if (missingFiles.length > 0) {
       throw new Error(`it keeps weights in ${missingFiles.join(", ")}, which must stand beside it`);
     }
-    return { session: new Session(path, options), form: formOf(operators), fileBytes: bytes };
+    return { session: new Session(path, options), form: formOf(operators), fileBytes: bytes, headDim };
   } catch (error) {
     if (error instanceof InferenceError) throw error;
     const reason = (error as Error).message;

@@ -27,9 +27,13 @@ const pastName = /^past_key_values\.(\d+)\.(key|value)$/;
  * Reads the names and sizes that onnxruntime-genai's model builder and optimum agree on: input_ids,
  * attention_mask, maybe position_ids, past_key_values.{i}.key|value [B, kvHeads, P, headDim] → logits [B, S, V],
  * present.{i}.key|value.
+ * @param openHeadDim size of a head, for caches that leave it open, as onnxruntime-genai 0.18 writes them
  * @throws InferenceError `unsupported`, naming what was found
  */
-export function readDecoderGraph({ inputs, outputs }: Pick<Session, "inputs" | "outputs">): DecoderGraph {
+export function readDecoderGraph(
+  { inputs, outputs }: Pick<Session, "inputs" | "outputs">,
+  openHeadDim = -1,
+): DecoderGraph {
   const past = inputs.filter(({ name }) => pastName.test(name));
   for (const { name } of inputs) {
     if (!pastName.test(name) && !["input_ids", "attention_mask", "position_ids"].includes(name))
@@ -46,7 +50,8 @@ export function readDecoderGraph({ inputs, outputs }: Pick<Session, "inputs" | "
   find(inputs, "attention_mask");
   const logits = find(outputs, "logits");
   const vocabularySize = logits.shape.at(-1) ?? -1;
-  const [, kvHeads = -1, , headDim = -1] = first.shape;
+  const [, kvHeads = -1, , statedHeadDim = -1] = first.shape;
+  const headDim = statedHeadDim < 1 ? openHeadDim : statedHeadDim;
   if (kvHeads < 1 || headDim < 1 || vocabularySize < 1) {
     throw unsupported("the graph leaves the number of heads, their size or the vocabulary open");
   }
@@ -56,7 +61,7 @@ export function readDecoderGraph({ inputs, outputs }: Pick<Session, "inputs" | "
     );
   }
   const other = past.find(
-    ({ shape, type }) => shape[1] !== kvHeads || shape[3] !== headDim || type !== first.type,
+    ({ shape, type }) => shape[1] !== kvHeads || shape[3] !== statedHeadDim || type !== first.type,
   );
   if (other !== undefined)
     throw unsupported(`the layers' caches differ: '${other.name}' from '${first.name}'`);

@@ -16,6 +16,8 @@ export interface GraphFile {
   readonly weightBytes: ReadonlyMap<string, number>;
   /** Sliding windows of GroupQueryAttention, tokens; empty where attention sees everything. */
   readonly windows: ReadonlySet<number>;
+  /** Size of an attention head, by GroupQueryAttention and the width of its queries; cache inputs may leave it open. */
+  readonly headDim: number | undefined;
   /** Files beside it that hold weights. */
   readonly dataFiles: ReadonlySet<string>;
   /** Those of them that are not there. */
@@ -27,13 +29,13 @@ export interface GraphFile {
 /** Field numbers of onnx.proto3. */
 const field = {
   model: { graph: 7 },
-  graph: { node: 1, initializer: 5, input: 11, output: 12 },
+  graph: { node: 1, initializer: 5, input: 11, output: 12, valueInfo: 13 },
   value: { name: 1, type: 2 },
   type: { tensor: 1 },
   tensorType: { element: 1, shape: 2 },
   shape: { dimension: 1 },
   dimension: { size: 1 },
-  node: { operator: 4, attribute: 5 },
+  node: { input: 1, operator: 4, attribute: 5 },
   attribute: { name: 1, integer: 3 },
   tensor: { dimensions: 1, type: 2, external: 13 },
   entry: { key: 1, value: 2 },
@@ -65,6 +67,8 @@ export function readGraphFile(path: string): GraphFile {
   const weightBits = new Set<number>();
   const weightBytes = new Map<string, number>();
   const windows = new Set<number>();
+  const queries = new Map<string, QueryHeads>();
+  let headDim: number | undefined;
   const dataFiles = new Set<string>();
   const file = new FileWindow(path);
   try {
@@ -72,16 +76,21 @@ export function readGraphFile(path: string): GraphFile {
       if (part.number !== field.model.graph) continue;
       for (const item of file.fields(part.start, part.end)) {
         if (item.number === field.graph.node) {
-          const { operator, attributes } = readNode(file, item);
+          const { operator, inputs: from, attributes } = readNode(file, item);
           operators.set(operator, (operators.get(operator) ?? 0) + 1);
           const bits = attributes.get("bits");
           if (bits !== undefined && blockQuantized.has(operator)) weightBits.add(bits);
           const window = attributes.get("local_window_size");
           if (window !== undefined && window > 0) windows.add(window);
+          if (operator === "GroupQueryAttention") queries.set(from[0] ?? "", readHeads(from, attributes));
         } else if (item.number === field.graph.initializer) {
           const { type, bytes, dataFile } = readTensor(file, item);
           weightBytes.set(type, (weightBytes.get(type) ?? 0) + bytes);
           if (dataFile !== undefined) dataFiles.add(dataFile);
+        } else if (item.number === field.graph.valueInfo) {
+          const { name, shape } = readValue(file, item);
+          const heads = queries.get(name);
+          if (heads !== undefined) headDim ??= headDimOf(heads, shape.at(-1)!);
         } else if (item.number === field.graph.input) inputs.push(readValue(file, item));
         else if (item.number === field.graph.output) outputs.push(readValue(file, item));
       }
@@ -90,7 +99,10 @@ export function readGraphFile(path: string): GraphFile {
     const besides = [...dataFiles].map((name) => ({ name, size: sizeOf(join(dirname(path), name)) }));
     const bytes = besides.reduce((sum, { size = 0 }) => sum + size, file.size);
     const missingFiles = besides.filter(({ size }) => size === undefined).map(({ name }) => name);
-    return { inputs, outputs, operators, weightBits, weightBytes, windows, dataFiles, missingFiles, bytes };
+    return {
+      ...{ inputs, outputs, operators, weightBits, weightBytes, windows, headDim },
+      ...{ dataFiles, missingFiles, bytes },
+    };
   } finally {
     file[Symbol.dispose]();
   }
@@ -104,11 +116,35 @@ const corrupt = (path: string): InferenceError =>
 
 const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;
 
-function readNode(file: FileWindow, node: Field): { operator: string; attributes: Map<string, number> } {
+interface QueryHeads {
+  readonly heads: number;
+  readonly kvHeads: number;
+  /** Whether keys and values come in the same tensor, behind the queries. */
+  readonly isPacked: boolean;
+}
+
+const readHeads = (inputs: readonly string[], attributes: ReadonlyMap<string, number>): QueryHeads => ({
+  heads: attributes.get("num_heads") ?? 0,
+  kvHeads: attributes.get("kv_num_heads") ?? 0,
+  isPacked: (inputs[1] ?? "") === "",
+});
+
+/** @param width elements of a token's queries, or of all three where they are packed; −1 for an open one */
+function headDimOf({ heads, kvHeads, isPacked }: QueryHeads, width: number): number | undefined {
+  const size = width / (heads + (isPacked ? 2 * kvHeads : 0));
+  return Number.isInteger(size) && size > 0 ? size : undefined;
+}
+
+function readNode(
+  file: FileWindow,
+  node: Field,
+): { operator: string; inputs: string[]; attributes: Map<string, number> } {
   let operator = "";
+  const inputs: string[] = [];
   const attributes = new Map<string, number>();
   for (const part of file.fields(node.start, node.end)) {
     if (part.number === field.node.operator) operator = file.text(part);
+    if (part.number === field.node.input) inputs.push(file.text(part));
     if (part.number !== field.node.attribute) continue;
     let name = "";
     let integer: number | undefined;
@@ -118,7 +154,7 @@ function readNode(file: FileWindow, node: Field): { operator: string; attributes
     }
     if (integer !== undefined) attributes.set(name, integer);
   }
-  return { operator, attributes };
+  return { operator, inputs, attributes };
 }
 
 function readValue(file: FileWindow, value: Field): GraphValue {
