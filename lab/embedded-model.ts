@@ -94,7 +94,10 @@ const tokenizerConfig = ({ maxPositions }: DecoderShape): object => ({
   model_max_length: maxPositions,
   clean_up_tokenization_spaces: false,
   // The model knows one turn: the last message is the prompt.
-  chat_template: "{{ messages[-1]['content'] }}",
+  // Parts are one text, without the line breaks that servers put between them: the vocabularies have none.
+  chat_template:
+    "{% set content = messages[-1]['content'] %}{% if content is string %}{{ content }}{% else %}" +
+    "{% for part in content %}{{ part['text'] }}{% endfor %}{% endif %}",
 });
 
 const config = (shape: DecoderShape, { endToken, padToken }: Vocabulary): object => ({

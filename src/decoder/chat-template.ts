@@ -1,4 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
+import type { ContentFormat } from "../jinja/content-format.ts";
 import { JinjaTemplate } from "../jinja/template.ts";
 import { specialTokens } from "./special-tokens.ts";
 
@@ -50,13 +51,13 @@ export class ChatTemplate {
     messages: readonly ChatMessage[],
     options: { addGenerationPrompt: boolean; variables?: Readonly<Record<string, unknown>> },
   ): string {
-    const { goesThroughParts } = this.#template;
+    const { contentFormat } = this.#template;
     try {
       return this.#template.render({
         ...unasked,
         ...this.#variables,
         ...options.variables,
-        messages: messages.map((message) => asTemplatesRead(message, goesThroughParts)),
+        messages: messages.map((message) => asTemplatesRead(message, contentFormat)),
         add_generation_prompt: options.addGenerationPrompt,
       });
     } catch (error) {
@@ -70,18 +71,23 @@ export class ChatTemplate {
 }
 
 /** What is null is left out, as transformers does: templates write "None" for it, or fail. */
-function asTemplatesRead(message: ChatMessage, goesThroughParts: boolean): Readonly<Record<string, unknown>> {
+function asTemplatesRead(message: ChatMessage, format: ContentFormat): Readonly<Record<string, unknown>> {
   const given = Object.fromEntries(Object.entries(message).filter(([, value]) => value !== null));
-  if (Array.isArray(given.content) && !goesThroughParts) given.content = joined(message);
+  if (given.content !== undefined) given.content = contentFor(message, format);
   const field = reasoningFields.find((name) => (given[name] ?? null) !== null);
   if (field === undefined) return given;
   return { thinking: given[field], ...given, reasoning_content: given[field] };
 }
 
-/** Text parts as one text, for templates that take no parts. */
-function joined({ content }: ChatMessage): string {
-  const parts = typeof content === "string" ? [] : (content ?? []);
-  return parts.map((part) => part.text ?? "").join("");
+/**
+ * The content as a template takes it. As in vLLM, text parts become one text with line breaks between them, those of a
+ * tool's answer always, and a text becomes a part for templates that take nothing else.
+ */
+function contentFor({ role, content }: ChatMessage, format: ContentFormat): ChatMessage["content"] {
+  if (typeof content === "string")
+    return format === "parts" && role !== "tool" ? [{ type: "text", text: content }] : content;
+  if (format !== "text" && role !== "tool") return content;
+  return content?.flatMap(({ text = "" }) => (text === "" ? [] : [text])).join("\n");
 }
 
 /** The template of a tokenizer_config.json: a text, or the one named "default" of a list. */

@@ -1,10 +1,19 @@
+import { tests } from "./mentions.ts";
 import type { Block, Expression, Statement } from "./nodes.ts";
+
+/** What a template takes for the content of a message: one text, its parts, or what the message has. */
+export type ContentFormat = "text" | "parts" | "either";
+
+export function contentFormat(template: Block): ContentFormat {
+  if (!loopsOverContent(template)) return "text";
+  return tests(template, "string") ? "either" : "parts";
+}
 
 /**
  * Whether a loop runs over `X.content` or `X['content']`, or over a name that was set to it: vLLM's way to tell
  * templates that take content parts from those that take text.
  */
-export function loopsOverContent(template: Block): boolean {
+function loopsOverContent(template: Block): boolean {
   const all = [...statementsOf(template)];
   const aliases = new Set(
     all.flatMap((each) =>

@@ -1,13 +1,17 @@
 import type { Block } from "./nodes.ts";
 
 /** Whether statements, or what they hold, read a name: a macro that reads varargs, kwargs or caller takes them. */
-export function mentions(body: Block, name: string): boolean {
-  return within(body, name);
-}
+export const mentions = (body: Block, name: string): boolean =>
+  holds(body, (node) => node.kind === "name" && node.name === name);
 
-function within(node: unknown, name: string): boolean {
-  if (Array.isArray(node)) return node.some((each) => within(each, name));
+/** Whether statements, or what they hold, test something: `is string` and its like. */
+export const tests = (body: Block, name: string): boolean =>
+  holds(body, (node) => node.kind === "test" && node.name === name);
+
+type Node = Readonly<Record<string, unknown>>;
+
+function holds(node: unknown, is: (node: Node) => boolean): boolean {
+  if (Array.isArray(node)) return node.some((each) => holds(each, is));
   if (typeof node !== "object" || node === null) return false;
-  if ("kind" in node && node.kind === "name" && "name" in node && node.name === name) return true;
-  return Object.values(node).some((each) => within(each, name));
+  return is(node as Node) || Object.values(node).some((each) => holds(each, is));
 }

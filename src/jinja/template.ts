@@ -2,7 +2,8 @@ import { TemplateError } from "./errors.ts";
 import { fromJson } from "./from-json.ts";
 import type { Block } from "./nodes.ts";
 import { parse } from "./parser.ts";
-import { loopsOverContent } from "./content-format.ts";
+import { contentFormat } from "./content-format.ts";
+import type { ContentFormat } from "./content-format.ts";
 import { run } from "./render.ts";
 import { Scope } from "./scope.ts";
 
@@ -14,13 +15,12 @@ import { Scope } from "./scope.ts";
 export class JinjaTemplate {
   readonly #body: Block;
 
-  /** Whether the template goes through the parts of a message's content, or takes it for one text. */
-  readonly goesThroughParts: boolean;
+  readonly contentFormat: ContentFormat;
 
   /** @throws TemplateError naming the line that is no template */
   constructor(source: string) {
     this.#body = guarded(() => parse(source));
-    this.goesThroughParts = loopsOverContent(this.#body);
+    this.contentFormat = contentFormat(this.#body);
   }
 
   /**

@@ -1,16 +1,15 @@
-import type { ChatMessage } from "../decoder/completer.ts";
+import type { ChatMessage, ContentPart } from "../decoder/chat-template.ts";
 import { invalid } from "./invalid.ts";
 import type { RequestMessage } from "./schemas/messages.ts";
 
 /** A message as chat templates know it. @throws InferenceError where a tool call's arguments are no JSON */
 export function toChatMessage(message: RequestMessage, index: number): ChatMessage {
   const { role, content, refusal, tool_calls: calls } = message;
-  const text = typeof content === "string" ? content : content?.map(textOf).join("");
   const { name, reasoning, reasoning_content, tool_call_id } = message;
   const said = Object.entries({ name, reasoning, reasoning_content, tool_call_id });
   return {
     role,
-    content: text ?? refusal ?? "",
+    content: (typeof content === "string" ? content : content?.map(toTextPart)) ?? refusal ?? "",
     ...Object.fromEntries(said.filter(([, value]) => value !== null && value !== undefined)),
     ...(calls === null || calls === undefined || calls.length === 0
       ? {}
@@ -19,7 +18,11 @@ export function toChatMessage(message: RequestMessage, index: number): ChatMessa
 }
 
 type Part = Exclude<NonNullable<RequestMessage["content"]>, string>[number];
-const textOf = (part: Part): string => (part.type === "text" ? part.text : part.refusal);
+/** Templates know texts: a refusal is one, and what clients remark beside it is theirs. */
+const toTextPart = (part: Part): ContentPart => ({
+  type: "text",
+  text: part.type === "text" ? part.text : part.refusal,
+});
 
 type ToolCall = NonNullable<RequestMessage["tool_calls"]>[number];
 

@@ -42,7 +42,11 @@ export const requestMessage = z.looseObject({
       error: "content must be a string or a list of text parts",
     })
     .nullish()
-    .meta({ description: "Text, or a list of text parts.", examples: ["7-2*3+4="] }),
+    .meta({
+      description:
+        "Text, or a list of text parts: the chat template gets the list if it goes through parts, else one text with line breaks between them.",
+      examples: ["7-2*3+4="],
+    }),
   name: text("The speaker's name, for templates that show it.", "Ada"),
   refusal: text("What the assistant said instead of a content.", "I cannot say."),
   reasoning: text("What the assistant thought, for templates that show it.", "First the product."),

@@ -35,7 +35,7 @@ describe("ChatTemplate", () => {
     { type: "text", text: "b" },
   ];
   it.each([
-    ["{{ messages[0].content }}", "ab"],
+    ["{{ messages[0].content }}", "a\nb"],
     ["{% for part in messages[0].content %}<{{ part.text }}>{% endfor %}", "<a><b>"],
     ["{% set c = messages[0]['content'] %}{% for part in c %}<{{ part['text'] }}>{% endfor %}", "<a><b>"],
     [
@@ -45,6 +45,38 @@ describe("ChatTemplate", () => {
   ])("gives parts to templates that go through them, and one text to others: %s", (source, text) => {
     const template = new ChatTemplate(source, {});
     expect(template.render([{ role: "user", content: parts }], { addGenerationPrompt: true })).toBe(text);
+  });
+
+  it.each([
+    ["{% for p in messages[0].content %}<{{ p.text }}>{% endfor %}", "user", "<Hi>"],
+    ["{% for p in messages[0]['content'] | list %}<{{ p['text'] }}>{% endfor %}", "user", "<Hi>"],
+    ["{{ messages[0].content[0].type }}{% for p in messages[0].content %}{% endfor %}", "system", "text"],
+    [
+      "{% if messages[0].content is string %}{{ messages[0].content }}{% else %}{% for p in messages[0].content %}<{{ p }}>{% endfor %}{% endif %}",
+      "user",
+      "Hi",
+    ],
+    ["{{ messages[0].content }}{% for p in messages[0].content %}{% endfor %}", "tool", "Hi"],
+  ])("gives a text as a part to templates that take nothing else: %s", (source, role, text) => {
+    const template = new ChatTemplate(source, {});
+    expect(template.render([{ role, content: "Hi" }], { addGenerationPrompt: true })).toBe(text);
+  });
+
+  it("gives a tool's answer as one text, however it came, empty parts left out", () => {
+    const template = new ChatTemplate(
+      "{% for m in messages %}{% if m.role == 'tool' %}{{ m.content }}{% else %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endif %}{% endfor %}",
+      {},
+    );
+    const content = [...parts, { type: "text", text: "" }];
+    expect(
+      template.render(
+        [
+          { role: "user", content },
+          { role: "tool", content },
+        ],
+        { addGenerationPrompt: true },
+      ),
+    ).toBe("aba\nb");
   });
 
   it("gives templates all that a message has, but what is null", () => {

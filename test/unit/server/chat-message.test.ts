@@ -28,7 +28,7 @@ describe("a message as templates get it", () => {
     ],
     [
       { role: "system", content: [{ type: "text", text: "1", cache_control: { type: "ephemeral" } }] },
-      { role: "system", content: "1" },
+      { role: "system", content: [{ type: "text", text: "1" }] },
     ],
     [
       { role: "assistant", content: null },
@@ -41,7 +41,7 @@ describe("a message as templates get it", () => {
     ],
     [
       { role: "assistant", content: [{ type: "refusal", refusal: "no" }] },
-      { role: "assistant", content: "no" },
+      { role: "assistant", content: [{ type: "text", text: "no" }] },
     ],
     [
       { role: "assistant", content: "1", tool_calls: [], annotations: [], audio: null, function_call: null },
