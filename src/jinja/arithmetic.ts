@@ -3,6 +3,7 @@ import { printf } from "./format.ts";
 import { defined } from "./operators.ts";
 import { Markup, Tuple, membersOf, numberOf, textOf, typeName } from "./values.ts";
 import { escaped } from "./html.ts";
+import { floatText } from "./repr.ts";
 import type { Value } from "./values.ts";
 
 export type Operator = "+" | "-" | "*" | "/" | "//" | "%" | "**";
@@ -111,7 +112,15 @@ function ofIntegers(operator: Exclude<Operator, "/">, a: bigint, b: bigint): Val
 
 function power(a: number, b: number): number {
   if (a === 0 && b < 0) throw zeroDivision("0.0 cannot be raised to a negative power");
-  return a ** b;
+  const result = a ** b;
+  if (Number.isNaN(result) && !Number.isNaN(a) && !Number.isNaN(b))
+    throw new TemplateError(
+      "ValueError",
+      `${floatText(a)} ** ${floatText(b)} is a complex number, which templates here have not`,
+    );
+  if (!Number.isFinite(result) && Number.isFinite(a) && Number.isFinite(b))
+    throw new TemplateError("OverflowError", "(34, 'Numerical result out of range')");
+  return result;
 }
 
 const zeroDivision = (message: string): TemplateError => new TemplateError("ZeroDivisionError", message);

@@ -1,4 +1,4 @@
-import { bind } from "./bind.ts";
+import { bind, integer } from "./bind.ts";
 import { codePoints } from "./code-points.ts";
 import { valueError } from "./errors.ts";
 import { formatText } from "./format.ts";
@@ -123,7 +123,7 @@ const dictMethods: Methods<Dict> = new Map<string, (self: Dict, given: Arguments
   ["keys", (self, given) => view("keys", self, given)],
   ["values", (self, given) => view("values", self, given)],
   ["items", (self, given) => view("items", self, given)],
-  ["copy", (self) => Dict.of(self.entries())],
+  ["copy", (self, given) => (bind("copy", [], given), Dict.of(self.entries()))],
   ["fromkeys", (_, given) => fromKeys(given)],
 ]);
 
@@ -144,8 +144,16 @@ const tupleMethods: Methods<readonly Value[]> = new Map<
   [
     "index",
     (self, given) => {
-      const [wanted] = bind("index", ["value"], given);
-      const at = self.findIndex((member) => equal(member, wanted));
+      const [wanted, start, end] = bind(
+        "index",
+        ["value", ["start", 0n], ["end", BigInt(self.length)]],
+        given,
+      );
+      const [from, to] = [start, end].map((bound) => {
+        const at = integer(bound);
+        return at < 0 ? Math.max(0, at + self.length) : at;
+      }) as [number, number];
+      const at = self.findIndex((member, index) => index >= from && index < to && equal(member, wanted));
       if (at === -1) throw valueError(`${repr(wanted)} is not in list`);
       return BigInt(at);
     },
@@ -159,7 +167,10 @@ const tupleMethods: Methods<readonly Value[]> = new Map<
   ],
 ]);
 
-const listMethods: Methods<readonly Value[]> = new Map([...tupleMethods, ["copy", (self) => [...self]]]);
+const listMethods: Methods<readonly Value[]> = new Map([
+  ...tupleMethods,
+  ["copy", (self, given) => (bind("copy", [], given), [...self])],
+]);
 
 const rangeAttributes: Methods<Range> = new Map([
   ["index", (self, given) => tupleMethods.get("index")!(self.members(), given)],

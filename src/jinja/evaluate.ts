@@ -125,10 +125,16 @@ export function applyFilter(node: FilterExpression, scope: Scope, input: Value =
   return filter(value, argumentsOf(node.call, scope));
 }
 
+/** What is looked up among names as Python does. @throws TemplateError for what has no hash */
+function nameIn(value: Value): string {
+  new Dict().has(value);
+  return textOf(value) ?? "";
+}
+
 function applyTest(node: Expression & { kind: "test" }, scope: Scope): boolean {
   const value = evaluate(node.of, scope);
-  if (node.name === "filter") return filters.has(str(value));
-  if (node.name === "test") return tests.has(str(value));
+  if (node.name === "filter") return filters.has(nameIn(value));
+  if (node.name === "test") return tests.has(nameIn(value));
   const test = tests.get(node.name);
   if (test === undefined) throw new TemplateError("TemplateAssertionError", `No test named '${node.name}'.`);
   return test(value, argumentsOf(node.call, scope));

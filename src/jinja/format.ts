@@ -2,6 +2,7 @@ import { typeError, valueError, TemplateError } from "./errors.ts";
 import { floatText, repr, str } from "./repr.ts";
 import { Dict, Tuple, numberOf, textOf, typeName } from "./values.ts";
 import type { Arguments, Value } from "./values.ts";
+import { defined } from "./operators.ts";
 import { codePoints } from "./code-points.ts";
 
 const directive = /%(?:\(([^)]*)\))?([-+ 0#]*)(\d+|\*)?(?:\.(\d+|\*))?[hlL]?(.?)/gsu;
@@ -32,10 +33,29 @@ export function printf(template: string, values: Value): string {
       fill: flags.includes("0") && !flags.includes("-") && !"srca".includes(conversion) ? "0" : " ",
     });
   });
-  if (used < positional.length && !(values instanceof Dict) && !(Array.isArray(values) && used > 0)) {
+  if (used < positional.length && !(values instanceof Dict) && !Array.isArray(values)) {
     throw typeError("not all arguments converted during string formatting");
   }
   return written;
+}
+
+/** Python's ascii(x) */
+const ascii = (value: Value): string =>
+  repr(value).replace(/[^\0-\x7f]/gu, (character) => {
+    const code = character.codePointAt(0)!;
+    const [letter, digits] = code <= 0xff ? ["x", 2] : code <= 0xffff ? ["u", 4] : ["U", 8];
+    return `\\${letter}${code.toString(16).padStart(digits, "0")}`;
+  });
+
+/** What %c writes. */
+function character(value: Value): string {
+  const text = textOf(value);
+  const code = numberOf(value);
+  if (typeof code === "bigint" && code >= 0n && code < 0x110000n) return String.fromCodePoint(Number(code));
+  if (text !== undefined && codePoints(text).length === 1) return text;
+  throw typeof code === "bigint"
+    ? new TemplateError("OverflowError", "%c arg not in range(0x110000)")
+    : typeError("%c requires int or char");
 }
 
 function keyed(values: Value, key: string): Value {
@@ -51,16 +71,18 @@ function converted(
   { flags, digits }: { flags: string; digits: number | undefined },
 ): string {
   if (conversion === "s" || conversion === "r" || conversion === "a") {
-    const whole = conversion === "s" ? str(value) : repr(value);
+    const whole = conversion === "s" ? str(value) : conversion === "r" ? repr(value) : ascii(value);
     return digits === undefined ? whole : Array.from(whole).slice(0, digits).join("");
   }
-  if (conversion === "c") return textOf(value) ?? String.fromCodePoint(Number(numberOf(value) ?? NaN));
+  if (conversion === "c") return character(value);
   if (!/^[diuxXofFeEgG]$/.test(conversion)) {
     throw conversion === ""
       ? valueError("incomplete format")
       : valueError(`unsupported format character '${conversion}'`);
   }
-  const number = numberOf(value);
+  const number = numberOf(
+    "diu".includes(conversion) || "fFeEgG".includes(conversion) ? defined(value) : value,
+  );
   if (number === undefined) {
     const wanted = "diu".includes(conversion)
       ? "a real number"
@@ -181,7 +203,8 @@ export function formatText(
       if (step.startsWith(".")) value = look.attribute(value, step.slice(1));
       else value = look.item(value, /^\[\d+\]$/.test(step) ? BigInt(step.slice(1, -1)) : step.slice(1, -1));
     }
-    if (conversion !== undefined) value = conversion === "s" ? str(value) : repr(value);
+    if (conversion !== undefined)
+      value = conversion === "s" ? str(value) : conversion === "r" ? repr(value) : ascii(value);
     return formatted(
       value,
       spec.replace(/\{([^{}]*)\}/gu, (_, nested: string) => field(nested)),
@@ -199,6 +222,9 @@ export function formatText(
 
 const specification = /^(?:(.)?([<>=^]))?([-+ ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([bcdeEfFgGnosxX%])?$/su;
 
+const unknownCode = (code: string, value: Value): TemplateError =>
+  valueError(`Unknown format code '${code}' for object of type '${typeName(value)}'`);
+
 /** Python's format(value, spec) */
 function formatted(value: Value, spec: string): string {
   if (spec === "") return str(value);
@@ -211,15 +237,20 @@ function formatted(value: Value, spec: string): string {
   const digits = precision === undefined ? undefined : Number(precision);
   const wide = { columns: Number(width), fill: fill ?? zero ?? " " };
   if (number === undefined) {
-    if (kind !== undefined && kind !== "s") {
-      throw valueError(`Unknown format code '${kind}' for object of type 'str'`);
-    }
+    if (kind !== undefined && kind !== "s") throw unknownCode(kind, value);
+    if (flags !== "") throw valueError("Sign not allowed in string format specifier");
+    if (alternate !== undefined)
+      throw valueError("Alternate form (#) not allowed in string format specifier");
+    if (align === "=") throw valueError("'=' alignment not allowed in string format specifier");
+    if (group !== undefined) throw valueError(`Cannot specify '${group}' with 's'.`);
     const text = Array.from(str(value)).slice(0, digits).join("");
     return padded(text, { ...wide, align: align ?? "<" });
   }
+  if (kind === "s") throw unknownCode(kind, value);
+  if (digits !== undefined && typeof number === "bigint" && (kind === undefined || "bcdoxX".includes(kind)))
+    throw valueError("Precision not allowed in integer format specifier");
   const code = kind ?? (typeof number === "bigint" ? "d" : digits === undefined ? "r" : "g");
-  if (code === "d" && typeof number !== "bigint")
-    throw valueError("Unknown format code 'd' for object of type 'float'");
+  if ("bcdoxX".includes(code) && typeof number !== "bigint") throw unknownCode(code, value);
   const plain =
     code === "r"
       ? floatText(Number(number))

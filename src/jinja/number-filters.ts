@@ -87,7 +87,7 @@ function readInt(text: string, base: number): bigint | undefined {
 }
 
 /** Python's float(x); undefined where it raises. */
-function readFloat(value: Value): number | undefined {
+export function readFloat(value: Value): number | undefined {
   const number = numberOf(value);
   if (number !== undefined) return Number(number);
   const text = textOf(value);

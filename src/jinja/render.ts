@@ -1,4 +1,5 @@
 import { applyFilter, argumentsOf, evaluate, invoke } from "./evaluate.ts";
+import { typeError } from "./errors.ts";
 import type { Flow } from "./flow.ts";
 import { forLoop } from "./loop.ts";
 import { macro } from "./macro.ts";
@@ -6,6 +7,7 @@ import type { Block, Statement } from "./nodes.ts";
 import { truth } from "./operators.ts";
 import { str } from "./repr.ts";
 import { Scope } from "./scope.ts";
+import { textOf, typeName } from "./values.ts";
 import type { Value } from "./values.ts";
 
 /** Writes what a block renders to `out`. @throws TemplateError where Python raises */
@@ -44,7 +46,11 @@ function step(node: Statement, scope: Scope, out: string[]): Flow {
       });
     case "filter block":
       return captured(node.body, scope, (text) => {
-        out.push(str(applyFilter(node.filter, scope, text)));
+        const filtered = applyFilter(node.filter, scope, text);
+        // jinja2 joins what blocks write, and text alone can be joined.
+        if (textOf(filtered) === undefined)
+          throw typeError(`sequence item 0: expected str instance, ${typeName(filtered)} found`);
+        out.push(str(filtered));
       });
     case "with": {
       const inner = new Scope(scope);

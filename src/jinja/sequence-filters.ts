@@ -141,7 +141,6 @@ function firstOf(members: Iterable<Value>, whenEmpty: string): Value {
 /** Python's reversed(x). @throws TemplateError for what goes forwards only */
 function backwards(value: Value): Iterable<Value> {
   if (value instanceof Lazy) throw typeError(`'${value.typeName}' object is not reversible`);
-  if (value instanceof Undefined) throw typeError("'Undefined' object is not reversible");
   return Array.from(iterate(value)).reverse();
 }
 
@@ -149,6 +148,7 @@ function reversed(value: Value): Value {
   const text = textOf(value);
   if (text !== undefined) return Array.from(codePoints(text)).reverse().join("");
   if (value instanceof Lazy) return Array.from(value.iterator).reverse();
+  if (value instanceof Undefined) return lazily([]);
   if (iterable(value) === undefined) throw argumentError("argument must be iterable");
   const kind =
     value instanceof Dict
@@ -179,10 +179,9 @@ function keyOf(path: Value, caseSensitive: Value): (value: Value) => Value {
   return truth(caseSensitive) ? get : (value) => folded(get(value));
 }
 
-/** Of sort alone: several attributes, `a,b`. */
+/** Of sort alone: several attributes, `a,b`; always a list, whose equal members (none, undefined ones) have an order. */
 function sortKey(path: Value, caseSensitive: Value): (value: Value) => Value {
-  const attributes = textOf(path)?.split(",");
-  if (attributes === undefined || attributes.length === 1) return keyOf(path, caseSensitive);
+  const attributes = textOf(path)?.split(",") ?? [path];
   const keys = attributes.map((each) => keyOf(each, caseSensitive));
   return (value) => keys.map((key) => key(value));
 }

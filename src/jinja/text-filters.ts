@@ -1,15 +1,16 @@
 import { bind, integer } from "./bind.ts";
 import { codePoints, whitespace } from "./code-points.ts";
-import { TemplateError, typeError } from "./errors.ts";
+import { TemplateError, typeError, valueError } from "./errors.ts";
 import { alone, argumentError, takes } from "./filter.ts";
 import type { Filter } from "./filter.ts";
 import { printf } from "./format.ts";
 import { escaped, escapedText } from "./html.ts";
 import { json } from "./json.ts";
-import { iterate, truth } from "./operators.ts";
-import { str } from "./repr.ts";
+import { readFloat } from "./number-filters.ts";
+import { defined, iterate, truth } from "./operators.ts";
+import { repr, str } from "./repr.ts";
 import { capitalize, replaced, splitLines, stringMethods, stripped } from "./string-methods.ts";
-import { Dict, Markup, Tuple, Undefined, textOf } from "./values.ts";
+import { Dict, Markup, Tuple, Undefined, textOf, typeName } from "./values.ts";
 import type { Arguments, Value } from "./values.ts";
 
 /** Filters that make text. */
@@ -177,7 +178,12 @@ function xmlAttributes(value: Value, autospace: Value): string {
 }
 
 function fileSize(value: Value, binary: Value): string {
-  const bytes = Number(str(value));
+  const bytes = readFloat(defined(value));
+  if (bytes === undefined) {
+    throw textOf(value) === undefined
+      ? typeError(`float() argument must be a string or a real number, not '${typeName(value)}'`)
+      : valueError(`could not convert string to float: ${repr(value)}`);
+  }
   const base = truth(binary) ? 1024 : 1000;
   if (bytes === 1) return "1 Byte";
   if (bytes < base) return `${Math.trunc(bytes)} Bytes`;
