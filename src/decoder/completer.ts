@@ -7,7 +7,7 @@ import type { Outcome } from "../mcmc/kernel.ts";
 import type { DecodeRequest, MixingTrace, Progress } from "../samplers/decoder.ts";
 import type { Reports, SamplerSettings } from "../samplers/registry.ts";
 import type { SamplerDefaults } from "../samplers/sampler.ts";
-import type { ChatMessage } from "./chat-template.ts";
+import type { ChatMessage, ContentPart } from "./chat-template.ts";
 import { promptBytes } from "./prompts/prompt-encoder.ts";
 import type { EncodeOptions, Prompt, PromptEncoder } from "./prompts/prompt-encoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -146,6 +146,7 @@ export { priorities, promptBytes };
 export type {
   MixingTrace,
   ChatMessage,
+  ContentPart,
   EncodeOptions,
   Prompt,
   PromptEncoder,

@@ -1,4 +1,4 @@
-import type { ChatMessage, ContentPart } from "../decoder/chat-template.ts";
+import type { ChatMessage, ContentPart } from "../decoder/completer.ts";
 import { invalid } from "./invalid.ts";
 import type { RequestMessage } from "./schemas/messages.ts";
 
