@@ -117,10 +117,7 @@ describe("what cannot start says why, in a line, and exits with an error", () =>
   });
 
   it("a missing folder, a missing file, a corrupt file", async () => {
-    await expectFailure(
-      ["--model", join(folder, "absent")],
-      /absent is not there; .*Hugging Face id/,
-    );
+    await expectFailure(["--model", join(folder, "absent")], /absent is not there; .*Hugging Face id/);
     const noGraph = await broken("no-graph", (model) => rm(join(model, "model.onnx")));
     await expectFailure(["--model", noGraph], /no-graph has no model\.onnx .*no ONNX file/);
     const cut = await broken("cut", (model) => truncate(join(model, "model.onnx"), 10_000));
