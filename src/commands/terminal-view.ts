@@ -141,7 +141,9 @@ export class TerminalView {
   }
 
   #style({ text, style }: Piece): string {
-    return style === undefined || !this.#options.colors || text === "" ? text : styleText(style, text);
+    if (style === undefined || !this.#options.colors || text === "") return text;
+    // The command has looked at the terminal; from Node 22 on, styleText would look at this process's output and environment.
+    return styleText(style, text, { validateStream: false });
   }
 }
 

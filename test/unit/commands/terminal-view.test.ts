@@ -70,6 +70,20 @@ describe("TerminalView", () => {
     expect(old.endsWith("abc")).toBe(true);
   });
 
+  it("marks it where the command says so, whatever the environment says", () => {
+    const before = process.env.NO_COLOR;
+    process.env.NO_COLOR = "1";
+    try {
+      const view = create(60, true);
+      view.take(block(1));
+      view.take(revision(0, "abc"));
+      expect(view.lines()[0]).toContain("\u001b[43m");
+    } finally {
+      if (before === undefined) delete process.env.NO_COLOR;
+      else process.env.NO_COLOR = before;
+    }
+  });
+
   it("grows the text of a standard sampler, and has no chain to tell of", () => {
     const view = create();
     for (const [index, text] of ["a", "b"].entries())
