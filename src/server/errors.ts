@@ -93,19 +93,15 @@ const fastifyRefusals: Readonly<Record<string, string>> = {
     "The body is larger than this server reads. Send less, or raise serve --max-body-mib.",
   FST_ERR_BAD_URL:
     "The path holds a % that no two hexadecimal digits follow, or bytes that are not UTF-8. Encode it.",
-  FST_ERR_MAX_PARAM_LENGTH: "The path is too long for any model's name. GET /v1/models lists the names.",
 };
 
-const sentence = (text: string): string => (text.endsWith(".") ? text : `${text}.`);
+export const sentence = (text: string): string => (text.endsWith(".") ? text : `${text}.`);
 
 /** What a client may know of anything thrown: unforeseen errors stay in the log. */
 export function describeError(error: unknown): ErrorDescription {
   if (hasZodFastifySchemaValidationErrors(error)) return describeValidation(error.validation);
   if (error instanceof InferenceError) return toErrorDescription(error);
   const { code, message = "" } = error as Partial<FastifyError>;
-  if (code === "FST_ERR_CTP_INVALID_JSON_BODY" || code === "FST_ERR_CTP_EMPTY_JSON_BODY") {
-    return { code: "invalid_request", message: `The body is not valid JSON: ${sentence(message)}` };
-  }
   const words = code === undefined ? undefined : fastifyRefusals[code];
   if (words !== undefined) return { code: "invalid_request", message: words };
   if (isClientError(error)) return { code: "invalid_request", message: sentence(message) };

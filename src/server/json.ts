@@ -1,3 +1,6 @@
+import { parse } from "secure-json-parse";
+import { refusal, sentence } from "./errors.ts";
+
 /** Integers that a double may not hold, as values of keys named seed; the quote of a key is never an escaped one. */
 const wideSeeds = /(?<!\\)("seed"\s*:\s*)(-?\d{16,})(?=\s*[,}])/g;
 
@@ -5,4 +8,41 @@ const wideSeeds = /(?<!\\)("seed"\s*:\s*)(-?\d{16,})(?=\s*[,}])/g;
  * JSON text whose wide seeds are strings of their digits: read as numbers, seeds above 2^53 would fall together with
  * their neighbours.
  */
-export const keepWideSeeds = (json: string): string => json.replace(wideSeeds, '$1"$2"');
+const keepWideSeeds = (json: string): string => json.replace(wideSeeds, '$1"$2"');
+
+/**
+ * Reads what a client sent.
+ * @param what it is, as the client is told
+ * @throws Refusal saying what is wrong: no JSON, or a key that would change what objects inherit if it were copied
+ */
+export function parseJson(text: string, what: "body" | "message"): unknown {
+  if (text === "") throw refusal("malformed", `The ${what} is empty. Send a JSON object.`);
+  const json = keepWideSeeds(text);
+  try {
+    return parse(json);
+  } catch (error) {
+    const key = inheritedKey(json);
+    throw refusal(
+      "malformed",
+      key === undefined
+        ? `The ${what} is not valid JSON: ${sentence((error as Error).message)}`
+        : `The ${what} holds a key '${key}', which is read at no depth. Leave it out.`,
+    );
+  }
+}
+
+/** The key that `parse` refuses; `undefined` where it refuses the text. */
+function inheritedKey(json: string): string | undefined {
+  let key: string | undefined;
+  try {
+    JSON.parse(json, (name, value: unknown) => {
+      if (name === "__proto__") key = name;
+      if (name === "constructor" && typeof value === "object" && value !== null && "prototype" in value)
+        key = "constructor.prototype";
+      return value;
+    });
+  } catch {
+    return undefined;
+  }
+  return key;
+}

@@ -3,8 +3,8 @@ import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "./errors.ts";
-import { keepWideSeeds } from "./json.ts";
 import type { Refusal } from "./errors.ts";
+import { parseJson } from "./json.ts";
 
 const decoders = {
   gzip: createGunzip,
@@ -17,12 +17,13 @@ const codings = Object.keys(decoders).filter((name) => !name.startsWith("x-"));
 
 /** Reads JSON bodies: in UTF-8 and no other charset, compressed or not. */
 export function readBodies(app: FastifyInstance, bodyLimit: number): void {
-  const parseJson = app.getDefaultJsonParser("error", "error");
   app.removeContentTypeParser("text/plain");
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body: Buffer, done) => {
-    const text = decodeText(request, body);
-    if (typeof text === "string") void parseJson(request, keepWideSeeds(text), done);
-    else done(text);
+    try {
+      done(null, parseJson(decodeText(request, body), "body"));
+    } catch (error) {
+      done(error as Refusal);
+    }
   });
   app.addHook("preParsing", (request, reply, payload, done) => {
     const { "transfer-encoding": transfer, "content-encoding": content = "" } = request.headers;
@@ -84,14 +85,14 @@ function decompress(payload: Readable, coding: keyof typeof decoders, limit: num
   return body;
 }
 
-/** @returns the text, or what is wrong with it */
-function decodeText({ headers }: FastifyRequest, body: Buffer): string | Refusal {
+/** @throws Refusal saying what is wrong with the text */
+function decodeText({ headers }: FastifyRequest, body: Buffer): string {
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(headers["content-type"] ?? "")?.[1] ?? "utf-8";
   if (!/^(utf-?8|us-ascii)$/i.test(charset))
-    return refusal("unreadable", `JSON is read in UTF-8; ${charset} is not. Encode the body in UTF-8.`);
+    throw refusal("unreadable", `JSON is read in UTF-8; ${charset} is not. Encode the body in UTF-8.`);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {
-    return refusal("malformed", "The body is not UTF-8. Encode it so.");
+    throw refusal("malformed", "The body is not UTF-8. Encode it so.");
   }
 }

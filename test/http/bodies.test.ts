@@ -134,3 +134,40 @@ describe("bodies that are no JSON in UTF-8", () => {
     },
   );
 });
+
+describe("a body that is not read says why", () => {
+  const nested = (key: string): string => `{"prompt": "1+1=", "metadata": {"a": [{"b": ${key}}]}}`;
+  it.each([
+    [`{"prompt": "1+1=", "__proto__": {}}`, "key '__proto__'"],
+    [`{"prompt": "1+1=", "__proto__": null}`, "key '__proto__'"],
+    [nested(`{"__proto__": "harmless"}`), "key '__proto__'"],
+    [nested(`{"\\u005f_proto__": 1}`), "key '__proto__'"],
+    [nested(`{"constructor": {"prototype": {}}}`), "key 'constructor.prototype'"],
+    [`{"prompt": `, "not valid JSON: Unexpected end"],
+    [`{"prompt": "1+1=",}`, "not valid JSON: Expected"],
+    [`{"prompt": "1+1=", "__proto__": {}`, "not valid JSON: Expected"],
+    ["", "is empty"],
+  ])("%s", async (payload, words) => {
+    await using server = await createTestApp();
+    const headers = { "content-type": "application/json" };
+    const reply = await server.app.inject({ method: "POST", url: "/v1/completions", headers, payload });
+    expect(reply.statusCode).toBe(400);
+    const { error } = reply.json<{ error: { message: string; code: string } }>();
+    expect(error).toMatchObject({ code: "invalid_request", param: null });
+    expect(error.message).toContain(words);
+    expect(error.message).toMatch(/^The body .*\.$/);
+  });
+
+  it("keys that only look like these are text, or unknown", async () => {
+    await using server = await createTestApp();
+    const { error } = (
+      await server.post("/v1/completions", { prompt: "__proto__ constructor.prototype" })
+    ).json() as { error: { message: string } };
+    expect(error.message).toContain("vocabulary");
+    await server.complete({
+      prompt: "1+1=",
+      constructor: null,
+      metadata: { constructor: "a", prototype: {} },
+    });
+  });
+});

@@ -1,11 +1,10 @@
 import type { FastifyRequest } from "fastify";
 import type { WebSocket } from "@fastify/websocket";
-import { parse } from "secure-json-parse";
 import type { RawData } from "ws";
 import { InferenceError } from "../../core/errors.ts";
 import { answerHead } from "../answer.ts";
 import { completionEndpoint, prepare } from "../endpoint.ts";
-import { keepWideSeeds } from "../json.ts";
+import { parseJson } from "../json.ts";
 import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { RouteContext } from "../routes/context.ts";
@@ -97,7 +96,7 @@ export class WatchSession {
   #take(data: RawData, isBinary: boolean): void {
     let id: string | null = null;
     try {
-      const json = parseJson(data, isBinary);
+      const json = readMessage(data, isBinary);
       id = requestId.safeParse(json.id).data ?? null;
       const message = parseMessage(json);
       if (message.type === "cancel")
@@ -187,15 +186,9 @@ function watched(plan: GenerationPlan, wanted: ReadonlySet<EventName>): Generati
   return { ...plan, requests };
 }
 
-function parseJson(data: RawData, isBinary: boolean): Record<string, unknown> {
+function readMessage(data: RawData, isBinary: boolean): Record<string, unknown> {
   if (isBinary) throw invalid("Messages must be text: JSON, not binary frames.");
-  let json: unknown;
-  try {
-    // As Fastify reads bodies: what a schema could only leave out, a key __proto__, is refused.
-    json = parse(keepWideSeeds((data as Buffer).toString()));
-  } catch (error) {
-    throw invalid(`The message is not valid JSON: ${(error as Error).message}`);
-  }
+  const json = parseJson((data as Buffer).toString(), "message");
   if (typeof json === "object" && json !== null && !Array.isArray(json))
     return json as Record<string, unknown>;
   throw invalid('The message must be a JSON object, such as {"id": "1", "prompt": "7-2*3+4="}.');
