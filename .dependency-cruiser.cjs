@@ -25,7 +25,12 @@ const seams = {
   server: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
   evaluation: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
   // The messages, and what they mean: nothing that needs a server, or Node.
-  client: ["src/server/schemas/.*", "src/server/watch/(messages|revision|backlog).ts", declarations],
+  client: [
+    "src/core/server-root.ts",
+    "src/server/schemas/.*",
+    "src/server/watch/(messages|revision|backlog).ts",
+    declarations,
+  ],
 };
 
 /** Rooms within the engine's, and what each may import of it; `seam` is what stands beside them. */

@@ -1,5 +1,6 @@
 /** The typed client, for Node and browsers: `import { MetropolisClient } from "metropolis/client"`. */
 import type { z } from "zod";
+import { serverRoot } from "../core/server-root.ts";
 import { chatResponse } from "../server/schemas/chat.ts";
 import type { ChatResponse, chatRequest } from "../server/schemas/chat.ts";
 import { completionResponse } from "../server/schemas/completions.ts";
@@ -24,7 +25,7 @@ export type ChatRequest = Whole<z.input<typeof chatRequest>>;
 export type Model = z.output<typeof modelList>["data"][number];
 
 export interface ClientOptions {
-  /** Where the server is; http://127.0.0.1:8000 when left out. */
+  /** Where the server is, with or without /v1; http://127.0.0.1:8000 when left out. */
   readonly baseUrl?: string;
   readonly apiKey?: string | undefined;
 }
@@ -44,7 +45,7 @@ export class MetropolisClient {
   readonly #socket: WatchSocket;
 
   constructor({ baseUrl = "http://127.0.0.1:8000", apiKey }: ClientOptions = {}) {
-    this.#baseUrl = baseUrl.replace(/\/+$/, "");
+    this.#baseUrl = serverRoot(baseUrl);
     this.#apiKey = apiKey === "" ? undefined : apiKey;
     this.#socket = new WatchSocket(this.#baseUrl, this.#apiKey, () => this.#explainClosedSocket());
   }

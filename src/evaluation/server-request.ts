@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
+import { serverRoot } from "../core/server-root.ts";
 
 export interface ServerAddress {
   /** Without /v1. */
@@ -28,7 +29,7 @@ const modelList = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 /** An address as users give it, with or without /v1. @throws InferenceError for what is none */
 export function parseAddress(url: string): string {
-  if (/^https?:\/\//i.test(url) && URL.canParse(url)) return url.replace(/\/+$/, "").replace(/\/v1$/, "");
+  if (/^https?:\/\//i.test(url) && URL.canParse(url)) return serverRoot(url);
   throw new InferenceError(
     "invalid_request",
     `--url: '${url}' is no address; give one such as http://127.0.0.1:8000.`,
