@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { InferenceError } from "../core/errors.ts";
+import { addressOf } from "./trusted-proxies.ts";
 import { keyProtocolPrefix } from "./watch/messages.ts";
 
 /** Tells clients apart, for limits of their own. */
@@ -14,7 +15,7 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
  * @returns tells a request's client: its key's digest, or its address when no keys are asked for
  */
 export function requireApiKeys(app: FastifyInstance, keys: readonly string[]): IdentifyClient {
-  if (keys.length === 0) return ({ ip }) => ip;
+  if (keys.length === 0) return ({ ip }) => addressOf(ip);
   const digests = keys.map(digest);
   app.addHook("onRequest", (request, _reply, next) => {
     if (request.routeOptions.config.isOpen === true || isKnown(digests, request)) {

@@ -11,8 +11,9 @@ interface ProtocolError extends Error {
   readonly code?: string;
   /** What the parser says, in words. */
   readonly reason?: string;
-  /** The bytes that it stopped in. */
+  /** The bytes that it stopped in, and how many of them it had read. */
   readonly rawPacket?: Buffer;
+  readonly bytesParsed?: number;
 }
 
 interface ProtocolRefusal {
@@ -118,8 +119,10 @@ function format({ statusCode, message, allow }: ProtocolRefusal): {
 }
 
 function describe(error: ProtocolError, routes: RouteTable): ProtocolRefusal {
-  const [, method, target] =
-    /^([\w!#$%&'*+.^`|~-]+) (\S+) HTTP\/1\.[01]\r?\n/.exec(error.rawPacket?.toString("latin1") ?? "") ?? [];
+  const packet = error.rawPacket?.toString("latin1") ?? "";
+  // Requests that came before it in the same packet have been read.
+  const line = packet.slice(packet.lastIndexOf("\n", error.bytesParsed) + 1);
+  const [, method, target] = /^([\w!#$%&'*+.^`|~-]+) (\S+) HTTP\/1\.[01]\r?\n/.exec(line) ?? [];
   if (error.code === "HPE_INVALID_METHOD" && method !== undefined && !METHODS.includes(method))
     return wrongMethod(method, target!, routes.methodsAt(target!));
   return (

@@ -8,8 +8,6 @@ export const routerOptions = {
   // Clients end paths as they like, and join base URLs that end with a slash to paths that begin with one.
   ignoreTrailingSlash: true,
   ignoreDuplicateSlashes: true,
-  /** Of a model's name, characters. */
-  maxParamLength: 1000,
 };
 
 /** Which methods each path takes: to Fastify, a method that a path does not take is a path that it does not have. */

@@ -15,10 +15,17 @@ const named: Readonly<Record<string, readonly string[]>> = {
 export function trustedProxies(proxies: readonly string[]): TrustProxy {
   const list = new BlockList();
   for (const proxy of proxies) for (const range of named[proxy] ?? [proxy]) addRange(list, range);
-  return (address) => {
-    const family = familyOf(address ?? "");
-    return family !== undefined && list.check(address!, family);
+  return (hop) => {
+    const address = addressOf(hop ?? "");
+    const family = familyOf(address);
+    return family !== undefined && list.check(address, family);
   };
+}
+
+/** The address of a hop in X-Forwarded-For, to which some proxies add the port that the client called from. */
+export function addressOf(hop: string): string {
+  const [, bracketed, plain] = /^\[([^\]]+)\](?::\d+)?$|^([\d.]+):\d+$/.exec(hop) ?? [];
+  return bracketed ?? plain ?? hop;
 }
 
 /** @returns the proxy as it is written. @throws Error for what is none */

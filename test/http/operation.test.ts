@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Admission } from "../../src/server/admission.ts";
 import type { HealthResponse } from "../../src/server/schemas/health.ts";
-import { createTestApp } from "../support/embedded.ts";
+import { createEmbedded, createTestApp } from "../support/embedded.ts";
 
 describe("API keys", () => {
   it("guard everything but /health", async () => {
@@ -81,13 +81,38 @@ describe("what operators and harnesses look for", () => {
       root: "abacus",
       parent: "abacus",
     });
-    expect((await server.app.inject({ url: "/v1/models/gpt-4" })).statusCode).toBe(404);
+    for (const name of ["gpt-4", "openai/gpt-4", "a".repeat(2000)])
+      expect((await server.app.inject({ url: `/v1/models/${name}` })).statusCode).toBe(404);
     expect(await get("/tokenizer_info")).toMatchObject({
       eos_token: "<eos>",
       pad_token: "<pad>",
       chat_template: expect.any(String) as unknown,
     });
     expect(await get("/version")).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as unknown });
+  });
+
+  it("models of the hub by id, its slash encoded or not", async () => {
+    const completer = await createEmbedded();
+    const model = { ...completer.model, id: "org/name" };
+    await using server = await createTestApp({ completer: Object.assign(completer, { model }) });
+    for (const id of ["org/name", "org/name:power"]) {
+      for (const path of [
+        id,
+        encodeURIComponent(id),
+        `${id}/`,
+        `${encodeURIComponent(id)}/`,
+        `${id}?a=b/c`,
+      ]) {
+        const reply = await server.app.inject({ url: `/v1/models/${path}` });
+        expect(reply.json(), path).toMatchObject({ id, root: "org/name" });
+      }
+    }
+    for (const path of ["org", "name", "org/name/more", "org/name:nothing", "org%2F"]) {
+      const reply = await server.app.inject({ url: `/v1/models/${path}` });
+      expect(reply.json(), path).toMatchObject({ error: { code: "model_not_found" } });
+    }
+    const { headers, statusCode } = await server.app.inject({ method: "DELETE", url: "/v1/models/org/name" });
+    expect([statusCode, headers.allow]).toEqual([405, "GET, HEAD"]);
   });
 
   it("health in the names of the API, and beside them the former ones", async () => {

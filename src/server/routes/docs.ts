@@ -33,9 +33,12 @@ export const docsRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     (_request, reply) => writeYaml(reply, "."),
   );
-  // What the library would redirect to is absolute.
+  // What the library would redirect to is absolute, and with a query its page does not find its own files.
   app.addHook("onRequest", async (request, reply) => {
-    if (request.routeOptions.url === "/docs/static/index.html") await reply.redirect("../");
+    const [path = "", query] = request.url.split("?");
+    const route = request.routeOptions.url;
+    if (route === "/docs/static/index.html") await reply.redirect("../");
+    if (route === "/docs" && query !== undefined) await reply.redirect(path.endsWith("/") ? "./" : "docs/");
   });
   await app.register(fastifySwaggerUi, {
     routePrefix: "/docs",

@@ -18,6 +18,10 @@ export function modelRoutes({ completer: { model }, startedAt }: RouteContext): 
     eos_token_ids: [...model.endTokenIds],
     example_prompt: model.examplePrompt ?? null,
   }));
+  const find = (id: string): z.output<typeof modelEntry> => {
+    samplerOfModelName(id, model);
+    return entries.find((entry) => entry.id === id)!;
+  };
   return (app, _options, done) => {
     app.get(
       "/v1/models",
@@ -39,10 +43,19 @@ export function modelRoutes({ completer: { model }, startedAt }: RouteContext): 
           response: { 200: modelEntry, 404: errorResponse },
         },
       },
-      ({ params: { id } }) => {
-        samplerOfModelName(id, model);
-        return entries.find((entry) => entry.id === id)!;
+      ({ params: { id } }) => find(id),
+    );
+    // Ids of the hub have a slash, which clients leave as it is, and proxies decode.
+    app.get(
+      "/v1/models/*",
+      {
+        schema: {
+          hide: true,
+          params: z.object({ "*": z.string() }),
+          response: { 200: modelEntry, 404: errorResponse },
+        },
       },
+      ({ params: { "*": id } }) => find(id.replace(/\/$/, "")),
     );
     done();
   };
