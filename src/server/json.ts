@@ -1,4 +1,5 @@
 import { parse } from "secure-json-parse";
+import { mapPieces } from "./map-pieces.ts";
 import { refusal, sentence } from "./errors.ts";
 
 /** Integers that a double may not hold, as values of keys named seed; the quote of a key is never an escaped one. */
@@ -45,4 +46,19 @@ function inheritedKey(json: string): string | undefined {
     return undefined;
   }
   return key;
+}
+
+/** As JSON.stringify writes an object of JSON values, whose lists may be of any length: other clients are answered meanwhile. */
+export async function stringifyLong(object: Readonly<Record<string, unknown>>): Promise<string> {
+  const fields: string[] = [];
+  for (const [name, value] of Object.entries(object)) {
+    const json = Array.isArray(value) ? await stringifyList(value) : JSON.stringify(value);
+    fields.push(`${JSON.stringify(name)}:${json}`);
+  }
+  return `{${fields.join(",")}}`;
+}
+
+async function stringifyList(list: readonly unknown[]): Promise<string> {
+  const pieces = await mapPieces(list, (piece) => JSON.stringify(piece).slice(1, -1));
+  return `[${pieces.join(",")}]`;
 }

@@ -55,7 +55,7 @@ export class PromptProcess {
     const reply = await this.#ask({ type: "encode", prompts, param });
     if (reply.type !== "tokens")
       throw new InferenceError("internal", `The process answered '${reply.type}'.`);
-    return reply.lists.map((ids) => Array.from(ids));
+    return reply.lists.map(toArray);
   }
 
   /** @param reason what its call fails with */
@@ -79,4 +79,11 @@ export class PromptProcess {
 interface Call {
   readonly resolve: (reply: ProcessReply) => void;
   readonly reject: (error: Error) => void;
+}
+
+/** As `Array.from`, which takes tens of milliseconds for a million. */
+function toArray(ids: Uint32Array): number[] {
+  const array = new Array<number>(ids.length);
+  for (let index = 0; index < ids.length; index++) array[index] = ids[index]!;
+  return array;
 }

@@ -1,8 +1,10 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
+import { mapPieces } from "../map-pieces.ts";
 import { checkPromptSizes, checkVocabulary } from "../generation-plan.ts";
 import { dropNulls } from "../given.ts";
+import { stringifyLong } from "../json.ts";
 import { samplerOfModelName } from "../model-name.ts";
 import { requestSignal } from "../request-signal.ts";
 import { errorResponse } from "../schemas/errors.ts";
@@ -42,12 +44,20 @@ export function tokenRoutes({ completer, requestTimeoutMs }: RouteContext): Fast
         checkPromptSizes([prompt], model, param);
         const signal = requestSignal(request, reply, requestTimeoutMs);
         const [tokens = []] = await completer.prompts.encode([prompt], { param, signal });
-        return {
+        const strings =
+          body.return_token_strs === true
+            ? await mapPieces(tokens, (piece) => piece.map((token) => tokenizer.textOf(token)))
+            : null;
+        const response = {
           count: tokens.length,
           max_model_len: model.maxLength,
           tokens: [...tokens],
-          token_strs: body.return_token_strs === true ? tokens.map((token) => tokenizer.textOf(token)) : null,
+          token_strs: strings?.flat() ?? null,
         };
+        // Checking and writing a long list in one go would take the thread from other clients.
+        const json = await stringifyLong(response);
+        void reply.type("application/json; charset=utf-8").serializer(() => json);
+        return response;
       },
     );
 
@@ -61,11 +71,13 @@ export function tokenRoutes({ completer, requestTimeoutMs }: RouteContext): Fast
           response: { 200: detokenizeResponse, "4xx": errorResponse },
         },
       },
-      (request) => {
+      async (request) => {
         const body = dropNulls(request.body);
         samplerOfModelName(body.model, model);
         checkVocabulary("tokens", body.tokens, model);
-        const text = tokenizer.decode(body.tokens, { keepSpecial: true });
+        const stream = tokenizer.stream({ keepSpecial: true });
+        const pieces = await mapPieces(body.tokens, (ids) => ids.map((id) => stream.push(id)).join(""));
+        const text = pieces.join("") + stream.flush();
         return { prompt: text, content: text };
       },
     );

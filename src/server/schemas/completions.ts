@@ -4,20 +4,13 @@ import { count, described } from "../../samplers/described.ts";
 import { reportShape } from "../../samplers/registry.ts";
 import { body } from "./body.ts";
 import { generationFields, tokenId } from "./fields.ts";
+import { promptOfIds, promptsOfIds, textPrompts } from "./lists.ts";
 import { unofferedCompletionFields } from "./unoffered.ts";
 
-const prompt = z.union(
-  [
-    z.string(),
-    z.array(z.string()).min(1).max(1024),
-    z.array(tokenId).min(1),
-    z.array(z.array(tokenId).min(1)).min(1).max(1024),
-  ],
-  {
-    error:
-      "prompt must be a string, a list of strings, a list of token ids, or a list of such lists, none of them empty",
-  },
-);
+const prompt = z.union([z.string(), textPrompts, promptOfIds, promptsOfIds], {
+  error:
+    "prompt must be a string, a list of strings, a list of token ids, or a list of such lists, none of them empty",
+});
 
 export const completionRequest = body({
   prompt: prompt.meta({

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { described } from "../../samplers/described.ts";
 import { body } from "./body.ts";
 import { tokenId } from "./fields.ts";
+import { tokenIds } from "./lists.ts";
 
 export const tokenizeRequest = body({
   model: z
@@ -45,7 +46,7 @@ export const detokenizeRequest = body({
     .string()
     .nullish()
     .meta({ description: "The model's id.", examples: ["abacus"] }),
-  tokens: z.array(tokenId).meta({ description: "Token ids.", examples: [[7, 11, 2]] }),
+  tokens: tokenIds.meta({ description: "Token ids.", examples: [[7, 11, 2]] }),
 }).meta({ id: "DetokenizeRequest" });
 
 export const detokenizeResponse = z
