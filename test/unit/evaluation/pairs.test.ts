@@ -34,6 +34,32 @@ describe("a thousand pairs of answers", () => {
   });
 });
 
+it("knows pairs that it was not written with, but for differences that have a name", () => {
+  const wrong = pairsOf("fresh.json").filter(
+    ([, left, right, isSame, difference]) =>
+      (isSameMathematics(left, right) === isSame) === (difference !== undefined),
+  );
+  expect(wrong).toEqual([]);
+});
+
+it.each([
+  ["12:00", "1:00"],
+  ["2x = 10", "10"],
+  ["f(2) = 3", "f(3) = 3"],
+  ["\\sum_{k=1}^{10^9} k", "5"],
+  ["10:30 \\text{ AM}", "10:30 \\text{ PM}"],
+  ["\\begin{vmatrix}1&2\\\\3&4\\end{vmatrix}", "2"],
+])("%s is not %s", (left, right) => {
+  expect(isSameMathematics(left, right)).toBe(false);
+  expect(isSameMathematics(right, left)).toBe(false);
+});
+
+// Reading them would take ten seconds and more.
+it.each(["1", ";", "..."])("a hundred thousand of %s are not read", (piece) => {
+  const long = piece.repeat(100_000);
+  expect(isSameMathematics(long, `${long}1`)).toBe(false);
+});
+
 it("agrees with math-verify's published pairs, but for differences that have a name", () => {
   for (const [, reference, completion, isSame, difference] of pairsOf("published.json")) {
     const verdict = isSameMathematics(answerIn(completion), answerIn(reference));

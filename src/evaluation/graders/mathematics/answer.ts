@@ -1,7 +1,9 @@
 import { ExpressionReader } from "./expression.ts";
+import { determinant } from "./determinant.ts";
 import { call, symbol } from "./node.ts";
 import type { Node } from "./node.ts";
 import { Reader, Unreadable, toNotation } from "./reader.ts";
+import { allBut, isAllReal } from "./settle.ts";
 import { tokenize } from "./tokens.ts";
 import type { Token } from "./tokens.ts";
 
@@ -110,8 +112,7 @@ class AnswerReader {
     while (reader.peek() !== "" && !/^(?:[,;)\]}]|\\\}|\\and|\\row|&|\\end)$/.test(reader.peek())) {
       const { text } = reader.shift();
       if (text === "{") {
-        words.push(reader.shift().text);
-        reader.expect("}");
+        while (reader.take("}") === undefined) words.push(reader.shift().text);
       } else words.push(text);
     }
     return words
@@ -148,7 +149,12 @@ class AnswerReader {
         const before = value.kind === "union" ? value.members : [value];
         value = { kind: "union", members: [...before, this.#ratio()] };
       } else if (reader.take("\\setminus", "\\backslash") !== undefined) {
-        value = call("setminus", value, this.#ratio());
+        const removed = this.#ratio();
+        const [only, ...others] = removed.kind === "set" ? removed.members : [];
+        value =
+          isAllReal(value) && only !== undefined && others.length === 0
+            ? allBut(only)
+            : call("setminus", value, removed);
       } else if (reader.take("\\cap") !== undefined) value = call("cap", value, this.#ratio());
       else return value;
     }
@@ -168,6 +174,7 @@ class AnswerReader {
     if (closing === undefined) throw new Unreadable(`${open} begins nothing`);
     const bars = reader.bars;
     reader.bars = 0;
+    const isDescribed = open === "\\{" && this.#skipsSuchThat();
     const members: Node[] = [];
     while (!reader.is(...closing)) {
       members.push(this.measure());
@@ -176,7 +183,18 @@ class AnswerReader {
     }
     const close = reader.shift().text;
     reader.bars = bars;
+    if (isDescribed) return listOf(members);
     return toBracketed(open, close, members);
+  }
+
+  /** "x |", "x ∈ ℝ :" at the beginning of a set, whose members the conditions then describe. */
+  #skipsSuchThat(): boolean {
+    const reader = this.#reader;
+    if (reader.next?.kind !== "letter") return false;
+    const length = reader.peek(1) === "\\in" ? 3 : 1;
+    if (!/^[|:]$/.test(reader.peek(length))) return false;
+    reader.goTo(reader.at + length + 1);
+    return true;
   }
 
   #matrix(): Node {
@@ -187,11 +205,14 @@ class AnswerReader {
     const rows: Node[][] = [[]];
     while (reader.take("\\end") === undefined) {
       if (reader.take("\\row") !== undefined) rows.push([]);
-      else if (reader.take("&") === undefined) rows.at(-1)!.push(this.measure());
+      else if (reader.take("&", ",") === undefined) rows.at(-1)!.push(this.measure());
     }
     this.#environment();
     const filled = rows.filter((row) => row.length > 0);
-    return { kind: "matrix", name: /^[vV]|cases/.test(name) ? name : "matrix", rows: filled };
+    if (name === "vmatrix") return determinant(filled);
+    if (filled.every((row) => row.length === 1 && row[0]!.kind === "relation") && name === "cases")
+      return listOf(filled.flat());
+    return { kind: "matrix", name: /^V|cases/.test(name) ? name : "matrix", rows: filled };
   }
 
   #environment(): string {

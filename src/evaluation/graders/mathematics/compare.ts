@@ -27,6 +27,8 @@ function settled(node: Node): Node {
   return variants.length === 1 ? variants[0]! : { kind: "list", members: variants };
 }
 
+type Tuple = Extract<Node, { kind: "tuple" }>;
+
 /** Members in any order; of a set each counts once. */
 const isCollection = (node: Node): node is Extract<Node, { kind: "list" | "set" }> =>
   node.kind === "list" || node.kind === "set";
@@ -62,19 +64,32 @@ class Comparison {
   }
 
   #isSamePlain(left: Node, right: Node): boolean {
+    if (left.kind === "union" && right.kind === "list") return this.#match(left.members, right.members);
+    if (left.kind === "list" && right.kind === "union") return this.#match(left.members, right.members);
     if (isCollection(left) || isCollection(right)) return this.#isSameCollection(left, right);
     if (left.kind === "text" || right.kind === "text") return areSameWords(left, right);
     if (left.kind === "tuple" && right.kind === "tuple") {
-      const areAlike = left.brackets === right.brackets && left.members.length === right.members.length;
-      return areAlike && left.members.every((member, at) => this.isSame(member, right.members[at]!));
+      if (left.brackets !== right.brackets || left.members.length !== right.members.length) return false;
+      return this.#isSameRow(left.members, right.members) || this.#isSameRatio(left, right);
     }
     if (left.kind === "union" && right.kind === "union") return this.#match(left.members, right.members);
     if (left.kind === "matrix" && right.kind === "matrix") {
       const areAlike = left.name === right.name && left.rows.length === right.rows.length;
-      return areAlike && left.rows.every((row, at) => this.#isSameRow(row, right.rows[at]!));
+      if (!areAlike) return false;
+      if (left.name === "cases") return this.#matches(left.rows, right.rows, (a, b) => this.#isSameRow(a, b));
+      return left.rows.every((row, at) => this.#isSameRow(row, right.rows[at]!));
     }
     const [x, y] = [toQuotient(left), toQuotient(right)];
     return isFormula(x) && isFormula(y) && this.#isSameFormula(x, y);
+  }
+
+  /** 3:4:5 and 6:8:10; 12:00 and 1:00 are times. */
+  #isSameRatio(left: Tuple, right: Tuple): boolean {
+    const [a, b] = [left.members, right.members];
+    const isRatio = left.brackets === "::" && [...a, ...b].every(isNonzeroNumber);
+    return (
+      isRatio && a.every((member, at) => this.isSame(call("*", member, b[0]!), call("*", b[at]!, a[0]!)))
+    );
   }
 
   #isSameRow(left: readonly Node[], right: readonly Node[]): boolean {
@@ -102,11 +117,20 @@ class Comparison {
   }
 
   #match(left: readonly Node[], right: readonly Node[]): boolean {
+    return this.#matches(left, right, (one, other) => this.isSame(one, other));
+  }
+
+  /** In any order. */
+  #matches<Item>(
+    left: readonly Item[],
+    right: readonly Item[],
+    isSame: (one: Item, other: Item) => boolean,
+  ): boolean {
     const rest = [...right];
     return (
       left.length === right.length &&
       left.every((member) => {
-        const found = rest.findIndex((other) => this.isSame(member, other));
+        const found = rest.findIndex((other) => isSame(member, other));
         if (found >= 0) rest.splice(found, 1);
         return found >= 0;
       })
@@ -163,6 +187,8 @@ const areNamed = (members: readonly Node[]): boolean => {
   const names = members.map((member) => assignmentOf(member)?.name);
   return !names.includes(undefined) && new Set(names).size === names.length;
 };
+
+const isNonzeroNumber = (node: Node): boolean => node.kind === "number" && !node.value.equals(0);
 
 /** 2:3 as two thirds. */
 const toQuotient = (node: Node): Node =>

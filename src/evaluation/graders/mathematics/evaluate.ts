@@ -1,8 +1,8 @@
 import { Decimal } from "decimal.js";
 import Fraction from "fraction.js";
-import { functions } from "./functions.ts";
-import { childrenOf } from "./node.ts";
-import type { Node } from "./node.ts";
+import { functions, whole } from "./functions.ts";
+import { childrenOf, mapChildren } from "./node.ts";
+import type { Call, Node } from "./node.ts";
 import { exact, multiply } from "./value.ts";
 import type { Budget, Digits, Value } from "./value.ts";
 
@@ -52,6 +52,7 @@ export function evaluate(
         ? hundredth(evaluate(node.value, { point, digits, budget }), digits)
         : undefined;
     case "call": {
+      if (node.name === "sum" || node.name === "prod") return series(node, { point, digits, budget });
       const apply = Object.hasOwn(functions, node.name) ? functions[node.name] : undefined;
       if (apply === undefined) return undefined;
       const args: Value[] = [];
@@ -66,6 +67,28 @@ export function evaluate(
     default:
       return undefined;
   }
+}
+
+/** Σ or Π of the last argument for the first one from the second to the third. @returns undefined without an end */
+function series(node: Call, how: Parameters<typeof evaluate>[1]): Value | undefined {
+  const [index, from, to, term] = node.args;
+  if (index?.kind !== "symbol" || from === undefined || to === undefined || term === undefined)
+    return undefined;
+  const [first, last] = [from, to].map((bound) => whole(evaluate(bound, how)));
+  if (first === undefined || last === undefined) return undefined;
+  const substitute = (one: Node, value: Fraction): Node =>
+    one.kind === "symbol" && one.name === index.name
+      ? { kind: "number", value, isRounded: false }
+      : mapChildren(one, (child) => substitute(child, value));
+  const isSum = node.name === "sum";
+  let value: Value | undefined = exact(isSum ? 0 : 1);
+  for (let at = first; at <= last && value !== undefined; at++) {
+    how.budget.spend(1);
+    const next = evaluate(substitute(term, new Fraction(at)), how);
+    value = next && functions[isSum ? "+" : "*"]!([value, next], how.digits, how.budget);
+    if (value !== undefined) how.budget.check(value);
+  }
+  return value;
 }
 
 const hundredth = (value: Value | undefined, digits: Digits): Value | undefined =>

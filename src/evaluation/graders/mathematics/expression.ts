@@ -1,8 +1,10 @@
 import Fraction from "fraction.js";
+import { determinant } from "./determinant.ts";
 import { call, symbol } from "./node.ts";
 import type { Node } from "./node.ts";
 import { Unreadable } from "./reader.ts";
 import type { Reader } from "./reader.ts";
+import { allReal } from "./settle.ts";
 
 const functions =
   /^\\(?:(?:arc)?(?:sin|cos|tan|cot|sec|csc)|(?:sin|cos|tan|cot|sec|csc)h|ln|log|lg|exp|gcd|lcm|min|max|det)$/;
@@ -59,7 +61,8 @@ export class ExpressionReader {
       else if (reader.take("/") !== undefined) value = call("/", value, this.#factor());
       else if (reader.take("\\bmod", "\\mod") !== undefined) value = call("mod", value, this.#factor());
       else if (!this.#beginsFactor(isArgument)) return value;
-      else value = call(this.#isMixed(value) ? "+" : "*", value, this.#power());
+      else if (this.#isMixed(value)) value = this.#postfix(call("+", value, this.#atom()));
+      else value = call("*", value, this.#power());
     }
   }
 
@@ -82,7 +85,9 @@ export class ExpressionReader {
         ["(", "{"].includes(next.text) || (next.text === "[" && !isArgument && this.#reader.peek(1) !== "")
       );
     if (functions.test(next.text)) return !isArgument;
-    return /^\\(?:frac|sqrt|binom|lfloor|lceil|begin|langle)$/.test(next.text) || names.test(next.text);
+    return (
+      /^\\(?:frac|sqrt|binom|sum|prod|lfloor|lceil|begin|langle)$/.test(next.text) || names.test(next.text)
+    );
   }
 
   #factor(): Node {
@@ -178,6 +183,9 @@ export class ExpressionReader {
         const n = this.#argument();
         return call("binom", n, this.#argument());
       }
+      case "\\sum":
+      case "\\prod":
+        return this.#series(token.text.slice(1));
       case "|":
         return this.#absolute();
       case "\\lfloor":
@@ -194,6 +202,25 @@ export class ExpressionReader {
     const value = this.sum();
     this.#reader.expect(end);
     return call(name, value);
+  }
+
+  /** \sum_{k=1}^{n} and what it sums, up to the next plus; arguments as `series` in evaluate.ts has them. */
+  #series(name: string): Node {
+    const reader = this.#reader;
+    reader.expect("_");
+    reader.expect("{");
+    const index = this.#atom();
+    reader.expect("=");
+    const from = this.sum();
+    reader.expect("}");
+    reader.expect("^");
+    return call(
+      name,
+      index,
+      from,
+      this.#argument(),
+      reader.nested(() => this.#product()),
+    );
   }
 
   #absolute(): Node {
@@ -231,7 +258,7 @@ export class ExpressionReader {
 
   #indexed(name: string): Node {
     const reader = this.#reader;
-    if (name === "𝔹R") return realNumbers;
+    if (name === "𝔹R") return allReal;
     if (reader.take("_") === undefined) return symbol(name);
     const from = reader.at;
     if (reader.take("{") === undefined) reader.shift();
@@ -246,6 +273,7 @@ export class ExpressionReader {
     const power = reader.take("^") === undefined ? undefined : this.#argument();
     const isInverse = power?.kind === "call" && power.name === "neg" && isOne(power.args[0]);
     const args = this.#functionArguments();
+    if (name === "det" && args[0]?.kind === "matrix") return determinant(args[0].rows);
     const called = call(isInverse ? `arc${name}` : name, ...(base === undefined ? [] : [base]), ...args);
     return power === undefined || isInverse ? called : call("^", called, power);
   }
@@ -264,8 +292,5 @@ export class ExpressionReader {
     return sign === undefined ? value : call("neg", value);
   }
 }
-
-const infinity = symbol("infty");
-const realNumbers: Node = { kind: "tuple", brackets: "()", members: [call("neg", infinity), infinity] };
 
 const isOne = (node: Node | undefined): boolean => node?.kind === "number" && node.value.equals(1);

@@ -31,7 +31,7 @@ const cosine = real((x) => x.cos());
 const tangent = real((x) => x.tan());
 
 /** The whole number that a value is. */
-const whole = (value: Value | undefined): bigint | undefined =>
+export const whole = (value: Value | undefined): bigint | undefined =>
   value !== undefined && isExact(value) && isReal(value) && value.re.d === 1n
     ? value.re.n * value.re.s
     : undefined;

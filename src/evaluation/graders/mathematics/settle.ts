@@ -1,3 +1,4 @@
+import { isConstant } from "./evaluate.ts";
 import { call, childrenOf, mapChildren, symbol } from "./node.ts";
 import type { Node } from "./node.ts";
 import { Unreadable } from "./reader.ts";
@@ -52,6 +53,16 @@ const interval = (brackets: string, from: Node, to: Node): Node => ({
   members: [from, to],
 });
 
+/** All real numbers. */
+export const allReal = interval("()", call("neg", infinite), infinite);
+export const isAllReal = (node: Node): boolean => node === allReal;
+
+/** All real numbers but one. */
+export const allBut = (hole: Node): Node => ({
+  kind: "union",
+  members: [interval("()", call("neg", infinite), hole), interval("()", hole, infinite)],
+});
+
 /** What a relation says of a name, if it says something of a name; `a = b = 5` says what the last side is. */
 export function assignmentOf(node: Node): Assignment | undefined {
   if (node.kind !== "relation") return undefined;
@@ -65,6 +76,8 @@ export function assignmentOf(node: Node): Assignment | undefined {
     const rounded = operators.findIndex((one, at) => at > 0 && one === "\\approx");
     const name = nameOf(first);
     if (name !== undefined) return { name, value: node.sides.at(rounded)! };
+    // 2 + 3 = 5, with nothing unknown.
+    if (node.sides.every(isConstant)) return { name: "", value: node.sides.at(rounded)! };
     const reversed = node.sides.length === 2 ? nameOf(node.sides[1]!) : undefined;
     return reversed === undefined || operators[0] !== "=" ? undefined : { name: reversed, value: first };
   }
@@ -77,11 +90,7 @@ function inequalityOf(sides: readonly Node[], operators: readonly string[]): Ass
   if (sides.length === 2 && operators[0] === "\\ne") {
     const name = nameOf(sides[0]!);
     if (name === undefined) return undefined;
-    const [below, above] = [
-      interval("()", call("neg", infinite), sides[1]!),
-      interval("()", sides[1]!, infinite),
-    ];
-    return { name, value: { kind: "union", members: [below, above] } };
+    return { name, value: allBut(sides[1]!) };
   }
   if (!falls && !rises) return undefined;
   const ordered = falls ? [...sides].reverse() : sides;
@@ -103,8 +112,12 @@ export function nameOf(node: Node): string | undefined {
     return names.every((name) => name !== undefined) ? names.join(",") : undefined;
   }
   if (node.kind !== "call") return undefined;
+  const [of, at] = node.args;
+  // f(3), which reads as a product.
+  if (node.name === "*" && of?.kind === "symbol" && /^[fghFGHPT]/.test(of.name) && at?.kind === "number")
+    return `${of.name}(${at.value.toFraction()})`;
   const names = node.args.map(nameOf);
-  const isApplied = /^(?:[*/]|abs|prime.*)$/.test(node.name);
+  const isApplied = /^(?:[*/]|abs|prime.*|degree|(?:sin|cos|tan|cot|sec|csc)h?)$/.test(node.name);
   return isApplied && names.every((name) => name !== undefined)
     ? `${node.name}${names.join(" ")}`
     : undefined;

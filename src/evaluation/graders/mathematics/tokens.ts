@@ -42,6 +42,12 @@ const spellings: readonly (readonly [RegExp, string])[] = [
   [/\^\s*\{\s*\\(?:circ|degree)\s*\}/g, "^\\circ "],
   [/\\(?:hspace|vspace|phantom|hphantom|label|tag)\*?\s*\{[^{}]*\}/g, " "],
   [/\\[()[\]]/g, " "],
+  [/\\\{\s*\\\}/g, "\\emptyset "],
+  [/\{:\}/g, ":"],
+  // 5^{th}, and what cases say before a condition.
+  [/(?<=\d)\s*\^\s*\{?\s*(?:th|\\(?:text|mathrm|textrm)\s*\{\s*(?:st|nd|rd|th)\s*\})\s*\}?/g, " "],
+  [/\\text\s*\{\s*(?:if|for|when)\s*\}/g, " "],
+  [/\{([^{}]{1,200}?)\\choose(?![a-zA-Z])([^{}]{1,200})\}/g, "\\binom{$1}{$2}"],
   [/\\\$|\$|[€£¥]|\\pounds(?![a-zA-Z])/g, " "],
   [/\\[,;:! ]|~/g, " "],
   [macro("quad|qquad|displaystyle|textstyle|scriptstyle|limits|nolimits|bf|rm|it"), " "],
@@ -70,7 +76,7 @@ const spellings: readonly (readonly [RegExp, string])[] = [
   [macro("colon"), ":"],
   [/\\ne\s*=|\/\s*=/g, "\\ne "],
   // Repeating decimals.
-  [/(\d*\.\d*)\s*\\overline\s*\{?\s*(\d+)\s*\}?/g, "$1($2)"],
+  [/(\d*\.\d*)\s*\\(?:overline|bar)\s*\{?\s*(\d+)\s*\}?/g, "$1($2)"],
   [/(\d*\.\d*)\s*\\dot\s*\{?(\d)\}?\s*(?:(\d*)\s*\\dot\s*\{?(\d)\}?)?/g, "$1($2$3$4)"],
   [/(\d*\.\d{0,20}?)(\d{1,8}?)\2{2,30}\s?(?:\\ldots|\\dots|\\cdots|\.\.\.|…)/g, "$1($2)"],
 ];
@@ -108,7 +114,7 @@ interface Read {
 /** Whether a unit may follow. */
 const endsQuantity = (last: Token | undefined): boolean =>
   last !== undefined &&
-  (last.kind === "number" || last.text === "}" || last.text === ")" || last.text === "\\pi");
+  (last.kind === "number" || last.text === "}" || last.text === ")" || /^\\(?:pi|circ)$/.test(last.text));
 
 function readToken(rest: string, last: Token | undefined): Read | undefined {
   const written = text.exec(rest);

@@ -24,6 +24,8 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
   year: ["yr", "year"],
   dollar: ["dollar", "USD"],
   cent: ["cent", "¢"],
+  am: ["am", "a.m"],
+  pm: ["pm", "p.m"],
   "%": ["%", "percent", "pct", "percentage"],
   degree: ["degree", "deg"],
   radian: ["radian", "rad"],
