@@ -18,6 +18,7 @@ import { embeddedModels } from "../lab/embedded-model.ts";
 import type { EmbeddedModel } from "../lab/embedded-model.ts";
 import { complete } from "../lab/complete.ts";
 import { enumerateTarget } from "../lab/exact.ts";
+import type { WeighedCompletion } from "../lab/exact.ts";
 import { encodeQuestion } from "./question.ts";
 import { printTable } from "./report.ts";
 
@@ -88,7 +89,7 @@ const settingsOf = (alpha: number, changes: Partial<Settings>): Settings => ({
 });
 
 const tempering = { kernel: { name: "tempering", replicas: 3 }, proposalTemperature: 1 } as const;
-const embeddedSettings: readonly (readonly [string, Settings])[] = [
+const enumeratedSettings: readonly (readonly [string, Settings])[] = [
   ["alpha 4, 0 steps", settingsOf(4, { mcmcSteps: 0 })],
   ["alpha 4, 2 steps", settingsOf(4, { mcmcSteps: 2 })],
   ["alpha 4, 10 steps", settingsOf(4, {})],
@@ -134,35 +135,100 @@ function distanceOf(chains: readonly Chain[], target: ReadonlyMap<string, number
   return distance - expected;
 }
 
+interface Enumerated {
+  readonly maxTokens: number;
+  readonly settings: readonly (readonly [string, Settings])[];
+  readonly seeds: number;
+  /** Beginnings less likely than this are left out of the target, nats. */
+  readonly minLogprob: number;
+}
+
+/** Groups of a prompt, but those whose target has too much mass in what was left out. */
+async function enumeratedGroups(
+  completer: Completer,
+  prompt: readonly number[],
+  { maxTokens, settings: all, seeds, minLogprob }: Enumerated,
+): Promise<Group[]> {
+  const found = await enumerateTarget(completer, prompt, { alpha: 1, maxTokens, minLogprob });
+  const groups: Group[] = [];
+  for (const [name, settings] of all) {
+    const { alpha } = settings;
+    // Drafts at α = 1 are draws from the target as they are.
+    const isExact = alpha === 1;
+    const { law, leftOut } = targetOf(completer, found, { alpha, minLogprob });
+    if (!isExact && leftOut > mostLeftOut) continue;
+    const chains = await draw(completer, prompt, { settings, maxTokens, count: seeds });
+    const distance = isExact ? 0 : distanceOf(chains, law);
+    const hasMixed = distance <= near ? true : distance >= far ? false : undefined;
+    groups.push({ name, chains, distance, hasMixed });
+  }
+  return groups;
+}
+
+const mostLeftOut = 0.1;
+
+/** p^α by answer, and a bound on its share that was left out: of the rest of p, no beginning is likelier than said. */
+function targetOf(
+  completer: Completer,
+  found: readonly WeighedCompletion[],
+  { alpha, minLogprob }: { alpha: number; minLogprob: number },
+): { law: ReadonlyMap<string, number>; leftOut: number } {
+  const sumOf = (power: number): number =>
+    found.reduce((sum, { logprob }) => sum + Math.exp(power * logprob), 0);
+  const total = sumOf(alpha);
+  const rest = Math.max(0, 1 - sumOf(1)) * Math.exp((alpha - 1) * minLogprob);
+  const law = new Map<string, number>();
+  for (const { tokens, logprob } of found) {
+    // Completions that read alike are one answer.
+    const text = completer.tokenizer.decode([...tokens]);
+    law.set(text, (law.get(text) ?? 0) + Math.exp(alpha * logprob) / total);
+  }
+  return { law, leftOut: rest / (rest + total) };
+}
+
 async function embeddedGroups(
-  model: EmbeddedModel,
+  { task, generation }: EmbeddedModel,
   size: { prompts: number; seeds: number },
 ): Promise<Group[]> {
-  const { task, generation } = model;
   const { completer } = await createCompleter({ ...usualEngine, model: `models/${task.name}`, lanes: 32 });
   const groups: Group[] = [];
-  for (const text of task.testPrompts(size.prompts)) {
-    const prompt = task.vocabulary.encode(text);
-    const targets = new Map<number, ReadonlyMap<string, number>>();
-    for (const [name, settings] of embeddedSettings) {
-      const { alpha } = settings;
-      const maxTokens = generation.maxTokens;
-      const isExact = alpha === 1;
-      if (!targets.has(alpha) && !isExact) {
-        // All but e^{(α−1)·minLogprob} of the mass at most; the flatter the target, the more has to be listed.
-        const minLogprob = alpha < 2 ? -7 : -6;
-        const found = await enumerateTarget(completer, prompt, { alpha, maxTokens, minLogprob });
-        targets.set(
-          alpha,
-          new Map(found.map(({ tokens, weight }) => [completer.tokenizer.decode([...tokens]), weight])),
-        );
-      }
-      const chains = await draw(completer, prompt, { settings, maxTokens, count: size.seeds });
-      // Drafts at α = 1 are draws from the target as they are.
-      const distance = isExact ? 0 : distanceOf(chains, targets.get(alpha)!);
-      const hasMixed = distance <= near ? true : distance >= far ? false : undefined;
-      groups.push({ name, chains, distance, hasMixed });
-    }
+  for (const text of task.testPrompts(size.prompts))
+    groups.push(
+      ...(await enumeratedGroups(completer, task.vocabulary.encode(text), {
+        maxTokens: generation.maxTokens,
+        settings: enumeratedSettings,
+        seeds: size.seeds,
+        minLogprob: -7,
+      })),
+    );
+  await completer[Symbol.asyncDispose]();
+  return groups;
+}
+
+/** What a model answers in few tokens, which can be enumerated. */
+const shortQuestions = [
+  "What is the capital of France?",
+  "What is 17 times 6?",
+  "Is a tomato a fruit or a vegetable?",
+  "Is 91 a prime number? Answer yes or no.",
+  "What is the opposite of hot?",
+  "Say hello.",
+];
+
+async function shortGroups(folder: string, threads: number, seeds: number): Promise<Group[]> {
+  const settings = { ...usualEngine, model: folder, threads, lanes: 32, context: 256 };
+  const { completer } = await createCompleter(settings);
+  const groups: Group[] = [];
+  for (const question of shortQuestions) {
+    console.log(question);
+    groups.push(
+      ...(await enumeratedGroups(completer, await encodeQuestion(completer, question), {
+        maxTokens: 8,
+        settings: enumeratedSettings,
+        seeds,
+        minLogprob: -8,
+      })),
+    );
   }
   await completer[Symbol.asyncDispose]();
   return groups;
@@ -269,7 +335,9 @@ const promptSigns: Readonly<Record<string, (chains: readonly Chain[]) => boolean
 /** The table of docs/kernels.md. */
 export async function benchMixing(threads: number, model?: string): Promise<void> {
   if (model !== undefined) {
-    printGroups(model, await modelGroups(model, threads, 16), "correlation over 50 steps");
+    const short = await shortGroups(model, threads, 24);
+    printGroups(`${model}, 8 tokens`, short, "total variation, mean");
+    printGroups(`${model}, 64 tokens`, await modelGroups(model, threads, 8), "correlation over 50 steps");
     return;
   }
   for (const embedded of Object.values(embeddedModels))

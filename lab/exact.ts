@@ -4,6 +4,8 @@ import { complete } from "./complete.ts";
 
 export interface WeighedCompletion {
   readonly tokens: TokenIds;
+  /** log p(x), nats. */
+  readonly logprob: number;
   /** p(x)^α, normalised over all that were found. */
   readonly weight: number;
 }
@@ -25,13 +27,15 @@ export async function enumerateTarget(
   { alpha, maxTokens, minLogprob }: ExactTarget,
 ): Promise<readonly WeighedCompletion[]> {
   const { endTokenIds, vocabularySize } = completer.model;
+  // No more tokens than this can be that likely.
+  const topCount = Math.min(vocabularySize, Math.ceil(Math.exp(-minLogprob)));
   const found: { tokens: TokenIds; logprob: number }[] = [];
   const visit = async (tokens: TokenIds, logprob: number): Promise<void> => {
     if (tokens.length === maxTokens || endTokenIds.includes(tokens.at(-1) ?? -1)) {
       found.push({ tokens, logprob });
       return;
     }
-    const { ids, logprobs } = await nextTokens(completer, [...prompt, ...tokens], vocabularySize);
+    const { ids, logprobs } = await nextTokens(completer, [...prompt, ...tokens], topCount);
     const likely = Array.from(ids, (id, rank) => ({ id, logprob: logprob + logprobs[rank]! })).filter(
       (next) => next.logprob >= minLogprob,
     );
@@ -40,7 +44,7 @@ export async function enumerateTarget(
   await visit([], 0);
   const masses = found.map(({ logprob }) => Math.exp(alpha * logprob));
   const total = masses.reduce((sum, mass) => sum + mass, 0);
-  return found.map(({ tokens }, index) => ({ tokens, weight: masses[index]! / total }));
+  return found.map((completion, index) => ({ ...completion, weight: masses[index]! / total }));
 }
 
 async function nextTokens(completer: Completer, prompt: TokenIds, topCount: number) {

@@ -104,6 +104,9 @@ const unsureEntropy = 0.3;
 /** So many rejected proposals of another token say that the chain stays where it is for a reason. */
 const fairTrials = 5;
 
+/** A chance of other tokens under which a chain does well to propose none. */
+const fairChance = 0.02;
+
 /** A completion that is known to have so much of p^α is what nearly every draw from it would be. */
 const nearlyAll = 0.95;
 
@@ -135,7 +138,8 @@ export type Unmixed =
 
 /**
  * Why a chain reads as unmixed, if it does. Chains that are all stuck in one place agree with each other; this shows it
- * all the same. Where nothing has to mix, because drafts are draws from the target, no chain reads so.
+ * all the same. Where proposals hardly ever leave the tokens that were kept, none reads so: of a language model that is
+ * unsure of a token, p^α mostly is not (docs/kernels.md). Where nothing has to mix, because drafts are draws from the target, no chain reads so.
  */
 export function readsAsUnmixed(moves: ChainMoves): Unmixed | undefined {
   const { state, lastSteps, ...steps } = moves;
@@ -147,7 +151,17 @@ export function readsAsUnmixed(moves: ChainMoves): Unmixed | undefined {
     counts.slice(0, position + 1).reduce((sum, value) => sum + value, 0);
   const proposed = upTo(steps.proposed);
   if (upTo(steps.changed) > 0 || proposed >= fairTrials) return undefined;
+  if (chanceOfAnother(state.slice(0, position + 1), moves.target) < fairChance) return undefined;
   return { reason: "kept", position, entropy: state[position]!.entropy, proposed };
+}
+
+/** That a proposal from the first token on leaves these: 1 − ∏ p^{1/τ}/Z. */
+function chanceOfAnother(tokens: Completion, { inverseTemperature }: PowerTarget): number {
+  const logSame = tokens.reduce(
+    (sum, { logprob, logNormalizer }) => sum + inverseTemperature * logprob - logNormalizer,
+    0,
+  );
+  return -Math.expm1(Math.min(0, logSame));
 }
 
 /**

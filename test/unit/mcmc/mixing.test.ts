@@ -110,6 +110,12 @@ describe("a chain reads as unmixed", () => {
     expect(readsAsUnmixed({ ...stuck, ...tried, changed: [0, 1] })).toBeUndefined();
   });
 
+  it("when proposals from the model itself would leave that token, likely as it is at alpha", () => {
+    const state = [token(0.95, -0.4, 0), token(1, -1, 0)];
+    const target = { alpha: 4, inverseTemperature: 1 };
+    expect(readsAsUnmixed({ ...stuck, state, target })).toMatchObject({ reason: "kept", position: 0 });
+  });
+
   it.each([
     ["took no step on the whole completion", { lastSteps: 0, changed: [9], proposed: [9] }],
     ["took none, sure as the model was of each token", { lastSteps: 0, state: [token(0.1), token(0.1)] }],
@@ -120,6 +126,7 @@ describe("a chain reads as unmixed", () => {
   it.each([
     ["changed it", { changed: [1] }],
     ["tried others and turned them down", { proposed: [5] }],
+    ["would hardly ever propose another", { state: [token(0.95, -0.4, -1.599), token(1), token(0)] }],
     ["had no other to change to", { state: [token(0.1), token(0.1)] }],
     ["draws from the target", { target: { alpha: 1, inverseTemperature: 1 }, lastSteps: 0 }],
     ["has one token, drawn from its own power", { state: [token(2)], horizon: 1, lastSteps: 0 }],
