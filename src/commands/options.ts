@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { dtypes } from "../hub/graph-choice.ts";
 import { devices } from "../engine/onnx/ort/device-memory.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
+import { seed } from "../server/schemas/seed.ts";
 
 /** An option that is also read from the environment: --log-level from METROPOLIS_LOG_LEVEL, and so on. */
 export function option(flags: string, description: string): Option {
@@ -30,6 +31,14 @@ export function integerFrom(low: number, high = Number.MAX_SAFE_INTEGER): (text:
     const range = high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`;
     throw new InvalidArgumentError(`It must be a whole number ${range}.`);
   };
+}
+
+/** A seed of 64 bits, as the API takes it: the text of its digits where a number would not hold them. */
+export function seedFrom(text: string): number | string {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isSafeInteger(value)) return value;
+  if (seed.safeParse(text).success) return text;
+  throw new InvalidArgumentError("It must be a whole number of 64 bits.");
 }
 
 export function numberFrom(low: number, high: number): (text: string) => number {

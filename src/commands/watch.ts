@@ -9,7 +9,7 @@ import { isRunReport } from "../samplers/report.ts";
 import { optionFields } from "../samplers/option-fields.ts";
 import { findReport, samplerNames } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
-import { argument, integerFrom, option } from "./options.ts";
+import { argument, integerFrom, option, seedFrom } from "./options.ts";
 import { reachServer } from "../assembly/own-server.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import { TerminalView, printable } from "./terminal-view.ts";
@@ -22,7 +22,7 @@ interface WatchSettings {
   /** Fields of the sampler, as the API has them. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly maxTokens?: number;
-  readonly seed?: number;
+  readonly seed?: number | string;
   readonly pace: number;
 }
 
@@ -34,7 +34,7 @@ Examples:
 
 /** `metropolis watch` */
 export function watchCommand(): Command {
-  const number = (flags: string, description: string, parse: (text: string) => number): Option =>
+  const number = (flags: string, description: string, parse: (text: string) => number | string): Option =>
     new Option(flags, description).argParser(parse);
   const command = new Command("watch")
     .description("Watch an answer come to be: power sampling rewrites it until its last step.")
@@ -49,7 +49,7 @@ export function watchCommand(): Command {
     )
     .addOption(new Option("--sampler <name>", "how to sample").choices(samplerNames).default("power"))
     .addOption(number("--max-tokens <n>", "most tokens; the model's when left out", integerFrom(1)))
-    .addOption(number("--seed <n>", "repeats a run; a fresh one when left out", integerFrom(0)))
+    .addOption(number("--seed <n>", "repeats a run; a fresh one when left out", seedFrom))
     .addOption(
       number("--pace <n>", "steps shown in a second; 0 as fast as they come", integerFrom(0, 1000)).default(
         30,
@@ -86,7 +86,7 @@ async function watch(prompt: string, settings: WatchSettings): Promise<void> {
 function requestOf(
   prompt: string,
   { sampler, fields, maxTokens, seed }: WatchSettings,
-): CompleteRequest & { readonly prompt: string; readonly seed: number } {
+): CompleteRequest & { readonly prompt: string; readonly seed: number | string } {
   return {
     prompt,
     sampler,
@@ -140,7 +140,7 @@ async function watchInLines(client: MetropolisClient, body: CompleteRequest): Pr
   throw new Error("a watch ends with done");
 }
 
-function summary({ response }: EventOf<"done">, seed: number): string {
+function summary({ response }: EventOf<"done">, seed: number | string): string {
   const [choice] = response.choices;
   const answer = printable(choice!.text);
   const run = findReport(choice!);
