@@ -17,6 +17,10 @@ interface Answer {
   }[];
 }
 
+interface ChatAnswer {
+  choices: { logprobs: { content: { logprob: number; top_logprobs: { logprob: number }[] }[] } }[];
+}
+
 const whole = 100;
 
 async function both(fields: object): Promise<{ raw: Answer; sampled: Answer }> {
@@ -76,6 +80,26 @@ describe("logprobs_mode", () => {
       expect(mass).toBeCloseTo(1, 9);
     }
   });
+
+  it.each([{ top_k: 1 }, { top_p: 0 }, { min_p: 1 }, { top_k: 1, temperature: 1.3 }])(
+    "gives no token a log-prob above 0, not a certain one: %j",
+    async (fields) => {
+      const { sampled } = await both({ temperature: 0.7, max_tokens: 12, ...fields });
+      expect(sampled.choices[0]!.logprobs.token_logprobs.filter((logprob) => logprob > 0)).toEqual([]);
+      const tops = sampled.choices[0]!.logprobs.top_logprobs.flatMap((top) => Object.values(top));
+      expect(tops.filter((logprob) => logprob > 0)).toEqual([]);
+      const chat = await server.post("/v1/chat/completions", {
+        ...{ messages: [{ role: "user", content: "7-2*3+4=" }], seed: 3, max_tokens: 12, temperature: 0.7 },
+        ...{ logprobs: true, top_logprobs: 2, logprobs_mode: "sampled", ...fields },
+      });
+      const { choices }: ChatAnswer = chat.json();
+      for (const { logprob, top_logprobs } of choices[0]!.logprobs.content) {
+        expect(logprob).toBeLessThanOrEqual(0);
+        expect(logprob).toBeCloseTo(0, 12);
+        expect(top_logprobs[0]!.logprob).toBe(logprob);
+      }
+    },
+  );
 
   it("is stated in chat answers and in every chunk of a stream, and only with log-probs", async () => {
     const messages = [{ role: "user", content: "1+1=" }];

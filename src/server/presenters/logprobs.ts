@@ -19,6 +19,9 @@ export function finite(value: number): number {
   return Number.isFinite(value) ? value : value > 0 ? largestNumber : -largestNumber;
 }
 
+/** Rounding may leave the log-prob of a certain token a hair above 0. */
+const stated = (logprob: number): number => Math.min(0, finite(logprob));
+
 /** What an answer with log-probs says of them. */
 export const statedMode = ({
   logprobs,
@@ -54,7 +57,7 @@ export class LogprobPresenter {
     return {
       tokens: tokens.map(({ token }) => this.#name(token)),
       token_logprobs: tokens.map(({ score }) =>
-        score === undefined ? null : finite(this.#logprobOf(score)),
+        score === undefined ? null : stated(this.#logprobOf(score)),
       ),
       top_logprobs: tokens.map(({ score }) => (score === undefined ? null : this.#top(score))),
       text_offset: toCodePoints(
@@ -74,7 +77,7 @@ export class LogprobPresenter {
   }
 
   #entry(token: TokenId, logprob: number): { token: string; logprob: number; bytes: number[] } {
-    return { token: this.#name(token), logprob: finite(logprob), bytes: [...this.#tokenizer.bytesOf(token)] };
+    return { token: this.#name(token), logprob: stated(logprob), bytes: [...this.#tokenizer.bytesOf(token)] };
   }
 
   #name(token: TokenId): string {
@@ -84,9 +87,9 @@ export class LogprobPresenter {
   /** Without a prototype: a token may have the name of what every object inherits. */
   #top(score: ScoredToken): Record<string, number> {
     const entries = Object.create(null) as Record<string, number>;
-    entries[this.#name(score.token)] = finite(this.#logprobOf(score));
+    entries[this.#name(score.token)] = stated(this.#logprobOf(score));
     for (const [id, alternative] of likeliest(score.top, this.#count))
-      entries[this.#name(id)] ??= finite(alternative);
+      entries[this.#name(id)] ??= stated(alternative);
     return entries;
   }
 }
