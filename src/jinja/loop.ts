@@ -25,7 +25,6 @@ function rounds(
   { over, depth }: { over: Value; depth: number },
 ): Flow {
   const items = chosen(node, scope, Array.from(iterate(over)));
-  if (items.length === 0) return run(node.otherwise, new Scope(scope), out);
   const state = { index: 0, changed: undefined as Value | undefined };
   const again = (value: Value): string => {
     const written: string[] = [];
@@ -33,14 +32,18 @@ function rounds(
     return written.join("");
   };
   const loop = loopObject({ node, items, state, depth, again });
+  let hasEnded = false;
   for (const [index, item] of items.entries()) {
     state.index = index;
     const inner = new Scope(scope);
     inner.set("loop", loop);
     inner.assign(node.target, item);
-    if (run(node.body, inner, out) === "break") break;
+    const flow = run(node.body, inner, out);
+    if (flow === "break") break;
+    hasEnded ||= flow === "end";
   }
-  return "end";
+  // As in jinja2: also where every round was left by `break` or `continue`.
+  return hasEnded ? "end" : run(node.otherwise, new Scope(scope), out);
 }
 
 /** The items that the loop's own `if` lets through. */
