@@ -110,12 +110,17 @@ export class TerminalView {
     const { block, blocks, steps } = this.#block!;
     const decision = this.#decision;
     const logprob = this.#logprobs.at(-1);
-    const where = `block ${block}/${blocks}  step ${decision?.block === block ? decision.step : 0}/${steps}`;
     const { accepted, unchanged, rejected, rejected_early } = this.#outcomes;
-    const swaps = this.#swaps === 0 ? "" : `  swapped ${this.#swaps}`;
-    const counts = `moved ${accepted}  unchanged ${unchanged}  rejected ${rejected + rejected_early}${swaps}`;
-    const what = `log p ${logprob?.toFixed(2) ?? "–"}  ${counts}`;
-    const status = truncate(`${where}  ${what}`, this.#options.columns);
+    const figures = [
+      `block ${block}/${blocks}`,
+      `step ${decision?.block === block ? decision.step : 0}/${steps}`,
+      `log p ${logprob?.toFixed(2) ?? "–"}`,
+      `moved ${accepted}`,
+      `unchanged ${unchanged}`,
+      `rejected ${rejected + rejected_early}`,
+      ...(this.#swaps === 0 ? [] : [`swapped ${this.#swaps}`]),
+    ];
+    const status = truncate(wholeFigures(figures, this.#options.columns), this.#options.columns);
     if (decision === undefined || this.#proposal === undefined) return [status, ""];
     const outcome = decision.outcome.replace("_", " ");
     const odds = `p ${decision.probability.toFixed(2)}`;
@@ -160,6 +165,16 @@ const wide = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han
 
 /** Columns that a character takes. */
 const widthOf = (character: string): number => (/\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1);
+
+/** As many of the first as fit: a figure that is cut off reads as another. */
+function wholeFigures([first = "", ...others]: readonly string[], columns: number): string {
+  let line = first;
+  for (const figure of others) {
+    if (line.length + 2 + figure.length > columns) return line;
+    line += `  ${figure}`;
+  }
+  return line;
+}
 
 function truncate(text: string, columns: number): string {
   let width = 0;

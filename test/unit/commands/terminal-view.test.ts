@@ -91,6 +91,18 @@ describe("TerminalView", () => {
     expect(view.lines()).toEqual(["1+1=ab"]);
   });
 
+  it.each([60, 55, 50, 43])("shows whole figures or none in %d columns", (columns) => {
+    const view = create(columns);
+    view.take(block(1));
+    view.take(revision(0, "12"));
+    for (let number = 1; number <= 145; number++)
+      for (const event of step(number, "3", number % 2 === 0 ? "accepted" : "rejected")) view.take(event);
+    const status = view.lines().at(-3)!;
+    expect(status).toMatch(
+      /^block 1\/4 {2}step 145\/10 {2}log p -\S+( {2}moved 72( {2}unchanged 0( {2}rejected 73)?)?)?$/,
+    );
+  });
+
   it("keeps every line within its columns, wide characters counted twice, and loses nothing", () => {
     fc.assert(
       fc.property(
