@@ -26,7 +26,7 @@ export const docsRoutes: FastifyPluginAsyncZod = async (app) => {
         response: {
           200: {
             description: "This document.",
-            content: { "application/yaml": { schema: z.string() } },
+            content: { "application/yaml": { schema: z.unknown() } },
           },
         },
       },
