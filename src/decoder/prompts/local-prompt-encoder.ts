@@ -22,7 +22,10 @@ export class LocalPromptEncoder implements PromptEncoder {
     return this.#template !== undefined;
   }
 
-  /** Reads the vocabulary, for which the first prompt would have to wait. @throws Error where it cannot be read */
+  /**
+   * Reads the vocabulary, for which the first prompt would have to wait.
+   * @throws InferenceError what is wrong with tokenizer.json
+   */
   open(): Promise<TextEncoder> {
     this.#encoder ??= this.#read().then((json) => new TextEncoder(json));
     return this.#encoder;

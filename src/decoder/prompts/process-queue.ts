@@ -1,5 +1,5 @@
 import { InferenceError, toErrorDescription, whyAborted } from "../../core/errors.ts";
-import { PromptProcess } from "./prompt-process.ts";
+import { ProcessDied, PromptProcess } from "./prompt-process.ts";
 
 interface QueueOptions {
   readonly entry: URL;
@@ -94,7 +94,9 @@ export class ProcessQueue {
     } catch (error) {
       worker.kill(slow);
       this.#processes.delete(worker);
-      throw error;
+      if (!(error instanceof ProcessDied)) throw error;
+      const problem = `The process that turns text into tokens ended before it was ready (${error.message}).`;
+      throw new InferenceError("engine_failed", problem, { cause: error });
     } finally {
       clearTimeout(timer);
       this.#starting--;

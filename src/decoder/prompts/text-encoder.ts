@@ -11,11 +11,16 @@ export class TextEncoder {
   /** Characters found in the vocabulary so far. */
   readonly #known = new Set<string>();
 
-  /** @throws Error what the library says of a tokenizer that it cannot read */
+  /** @throws InferenceError what the library says of a tokenizer that it cannot read */
   constructor(json: TokenizerJson) {
     // A prompt is neither cut, nor padded, nor spelled at random.
     const plain = { ...json, truncation: null, padding: null, model: { ...json.model, dropout: null } };
-    this.#tokenizer = RustTokenizer.fromString(JSON.stringify(plain));
+    try {
+      this.#tokenizer = RustTokenizer.fromString(JSON.stringify(plain));
+    } catch (error) {
+      const problem = `tokenizer.json is not as the tokenizers library writes it: ${(error as Error).message}.`;
+      throw new InferenceError("invalid_request", problem, { cause: error });
+    }
     this.#dropsUnknown = !hasFallback(json);
   }
 

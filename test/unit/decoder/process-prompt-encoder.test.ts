@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { InferenceError } from "../../../src/core/errors.ts";
 import type { Prompt } from "../../../src/decoder/prompts/prompt-encoder.ts";
 import { ProcessPromptEncoder } from "../../../src/decoder/prompts/process-prompt-encoder.ts";
 import type { ProcessPromptEncoderOptions } from "../../../src/decoder/prompts/process-prompt-encoder.ts";
-import { bytePrompts } from "../../support/byte-tokenizer.ts";
+import { bytePrompts, byteTokenizerJson } from "../../support/byte-tokenizer.ts";
 import { encode } from "../../support/encode.ts";
 import { deadlyText, endlessChat, endlessText, writeHostileModel } from "../../support/hostile-model.ts";
 
@@ -150,6 +152,26 @@ describe("processes that encode", () => {
 
   it("say what is wrong when they cannot start", async () => {
     await expect(start({ source: { folder: "/nowhere" } })).rejects.toThrow("/nowhere");
+    await expect(start({ source: undefined })).rejects.toBeInstanceOf(InferenceError);
+    const none = new URL("../../../dist/assembly/prompt-process-that-is-not-there.js", import.meta.url);
+    await expect(start({ entry: none })).rejects.toMatchObject({
+      code: "engine_failed",
+      message: expect.stringContaining("ended before it was ready (exit code 1)") as unknown,
+    });
     expect(processIds()).toEqual([]);
+  });
+
+  it.each([
+    ["a kind that is not known", { pre_tokenizer: { type: "Nope" } }],
+    ["a merge of one", { model: { type: "BPE", vocab: { a: 0 }, merges: [["a"]] } }],
+    ["a model that is not known", { model: { type: "Nope", vocab: { a: 0 } } }],
+  ])("name the file of a tokenizer that is not read: %s", async (_name, change) => {
+    const broken = await writeHostileModel();
+    await writeFile(join(broken, "tokenizer.json"), JSON.stringify({ ...byteTokenizerJson(), ...change }));
+    await expect(start({ source: { folder: broken, chatTemplate: undefined } })).rejects.toMatchObject({
+      code: "invalid_request",
+      message: expect.stringContaining("tokenizer.json") as unknown,
+    });
+    await rm(broken, { recursive: true });
   });
 });
