@@ -55,7 +55,13 @@ export function answerProtocolErrors(
 ): void {
   const { server } = app;
   app.addHook("onRequest", ({ raw }, _reply, next) => {
-    const hosts = raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host");
+    const names = raw.rawHeaders.filter((_, index) => index % 2 === 0);
+    // Node before 20.20 reads such headers, which other servers on the way read as others.
+    if (names.some((name) => /\s$/.test(name))) {
+      next(refusal("malformed", "A header's name ends at its colon. Leave no space between them."));
+      return;
+    }
+    const hosts = names.filter((name) => name.toLowerCase() === "host");
     const isOne = hosts.length === 1 || (hosts.length === 0 && raw.httpVersion === "1.0");
     next(isOne ? undefined : refusal("malformed", "A request has one header Host. Send it once."));
   });
