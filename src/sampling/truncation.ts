@@ -33,38 +33,49 @@ interface Kept {
   readonly mass: number;
 }
 
-/** What the truncations leave, one after the other; `undefined` asks for more of the likeliest tokens. */
-function keptTokens({ logprobs }: TopTokens, law: Law, sampling: Bounded): Kept | undefined {
-  const probabilities = logprobs.map((logprob) => Math.exp(logQ(law, logprob)));
-  const likely = keepLikely(probabilities, sampling);
-  return likely && keepNucleus(probabilities, likely, sampling);
+type Bounded = Sampling & { readonly vocabularySize: number };
+
+/** A list of the likeliest tokens, as far as it goes. */
+interface Ranked {
+  readonly length: number;
+  /** Under the tempered law; asked for as far as a truncation looks, since most look at few of many. */
+  readonly probability: (rank: number) => number;
 }
 
-type Bounded = Sampling & { readonly vocabularySize: number };
+/** What the truncations leave, one after the other; `undefined` asks for more of the likeliest tokens. */
+function keptTokens({ logprobs }: TopTokens, law: Law, sampling: Bounded): Kept | undefined {
+  const ranked: Ranked = {
+    length: logprobs.length,
+    probability: (rank) => Math.exp(logQ(law, logprobs[rank]!)),
+  };
+  const likely = keepLikely(ranked, sampling);
+  return likely && keepNucleus(ranked, likely, sampling);
+}
 
 /** Of the tokens that min_p leaves, the k likeliest. */
 function keepLikely(
-  probabilities: Float64Array,
+  { length, probability }: Ranked,
   { vocabularySize, topK = vocabularySize, minP = 0 }: Bounded,
 ): Kept | undefined {
   const most = Math.min(topK, vocabularySize);
   if (most === vocabularySize && minP === 0) return { count: vocabularySize, mass: 1 };
-  const floor = minP * probabilities[0]!;
+  const floor = minP * probability(0);
   let mass = 0;
-  for (const [rank, probability] of probabilities.entries()) {
-    if (rank === most || probability < floor) return { count: rank, mass };
-    mass += probability;
+  for (let rank = 0; rank < Math.min(length, most); rank++) {
+    const next = probability(rank);
+    if (next < floor) return { count: rank, mass };
+    mass += next;
   }
-  return probabilities.length < most ? undefined : { count: probabilities.length, mass };
+  return length < most ? undefined : { count: most, mass };
 }
 
 /** The fewest that hold top_p of the mass that is left; the likeliest token always stays. */
-function keepNucleus(probabilities: Float64Array, left: Kept, { topP = 1 }: Sampling): Kept | undefined {
+function keepNucleus({ length, probability }: Ranked, left: Kept, { topP = 1 }: Sampling): Kept | undefined {
   if (topP >= 1) return left;
   let mass = 0;
-  for (const [rank, probability] of probabilities.subarray(0, left.count).entries()) {
+  for (let rank = 0; rank < Math.min(length, left.count); rank++) {
     if (rank > 0 && mass >= topP * left.mass) return { count: rank, mass };
-    mass += probability;
+    mass += probability(rank);
   }
-  return probabilities.length < left.count ? undefined : { count: left.count, mass };
+  return length < left.count ? undefined : { count: left.count, mass };
 }
