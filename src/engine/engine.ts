@@ -1,3 +1,4 @@
+import type { DrawCost } from "../core/draw-cost.ts";
 import type { LogprobsMode, Sampling } from "../sampling/distribution.ts";
 import type { DrawKey } from "../core/random.ts";
 import type { TokenStream } from "../core/token-stream.ts";
@@ -45,12 +46,6 @@ export interface Share {
   readonly priority: Priority;
 }
 
-/** What the step that draws has cost so far. */
-export interface StepCost {
-  /** Tokens that the model was asked for. */
-  evaluatedTokens: number;
-}
-
 export interface ExtendRequest {
   /** Prompt and completion so far; at least one token. */
   readonly prefix: TokenIds;
@@ -68,7 +63,7 @@ export interface ExtendRequest {
   /** An extension without one counts as an interactive request of its own. */
   readonly share?: Share | undefined;
   /** Where a meter adds what this extension asks the model for. */
-  readonly cost?: StepCost | undefined;
+  readonly cost?: DrawCost | undefined;
 }
 
 export interface ScoreOptions {

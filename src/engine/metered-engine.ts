@@ -1,7 +1,8 @@
+import type { DrawCost } from "../core/draw-cost.ts";
 import { TokenStream } from "../core/token-stream.ts";
 import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenRun } from "../core/tokens.ts";
-import type { Engine, EngineInfo, EngineLoad, ExtendRequest, Share, StepCost } from "./engine.ts";
+import type { Engine, EngineInfo, EngineLoad, ExtendRequest, Share } from "./engine.ts";
 import type { EngineHealth } from "./health.ts";
 
 export interface MeterOptions {
@@ -61,9 +62,9 @@ export class MeteredEngine implements Engine {
 class MeteredExtension extends TokenStream {
   readonly #inner: TokenStream;
   readonly #meter: Meter;
-  readonly #cost: StepCost | undefined;
+  readonly #cost: DrawCost | undefined;
 
-  constructor(inner: TokenStream, meter: Meter, cost: StepCost | undefined) {
+  constructor(inner: TokenStream, meter: Meter, cost: DrawCost | undefined) {
     super();
     this.#inner = inner;
     this.#meter = meter;

@@ -40,7 +40,7 @@ async function* runChain<State>(
   for await (const event of stages.run()) {
     if (event.type === "step" && event.info.outcome !== "unchanged") {
       const { cut, suffix } = event.info;
-      count(proposed, cut + commonLength(event.previous.slice(cut), suffix));
+      count(proposed, cut + commonLength(event.previous, suffix, cut));
     }
     if (event.state !== last) {
       const common = commonLength(last, event.state);

@@ -23,11 +23,11 @@ export function isSame(a: Completion, b: Completion): boolean {
   return a.length === b.length && a.every(({ token }, index) => token === b[index]!.token);
 }
 
-/** How many tokens two completions begin with alike. */
-export function commonLength(a: Completion, b: Completion): number {
-  const shorter = Math.min(a.length, b.length);
+/** How many tokens two completions have in common, the first one read from a place on. */
+export function commonLength(a: Completion, b: Completion, from = 0): number {
+  const shorter = Math.min(a.length - from, b.length);
   let length = 0;
-  while (length < shorter && a[length]!.token === b[length]!.token) length++;
+  while (length < shorter && a[from + length]!.token === b[length]!.token) length++;
   return length;
 }
 

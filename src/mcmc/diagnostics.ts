@@ -1,6 +1,6 @@
+import type { DrawCost } from "../core/draw-cost.ts";
 import type { Completion } from "./completion.ts";
 import type { Outcome, StepInfo, Swaps } from "./kernel.ts";
-import type { DrawCost } from "./open-step.ts";
 
 /** Tally of a chain's steps. */
 export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {

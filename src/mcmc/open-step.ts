@@ -1,3 +1,4 @@
+import type { DrawCost } from "../core/draw-cost.ts";
 import { cancelled } from "../core/errors.ts";
 import type { TokenStream } from "../core/token-stream.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
@@ -12,12 +13,6 @@ export interface StepAddress {
 /** Names what draws tokens within a step: one of its branches. */
 export interface DrawAddress extends StepAddress {
   readonly branch: number;
-}
-
-/** What draws have cost: the source adds to it. */
-export interface DrawCost {
-  /** Tokens that the model was asked for; the others were remembered. */
-  evaluatedTokens: number;
 }
 
 /** Where a step draws from. */

@@ -13,9 +13,9 @@
  * Source: Azizi et al., "Power-SMC", arXiv 2602.10273; Del Moral, "Feynman-Kac formulae", 2004; resampling as
  * needed: Liu & Chen, "Sequential Monte Carlo methods for dynamic systems", JASA 93 (1998).
  */
+import type { DrawCost } from "../core/draw-cost.ts";
 import { logSumExp, selectByLogWeight } from "../core/log-sum-exp.ts";
 import type { TokenStream } from "../core/token-stream.ts";
-import type { DrawCost } from "./open-step.ts";
 import { isComplete } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { lockStep, tokensOf } from "./lock-step.ts";

@@ -1,3 +1,4 @@
+import type { DrawCost } from "../core/draw-cost.ts";
 import { hasEnded } from "./completion.ts";
 import type { Completion } from "./completion.ts";
 import { noSteps, tally, tallyDraws } from "./diagnostics.ts";
@@ -60,13 +61,13 @@ export interface Driver<Result extends StagesResult = StagesResult> {
   readonly run: (settings: StageSettings) => AsyncGenerator<StageEvent, Result, undefined>;
 }
 
+type CostedStep<State> = StepResult<State> & { readonly cost: DrawCost };
+
 /** Takes a walk through the stages: each brings the state to its horizon, then takes its steps there. */
 export class Stages<State> {
   readonly #walk: Walk<State>;
   readonly #settings: StageSettings;
   readonly #habits = new StepHabits();
-  /** The steps of the present stage, as they were begun last. */
-  readonly #begun = new Map<number, OpenStep>();
   #state: State;
   #diagnostics = noSteps;
   #blocks = 0;
@@ -119,18 +120,22 @@ export class Stages<State> {
     return isComplete;
   }
 
-  #steps(stage: number): AsyncGenerator<StepResult<State> | undefined, void, undefined> {
+  #steps(stage: number): AsyncGenerator<CostedStep<State> | undefined, void, undefined> {
     return new StepsAhead({
       steps: this.#settings.stepsPerBlock,
-      begin: (step): RunningStep<StepResult<State> | undefined> => {
+      begin: (step): RunningStep<CostedStep<State> | undefined> => {
         const open = this.#open(stage, step);
-        this.#begun.set(step, open);
-        return { result: this.#walk.step(this.#state, open), callOff: open.callOff };
+        return { result: this.#step(open), callOff: open.callOff };
       },
       hasMoved: (result) => result?.state !== this.#state,
       prefetch: this.#settings.prefetch,
       habits: this.#habits,
     }).results();
+  }
+
+  async #step(open: OpenStep): Promise<CostedStep<State> | undefined> {
+    const result = await this.#walk.step(this.#state, open);
+    return result && { ...result, cost: open.cost };
   }
 
   #open(stage: number, step: number): OpenStep {
@@ -139,10 +144,9 @@ export class Stages<State> {
     return new OpenStep({ stage, step }, this.#settings, { horizon, earlyRejection, inTurn });
   }
 
-  #take({ state, info }: StepResult<State>, address: StepAddress): StepEvent {
+  #take({ state, info, cost }: CostedStep<State>, address: StepAddress): StepEvent {
     const previous = this.#answer;
     this.#state = state;
-    const { cost } = this.#begun.get(address.step)!;
     this.#diagnostics = tally(this.#diagnostics, { info, previous, state: this.#answer, cost });
     return {
       type: "step",

@@ -101,13 +101,14 @@ export function planGeneration(
     stop,
   });
   const seed = body.seed === undefined ? context.freshSeed() : narrowSeed(BigInt(body.seed));
+  const stopTokens = checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model);
   const requests = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: candidates }, (_, index) => ({
       prompt,
       settings,
       maxTokens,
       stop,
-      stopTokens: checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model),
+      stopTokens,
       ignoreEnd: body.ignore_eos ?? false,
       seed,
       choice: promptIndex * candidates + index,

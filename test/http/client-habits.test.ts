@@ -301,35 +301,29 @@ describe("a sampler that the request does not name", () => {
     expect(power.answer).not.toHaveProperty("ignored");
   });
 
+  const refuses = async (body: object, param: string): Promise<void> => {
+    const { status, answer } = await post("/v1/completions", {
+      prompt: "1+1=",
+      model: "abacus:power",
+      ...body,
+    });
+    expect(status).toBe(400);
+    expect(answer.error!.param).toBe(param);
+  };
+
   it.each([
     [{ temperature: -1 }, "temperature"],
     [{ temperature: "hot" }, "temperature"],
     [{ top_p: 1.5 }, "top_p"],
     [{ presence_penalty: 3 }, "presence_penalty"],
     [{ top_k: 0.5 }, "top_k"],
-  ])("refuses values out of range all the same: %j", async (body, param) => {
-    const { status, answer } = await post("/v1/completions", {
-      prompt: "1+1=",
-      model: "abacus:power",
-      ...body,
-    });
-    expect(status).toBe(400);
-    expect(answer.error!.param).toBe(param);
-  });
+  ])("refuses values out of range all the same: %j", refuses);
 
   it.each([
     [{ logit_bias: { 3: 1 } }, "logit_bias"],
     [{ min_tokens: 3 }, "min_tokens"],
     [{ particles: 8 }, "particles"],
-  ])("refuses what no client sends unasked: %j", async (body, param) => {
-    const { status, answer } = await post("/v1/completions", {
-      prompt: "1+1=",
-      model: "abacus:power",
-      ...body,
-    });
-    expect(status).toBe(400);
-    expect(answer.error!.param).toBe(param);
-  });
+  ])("refuses what no client sends unasked: %j", refuses);
 
   it("names them in every chunk of a stream, and over a WebSocket", async () => {
     for (const [url, prompt] of endpoints) {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ChatResponse } from "../../src/server/schemas/chat.ts";
 import { createTestApp } from "../support/embedded.ts";
+import { Gate } from "../support/gate.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";
 import { openWatcher } from "../support/watcher.ts";
 
@@ -11,7 +12,8 @@ const promptTokens = 8;
 const context = 128;
 
 /** A model whose files say nothing of lengths, and which hardly ever ends of itself. */
-const endless = () => createToyCompleter({ hasNoLength: true });
+const endless = (onStep?: () => Promise<void>) =>
+  createToyCompleter({ hasNoLength: true, ...(onStep && { onStep }) });
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
 beforeAll(async () => {
@@ -90,13 +92,18 @@ describe("without a limit", () => {
 
 describe("admission", () => {
   it("counts what an open chat may take", async () => {
+    const gate = new Gate();
     await using tight = await createTestApp({
-      completer: await endless(),
+      completer: await endless(gate.onStep),
       limits: { maxTokens: 2 * context },
     });
-    const body = { messages, ignore_eos: true };
-    const replies = await Promise.all([1, 2, 3].map(() => tight.post("/v1/chat/completions", body)));
-    expect(replies.map(({ status }) => status).sort()).toEqual([200, 200, 429]);
+    const post = () => tight.post("/v1/chat/completions", { messages, ignore_eos: true });
+    const both = [post(), post()];
+    const metrics = async (): Promise<string> => (await tight.app.inject("/metrics")).body;
+    await expect.poll(metrics).toMatch(/^metropolis_num_requests_running 2$/m);
+    expect((await post()).status).toBe(429);
+    gate.open();
+    expect((await Promise.all(both)).map(({ status }) => status)).toEqual([200, 200]);
   });
 
   it.each([

@@ -1,6 +1,6 @@
-import { EventEmitter, once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { createTestApp } from "../support/embedded.ts";
+import { Gate } from "../support/gate.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";
 
 const slow = { prompt: "7-2*3+4=", sampler: "power", mcmc_steps: 200, max_tokens: 64, seed: 1 };
@@ -25,17 +25,11 @@ describe("limits of each client", () => {
   });
 
   it("count completions in flight by key", async () => {
-    const steps = new EventEmitter();
-    const running = once(steps, "begun");
-    const released = once(steps, "released");
-    const onStep = async (): Promise<void> => {
-      steps.emit("begun");
-      await released;
-    };
+    const gate = new Gate();
     await using server = await createTestApp({
       apiKeys: ["alpha", "beta"],
       limits: { maxCompletionsPerClient: 2 },
-      completer: await createToyCompleter({ onStep }),
+      completer: await createToyCompleter({ onStep: gate.onStep }),
     });
     const post = async (key: string, n: number) => {
       const headers = { authorization: `Bearer ${key}` };
@@ -43,12 +37,12 @@ describe("limits of each client", () => {
       return server.app.inject({ method: "POST", url: "/v1/completions", headers, payload });
     };
     const first = post("alpha", 2);
-    await running;
+    await gate.reached;
     const second = await post("alpha", 1);
     expect(second.statusCode).toBe(429);
     expect(second.json<{ error: { message: string } }>().error.message).toContain("You have 2 completions");
     const other = post("beta", 1);
-    steps.emit("released");
+    gate.open();
     expect([(await first).statusCode, (await other).statusCode]).toEqual([200, 200]);
     expect((await post("alpha", 2)).statusCode).toBe(200);
     expect((await post("alpha", 3)).statusCode).toBe(400);

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Admission } from "../../src/server/admission.ts";
 import type { HealthResponse } from "../../src/server/schemas/health.ts";
 import { createEmbedded, createTestApp } from "../support/embedded.ts";
+import { Gate } from "../support/gate.ts";
+import { createToyCompleter } from "../support/toy-completer.ts";
 
 describe("API keys", () => {
   it("guard everything but /health", async () => {
@@ -34,17 +36,21 @@ describe("API keys", () => {
 
 describe("admission", () => {
   it("turns away what is too much with 429 and a time to retry, and takes the next", async () => {
-    await using server = await createTestApp({ limits: { maxCompletions: 4, maxTokens: 10_000 } });
-    const body = { prompt: "7-2*3+4=", sampler: "power", n: 3, mcmc_steps: 50, proposal_temperature: 1 };
-    const replies = await Promise.all([
-      server.post("/v1/completions", body),
-      server.post("/v1/completions", body),
-    ]);
-    expect(replies.map(({ status }) => status).sort()).toEqual([200, 429]);
-    const refused = replies.find(({ status }) => status === 429)!;
+    const gate = new Gate();
+    await using server = await createTestApp({
+      completer: await createToyCompleter({ onStep: gate.onStep }),
+      limits: { maxCompletions: 4, maxTokens: 10_000 },
+    });
+    const body = { prompt: "7-2*3+4=", sampler: "power", n: 3, mcmc_steps: 2 };
+    const first = server.post("/v1/completions", body);
+    await gate.reached;
+    const refused = await server.post("/v1/completions", body);
+    expect(refused.status).toBe(429);
     expect(refused.headers["retry-after"]).toBe("1");
     expect(refused.json()).toMatchObject({ error: { type: "rate_limit_error", code: "overloaded" } });
-    expect((await server.post("/v1/completions", { ...body, mcmc_steps: 1 })).status).toBe(200);
+    gate.open();
+    expect((await first).status).toBe(200);
+    expect((await server.post("/v1/completions", body)).status).toBe(200);
   });
 
   it("refuses for good what could never fit", async () => {

@@ -21,7 +21,8 @@ export function hostPrompts(open: (source: unknown) => Promise<PromptEncoder>): 
       .catch((error: unknown): ProcessReply => ({ type: "error", error: toErrorDescription(error) }))
       .then((reply) => process.send?.(reply));
   });
-  process.once("disconnect", () => process.exit());
+  // Native code may be at work, which an orderly end would pull its memory from under.
+  process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
   // A terminal sends these to the whole group: the server finishes what runs, and then ends its processes.
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => undefined);
 }

@@ -1,6 +1,7 @@
+import type { DrawCost } from "../../core/draw-cost.ts";
 import type { DrawKey } from "../../core/random.ts";
 import type { TokenStream } from "../../core/token-stream.ts";
-import type { Engine, StepCost } from "../../engine/engine.ts";
+import type { Engine } from "../../engine/engine.ts";
 import type { Completion, CompletionToken } from "../../mcmc/completion.ts";
 import type { DecodeContext } from "../decoder.ts";
 
@@ -30,7 +31,7 @@ export class SuffixSource {
     kept: Completion,
     horizon: number,
     address: SuffixAddress,
-    cost: StepCost,
+    cost: DrawCost,
   ): TokenStream<CompletionToken> {
     const { request, inverseTemperature, ends, signal } = this.#context;
     const extension = this.#engine.extend(

@@ -57,7 +57,7 @@ export class ChatPresenter implements Presenter<ChatResponse> {
       ...this.#head,
       object: "chat.completion.chunk",
       ...content,
-      ...statedUsage(this.#plan, this.#tracker.usage),
+      ...statedUsage(this.#plan, this.#tracker),
     };
   }
 

@@ -47,7 +47,7 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
   }
 
   #chunk(content: Pick<CompletionChunk, "choices" | "progress" | "mixing">): CompletionChunk {
-    return { ...this.#head, ...content, ...statedUsage(this.#plan, this.#tracker.usage) };
+    return { ...this.#head, ...content, ...statedUsage(this.#plan, this.#tracker) };
   }
 
   #choice(part: ChoicePart): CompletionChoice {

@@ -28,9 +28,10 @@ export const statedIgnored = ({ ignored }: Pick<GenerationPlan, "ignored">): { i
 /** The usage so far, where every chunk is to have it; null where a chunk of its own will. */
 export function statedUsage(
   { includeUsage, continuousUsage }: Pick<GenerationPlan, "includeUsage" | "continuousUsage">,
-  usage: Usage,
+  tracker: { readonly usage: Usage },
 ): { usage?: Usage | null } {
-  if (continuousUsage) return { usage };
+  // Summed over all choices: not for chunks that do not show it.
+  if (continuousUsage) return { usage: tracker.usage };
   return includeUsage ? { usage: null } : {};
 }
 
