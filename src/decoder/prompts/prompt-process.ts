@@ -1,6 +1,5 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { InferenceError, fromErrorDescription } from "../../core/errors.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import type { Prompt } from "./prompt-encoder.ts";
@@ -34,10 +33,8 @@ export class PromptProcess {
     this.#child.on("message", (reply: ProcessReply) => {
       this.#call?.resolve(reply);
     });
-    this.#child.on("error", () => undefined);
-    this.gone = once(this.#child, "exit").then(([code, signal]) => {
+    this.gone = wayOut(this.#child).then((how) => {
       process.off("exit", end);
-      const how = signal === null ? `exit code ${String(code)}` : String(signal);
       this.#end ??= new ProcessDied(how);
       this.#call?.reject(this.#end);
       return how;
@@ -74,6 +71,19 @@ export class PromptProcess {
     if (reply.type === "error") throw fromErrorDescription(reply.error);
     return reply;
   }
+}
+
+/** How a child ended, or that there was none: without memory, processes or descriptors left none can be started. */
+function wayOut(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => {
+      resolve(signal ?? `exit code ${code}`);
+    });
+    // It may fail later, too, as when it cannot be killed; then its exit is still to come.
+    child.on("error", (error) => {
+      if (child.pid === undefined) resolve(error.message);
+    });
+  });
 }
 
 interface Call {

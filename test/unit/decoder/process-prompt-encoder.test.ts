@@ -59,6 +59,31 @@ const endless = { text: endlessText, addSpecialTokens: false };
 const bytesOf = (text: string): number[] => [...Buffer.from(text)];
 
 describe("processes that encode", () => {
+  it("say so where none can be started, at the start and in place of one that died", async () => {
+    const { execPath } = process;
+    const within = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+      process.execPath = join(folder, "absent");
+      try {
+        return await work();
+      } finally {
+        process.execPath = execPath;
+      }
+    };
+    await expect(within(() => start())).rejects.toMatchObject({
+      code: "engine_failed",
+      message: expect.stringMatching(/ended before it was ready \(spawn .*absent ENOENT\)/) as unknown,
+    });
+    const prompts = await start();
+    await within(async () => {
+      for (const pid of processIds()) process.kill(pid, "SIGKILL");
+      await expect.poll(() => notes).toContainEqual(expect.stringMatching(/did not start: .*ENOENT/));
+      await expect(encode(prompts, { text: "1", addSpecialTokens: false })).rejects.toMatchObject({
+        code: "engine_failed",
+      });
+    });
+    expect(await encode(prompts, { text: "1", addSpecialTokens: false })).toEqual(bytesOf("1"));
+  });
+
   it("give what this process would, one by one and many at once", async () => {
     const prompts = await start();
     const texts = ["7-2*3+4=", "", "Grüße, 世界 👍🏽", "\ud800", "x".repeat(100_000)];
