@@ -1,27 +1,28 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { doctorCommand } from "./commands/doctor.ts";
-import { entropyCommand } from "./commands/entropy.ts";
-import { evalCommand } from "./commands/eval.ts";
 import { exitOnSignals } from "./commands/exit-on-signals.ts";
-import { importCommand } from "./commands/import.ts";
 import { isMendable } from "./assembly/mendable.ts";
 import { version } from "./core/version.ts";
-import { modelsCommand } from "./commands/models.ts";
-import { serveCommand } from "./commands/serve.ts";
-import { watchCommand } from "./commands/watch.ts";
+
+/** Each is loaded when it is asked for: a server need not wait for what evaluations are made of. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./commands/serve.ts")).serveCommand(),
+  watch: async () => (await import("./commands/watch.ts")).watchCommand(),
+  eval: async () => (await import("./commands/eval.ts")).evalCommand(),
+  entropy: async () => (await import("./commands/entropy.ts")).entropyCommand(),
+  import: async () => (await import("./commands/import.ts")).importCommand(),
+  models: async () => (await import("./commands/models.ts")).modelsCommand(),
+  doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+};
 
 exitOnSignals();
 const program = new Command("metropolis")
   .description("Inference by power sampling: whole answers from p(x)^alpha, over OpenAI's API.")
-  .version(version, "-V, --version")
-  .addCommand(serveCommand())
-  .addCommand(watchCommand())
-  .addCommand(evalCommand())
-  .addCommand(entropyCommand())
-  .addCommand(importCommand())
-  .addCommand(modelsCommand())
-  .addCommand(doctorCommand());
+  .version(version, "-V, --version");
+const asked = process.argv[2] ?? "";
+// The help, and the word about an unknown command, name them all.
+const names = Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands);
+for (const command of await Promise.all(names.map((name) => commands[name]!()))) program.addCommand(command);
 
 try {
   await program.parseAsync();

@@ -164,10 +164,9 @@ async function serve(settings: ServeSettings): Promise<void> {
     console.log(note);
   };
   const { takesChats } = description.prompts;
-  const prompts = await startPrompts({ folder, chatTemplate }, { takesChats, onNote });
   const completer = await startCompleter(settings, {
     tokenizer: description.tokenizer,
-    prompts,
+    prompts: startPrompts({ folder, chatTemplate }, { takesChats, onNote }),
     onNote,
   });
   const app = await buildApp({

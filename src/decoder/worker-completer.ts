@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { InferenceError, fromErrorDescription, toErrorDescription } from "../core/errors.ts";
+import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import { EventQueue } from "../core/event-queue.ts";
 import type {
@@ -22,7 +23,8 @@ export interface WorkerCompleterOptions {
   readonly entry: URL;
   readonly workerData: unknown;
   readonly tokenizer: Tokenizer;
-  readonly prompts: PromptEncoder;
+  /** May still be starting, which it does beside the worker; the completer owns it, failed starts included. */
+  readonly prompts: Awaitable<PromptEncoder>;
   /** Called with what the worker has to say at its start, and when it is restarted. */
   readonly onNote: (note: string) => void;
   /** How long a health call may take before the worker counts as hung. */
@@ -51,22 +53,22 @@ export class WorkerCompleter implements Completer {
   #nextId = 0;
   readonly #stop = new AbortController();
 
-  private constructor(options: WorkerCompleterOptions, started: StartedWorker) {
+  private constructor(options: WorkerCompleterOptions, started: StartedWorker, prompts: PromptEncoder) {
     this.#options = options;
     this.tokenizer = options.tokenizer;
-    this.prompts = options.prompts;
+    this.prompts = prompts;
     this.model = started.model;
     this.#worker = Promise.resolve(this.#adopt(started));
   }
 
-  /** Takes ownership of `prompts`. @throws InferenceError what the worker says when it cannot start */
+  /** @throws InferenceError what the worker says when it cannot start, or why `prompts` could not */
   static async start(options: WorkerCompleterOptions): Promise<WorkerCompleter> {
-    try {
-      return new WorkerCompleter(options, await startWorker(options));
-    } catch (error) {
-      await options.prompts[Symbol.asyncDispose]();
-      throw error;
-    }
+    const [started, prompts] = await Promise.allSettled([startWorker(options), options.prompts]);
+    if (started.status === "fulfilled" && prompts.status === "fulfilled")
+      return new WorkerCompleter(options, started.value, prompts.value);
+    if (started.status === "fulfilled") await started.value.worker.terminate();
+    if (prompts.status === "fulfilled") await prompts.value[Symbol.asyncDispose]();
+    throw started.status === "rejected" ? started.reason : (prompts as PromiseRejectedResult).reason;
   }
 
   async *complete(

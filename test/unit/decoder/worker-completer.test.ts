@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { InferenceError } from "../../../src/core/errors.ts";
 import type { GenerateRequest } from "../../../src/decoder/completer.ts";
 import { WorkerCompleter } from "../../../src/decoder/worker-completer.ts";
+import type { WorkerCompleterOptions } from "../../../src/decoder/worker-completer.ts";
 import { mostUnreadEvents } from "../../../src/decoder/worker-protocol.ts";
 import { bytePrompts, byteTokenizer } from "../../support/byte-tokenizer.ts";
 import { never } from "../../support/toy-engine.ts";
@@ -29,7 +31,7 @@ let completer: WorkerCompleter | undefined;
 const start = async (
   source = script,
   workerData: unknown = {},
-  healthTimeoutMs = 60_000,
+  options: Partial<WorkerCompleterOptions> = {},
 ): Promise<WorkerCompleter> => {
   completer = await WorkerCompleter.start({
     entry: entryOf(source),
@@ -37,7 +39,8 @@ const start = async (
     tokenizer: byteTokenizer(),
     prompts: bytePrompts(),
     onNote: (note) => notes.push(note),
-    healthTimeoutMs,
+    healthTimeoutMs: 60_000,
+    ...options,
   });
   return completer;
 };
@@ -141,7 +144,7 @@ describe("WorkerCompleter", () => {
   });
 
   it("says that a worker hangs", async () => {
-    const worker = await start(script, {}, 100);
+    const worker = await start(script, {}, { healthTimeoutMs: 100 });
     await expect(worker.health()).rejects.toMatchObject({ code: "engine_failed" });
   });
 
@@ -159,9 +162,29 @@ describe("WorkerCompleter", () => {
 
   it("fails to start with what the worker says", async () => {
     const unusable = `import { parentPort } from "node:worker_threads"; parentPort.postMessage({ type: "unusable", error: { code: "invalid_request", message: "no model" } });`;
-    await expect(start(unusable)).rejects.toThrow("no model");
+    const prompts = bytePrompts();
+    let isClosed = false;
+    prompts[Symbol.asyncDispose] = () => {
+      isClosed = true;
+      return Promise.resolve();
+    };
+    await expect(start(unusable, {}, { prompts })).rejects.toThrow("no model");
+    expect(isClosed).toBe(true);
     await expect(start("process.exit(1)")).rejects.toThrow(/exited while it started/);
     await expect(start("throw new Error('broken')")).rejects.toThrow();
+  });
+
+  it("fails to start with what was wrong with the prompts, and leaves no worker behind", async () => {
+    const beats = new Int32Array(new SharedArrayBuffer(4));
+    const beating = `
+      import { workerData } from "node:worker_threads";
+      setInterval(() => Atomics.add(workerData.beats, 0, 1), 1);
+      ${script}`;
+    const prompts = Promise.reject(new InferenceError("invalid_request", "no tokenizer"));
+    await expect(start(beating, { beats }, { prompts })).rejects.toThrow("no tokenizer");
+    const last = Atomics.load(beats, 0);
+    await sleep(50);
+    expect(Atomics.load(beats, 0)).toBe(last);
   });
 
   it("lets a chain run only so far ahead of its reader, and hands over every event in order", async () => {
