@@ -119,8 +119,8 @@ describe("WorkerCompleter", () => {
         parentPort.on("message", () => process.exit(3));
       } else parentPort.postMessage({ type: "unusable", error: { code: "unsupported", message: "no GPU" } });
     `;
-    const startDying = async (healthTimeoutMs?: number): Promise<WorkerCompleter> => {
-      const worker = await start(source, new Int32Array(new SharedArrayBuffer(4)), healthTimeoutMs);
+    const startDying = async (options: Partial<WorkerCompleterOptions> = {}): Promise<WorkerCompleter> => {
+      const worker = await start(source, new Int32Array(new SharedArrayBuffer(4)), options);
       await expect(types(worker, 0)).rejects.toMatchObject({ code: "engine_failed" });
       return worker;
     };
@@ -134,7 +134,7 @@ describe("WorkerCompleter", () => {
     });
 
     it("answers for its health in time, and lets go of calls that are cancelled", async () => {
-      const worker = await startDying(100);
+      const worker = await startDying({ healthTimeoutMs: 100 });
       await expect(worker.health()).rejects.toMatchObject({ code: "engine_failed" });
       const controller = new AbortController();
       const waiting = worker.complete(request(0), controller.signal).next();

@@ -1,8 +1,10 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { InferenceError } from "../../../core/errors.ts";
 import { elementTypeOf } from "../ort/element-type.ts";
 import type { GraphValue } from "../ort/session.ts";
+import { ProtobufFile } from "./protobuf-file.ts";
+import type { Field } from "./protobuf-file.ts";
 
 /** What an ONNX file says of itself; read without its weights, which may be gigabytes. */
 export interface GraphFile {
@@ -70,7 +72,7 @@ export function readGraphFile(path: string): GraphFile {
   const queries = new Map<string, QueryHeads>();
   let headDim: number | undefined;
   const dataFiles = new Set<string>();
-  const file = new FileWindow(path);
+  const file = new ProtobufFile(path, () => corrupt(path));
   try {
     for (const part of file.fields(0, file.size)) {
       if (part.number !== field.model.graph) continue;
@@ -88,9 +90,8 @@ export function readGraphFile(path: string): GraphFile {
           weightBytes.set(type, (weightBytes.get(type) ?? 0) + bytes);
           if (dataFile !== undefined) dataFiles.add(dataFile);
         } else if (item.number === field.graph.valueInfo) {
-          const { name, shape } = readValue(file, item);
-          const heads = queries.get(name);
-          if (heads !== undefined) headDim ??= headDimOf(heads, shape.at(-1)!);
+          // Thousands; the first layer's queries say it.
+          headDim ??= headDimAt(file, item, queries);
         } else if (item.number === field.graph.input) inputs.push(readValue(file, item));
         else if (item.number === field.graph.output) outputs.push(readValue(file, item));
       }
@@ -129,6 +130,18 @@ const readHeads = (inputs: readonly string[], attributes: ReadonlyMap<string, nu
   isPacked: (inputs[1] ?? "") === "",
 });
 
+/** The size of a head, where a value is the queries of an attention. */
+function headDimAt(
+  file: ProtobufFile,
+  value: Field,
+  queries: ReadonlyMap<string, QueryHeads>,
+): number | undefined {
+  if (queries.size === 0) return undefined;
+  const { name, shape } = readValue(file, value);
+  const heads = queries.get(name);
+  return heads === undefined ? undefined : headDimOf(heads, shape.at(-1)!);
+}
+
 /** @param width elements of a token's queries, or of all three where they are packed; −1 for an open one */
 function headDimOf({ heads, kvHeads, isPacked }: QueryHeads, width: number): number | undefined {
   const size = width / (heads + (isPacked ? 2 * kvHeads : 0));
@@ -136,7 +149,7 @@ function headDimOf({ heads, kvHeads, isPacked }: QueryHeads, width: number): num
 }
 
 function readNode(
-  file: FileWindow,
+  file: ProtobufFile,
   node: Field,
 ): { operator: string; inputs: string[]; attributes: Map<string, number> } {
   let operator = "";
@@ -157,7 +170,7 @@ function readNode(
   return { operator, inputs, attributes };
 }
 
-function readValue(file: FileWindow, value: Field): GraphValue {
+function readValue(file: ProtobufFile, value: Field): GraphValue {
   let name = "";
   let type: GraphValue["type"];
   const shape: number[] = [];
@@ -187,7 +200,7 @@ function readValue(file: FileWindow, value: Field): GraphValue {
 }
 
 function readTensor(
-  file: FileWindow,
+  file: ProtobufFile,
   tensor: Field,
 ): { type: string; bytes: number; dataFile: string | undefined } {
   let size = 1;
@@ -203,101 +216,4 @@ function readTensor(
   }
   const [type, bits] = storedTypes[code] ?? [`type ${code}`, 0];
   return { type, bytes: Math.ceil((size * bits) / 8), dataFile };
-}
-
-/** One field of a message: a number in `value`, or bytes from `start` to `end`. */
-interface Field {
-  readonly number: number;
-  readonly value: bigint;
-  readonly start: number;
-  readonly end: number;
-}
-
-const chunkBytes = 64 * 1024;
-
-/** Protocol buffers' wire format, read from a file piece by piece. */
-class FileWindow implements Disposable {
-  readonly size: number;
-  readonly #path: string;
-  readonly #descriptor: number;
-  #chunk = new Uint8Array(0);
-  #chunkStart = 0;
-
-  constructor(path: string) {
-    this.#path = path;
-    this.#descriptor = openSync(path, "r");
-    this.size = statSync(path).size;
-  }
-
-  *fields(start: number, end: number): Generator<Field, void, undefined> {
-    let at = start;
-    const varint = (): bigint => {
-      let value = 0n;
-      for (let shift = 0n; shift < 70n; shift += 7n) {
-        const byte = this.#byte(at++);
-        value |= BigInt(byte & 0x7f) << shift;
-        if (byte < 0x80) return value;
-      }
-      throw this.#corrupt();
-    };
-    while (at < end) {
-      const tag = Number(varint());
-      const number = tag >>> 3;
-      const wire = tag & 7;
-      if (number === 0) throw this.#corrupt();
-      if (wire === 0) {
-        const value = varint();
-        yield { number, value, start: at, end: at };
-        continue;
-      }
-      const length = wire === 2 ? Number(varint()) : wire === 1 ? 8 : wire === 5 ? 4 : -1;
-      if (length < 0 || at + length > end) throw this.#corrupt();
-      yield { number, value: 0n, start: at, end: at + length };
-      at += length;
-    }
-  }
-
-  /** A repeated integer: packed into bytes, or one field each. */
-  integers({ value, start, end }: Field): number[] {
-    if (start === end) return [Number(value)];
-    const values: number[] = [];
-    let next = 0;
-    let factor = 1;
-    for (let at = start; at < end; at++) {
-      const byte = this.#byte(at);
-      next += (byte & 0x7f) * factor;
-      factor *= 128;
-      if (byte >= 0x80) continue;
-      values.push(next);
-      next = 0;
-      factor = 1;
-    }
-    return values;
-  }
-
-  text({ start, end }: Field): string {
-    const bytes = new Uint8Array(end - start);
-    for (let at = start; at < end; at++) bytes[at - start] = this.#byte(at);
-    return new TextDecoder().decode(bytes);
-  }
-
-  [Symbol.dispose](): void {
-    closeSync(this.#descriptor);
-  }
-
-  #byte(at: number): number {
-    const index = at - this.#chunkStart;
-    if (index >= 0 && index < this.#chunk.length) return this.#chunk[index]!;
-    if (at >= this.size) throw this.#corrupt();
-    const chunk = new Uint8Array(Math.min(chunkBytes, this.size - at));
-    const read = readSync(this.#descriptor, chunk, 0, chunk.length, at);
-    if (read === 0) throw this.#corrupt();
-    this.#chunk = chunk.subarray(0, read);
-    this.#chunkStart = at;
-    return this.#chunk[0]!;
-  }
-
-  #corrupt(): Error {
-    return corrupt(this.#path);
-  }
 }
