@@ -7,65 +7,46 @@ import { requestMessage } from "./messages.ts";
 import { unofferedChatFields } from "./unoffered.ts";
 
 export const chatRequest = body({
-  messages: z
-    .array(requestMessage)
-    .min(1)
-    .meta({ description: "The conversation so far.", examples: [[{ role: "user", content: "7-2*3+4=" }]] }),
+  messages: described(z.array(requestMessage).min(1), "The conversation so far.", [
+    { role: "user", content: "7-2*3+4=" },
+  ]),
   ...generationFields,
-  max_completion_tokens: z
-    .number()
-    .int()
-    .min(1)
-    .nullish()
-    .meta({ description: "Most tokens to generate; goes before max_tokens.", examples: [48] }),
-  logprobs: z
-    .boolean()
-    .nullish()
-    .meta({ description: "Report the log-prob of each token.", examples: [true] }),
-  top_logprobs: z
-    .number()
-    .int()
-    .min(0)
-    .max(100)
-    .nullish()
-    .meta({
-      description: "With logprobs: report this many of the likeliest tokens beside each.",
-      examples: [2],
-    }),
-  add_generation_prompt: z
-    .boolean()
-    .nullish()
-    .meta({ description: "End the prompt where the assistant begins. Default: true.", examples: [true] }),
-  add_special_tokens: z
-    .boolean()
-    .nullish()
-    .meta({
-      description:
-        "Add what the tokenizer puts around a prompt, beside what the template writes. Default: false.",
-      examples: [false],
-    }),
-  chat_template_kwargs: z
-    .record(z.string(), z.unknown())
-    .nullish()
-    .meta({
-      description: "Further variables for the chat template.",
-      examples: [{ enable_thinking: false }],
-    }),
-  tools: z
-    .array(z.record(z.string(), z.unknown()))
-    .nullish()
-    .meta({
-      description:
-        'Tools that the template shows the model. It calls none: only with tool_choice "none", or empty.',
-      examples: [[]],
-    }),
-  documents: z
-    .array(z.record(z.string(), z.unknown()))
-    .nullish()
-    .meta({
-      description: "Documents for templates that show them.",
-      examples: [[{ title: "Sums", text: "1+1=2" }]],
-    }),
+  max_completion_tokens: described(
+    z.number().int().min(1).nullish(),
+    "Most tokens to generate; goes before max_tokens.",
+    48,
+  ),
+  logprobs: described(z.boolean().nullish(), "Report the log-prob of each token.", true),
+  top_logprobs: described(
+    z.number().int().min(0).max(100).nullish(),
+    "With logprobs: report this many of the likeliest tokens beside each.",
+    2,
+  ),
+  add_generation_prompt: described(
+    z.boolean().nullish(),
+    "End the prompt where the assistant begins. Default: true.",
+    true,
+  ),
+  add_special_tokens: described(
+    z.boolean().nullish(),
+    "Add what the tokenizer puts around a prompt, beside what the template writes. Default: false.",
+    false,
+  ),
+  chat_template_kwargs: described(
+    z.record(z.string(), z.unknown()).nullish(),
+    "Further variables for the chat template.",
+    { enable_thinking: false },
+  ),
+  tools: described(
+    z.array(z.record(z.string(), z.unknown())).nullish(),
+    'Tools that the template shows the model. It calls none: only with tool_choice "none", or empty.',
+    [],
+  ),
+  documents: described(
+    z.array(z.record(z.string(), z.unknown())).nullish(),
+    "Documents for templates that show them.",
+    [{ title: "Sums", text: "1+1=2" }],
+  ),
   ...unofferedChatFields,
 }).meta({ id: "ChatRequest" });
 
@@ -98,7 +79,7 @@ const message = z.object({
 
 const chatChoice = z.object({
   ...choiceFields,
-  logprobs: chatLogprobs.nullable().meta({ description: "When asked for.", examples: [null] }),
+  logprobs: described(chatLogprobs.nullable(), "When asked for.", null),
   message: described(message, "The answer as a message.", {
     role: "assistant",
     content: "#5",

@@ -55,7 +55,7 @@ const delta = z.object({
 
 const chatChunkChoice = z.object({
   ...choiceFields,
-  logprobs: chatLogprobs.nullable().meta({ description: "When asked for.", examples: [null] }),
+  logprobs: described(chatLogprobs.nullable(), "When asked for.", null),
   delta: described(delta, "What is new of the message.", { content: "2*3=6;" }),
   finish_reason: described(finishReason.nullable(), "In a choice's last chunk.", null),
 });

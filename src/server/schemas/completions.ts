@@ -13,48 +13,33 @@ const prompt = z.union([z.string(), textPrompts, promptOfIds, promptsOfIds], {
 });
 
 export const completionRequest = body({
-  prompt: prompt.meta({
-    description:
-      "What to continue: text, a list of texts, token ids, or a list of token id lists. Token ids are taken as they are.",
-    examples: ["7-2*3+4="],
-  }),
+  prompt: described(
+    prompt,
+    "What to continue: text, a list of texts, token ids, or a list of token id lists. Token ids are taken as they are.",
+    "7-2*3+4=",
+  ),
   ...generationFields,
-  best_of: z
-    .number()
-    .int()
-    .min(1)
-    .max(128)
-    .nullish()
-    .meta({
-      description: "Generate this many completions per prompt and return the n likeliest. Not with stream.",
-      examples: [1],
-    }),
-  add_special_tokens: z
-    .boolean()
-    .nullish()
-    .meta({
-      description: "Add what the tokenizer puts around a prompt of text. Default: true.",
-      examples: [true],
-    }),
+  best_of: described(
+    z.number().int().min(1).max(128).nullish(),
+    "Generate this many completions per prompt and return the n likeliest. Not with stream.",
+    1,
+  ),
+  add_special_tokens: described(
+    z.boolean().nullish(),
+    "Add what the tokenizer puts around a prompt of text. Default: true.",
+    true,
+  ),
   ...unofferedCompletionFields,
-  echo: z
-    .boolean()
-    .nullish()
-    .meta({
-      description: "Put the prompt before the completion, in text and logprobs.",
-      examples: [false],
-    }),
-  logprobs: z
-    .number()
-    .int()
-    .min(0)
-    .max(100)
-    .nullish()
-    .meta({
-      description:
-        "Report the log-prob of each token, and those of this many of the likeliest ones beside it.",
-      examples: [1],
-    }),
+  echo: described(
+    z.boolean().nullish(),
+    "Put the prompt before the completion, in text and logprobs.",
+    false,
+  ),
+  logprobs: described(
+    z.number().int().min(0).max(100).nullish(),
+    "Report the log-prob of each token, and those of this many of the likeliest ones beside it.",
+    1,
+  ),
 }).meta({ id: "CompletionRequest" });
 
 export type CompletionRequest = z.output<typeof completionRequest>;
@@ -138,7 +123,7 @@ const finishDescription = "`stop`: an end token or a stop string; `length`: max_
 export const completionChoice = z.object({
   ...choiceFields,
   text: described(z.string(), "The completion; with echo, the prompt before it.", "2*3=6;7-6=1;1+4=5;#5"),
-  logprobs: legacyLogprobs.nullable().meta({ description: "When asked for.", examples: [null] }),
+  logprobs: described(legacyLogprobs.nullable(), "When asked for.", null),
   finish_reason: described(finishReason.nullable(), `${finishDescription} Null in mid-stream.`, "stop"),
   prompt_token_ids: described(z.array(tokenId).optional(), "The prompt's tokens, when asked for.", [7, 11]),
 });

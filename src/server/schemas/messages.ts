@@ -19,45 +19,46 @@ const refusalPart = body({
 const toolCall = z.looseObject({
   id: described(z.string().nullish(), "What the tool's answer calls it by.", "call_1"),
   type: described(z.literal("function").nullish(), "The kind of tool.", "function"),
-  function: z
-    .looseObject({
+  function: described(
+    z.looseObject({
       name: described(z.string(), "The function.", "add"),
       arguments: described(
         z.union([z.string(), z.record(z.string(), z.unknown())]).nullish(),
         "Its arguments, as JSON in a string or as an object; templates get the object.",
         '{"a": 1, "b": 2}',
       ),
-    })
-    .meta({ description: "What was called.", examples: [{ name: "add", arguments: '{"a": 1, "b": 2}' }] }),
+    }),
+    "What was called.",
+    { name: "add", arguments: '{"a": 1, "b": 2}' },
+  ),
 });
 
 const text = (description: string, example: string) => described(z.string().nullish(), description, example);
 
 export const requestMessage = z.looseObject({
-  role: z
-    .enum(["system", "developer", "user", "assistant", "tool", "function"])
-    .meta({ description: "Who speaks.", examples: ["user"] }),
-  content: z
-    .union([z.string(), z.array(z.union([textPart, refusalPart]))], {
-      error: "content must be a string or a list of text parts",
-    })
-    .nullish()
-    .meta({
-      description:
-        "Text, or a list of text parts: the chat template gets the list if it goes through parts, else one text with line breaks between them.",
-      examples: ["7-2*3+4="],
-    }),
+  role: described(
+    z.enum(["system", "developer", "user", "assistant", "tool", "function"]),
+    "Who speaks.",
+    "user",
+  ),
+  content: described(
+    z
+      .union([z.string(), z.array(z.union([textPart, refusalPart]))], {
+        error: "content must be a string or a list of text parts",
+      })
+      .nullish(),
+    "Text, or a list of text parts: the chat template gets the list if it goes through parts, else one text with line breaks between them.",
+    "7-2*3+4=",
+  ),
   name: text("The speaker's name, for templates that show it.", "Ada"),
   refusal: text("What the assistant said instead of a content.", "I cannot say."),
   reasoning: text("What the assistant thought, for templates that show it.", "First the product."),
   reasoning_content: text("The same, as other servers call it.", "First the product."),
-  tool_calls: z
-    .array(toolCall)
-    .nullish()
-    .meta({
-      description: "assistant: the tools it called, for the template. It calls none here.",
-      examples: [[{ id: "call_1", type: "function", function: { name: "add", arguments: '{"a": 1}' } }]],
-    }),
+  tool_calls: described(
+    z.array(toolCall).nullish(),
+    "assistant: the tools it called, for the template. It calls none here.",
+    [{ id: "call_1", type: "function", function: { name: "add", arguments: '{"a": 1}' } }],
+  ),
   tool_call_id: text("tool: which call this answers.", "call_1"),
   function_call: refused("function_call in a message, the former name of tool_calls,"),
   audio: refused("audio"),

@@ -22,6 +22,6 @@ export const modelEntry = entry.meta({ id: "Model" });
 export const modelList = z
   .object({
     object: described(z.literal("list"), "The kind of object.", "list"),
-    data: z.array(modelEntry).meta({ description: "One entry for each name.", examples: [[]] }),
+    data: described(z.array(modelEntry), "One entry for each name.", []),
   })
   .meta({ id: "ModelList" });

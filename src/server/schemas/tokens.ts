@@ -5,26 +5,15 @@ import { tokenId } from "./fields.ts";
 import { tokenIds } from "./lists.ts";
 
 export const tokenizeRequest = body({
-  model: z
-    .string()
-    .nullish()
-    .meta({ description: "The model's id.", examples: ["abacus"] }),
-  prompt: z
-    .string()
-    .nullish()
-    .meta({ description: "Text to tokenise.", examples: ["7-2*3+4="] }),
-  content: z
-    .string()
-    .nullish()
-    .meta({ description: "The same under llama.cpp's name.", examples: ["7-2*3+4="] }),
-  add_special_tokens: z
-    .boolean()
-    .nullish()
-    .meta({ description: "Add what the tokenizer puts around a prompt. Default: true.", examples: [true] }),
-  return_token_strs: z
-    .boolean()
-    .nullish()
-    .meta({ description: "Add the tokens as strings.", examples: [false] }),
+  model: described(z.string().nullish(), "The model's id.", "abacus"),
+  prompt: described(z.string().nullish(), "Text to tokenise.", "7-2*3+4="),
+  content: described(z.string().nullish(), "The same under llama.cpp's name.", "7-2*3+4="),
+  add_special_tokens: described(
+    z.boolean().nullish(),
+    "Add what the tokenizer puts around a prompt. Default: true.",
+    true,
+  ),
+  return_token_strs: described(z.boolean().nullish(), "Add the tokens as strings.", false),
 }).meta({ id: "TokenizeRequest" });
 
 export const tokenizeResponse = z
@@ -42,11 +31,8 @@ export const tokenizeResponse = z
   .meta({ id: "TokenizeResponse" });
 
 export const detokenizeRequest = body({
-  model: z
-    .string()
-    .nullish()
-    .meta({ description: "The model's id.", examples: ["abacus"] }),
-  tokens: tokenIds.meta({ description: "Token ids.", examples: [[7, 11, 2]] }),
+  model: described(z.string().nullish(), "The model's id.", "abacus"),
+  tokens: described(tokenIds, "Token ids.", [7, 11, 2]),
 }).meta({ id: "DetokenizeRequest" });
 
 export const detokenizeResponse = z

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { described } from "../../samplers/described.ts";
 
 /**
  * Fields of OpenAI's and vLLM's requests that nothing is offered for here. Which of them are refused, and which are let
@@ -8,32 +9,26 @@ import { z } from "zod";
 /** Refused by name rather than ignored, but for the values that ask for nothing. */
 export function refused(what: string, neutral: readonly unknown[] = []) {
   const texts = new Set(neutral.map((value) => JSON.stringify(value)));
-  return z
-    .unknown()
-    .refine((value) => value === null || value === undefined || texts.has(JSON.stringify(value)), {
-      error: `${what} is not supported here; leave it out`,
-      params: { code: "unsupported" },
-    })
-    .optional()
-    .meta({
-      description: `Not supported: refused unless it asks for nothing (${[...texts, "null"].join(", ")}).`,
-      examples: [null],
-    });
+  return described(
+    z
+      .unknown()
+      .refine((value) => value === null || value === undefined || texts.has(JSON.stringify(value)), {
+        error: `${what} is not supported here; leave it out`,
+        params: { code: "unsupported" },
+      })
+      .optional(),
+    `Not supported: refused unless it asks for nothing (${[...texts, "null"].join(", ")}).`,
+    null,
+  );
 }
 
 /** Could not change an answer on any server: bookkeeping, billing, transport. */
 export const harmless = (example: unknown = null) =>
-  z
-    .unknown()
-    .optional()
-    .meta({ description: "Accepted for compatibility; has no effect.", examples: [example] });
+  described(z.unknown().optional(), "Accepted for compatibility; has no effect.", example);
 
 /** Could change an answer elsewhere, and is sent unasked: taken, and named in the answer's `ignored`. */
 const ignored = (example: unknown) =>
-  z
-    .unknown()
-    .optional()
-    .meta({ description: "Has no effect here: the answer names it in `ignored`.", examples: [example] });
+  described(z.unknown().optional(), "Has no effect here: the answer names it in `ignored`.", example);
 
 /** Of both endpoints. */
 export const unofferedFields = {
