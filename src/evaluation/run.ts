@@ -1,5 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
-import { samplers } from "../samplers/registry.ts";
+import { samplerFields, samplers } from "../samplers/registry.ts";
 import type { Score } from "./base-model.ts";
 import type { CompletionSource, SampledText } from "./completion-source.ts";
 import { plainFields } from "./configurations.ts";
@@ -139,7 +139,7 @@ const atItem = ({ id }: DataItem, error: InferenceError): InferenceError =>
 
 /** Makes an answer's cost depend on its request alone, where answers to a prompt share a memo. */
 const ownCost = ({ fields }: Configuration): { readonly isolated?: true } =>
-  "isolated" in samplers[fields.sampler].fields ? { isolated: true } : {};
+  samplerFields.isolated.users.includes(fields.sampler) ? { isolated: true } : {};
 
 async function likelihoodOf(
   item: DataItem,

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { Completer } from "../decoder/completer.ts";
-import { findReport, samplerNames, samplers } from "../samplers/registry.ts";
+import { findReport, samplerFields, samplerNames, samplers } from "../samplers/registry.ts";
 import type { Reports, SamplerName } from "../samplers/registry.ts";
 import type { ReportCounter } from "../samplers/report.ts";
 import type { Admission } from "./admission.ts";
@@ -11,7 +11,7 @@ const misnamed = ["handles", "requests", "resources"].map((what) => `nodejs_acti
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 640, 2560];
 
 /** Samplers that remember what they asked the model. */
-const rememberingNames = samplerNames.filter((name) => "isolated" in samplers[name].fields);
+const rememberingNames = samplerFields.isolated.users;
 
 const countersOf = (sampler: SamplerName): readonly ReportCounter[] =>
   samplers[sampler].report?.counters ?? [];

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { described } from "../../samplers/described.ts";
 import { logprobsModes } from "../../sampling/distribution.ts";
 import { priorities } from "../../decoder/completer.ts";
-import { reportShape, requestShape, samplerNames, samplers } from "../../samplers/registry.ts";
+import { requestShape, samplerNames, samplers } from "../../samplers/registry.ts";
 import { body } from "./body.ts";
 import { seed } from "./seed.ts";
 import { harmless, unofferedFields } from "./unoffered.ts";
@@ -10,7 +10,6 @@ import { harmless, unofferedFields } from "./unoffered.ts";
 const tokenId = z.number().int().nonnegative();
 
 const chains = samplerNames.filter((name) => samplers[name].isChain === true);
-const reporting = Object.keys(reportShape);
 const summaries = samplerNames.map((name) => `\`${name}\`: ${samplers[name].summary}.`).join(" ");
 
 const streamOptions = body({
@@ -49,7 +48,7 @@ export const generationFields = {
   ),
   n: described(
     z.number().int().min(1).max(128).nullish(),
-    `Completions per prompt; for ${reporting.join(", ")}, independent runs. Default: 1.`,
+    "Completions per prompt, drawn independently of one another. Default: 1.",
     1,
   ),
   seed,
