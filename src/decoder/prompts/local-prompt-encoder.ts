@@ -4,13 +4,13 @@ import type { TokenIds } from "../../core/tokens.ts";
 import type { ChatTemplate } from "../chat-template.ts";
 import type { TokenizerJson } from "../token-bytes.ts";
 import type { ChatPrompt, EncodeOptions, Prompt, PromptEncoder, TextPrompt } from "./prompt-encoder.ts";
-import { TextEncoder } from "./text-encoder.ts";
+import { TextTokenizer } from "./text-tokenizer.ts";
 
 /** Encodes in this process: for tools, tests, and the processes of `ProcessPromptEncoder`. Nothing ends a hostile text. */
 export class LocalPromptEncoder implements PromptEncoder {
   readonly #read: () => Promise<TokenizerJson>;
   readonly #template: ChatTemplate | undefined;
-  #encoder: Promise<TextEncoder> | undefined;
+  #encoder: Promise<TextTokenizer> | undefined;
 
   /** @param read tokenizer.json, which is large, and not wanted where nothing is encoded */
   constructor(read: () => Promise<TokenizerJson>, template: ChatTemplate | undefined) {
@@ -26,8 +26,8 @@ export class LocalPromptEncoder implements PromptEncoder {
    * Reads the vocabulary, for which the first prompt would have to wait.
    * @throws InferenceError what is wrong with tokenizer.json
    */
-  open(): Promise<TextEncoder> {
-    this.#encoder ??= this.#read().then((json) => new TextEncoder(json));
+  open(): Promise<TextTokenizer> {
+    this.#encoder ??= this.#read().then((json) => new TextTokenizer(json));
     return this.#encoder;
   }
 

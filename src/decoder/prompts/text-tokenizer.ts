@@ -4,7 +4,7 @@ import { hasFallback } from "../token-bytes.ts";
 import type { TokenizerJson } from "../token-bytes.ts";
 
 /** Text to tokens, by the Rust library itself ([why](../../../docs/adr/0015-tokenizers.md)). */
-export class TextEncoder {
+export class TextTokenizer {
   readonly #tokenizer: RustTokenizer;
   /** Without bytes or an unknown token to fall back on, the library leaves unknown characters out silently. */
   readonly #dropsUnknown: boolean;
