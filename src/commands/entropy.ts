@@ -6,12 +6,12 @@ import { configurations } from "../evaluation/configurations.ts";
 import { fitPoints, warningsOf } from "../evaluation/entropy/fit.ts";
 import { measureEntropy } from "../evaluation/entropy/measure.ts";
 import { parsePoints } from "../evaluation/entropy/points.ts";
-import { readText } from "../evaluation/json-lines.ts";
 import type { Estimate } from "../evaluation/statistics.ts";
 import { dataOptions, engineOptions, openEvaluation, runModels } from "./evaluated-models.ts";
 import type { EvaluationSettings } from "./evaluated-models.ts";
 import { refuseIdleOptions } from "./idle-options.ts";
 import { integerFrom, listOf, numberFrom } from "./options.ts";
+import { readText } from "./text-file.ts";
 
 const examples = `
 Examples:

@@ -8,7 +8,7 @@ import { scoreUnder } from "../evaluation/base-model.ts";
 import type { Score } from "../evaluation/base-model.ts";
 import { CompletionSource } from "../evaluation/completion-source.ts";
 import type { Configuration } from "../evaluation/configurations.ts";
-import { namedGraders, readDataSet } from "../evaluation/data-set.ts";
+import { namedGraders, parseDataSet } from "../evaluation/data-set.ts";
 import type { DataItem, DataSetOptions } from "../evaluation/data-set.ts";
 import { findPython } from "../evaluation/graders/python/sandbox.ts";
 import { ResultFile } from "../evaluation/result-file.ts";
@@ -20,6 +20,7 @@ import { createCompleter } from "../assembly/create-completer.ts";
 import { integerFrom, listOf, modelOptions, option } from "./options.ts";
 import { reachServer } from "../assembly/own-server.ts";
 import { provideModel } from "./provide-model.ts";
+import { readText } from "./text-file.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import type { EngineSettings } from "../assembly/engine-settings.ts";
 
@@ -84,7 +85,10 @@ export async function openEvaluation(settings: EvaluationSettings): Promise<{
 }> {
   const { data, limit = null, n, maxTokens = null, seed, grader, base = null, out } = settings;
   const { dtype, context, plain } = settings;
-  const items = (await readDataSet(data, settings)).slice(0, settings.limit);
+  const items = parseDataSet(await readText(data, "--data"), { ...settings, name: data }).slice(
+    0,
+    settings.limit,
+  );
   if (items.some(({ grader: own }) => own.type === "python"))
     await findPython({ allowUnsandboxed: settings.allowUnsandboxedCode === true });
   const digest = createHash("sha256")

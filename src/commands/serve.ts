@@ -4,7 +4,6 @@ import closeWithGrace from "close-with-grace";
 import { Command } from "commander";
 import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
-import { readText } from "../evaluation/json-lines.ts";
 import { samplerNames } from "../samplers/registry.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
@@ -18,6 +17,7 @@ import { usualEngine } from "../assembly/engine-settings.ts";
 import { startCompleter } from "../assembly/start-completer.ts";
 import { startPrompts } from "../assembly/start-prompts.ts";
 import type { ServeSettings } from "./serve-settings.ts";
+import { readText } from "./text-file.ts";
 
 const examples = `
 Examples:

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
 import { faultOf } from "./graders/references.ts";
-import { parseLines, readText } from "./json-lines.ts";
+import { parseLines } from "./json-lines.ts";
 
 const isPattern = (text: string): boolean => {
   try {
@@ -74,11 +74,7 @@ export interface DataSetOptions {
   readonly allowUnsandboxedCode?: boolean;
 }
 
-/** Reads a data set: a JSON object a line. @throws InferenceError naming file, line and field */
-export async function readDataSet(path: string, options: DataSetOptions): Promise<readonly DataItem[]> {
-  return parseDataSet(await readText(path, "--data"), { ...options, name: path });
-}
-
+/** Reads a data set: a JSON object a line. @param options `name` of the file @throws InferenceError naming file, line and field */
 export function parseDataSet(
   text: string,
   {

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { importCommand } from "../../../src/commands/import.ts";
 import { decodeText } from "../../../src/core/decode-text.ts";
 import { readModelFolder } from "../../../src/decoder/model-folder.ts";
-import { readDataSet } from "../../../src/evaluation/data-set.ts";
+import { parseDataSet } from "../../../src/evaluation/data-set.ts";
 import { parsePoints } from "../../../src/evaluation/entropy/points.ts";
-import { readText } from "../../../src/evaluation/json-lines.ts";
+import { readText } from "../../../src/commands/text-file.ts";
 
 const line = '{"id":"a","prompt":"né","answer":1}';
 const swapped = (text: string): Buffer => Buffer.from(`\ufeff${text}`, "utf16le").swap16();
@@ -33,10 +33,14 @@ describe("files that people wrote", () => {
     return path;
   };
 
+  /** As `eval --data` does. */
+  const readData = async (path: string) =>
+    parseDataSet(await readText(path, "--data"), { ...options, name: path });
+
   it.each(savedAs)("are read from %s", async (_, encode) => {
     for (const end of ["\n", "\r\n", "\r"]) {
       const path = await save("data.jsonl", encode([line, "", line.replace('"a"', '"b"'), ""].join(end)));
-      const items = await readDataSet(path, options);
+      const items = await readData(path);
       expect(items.map(({ id, prompt }) => [id, prompt])).toEqual([
         ["a", "né"],
         ["b", "né"],
@@ -53,7 +57,7 @@ describe("files that people wrote", () => {
     const out = join(folder, "out.jsonl");
     for (const path of [await save("g.csv", encode(gpqa)), await save("g.csv.gz", gzipSync(encode(gpqa)))]) {
       await importCommand().parseAsync(["gpqa", path, "--out", out], { from: "user" });
-      expect(await readDataSet(out, options)).toMatchObject([{ grader: { type: "choice" } }]);
+      expect(await readData(out)).toMatchObject([{ grader: { type: "choice" } }]);
     }
   });
 
@@ -76,7 +80,7 @@ describe("files that people wrote", () => {
     ["half a UTF-16 character", Buffer.from([0xff, 0xfe, 0x41])],
   ])("say what to do with %s", async (_, bytes) => {
     const path = await save("odd.jsonl", bytes);
-    await expect(readDataSet(path, options)).rejects.toThrow(
+    await expect(readData(path)).rejects.toThrow(
       /^--data: .*odd\.jsonl is not UTF-8 text\. Save it as UTF-8\.$/,
     );
   });
