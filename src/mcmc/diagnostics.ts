@@ -42,39 +42,42 @@ export interface TakenStep {
   readonly cost: DrawCost;
 }
 
-/** Counts a step. What its proposal did and what swaps did are told apart. */
+/**
+ * Counts a step. What its proposal did and what swaps did are told apart. Written out: most steps of a chain are
+ * remembered, and to spread one object into another costs more than such a step.
+ */
 export function tally(
-  diagnostics: ChainDiagnostics,
+  before: ChainDiagnostics,
   { info, previous, state, cost }: TakenStep,
 ): ChainDiagnostics {
   const { cut, suffix, outcome, drawnTokens, swaps } = info;
   const firstToken = previous[0]!.token;
   const proposed = cut === 0 ? suffix[0]!.token : firstToken;
   const decided = outcome === "accepted" ? proposed : firstToken;
-  const count = (one: Outcome): number => diagnostics[one] + (outcome === one ? 1 : 0);
   return {
-    ...tallyDraws(diagnostics, drawnTokens, cost),
-    steps: diagnostics.steps + 1,
-    accepted: count("accepted"),
-    rejected: count("rejected"),
-    rejected_early: count("rejected_early"),
-    unchanged: count("unchanged"),
-    firstTokenChanges: diagnostics.firstTokenChanges + (decided === firstToken ? 0 : 1),
-    firstTokenProposals: diagnostics.firstTokenProposals + (proposed === firstToken ? 0 : 1),
-    firstTokenSwaps: diagnostics.firstTokenSwaps + (state[0]!.token === decided ? 0 : 1),
-    swaps: swaps === undefined ? diagnostics.swaps : add(diagnostics.swaps, swaps),
+    steps: before.steps + 1,
+    drawnTokens: before.drawnTokens + drawnTokens,
+    rememberedTokens: before.rememberedTokens + drawnTokens - cost.evaluatedTokens,
+    accepted: before.accepted + (outcome === "accepted" ? 1 : 0),
+    rejected: before.rejected + (outcome === "rejected" ? 1 : 0),
+    rejected_early: before.rejected_early + (outcome === "rejected_early" ? 1 : 0),
+    unchanged: before.unchanged + (outcome === "unchanged" ? 1 : 0),
+    firstTokenChanges: before.firstTokenChanges + (decided === firstToken ? 0 : 1),
+    firstTokenProposals: before.firstTokenProposals + (proposed === firstToken ? 0 : 1),
+    firstTokenSwaps: before.firstTokenSwaps + (state[0]!.token === decided ? 0 : 1),
+    swaps: swaps === undefined ? before.swaps : add(before.swaps, swaps),
   };
 }
 
-/** Counts the tokens of a step or a draft. */
-export const tallyDraws = (
-  diagnostics: ChainDiagnostics,
+/** Counts the tokens of a draft. */
+export const tallyDraft = (
+  before: ChainDiagnostics,
   drawnTokens: number,
   { evaluatedTokens }: DrawCost,
 ): ChainDiagnostics => ({
-  ...diagnostics,
-  drawnTokens: diagnostics.drawnTokens + drawnTokens,
-  rememberedTokens: diagnostics.rememberedTokens + drawnTokens - evaluatedTokens,
+  ...before,
+  drawnTokens: before.drawnTokens + drawnTokens,
+  rememberedTokens: before.rememberedTokens + drawnTokens - evaluatedTokens,
 });
 
 const add = (a: Swaps, b: Swaps): Swaps => ({

@@ -1,7 +1,7 @@
 import type { DrawCost } from "../core/draw-cost.ts";
 import { hasEnded } from "./completion.ts";
 import type { Completion } from "./completion.ts";
-import { noSteps, tally, tallyDraws } from "./diagnostics.ts";
+import { noSteps, tally, tallyDraft } from "./diagnostics.ts";
 import type { ChainDiagnostics } from "./diagnostics.ts";
 import type { StepInfo, StepResult, Walk } from "./kernel.ts";
 import { OpenStep } from "./open-step.ts";
@@ -9,7 +9,7 @@ import type { DrawSource, StepAddress } from "./open-step.ts";
 import type { PrefetchPolicy } from "./prefetch-policy.ts";
 import type { Schedule } from "./schedule.ts";
 import { StepHabits, StepsAhead } from "./step-ahead.ts";
-import type { RunningStep } from "./step-ahead.ts";
+import type { DecidedStep, RunningStep } from "./step-ahead.ts";
 
 /** How long a walk goes, and what it draws from. */
 export interface StageSettings extends DrawSource {
@@ -61,8 +61,6 @@ export interface Driver<Result extends StagesResult = StagesResult> {
   readonly run: (settings: StageSettings) => AsyncGenerator<StageEvent, Result, undefined>;
 }
 
-type CostedStep<State> = StepResult<State> & { readonly cost: DrawCost };
-
 /** Takes a walk through the stages: each brings the state to its horizon, then takes its steps there. */
 export class Stages<State> {
   readonly #walk: Walk<State>;
@@ -98,10 +96,10 @@ export class Stages<State> {
       if (this.#budgetExhausted) return;
 
       let step = 0;
-      for await (const result of this.#steps(stage)) {
+      for await (const { result, cost } of this.#steps(stage)) {
         this.#budgetExhausted = result === undefined;
         if (result === undefined) return;
-        yield this.#take(result, { stage, step: ++step });
+        yield this.#take(result, cost, { stage, step: ++step });
       }
       if (schedule === "until_finished" && hasEnded(this.#answer)) return;
     }
@@ -116,26 +114,21 @@ export class Stages<State> {
     const open = this.#open(stage, 0);
     const { state, drawnTokens, isComplete } = await this.#walk.draft(this.#state, open);
     this.#state = state;
-    this.#diagnostics = tallyDraws(this.#diagnostics, drawnTokens, open.cost);
+    this.#diagnostics = tallyDraft(this.#diagnostics, drawnTokens, open.cost);
     return isComplete;
   }
 
-  #steps(stage: number): AsyncGenerator<CostedStep<State> | undefined, void, undefined> {
+  #steps(stage: number): AsyncGenerator<DecidedStep<StepResult<State> | undefined>, void, undefined> {
     return new StepsAhead({
       steps: this.#settings.stepsPerBlock,
-      begin: (step): RunningStep<CostedStep<State> | undefined> => {
+      begin: (step): RunningStep<StepResult<State> | undefined> => {
         const open = this.#open(stage, step);
-        return { result: this.#step(open), callOff: open.callOff };
+        return { result: this.#walk.step(this.#state, open), cost: open.cost, callOff: open.callOff };
       },
       hasMoved: (result) => result?.state !== this.#state,
       prefetch: this.#settings.prefetch,
       habits: this.#habits,
-    }).results();
-  }
-
-  async #step(open: OpenStep): Promise<CostedStep<State> | undefined> {
-    const result = await this.#walk.step(this.#state, open);
-    return result && { ...result, cost: open.cost };
+    }).decided();
   }
 
   #open(stage: number, step: number): OpenStep {
@@ -144,7 +137,7 @@ export class Stages<State> {
     return new OpenStep({ stage, step }, this.#settings, { horizon, earlyRejection, inTurn });
   }
 
-  #take({ state, info, cost }: CostedStep<State>, address: StepAddress): StepEvent {
+  #take({ state, info }: StepResult<State>, cost: DrawCost, address: StepAddress): StepEvent {
     const previous = this.#answer;
     this.#state = state;
     this.#diagnostics = tally(this.#diagnostics, { info, previous, state: this.#answer, cost });

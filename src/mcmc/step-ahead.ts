@@ -3,6 +3,7 @@
  * rows of a pass that would be idle. They are taken in order; what was begun from a state that a step has left is
  * discarded. Since every draw has its own address, the chain is the same, token for token.
  */
+import type { DrawCost } from "../core/draw-cost.ts";
 import type { PrefetchPolicy } from "./prefetch-policy.ts";
 
 /** The running share of steps that have a property. Begins as if one step of two had had it. */
@@ -31,8 +32,16 @@ export class StepHabits {
 /** A step that runs by itself. */
 export interface RunningStep<Result> {
   readonly result: Promise<Result>;
+  /** What it has drawn for: settled with the result. */
+  readonly cost: DrawCost;
   /** When the chain has no more use for its result: it is settled soon, and holds nothing. */
   readonly callOff: () => void;
+}
+
+/** A step that is decided, in its turn. */
+export interface DecidedStep<Result> {
+  readonly result: Result;
+  readonly cost: DrawCost;
 }
 
 /** A step that was begun and not taken yet. */
@@ -74,8 +83,8 @@ export class StepsAhead<Result> {
     this.#toTake = toTake;
   }
 
-  /** Yields the result of each step in order. The chain moves, where a result moved it, before it asks for the next. */
-  async *results(): AsyncGenerator<Result, void, undefined> {
+  /** Yields each step in order. The chain moves, where a result moved it, before it asks for the next. */
+  async *decided(): AsyncGenerator<DecidedStep<Result>, void, undefined> {
     const { steps, hasMoved, habits } = this.#toTake;
     try {
       for (let step = 1; step <= steps; step++) {
@@ -92,7 +101,7 @@ export class StepsAhead<Result> {
           this.#ahead = [];
           this.#next = step + 1;
         }
-        yield result;
+        yield { result, cost: taken.step.cost };
       }
     } finally {
       this.#next = steps + 1;

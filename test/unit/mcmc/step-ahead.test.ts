@@ -2,7 +2,10 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { StepsUnderWay } from "../../../src/mcmc/prefetch-policy.ts";
 import { StepHabits, StepsAhead } from "../../../src/mcmc/step-ahead.ts";
+import type { DecidedStep } from "../../../src/mcmc/step-ahead.ts";
 import type { RunningStep } from "../../../src/mcmc/step-ahead.ts";
+
+const free = { evaluatedTokens: 0 };
 
 /** Steps that last until they are told how they end, or are called off. */
 class Steps {
@@ -20,21 +23,21 @@ class Steps {
         reject(new Error("called off"));
       };
     });
-    return { result, callOff };
+    return { result, cost: free, callOff };
   };
 
   end(step: number, moved: boolean): void {
     this.#ends.get(step)!(moved);
   }
 
-  run(): AsyncGenerator<boolean, void, undefined> {
+  run(): AsyncGenerator<DecidedStep<boolean>, void, undefined> {
     return new StepsAhead({
       steps: 10,
       begin: this.begin,
       hasMoved: (moved) => moved,
       prefetch: ({ count }) => count < 4,
       habits: new StepHabits(),
-    }).results();
+    }).decided();
   }
 }
 
@@ -52,13 +55,13 @@ describe("steps begun ahead", () => {
       steps: 10,
       begin: () => {
         expect(++underWay).toBe(1);
-        return { result: Promise.resolve(false), callOff: () => undefined };
+        return { result: Promise.resolve(false), cost: free, callOff: () => undefined };
       },
       hasMoved: (moved) => moved,
       prefetch: () => true,
       habits: new StepHabits(),
-    }).results();
-    for await (const moved of chain) {
+    }).decided();
+    for await (const { result: moved } of chain) {
       expect(moved).toBe(false);
       underWay--;
     }
@@ -72,7 +75,7 @@ describe("steps begun ahead", () => {
     // At first a step is taken to move the chain one time in two: a fourth would be used one time in eight.
     expect(steps.begun).toEqual([1, 2, 3]);
     steps.end(1, true);
-    expect(await first).toEqual({ done: false, value: true });
+    expect(await first).toEqual({ done: false, value: { result: true, cost: free } });
     expect(steps.calledOff).toEqual([1, 2]);
     const second = chain.next();
     await setImmediate();
@@ -89,15 +92,15 @@ describe("steps begun ahead", () => {
     const told: StepsUnderWay[] = [];
     const chain = new StepsAhead({
       steps: 5,
-      begin: () => ({ result: afterTwoTurns(), callOff: () => undefined }),
+      begin: () => ({ result: afterTwoTurns(), cost: free, callOff: () => undefined }),
       hasMoved: (moved) => moved,
       prefetch: (underWay) => {
         told.push(underWay);
         return false;
       },
       habits: new StepHabits(),
-    }).results();
-    for await (const moved of chain) expect(moved).toBe(false);
+    }).decided();
+    for await (const { result: moved } of chain) expect(moved).toBe(false);
     const ofFirst = told.filter(({ count }) => count === 1);
     expect(ofFirst[0]).toMatchObject({ survival: 1 / 2, waiting: 1 / 2 });
     expect(ofFirst.at(-1)).toMatchObject({ survival: 4 / 5, waiting: 4 / 5 });
