@@ -33,7 +33,7 @@ const schema = z
     ),
     last_steps: count(
       "Steps since the completion was last extended; earlier ones were taken on beginnings of it.",
-      110,
+      100,
     ),
     rewritten_share: described(
       z.number(),
