@@ -10,6 +10,7 @@ import type { SamplerDefaults } from "../samplers/sampler.ts";
 import type { ChatMessage, ContentPart } from "./chat-template.ts";
 import { promptBytes } from "./prompts/prompt-encoder.ts";
 import type { EncodeOptions, Prompt, PromptEncoder } from "./prompts/prompt-encoder.ts";
+import type { ThreadMemory } from "./thread-memory.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What a request leaves open, the model's own files decide. */
@@ -126,6 +127,8 @@ export type CompletionEvent =
 export interface CompleterHealth extends EngineHealth {
   /** Absent where they remember nothing. */
   readonly memo?: MemoHealth;
+  /** Of the worker's thread; absent where the engine has no thread of its own. */
+  readonly thread?: ThreadMemory;
 }
 
 /** What the server sees of a model: behind it stands an engine in this thread or in a worker's. */

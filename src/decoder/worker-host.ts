@@ -1,6 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { toErrorDescription } from "../core/errors.ts";
 import type { Completer } from "./completer.ts";
+import { threadMemory } from "./thread-memory.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
 import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
 
@@ -103,7 +104,8 @@ class WorkerHost {
       case "health":
         return this.#answer(message.id, async () => {
           const health = await this.#completer.health();
-          this.#replies.push({ type: "health", id: message.id, health });
+          const thread = threadMemory();
+          this.#replies.push({ type: "health", id: message.id, health: { ...health, thread } });
         });
       case "read":
         this.#unread.get(message.id)?.remove(message.count);

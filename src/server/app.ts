@@ -15,6 +15,7 @@ import { Metrics } from "./metrics.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { answerError } from "./errors.ts";
 import { answerProtocolErrors, protocolOptions, refuseOn } from "./protocol-errors.ts";
+import { HeldResources } from "./held-resources.ts";
 import { requestIdOf } from "./ids.ts";
 import { limitRate } from "./rate-limit.ts";
 import { readBodies } from "./request-body.ts";
@@ -146,7 +147,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     identifyClient,
     countRequest,
     heartbeatMs: heartbeatIntervalMs,
-    metrics: new Metrics(options.completer, admission),
+    metrics: new Metrics({
+      completer: options.completer,
+      admission,
+      held: new HeldResources(app.server, sockets),
+    }),
     startedAt: Math.floor(Date.now() / 1000),
   };
   await app.register(completionRoutes(context));

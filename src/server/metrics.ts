@@ -4,6 +4,7 @@ import { findReport, samplerFields, samplerNames, samplers } from "../samplers/r
 import type { Reports, SamplerName } from "../samplers/registry.ts";
 import type { ReportCounter } from "../samplers/report.ts";
 import type { Admission } from "./admission.ts";
+import type { HeldResources } from "./held-resources.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
 const prefix = "metropolis_";
@@ -15,6 +16,12 @@ const rememberingNames = samplerFields.isolated.users;
 
 const countersOf = (sampler: SamplerName): readonly ReportCounter[] =>
   samplers[sampler].report?.counters ?? [];
+
+interface MetricsSources {
+  readonly completer: Completer;
+  readonly admission: Admission;
+  readonly held: HeldResources;
+}
 
 /** Prometheus metrics: vLLM's names under our prefix, what power sampling adds, and the process's own. */
 export class Metrics {
@@ -46,7 +53,7 @@ export class Metrics {
   );
   readonly #endToEnd = this.#histogram("e2e_request_latency_seconds", "From the request to its end.");
 
-  constructor(completer: Completer, admission: Admission) {
+  constructor({ completer, admission, held }: MetricsSources) {
     for (const { name, help, label } of samplerNames.flatMap(countersOf)) {
       if (!this.#reported.has(name))
         this.#reported.set(name, this.#counter(name, help, label === undefined ? [] : [label]));
@@ -61,6 +68,7 @@ export class Metrics {
     };
     const running = gauge("num_requests_running", "Completions in flight.");
     const waiting = gauge("num_requests_waiting", "Sequences waiting for a lane.");
+    const open = gauge("sequences_open", "Sequences being extended or scored.");
     const lanes = gauge("lanes_leased", "Lanes of the live cache in use.");
     const share = gauge("kv_cache_usage_perc", "Share of the lanes in use, 0 to 1.");
     const hits = counter("prefix_cache_hits_total", "Prefix tokens found in the prefix store.");
@@ -77,16 +85,34 @@ export class Metrics {
     const prefill = gauge("prefill_pass_seconds", "What a chunk of a prompt takes, by its tokens.", [
       "tokens",
     ]);
+    const connections = gauge("connections", "TCP connections open, those of WebSockets among them.");
+    const watchSockets = gauge("watch_sockets", "WebSockets open.");
+    const listeners = gauge("listeners", "Event listeners of the process and of the HTTP server.", ["of"]);
+    const engineThread = gauge(
+      "engine_thread_bytes",
+      "Memory of the engine's thread; nodejs_* is that of the server's.",
+      ["kind"],
+    );
     // The process's figures under the names that every dashboard has: memory, processor time, event-loop delay.
     collectDefaultMetrics({ register: this.#registry });
     // These are named like counters, which they are not; each has a twin with a label that says more.
     for (const name of misnamed) this.#registry.removeSingleMetric(name);
     this.#read = async () => {
       running.set(admission.inFlight.completions);
-      const { memo, details } = await completer.health();
+      watchSockets.set(held.watchSockets);
+      for (const [of, count] of Object.entries(held.listeners)) listeners.set({ of }, count);
+      connections.set(await held.connections());
+      const { memo, details, thread } = await completer.health();
+      if (thread !== undefined) {
+        engineThread.set({ kind: "heap_used" }, thread.heapUsed);
+        engineThread.set({ kind: "heap_total" }, thread.heapTotal);
+        engineThread.set({ kind: "external" }, thread.external);
+        engineThread.set({ kind: "array_buffers" }, thread.arrayBuffers);
+      }
       memoBytes.set(memo?.bytes ?? 0);
       memoPrompts.set(memo?.prompts ?? 0);
       if (details === undefined) return;
+      open.set(details.sequences.open);
       waiting.set(details.sequences.waiting);
       lanes.set(details.lanes.leased);
       share.set(details.lanes.leased / details.lanes.total);

@@ -77,6 +77,9 @@ describe("under load, with clients going away", () => {
     // The engine checks its lanes and its prefix store whenever it falls idle, and says so when they are not whole.
     expect(await untilIdle()).toMatchObject({ status: "ok", lanes: { leased: 0 }, sequences: { open: 0 } });
     expect(await residentMib()).toBeLessThan(before * 1.5 + 50);
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    for (const kind of ["heap_used", "heap_total", "external", "array_buffers"])
+      expect(metrics).toMatch(new RegExp(`^metropolis_engine_thread_bytes{kind="${kind}"} [1-9]`, "m"));
   });
 
   it("stops a chain whose client went away", async () => {

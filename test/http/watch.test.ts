@@ -319,6 +319,7 @@ describe("whoever may not", () => {
 });
 
 describe("a peer that is there no more", () => {
+  const noop = (): void => undefined;
   const endless = { id: "a", prompt, sampler: "power", mcmc_steps: 10_000, proposal_temperature: 1 };
   /** Waits until the server has let every socket go, and with them all that was in flight. */
   const untilGone = async ({ app }: TestApp): Promise<void> => {
@@ -327,6 +328,45 @@ describe("a peer that is there no more", () => {
     await expect.poll(metrics).toMatch(/^metropolis_num_requests_running 0$/m);
     await expect.poll(metrics).toMatch(/^metropolis_lanes_leased 0$/m);
   };
+
+  it("is counted while it is there, and no longer: connections, sockets, sequences, listeners", async () => {
+    await using own = await createTestApp();
+    const held = async () => {
+      const { body } = await own.app.inject({ url: "/metrics" });
+      const names = [
+        "connections",
+        "watch_sockets",
+        "sequences_open",
+        'listeners{of="process"}',
+        'listeners{of="server"}',
+      ];
+      const value = (name: string): number =>
+        Number(
+          body
+            .split("\n")
+            .find((line) => line.startsWith(`metropolis_${name} `))
+            ?.split(" ")
+            .at(-1),
+        );
+      return Object.fromEntries(names.map((name) => [name, value(name)]));
+    };
+    await own.app.listen({ port: 0, host: "127.0.0.1" });
+    const before = await held();
+    expect(before).toMatchObject({ connections: 0, watch_sockets: 0, sequences_open: 0 });
+    const watcher = await connect(own);
+    watcher.send(endless);
+    await watcher.until((event): event is EventOf<"decision"> => event.type === "decision");
+    await expect.poll(held).toMatchObject({ connections: 1, watch_sockets: 1 });
+    await expect.poll(async () => (await held()).sequences_open).toBeGreaterThan(0);
+    own.app.server.on("request", () => undefined);
+    process.once("beforeExit", noop);
+    const listened = await held();
+    expect(listened['listeners{of="server"}']).toBe(before['listeners{of="server"}']! + 1);
+    expect(listened['listeners{of="process"}']).toBe(before['listeners{of="process"}']! + 1);
+    process.off("beforeExit", noop);
+    watcher.socket.terminate();
+    await expect.poll(held).toMatchObject({ connections: 0, watch_sockets: 0, sequences_open: 0 });
+  });
 
   it("is let go with all that ran for it: dropped, or reading no more", async () => {
     await using own = await createTestApp({ heartbeatIntervalMs: 250 });
