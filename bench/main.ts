@@ -13,6 +13,7 @@ import { benchRoofline } from "./roofline.ts";
 import { benchMixing } from "./mixing.ts";
 import { describeMachine } from "./report.ts";
 import { benchSampling } from "./sampling.ts";
+import { benchSoak } from "./soak/soak.ts";
 import { benchStreams } from "./streams.ts";
 import { benchText } from "./text.ts";
 
@@ -20,6 +21,8 @@ interface BenchOptions {
   readonly model?: string;
   readonly device?: Device;
   readonly threads: number;
+  readonly minutes: number;
+  readonly clients: number;
 }
 
 const parts: Record<string, (threads: number) => Promise<void>> = {
@@ -45,20 +48,35 @@ const modelParts: Record<string, (model: string, threads: number) => Promise<voi
   numbers: (model, threads) => benchNumbers(threads, model),
 };
 
+/** Only where they are named: they take long, and say whether something is wrong rather than how fast it is. */
+const trials: Record<string, (options: BenchOptions) => Promise<void>> = {
+  soak: ({ model, minutes, clients, threads }) => benchSoak({ model, minutes, clients, threads }),
+};
+
 const program = new Command("bench")
   .description(
     "Measures what the engine and the sampler save, each as a ratio of two things timed in this run.",
   )
   .addArgument(
-    new Argument("[parts...]", "all of them when none is named").choices([...Object.keys(parts), "speed"]),
+    new Argument("[parts...]", "all but the trials when none is named").choices([
+      ...Object.keys(parts),
+      ...Object.keys(trials),
+      "speed",
+    ]),
   )
   .option("--model <folder>", "measure this model instead")
   .addOption(
     new Option("--device <device>", "measure decoding on this device, the CPU beside it").choices(devices),
   )
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
-  .action(async (named: string[], { model, device, threads }: BenchOptions) => {
+  .option("--minutes <n>", "how long the soak goes on", Number, 60)
+  .option("--clients <n>", "clients of the soak", Number, 500)
+  .action(async (named: string[], options: BenchOptions) => {
+    const { model, device, threads } = options;
     console.log(describeMachine());
+    const asked = named.filter((name) => name in trials);
+    for (const name of asked) await trials[name]!(options);
+    if (asked.length > 0) return;
     if (model !== undefined) {
       for (const name of named.length === 0 ? ["speed"] : named) {
         const run = modelParts[name];
