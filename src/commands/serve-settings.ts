@@ -18,6 +18,7 @@ export interface ServeSettings extends EngineSettings {
   readonly maxBodyMib: number;
   readonly corsOrigin: readonly string[] | undefined;
   readonly publicUrl: readonly string[] | undefined;
+  readonly allowedHost: readonly string[] | undefined;
   readonly trustProxy: readonly string[] | undefined;
   /** File of a Jinja template that replaces the model's own. */
   readonly chatTemplate: string | undefined;

@@ -9,6 +9,7 @@ import type { ModelInfo } from "../decoder/completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
+import { parseAllowedHost } from "../server/hosts.ts";
 import { parseOrigin, parsePublicUrl } from "../server/origins.ts";
 import { checkProxy, trustedProxies } from "../server/trusted-proxies.ts";
 import { collect, collectEach, integerFrom, modelOptions, option } from "./options.ts";
@@ -88,6 +89,12 @@ export function serveCommand(): Command {
         "--public-url <url>",
         "address at which browsers reach the server through a proxy; repeat for several",
       ).argParser(collectEach(parsePublicUrl)),
+    )
+    .addOption(
+      option(
+        "--allowed-host <name>",
+        "further name of this server: example.com, .example.com for all below it, or * for any; repeat for several",
+      ).argParser(collectEach(parseAllowedHost)),
     )
     .addOption(
       option(
@@ -184,6 +191,8 @@ async function serve(settings: ServeSettings): Promise<void> {
     bodyLimit: settings.maxBodyMib * 1024 * 1024,
     corsOrigins: settings.corsOrigin ?? [],
     publicOrigins: (settings.publicUrl ?? []).map((url) => new URL(url).origin),
+    listensOn: settings.host,
+    allowedHosts: settings.allowedHost ?? [],
     trustProxy: trustedProxies(settings.trustProxy ?? []),
     playgroundFolder: fileURLToPath(new URL("../web/", import.meta.url)),
     freshSeed: () => randomInt(2 ** 47),

@@ -12,12 +12,14 @@ import { ignoredHeader } from "./answer.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import { requireApiKeys } from "./api-keys.ts";
 import { Metrics } from "./metrics.ts";
+import { checkHosts } from "./hosts.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { answerError } from "./errors.ts";
 import { answerProtocolErrors, protocolOptions, refuseOn } from "./protocol-errors.ts";
 import { HeldResources } from "./held-resources.ts";
 import { requestIdOf } from "./ids.ts";
 import { limitRate } from "./rate-limit.ts";
+import { withoutSecrets } from "./request-log.ts";
 import { readBodies } from "./request-body.ts";
 import { RouteTable, routerOptions } from "./route-table.ts";
 import { RunningAnswers } from "./running-answers.ts";
@@ -53,6 +55,10 @@ export interface AppOptions {
   readonly corsOrigins?: readonly string[];
   /** Origins at which browsers reach this server, behind proxies: its own pages come from there. */
   readonly publicOrigins?: readonly string[];
+  /** The address or name that the server will listen on; loopback when left out. */
+  readonly listensOn?: string;
+  /** Further names under which it may be asked: `example.com`, `.example.com`, `*`. With keys, any unless some are given. */
+  readonly allowedHosts?: readonly string[];
   /** Proxies whose word is taken for the client's address and for the host it asked; none when left out. */
   readonly trustProxy?: TrustProxy;
   /** Where the built playground is; none is served when left out. */
@@ -75,8 +81,9 @@ const requestArrivalMs = 300_000;
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { bodyLimit = defaultBodyLimit, heartbeatIntervalMs = 10_000 } = options;
   const { publicOrigins = [], corsOrigins = [], trustProxy = () => false } = options;
+  const { apiKeys = [], allowedHosts = [], listensOn = "127.0.0.1" } = options;
   const app = Fastify({
-    ...(options.logger === false ? {} : { loggerInstance: options.logger }),
+    ...(options.logger === false ? {} : { loggerInstance: withoutSecrets(options.logger) }),
     bodyLimit,
     trustProxy,
     requestIdHeader: false,
@@ -95,17 +102,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.setErrorHandler(answerError);
   const routes = new RouteTable(app);
   const answers = new RunningAnswers(app.server);
-  answerProtocolErrors(app, answers, routes);
-  readBodies(app, bodyLimit);
-  app.addHook("onRequest", async (request, reply) => {
-    void reply.header("x-request-id", request.id);
-  });
-
-  await app.register(fastifySwagger, {
-    openapi: apiInfo,
-    transform: jsonSchemaTransform,
-    transformObject,
-  });
+  // Before any hook that may refuse a request: it ends the connections of those whose upgrade was refused.
   const sockets = new WatchSockets();
   await app.register(fastifyWebsocket, {
     options: {
@@ -125,6 +122,20 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       done();
     },
   });
+  answerProtocolErrors(app, answers, routes);
+  readBodies(app, bodyLimit);
+  app.addHook("onRequest", async (request, reply) => {
+    void reply.header("x-request-id", request.id);
+  });
+  // A page of a rebound name has no key.
+  if (apiKeys.length === 0 || allowedHosts.length > 0)
+    checkHosts(app, { allowedHosts, publicOrigins, listensOn, trustProxy });
+
+  await app.register(fastifySwagger, {
+    openapi: apiInfo,
+    transform: jsonSchemaTransform,
+    transformObject,
+  });
   app.websocketServer.on("wsClientError", ({ message }, socket) => {
     refuseOn(socket, {
       statusCode: 400,
@@ -134,7 +145,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook("onClose", () => sockets.close());
 
   await setSecurityHeaders(app, corsOrigins);
-  const identifyClient = requireApiKeys(app, options.apiKeys ?? []);
+  const identifyClient = requireApiKeys(app, apiKeys);
   const countRequest = await limitRate(app, options.requestsPerMinute, identifyClient);
   routes.refuseTheRest(app);
   const admission = new Admission({ ...defaultLimits, ...options.limits });

@@ -3,6 +3,7 @@ import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import type { z } from "zod";
 import { InferenceError, toErrorDescription } from "../core/errors.ts";
 import type { ErrorCode, ErrorDescription } from "../core/errors.ts";
+import { targetPath } from "./request-log.ts";
 import { unknownField } from "./schemas/body.ts";
 import type { ErrorResponse } from "./schemas/errors.ts";
 
@@ -39,6 +40,7 @@ const refusals = {
   wrongMethod: 405,
   tooLarge: 413,
   unreadable: 415,
+  misdirected: 421,
   upgradeRequired: 426,
 } as const;
 
@@ -54,7 +56,7 @@ export function refusal(kind: keyof typeof refusals, message: string): Refusal {
  * @param methods those that the path takes; none where there is no such path
  */
 export function wrongRoute(method: string, target: string, methods: readonly string[]): Refusal {
-  const path = target.split("?")[0]!;
+  const path = targetPath(target);
   return methods.length === 0
     ? refusal("unknownRoute", `There is no ${method} ${path}. The routes are listed in openapi.yaml.`)
     : refusal("wrongMethod", `${path} does not take ${method}. It takes ${methods.join(", ")}.`);

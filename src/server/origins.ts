@@ -1,7 +1,8 @@
-import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyRequest } from "fastify";
 import type { InferenceError } from "../core/errors.ts";
 import { refusal } from "./errors.ts";
+import { forwardedOf, nothingForwarded } from "./forwarded.ts";
+import type { Forwarded } from "./forwarded.ts";
 import type { TrustProxy } from "./trusted-proxies.ts";
 
 export interface OriginRules {
@@ -51,40 +52,6 @@ function originOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;
   const { protocol, host } = new URL(url);
   return `${protocol}//${host}`;
-}
-
-/**
- * What proxies say was asked for. Of several in a row each may add its own, and any of them may be what the browser
- * shows: no page can make its browser send these headers.
- */
-interface Forwarded {
-  readonly hosts: readonly string[];
-  /** Such as `https:`; none where that was not said. */
-  readonly protocols: readonly string[];
-}
-
-const nothingForwarded: Forwarded = { hosts: [], protocols: [] };
-
-function forwardedOf(headers: IncomingHttpHeaders): Forwarded {
-  const list = (name: string): string[] =>
-    String(headers[name] ?? "")
-      .split(",")
-      .map((value) => value.trim())
-      .filter((value) => value !== "");
-  const pairs = list("forwarded").flatMap((hop) => hop.split(";").map((pair) => pair.trim().split("=")));
-  const inForwarded = (key: string): string[] =>
-    pairs
-      .filter(([name]) => name?.toLowerCase() === key)
-      .map(([, value = ""]) => value.replace(/^"(.*)"$/, "$1"));
-  const hosts = [...list("x-forwarded-host"), ...inForwarded("host")];
-  const withPorts = list("x-forwarded-port").flatMap((port) =>
-    hosts.filter((host) => !/:\d+$/.test(host)).map((host) => `${host}:${port}`),
-  );
-  // Some call a WebSocket's protocol ws.
-  const protocols = [...list("x-forwarded-proto"), ...inForwarded("proto")].map(
-    (name) => `${name.toLowerCase().replace(/^ws/, "http")}:`,
-  );
-  return { hosts: [...hosts, ...withPorts], protocols };
 }
 
 /**

@@ -16,6 +16,8 @@ afterAll(() => completer[Symbol.asyncDispose]());
 const prefix = "/met";
 const own = "https://metropolis.example";
 const loopback = trustedProxies(["loopback"]);
+/** Its names; test/http/hosts.test.ts has those that it does not know. */
+const named = { allowedHosts: ["metropolis.example", "inner.example", "inner"] };
 
 async function listen(options: Partial<AppOptions> = {}) {
   const { app } = await createTestApp({ completer, ...options });
@@ -159,7 +161,7 @@ describe("the origin of a WebSocket", () => {
     { host: "metropolis.example:8443", origin: `${own}:8443` },
     { host: "[2001:DB8::1]:8000", origin: "http://[2001:db8::1]:8000" },
   ])("$origin is that of a request to $host", async ({ host, origin }) => {
-    await using server = await listen();
+    await using server = await listen(named);
     expect(await handshake(server.url, { host, origin })).toEqual({ status: 101 });
   });
 
@@ -170,7 +172,7 @@ describe("the origin of a WebSocket", () => {
     { host: "metropolis.example", origin: "file://" },
     { host: "metropolis.example", origin: "chrome-extension://metropolis.example" },
   ])("$origin is not that of a request to $host", async ({ host, origin }) => {
-    await using server = await listen();
+    await using server = await listen(named);
     expect((await handshake(server.url, { host, origin })).status).toBe(403);
   });
 
@@ -188,8 +190,8 @@ describe("the origin of a WebSocket", () => {
   it.each(forwards)(
     "that a trusted proxy forwards as %s is let in, and another's word is not taken",
     async (headers) => {
-      await using trusting = await listen({ trustProxy: loopback });
-      await using wary = await listen({ trustProxy: trustedProxies(["10.0.0.0/8"]) });
+      await using trusting = await listen({ ...named, trustProxy: loopback });
+      await using wary = await listen({ ...named, trustProxy: trustedProxies(["10.0.0.0/8"]) });
       await using through = await PrefixProxy.start({ target: trusting.url, prefix, headers });
       await using around = await PrefixProxy.start({ target: wary.url, prefix, headers });
       expect(await handshake(through.url, { origin: own })).toEqual({ status: 101 });
@@ -199,7 +201,7 @@ describe("the origin of a WebSocket", () => {
   );
 
   it("is refused where the forwarded protocol is another, and on a forwarded port of its own let in", async () => {
-    await using server = await listen({ trustProxy: loopback });
+    await using server = await listen({ ...named, trustProxy: loopback });
     const plain = { "x-forwarded-host": "metropolis.example", "x-forwarded-proto": "http" };
     expect((await handshake(server.url, { ...plain, origin: own })).status).toBe(403);
     const port = { "x-forwarded-host": "metropolis.example", "x-forwarded-port": "8443" };
