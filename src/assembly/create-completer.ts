@@ -8,6 +8,8 @@ import { measurePassTimes } from "../engine/local/measure-pass-times.ts";
 import { checkRowAgreement } from "../engine/local/row-agreement.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import { locateModel } from "./locate-model.ts";
+import { checkUnchanged, stampFiles } from "./model-files.ts";
+import type { FileStamps } from "./model-files.ts";
 import { cacheBudget, checkMemory, chooseContext, mib } from "./memory.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 
@@ -17,11 +19,22 @@ export interface CreatedCompleter {
   readonly notes: readonly string[];
 }
 
-/** Puts a completer together from a model folder: the one place that picks engine, runner and accelerations. */
-export async function createCompleter(settings: EngineSettings): Promise<CreatedCompleter> {
-  const { id, folder, graphPath } = await locateModel(settings);
+/**
+ * Puts a completer together from a model folder: the one place that picks engine, runner and accelerations.
+ * @param stamps what the files have to be; what they are now when left out
+ * @throws InferenceError what is wrong with the files, that they are others or were written to while they were read
+ */
+export async function createCompleter(
+  settings: EngineSettings,
+  stamps?: FileStamps,
+): Promise<CreatedCompleter> {
+  const located = await locateModel(settings);
+  const { id, folder, graphPath } = located;
+  const expected = stamps ?? (await stampFiles(located));
+  await checkUnchanged(expected);
   const description = await readModelFolder(folder, id);
   const { engine, notes } = await createEngine(graphPath, description.maxPositions, settings);
+  await closeOnError(engine, () => checkUnchanged(expected));
   const stated = { ids: description.model.endTokenIds, notes: description.notes };
   const ends = withinVocabulary(stated, engine.info.vocabularySize);
   const model = { ...description.model, endTokenIds: ends.ids };
@@ -38,8 +51,8 @@ async function createEngine(
   maxPositions: number | undefined,
   settings: EngineSettings,
 ): Promise<{ engine: Engine; notes: string[] }> {
-  const { device, threads, lanes, prefillChunk, maxGapMs, deterministic } = settings;
-  const opened = openGraph(graphPath, { device, threads });
+  const { device, threads, mapWeights, lanes, prefillChunk, maxGapMs, deterministic } = settings;
+  const opened = openGraph(graphPath, { device, threads, mapWeights });
   const runner = await closeOnError(opened.session, () => {
     const capacity = chooseContext(settings.context, maxPositions);
     // A device says itself what it has room for.

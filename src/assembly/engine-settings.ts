@@ -10,6 +10,8 @@ export interface EngineSettings {
   readonly device: Device;
   /** Native threads of one forward pass. */
   readonly threads: number;
+  /** Whether weights in files of their own are mapped instead of read. */
+  readonly mapWeights: boolean;
   /** Sequences in the live cache at once. */
   readonly lanes: number;
   /** Tokens per lane; the model's own context when left out. */
@@ -35,6 +37,7 @@ export const usualEngine: EngineSettings = {
   dtype: undefined,
   device: "cpu",
   threads: 1,
+  mapWeights: false,
   lanes: 16,
   context: undefined,
   prefillChunk: 64,

@@ -2,20 +2,29 @@ import { WorkerCompleter } from "../decoder/worker-completer.ts";
 import type { WorkerCompleterOptions } from "../decoder/worker-completer.ts";
 import { usualEngine } from "./engine-settings.ts";
 import type { EngineSettings } from "./engine-settings.ts";
+import type { FileStamps } from "./model-files.ts";
+
+/** What the worker is given. */
+export interface WorkerData {
+  readonly settings: EngineSettings;
+  readonly stamps: FileStamps;
+}
 
 /**
- * Starts a completer in a worker thread, which puts itself together from the settings as `createCompleter` does.
+ * Starts a completer in a worker thread, which puts itself together from the settings as `createCompleter` does. One that
+ * replaces a worker that died is of the same model: of the files that were stamped, or of none.
  * @throws InferenceError what the worker says when it cannot start
  */
 export function startCompleter(
   settings: EngineSettings,
+  stamps: FileStamps,
   options: Omit<WorkerCompleterOptions, "entry" | "workerData">,
 ): Promise<WorkerCompleter> {
   return WorkerCompleter.start({
     ...options,
     // Workers run what was compiled.
     entry: new URL("./worker.js", import.meta.url),
-    workerData: engineSettings(settings),
+    workerData: { settings: engineSettings(settings), stamps } satisfies WorkerData,
   });
 }
 

@@ -1,10 +1,13 @@
+import type { FolderContents } from "../decoder/folder-contents.ts";
 import { ProcessPromptEncoder } from "../decoder/prompts/process-prompt-encoder.ts";
 import type { ProcessPromptEncoderOptions } from "../decoder/prompts/process-prompt-encoder.ts";
 
-/** What the processes read. */
+/** What the processes are given. */
 export interface PromptSource {
   /** The model's. */
   readonly folder: string;
+  /** What was read of it at the start, lest a process that replaces another read newer files; read anew when left out. */
+  readonly contents?: FolderContents;
   /** A template in place of the folder's. */
   readonly chatTemplate: string | undefined;
 }

@@ -4,13 +4,14 @@ import { toErrorDescription } from "../core/errors.ts";
 import { hostCompleter } from "../decoder/worker-host.ts";
 import type { WorkerStart } from "../decoder/worker-protocol.ts";
 import { createCompleter } from "./create-completer.ts";
-import type { EngineSettings } from "./engine-settings.ts";
+import type { WorkerData } from "./start-completer.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("this script runs in a worker thread");
 
 try {
-  const { completer, notes } = await createCompleter(workerData as EngineSettings);
+  const { settings, stamps } = workerData as WorkerData;
+  const { completer, notes } = await createCompleter(settings, stamps);
   hostCompleter(port, completer, notes);
 } catch (error) {
   port.postMessage({ type: "unusable", error: toErrorDescription(error) } satisfies WorkerStart);

@@ -64,6 +64,11 @@ export const modelOptions = {
     option("--threads <n>", "native threads of one forward pass")
       .argParser(integerFrom(1))
       .default(usualEngine.threads),
+  mapWeights: () =>
+    option(
+      "--map-weights",
+      "map weight files instead of reading them: less memory while loading; they must not be written to",
+    ).default(usualEngine.mapWeights),
   lanes: () =>
     option("--lanes <n>", "sequences in the live cache at once")
       .argParser(integerFrom(1))

@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import closeWithGrace from "close-with-grace";
 import { Command } from "commander";
@@ -6,7 +7,8 @@ import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
 import { samplerNames } from "../samplers/registry.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
-import { readModelFolder } from "../decoder/model-folder.ts";
+import { readContents } from "../decoder/folder-contents.ts";
+import { describeFolder } from "../decoder/model-folder.ts";
 import { buildApp } from "../server/app.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
 import { parseAllowedHost } from "../server/hosts.ts";
@@ -15,6 +17,7 @@ import { checkProxy, trustedProxies } from "../server/trusted-proxies.ts";
 import { collect, collectEach, integerFrom, modelOptions, option } from "./options.ts";
 import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
+import { stampFiles } from "../assembly/model-files.ts";
 import { startCompleter } from "../assembly/start-completer.ts";
 import { startPrompts } from "../assembly/start-prompts.ts";
 import type { ServeSettings } from "./serve-settings.ts";
@@ -107,6 +110,7 @@ export function serveCommand(): Command {
     )
     .addOption(modelOptions.device())
     .addOption(modelOptions.threads())
+    .addOption(modelOptions.mapWeights())
     .addOption(modelOptions.lanes())
     .addOption(modelOptions.context())
     .addOption(
@@ -164,16 +168,19 @@ async function serve(settings: ServeSettings): Promise<void> {
   const logger = pino({ level: settings.logLevel });
   // Whatever may be wrong with the settings is found before a worker is started.
   const apiKeys = await readApiKeys(settings);
-  const { folder, id } = await provideModel(settings);
+  const located = await provideModel(settings);
+  const stamps = await stampFiles(located);
+  const { folder, id } = located;
+  const contents = await readContents(folder);
   const chatTemplate = await readChatTemplate(settings);
-  const description = await readModelFolder(folder, id, chatTemplate);
+  const description = describeFolder({ root: resolve(folder), contents }, id, chatTemplate);
   const onNote = (note: string): void => {
     console.log(note);
   };
   const { takesChats } = description.prompts;
-  const completer = await startCompleter(settings, {
+  const completer = await startCompleter(settings, stamps, {
     tokenizer: description.tokenizer,
-    prompts: startPrompts({ folder, chatTemplate }, { takesChats, onNote }),
+    prompts: startPrompts({ folder, contents, chatTemplate }, { takesChats, onNote }),
     onNote,
   });
   const app = await buildApp({

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { decodeText } from "../core/decode-text.ts";
@@ -6,6 +5,8 @@ import { InferenceError } from "../core/errors.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import { ChatTemplate, readChatTemplate } from "./chat-template.ts";
 import type { ModelInfo } from "./completer.ts";
+import { readContents } from "./folder-contents.ts";
+import type { FolderContents, FolderFile } from "./folder-contents.ts";
 import { LocalPromptEncoder } from "./prompts/local-prompt-encoder.ts";
 import { endIds, endTokensOf, namedEnd } from "./end-tokens.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
@@ -70,11 +71,22 @@ export async function readModelFolder(
   chatTemplate?: string,
 ): Promise<ModelDescription> {
   const root = resolve(folder);
-  const config = await readConfig(root);
-  const generation = await readIfThere(root, "generation_config.json", generationConfigSchema);
-  const tokenizerConfig = await readOptionalJson(root, "tokenizer_config.json", tokenizerConfigSchema);
-  const specialTokens = await readOptionalJson(root, "special_tokens_map.json", tokenizerConfigSchema);
-  const tokenizerJson = await readJson(root, "tokenizer.json", tokenizerSchema);
+  return describeFolder({ root, contents: await readContents(root) }, id, chatTemplate);
+}
+
+/** A model folder that was read. */
+export interface ReadFolder {
+  readonly root: string;
+  readonly contents: FolderContents;
+}
+
+/** What `readModelFolder` says, of a folder that was read before. */
+export function describeFolder(folder: ReadFolder, id?: string, chatTemplate?: string): ModelDescription {
+  const config = readConfig(folder);
+  const generation = readIfThere(folder, "generation_config.json", generationConfigSchema);
+  const tokenizerConfig = readOptionalJson(folder, "tokenizer_config.json", tokenizerConfigSchema);
+  const specialTokens = readOptionalJson(folder, "special_tokens_map.json", tokenizerConfigSchema);
+  const tokenizerJson = readJson(folder, "tokenizer.json", tokenizerSchema);
   const metropolis = generation?.metropolis;
   const ends = endTokensOf({
     config,
@@ -84,7 +96,7 @@ export async function readModelFolder(
   });
   return {
     model: {
-      id: id ?? basename(root),
+      id: id ?? basename(folder.root),
       endTokenIds: ends.ids,
       defaults: {
         maxTokens: generation?.max_new_tokens ?? undefined,
@@ -96,10 +108,10 @@ export async function readModelFolder(
     },
     notes: ends.notes,
     maxPositions: config.max_position_embeddings ?? config.text_config?.max_position_embeddings,
-    tokenizer: openTokenizer(root, tokenizerJson, tokenizerConfig),
+    tokenizer: openTokenizer(folder.root, tokenizerJson, tokenizerConfig),
     prompts: new LocalPromptEncoder(
-      () => readJson(root, "tokenizer.json", tokenizerSchema),
-      await openChatTemplate(root, tokenizerConfig, chatTemplate),
+      () => readJson(folder, "tokenizer.json", tokenizerSchema),
+      openChatTemplate(folder, tokenizerConfig, chatTemplate),
     ),
   };
 }
@@ -117,65 +129,57 @@ function openTokenizer(
 }
 
 /** config.json, or what onnxruntime-genai's builder writes in its place. */
-async function readConfig(root: string): Promise<z.output<typeof configSchema>> {
+function readConfig(folder: ReadFolder): z.output<typeof configSchema> {
   try {
-    return await readJson(root, "config.json", configSchema);
+    return readJson(folder, "config.json", configSchema);
   } catch (error) {
-    const { model } = await readOptionalJson(root, "genai_config.json", genaiConfigSchema);
+    const { model } = readOptionalJson(folder, "genai_config.json", genaiConfigSchema);
     if (model === undefined) throw error;
     return { max_position_embeddings: model.context_length, eos_token_id: model.eos_token_id };
   }
 }
 
 /** Newer exports keep the template in a file of its own, which then counts. */
-async function openChatTemplate(
-  root: string,
+function openChatTemplate(
+  { root, contents }: ReadFolder,
   config: Readonly<Record<string, unknown>>,
   chosen: string | undefined,
-): Promise<ChatTemplate | undefined> {
+): ChatTemplate | undefined {
   if (chosen !== undefined) return new ChatTemplate(chosen, config);
-  const path = join(root, "chat_template.jinja");
+  const name = "chat_template.jinja";
+  const bytes = contents[name];
+  if (bytes === undefined) return readChatTemplate(config);
   try {
-    return new ChatTemplate(await readFile(path, "utf8"), config);
+    return new ChatTemplate(Buffer.from(bytes).toString(), config);
   } catch (error) {
-    if (isMissing(error)) return readChatTemplate(config);
-    throw unusable(path, "holds a template that cannot be read", error);
+    throw unusable(join(root, name), "holds a template that cannot be read", error);
   }
 }
 
-async function readOptionalJson<Schema extends z.ZodType>(
-  root: string,
-  name: string,
+function readOptionalJson<Schema extends z.ZodType>(
+  folder: ReadFolder,
+  name: FolderFile,
   schema: Schema,
-): Promise<z.output<Schema>> {
-  return (await readIfThere(root, name, schema)) ?? schema.parse({});
+): z.output<Schema> {
+  return readIfThere(folder, name, schema) ?? schema.parse({});
 }
 
-async function readIfThere<Schema extends z.ZodType>(
-  root: string,
-  name: string,
+const readIfThere = <Schema extends z.ZodType>(
+  folder: ReadFolder,
+  name: FolderFile,
   schema: Schema,
-): Promise<z.output<Schema> | undefined> {
-  try {
-    return await readJson(root, name, schema);
-  } catch (error) {
-    if (error instanceof InferenceError && isMissing(error.cause)) return undefined;
-    throw error;
-  }
-}
+): z.output<Schema> | undefined =>
+  folder.contents[name] === undefined ? undefined : readJson(folder, name, schema);
 
-async function readJson<Schema extends z.ZodType>(
-  root: string,
-  name: string,
+function readJson<Schema extends z.ZodType>(
+  { root, contents }: ReadFolder,
+  name: FolderFile,
   schema: Schema,
-): Promise<z.output<Schema>> {
+): z.output<Schema> {
   const path = join(root, name);
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw unusable(path, "cannot be read; --model must name a folder with a model's files", error);
-  }
+  const bytes = contents[name];
+  if (bytes === undefined)
+    throw unusable(path, "cannot be read; --model must name a folder with a model's files (no such file)");
   let json: unknown;
   try {
     json = JSON.parse(decodeText(bytes, path));
@@ -188,10 +192,5 @@ async function readJson<Schema extends z.ZodType>(
   return parsed.data;
 }
 
-const isMissing = (error: unknown): boolean =>
-  (error as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
-
-function unusable(path: string, problem: string, cause: unknown): InferenceError {
-  const reason = isMissing(cause) ? " (no such file)" : "";
-  return new InferenceError("invalid_request", `${path} ${problem}${reason}.`, { cause });
-}
+const unusable = (path: string, problem: string, cause?: unknown): InferenceError =>
+  new InferenceError("invalid_request", `${path} ${problem}.`, { cause });

@@ -1,5 +1,6 @@
 import { InferenceError, whyAborted } from "../../core/errors.ts";
 import { mapAsync } from "../../core/map-async.ts";
+import type { Awaitable } from "../../core/token-stream.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import type { ChatTemplate } from "../chat-template.ts";
 import type { TokenizerJson } from "../token-bytes.ts";
@@ -8,12 +9,12 @@ import { TextTokenizer } from "./text-tokenizer.ts";
 
 /** Encodes in this process: for tools, tests, and the processes of `ProcessPromptEncoder`. Nothing ends a hostile text. */
 export class LocalPromptEncoder implements PromptEncoder {
-  readonly #read: () => Promise<TokenizerJson>;
+  readonly #read: () => Awaitable<TokenizerJson>;
   readonly #template: ChatTemplate | undefined;
   #encoder: Promise<TextTokenizer> | undefined;
 
   /** @param read tokenizer.json, which is large, and not wanted where nothing is encoded */
-  constructor(read: () => Promise<TokenizerJson>, template: ChatTemplate | undefined) {
+  constructor(read: () => Awaitable<TokenizerJson>, template: ChatTemplate | undefined) {
     this.#read = read;
     this.#template = template;
   }
@@ -27,7 +28,7 @@ export class LocalPromptEncoder implements PromptEncoder {
    * @throws InferenceError what is wrong with tokenizer.json
    */
   open(): Promise<TextTokenizer> {
-    this.#encoder ??= this.#read().then((json) => new TextTokenizer(json));
+    this.#encoder ??= Promise.resolve(this.#read()).then((json) => new TextTokenizer(json));
     return this.#encoder;
   }
 

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { InferenceError } from "../../core/errors.ts";
 import type { ModelRunner } from "../local/runner.ts";
 import { ConcatCacheRunner } from "./concat-cache-runner.ts";
@@ -12,6 +13,7 @@ import type { Device } from "./ort/device-memory.ts";
 import { byteLength } from "./ort/tensor.ts";
 import { Session } from "./ort/session.ts";
 import type { SessionOptions } from "./ort/session.ts";
+import { WeightFiles } from "./ort/weight-files.ts";
 import { attentionDevice, SharedCacheRunner } from "./shared-cache-runner.ts";
 
 /**
@@ -37,11 +39,19 @@ export interface OpenedGraph {
 export const formOf = (operators: ReadonlyMap<string, number>): GraphForm =>
   operators.has("GroupQueryAttention") ? "shared" : "concat";
 
+export interface OpenOptions extends Omit<SessionOptions, "weights"> {
+  /**
+   * Whether the runtime maps weights that stand in files of their own, instead of having them read into memory: less
+   * memory while the graph is loaded, but a process that writes to the files then writes into the model, and ends this one by cutting them short.
+   */
+  readonly mapWeights?: boolean;
+}
+
 /**
  * Opens a graph. The caller owns the session, until a runner takes it over.
  * @throws InferenceError `engine_failed` naming the file, or `unsupported` for another kind of graph
  */
-export function openGraph(path: string, options: SessionOptions): OpenedGraph {
+export function openGraph(path: string, options: OpenOptions): OpenedGraph {
   if (!existsSync(path)) throw new InferenceError("engine_failed", `${path} does not exist.`);
   const { session, form, fileBytes, headDim: openHeadDim } = openSession(path, options);
   try {
@@ -89,14 +99,17 @@ export async function createRunner(opened: OpenedGraph, options: RunnerOptions):
 
 function openSession(
   path: string,
-  options: SessionOptions,
+  { mapWeights = false, ...options }: OpenOptions,
 ): Pick<OpenedGraph, "session" | "form" | "fileBytes"> & Pick<GraphFile, "headDim"> {
   try {
-    const { operators, missingFiles, bytes, headDim } = readGraphFile(path);
-    if (missingFiles.length > 0) {
+    const { operators, dataFiles, missingFiles, shortFiles, bytes, headDim } = readGraphFile(path);
+    if (missingFiles.length > 0)
       throw new Error(`it keeps weights in ${missingFiles.join(", ")}, which must stand beside it`);
-    }
-    return { session: new Session(path, options), form: formOf(operators), fileBytes: bytes, headDim };
+    if (shortFiles.length > 0)
+      throw new Error(`${shortFiles.join(", ")} beside it is cut short; copy or pull it again`);
+    using weights = mapWeights ? undefined : new WeightFiles(dirname(path), dataFiles);
+    const session = new Session(path, { ...options, weights });
+    return { session, form: formOf(operators), fileBytes: bytes, headDim };
   } catch (error) {
     if (error instanceof InferenceError) throw error;
     const reason = (error as Error).message;

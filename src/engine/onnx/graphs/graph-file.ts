@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { InferenceError } from "../../../core/errors.ts";
 import { elementTypeOf } from "../ort/element-type.ts";
 import type { GraphValue } from "../ort/session.ts";
@@ -24,6 +24,8 @@ export interface GraphFile {
   readonly dataFiles: ReadonlySet<string>;
   /** Those of them that are not there. */
   readonly missingFiles: readonly string[];
+  /** Those that end before the weights that they are to hold do. */
+  readonly shortFiles: readonly string[];
   /** This file and those beside it, bytes. */
   readonly bytes: number;
 }
@@ -71,7 +73,8 @@ export function readGraphFile(path: string): GraphFile {
   const windows = new Set<number>();
   const queries = new Map<string, QueryHeads>();
   let headDim: number | undefined;
-  const dataFiles = new Set<string>();
+  /** How far the weights in each reach, bytes. */
+  const dataEnds = new Map<string, number>();
   const file = new ProtobufFile(path, () => corrupt(path));
   try {
     for (const part of file.fields(0, file.size)) {
@@ -86,9 +89,11 @@ export function readGraphFile(path: string): GraphFile {
           if (window !== undefined && window > 0) windows.add(window);
           if (operator === "GroupQueryAttention") queries.set(from[0] ?? "", readHeads(from, attributes));
         } else if (item.number === field.graph.initializer) {
-          const { type, bytes, dataFile } = readTensor(file, item);
+          const { type, bytes, place } = readTensor(file, item);
           weightBytes.set(type, (weightBytes.get(type) ?? 0) + bytes);
-          if (dataFile !== undefined) dataFiles.add(dataFile);
+          if (place === undefined) continue;
+          if (!isInside(place.file)) throw outside(path, place.file);
+          dataEnds.set(place.file, Math.max(place.end, dataEnds.get(place.file) ?? 0));
         } else if (item.number === field.graph.valueInfo) {
           // Thousands; the first layer's queries say it.
           headDim ??= headDimAt(file, item, queries);
@@ -97,12 +102,17 @@ export function readGraphFile(path: string): GraphFile {
       }
     }
     if (operators.size === 0) throw corrupt(path);
-    const besides = [...dataFiles].map((name) => ({ name, size: sizeOf(join(dirname(path), name)) }));
+    const besides = [...dataEnds].map(([name, end]) => ({
+      name,
+      end,
+      size: sizeOf(join(dirname(path), name)),
+    }));
     const bytes = besides.reduce((sum, { size = 0 }) => sum + size, file.size);
     const missingFiles = besides.filter(({ size }) => size === undefined).map(({ name }) => name);
+    const shortFiles = besides.filter(({ size = Infinity, end }) => size < end).map(({ name }) => name);
     return {
       ...{ inputs, outputs, operators, weightBits, weightBytes, windows, headDim },
-      ...{ dataFiles, missingFiles, bytes },
+      ...{ dataFiles: new Set(dataEnds.keys()), missingFiles, shortFiles, bytes },
     };
   } finally {
     file[Symbol.dispose]();
@@ -113,6 +123,15 @@ const corrupt = (path: string): InferenceError =>
   new InferenceError(
     "engine_failed",
     `${path} is no ONNX file, or cut short. Remove it, and copy or pull it again.`,
+  );
+
+/** Whether a file that a graph names stands in the graph's folder, or below it. */
+const isInside = (name: string): boolean => !isAbsolute(name) && !name.split(/[\\/]/).includes("..");
+
+const outside = (path: string, name: string): InferenceError =>
+  new InferenceError(
+    "engine_failed",
+    `${path} keeps weights in ${name}, outside of its own folder. Save them beside it.`,
   );
 
 const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;
@@ -202,18 +221,21 @@ function readValue(file: ProtobufFile, value: Field): GraphValue {
 function readTensor(
   file: ProtobufFile,
   tensor: Field,
-): { type: string; bytes: number; dataFile: string | undefined } {
+): { type: string; bytes: number; place: { readonly file: string; readonly end: number } | undefined } {
   let size = 1;
   let code = 0;
-  let dataFile: string | undefined;
+  const external = new Map<string, string>();
   for (const part of file.fields(tensor.start, tensor.end)) {
     if (part.number === field.tensor.dimensions) for (const value of file.integers(part)) size *= value;
     if (part.number === field.tensor.type) code = Number(part.value);
     if (part.number !== field.tensor.external) continue;
     const entry = new Map<number, string>();
     for (const item of file.fields(part.start, part.end)) entry.set(item.number, file.text(item));
-    if (entry.get(field.entry.key) === "location") dataFile = entry.get(field.entry.value);
+    external.set(entry.get(field.entry.key) ?? "", entry.get(field.entry.value) ?? "");
   }
   const [type, bits] = storedTypes[code] ?? [`type ${code}`, 0];
-  return { type, bytes: Math.ceil((size * bits) / 8), dataFile };
+  const bytes = Math.ceil((size * bits) / 8);
+  const location = external.get("location");
+  const end = Number(external.get("offset") ?? 0) + Number(external.get("length") ?? bytes);
+  return { type, bytes, place: location === undefined ? undefined : { file: location, end } };
 }

@@ -21,8 +21,11 @@ export class ProtobufFile implements Disposable {
   /** @param corrupt what to throw where the bytes are no such messages */
   constructor(path: string, corrupt: () => Error) {
     this.#corrupt = corrupt;
+    const found = statSync(path);
+    // A pipe would be waited for, without end.
+    if (!found.isFile()) throw corrupt();
     this.#descriptor = openSync(path, "r");
-    this.size = statSync(path).size;
+    this.size = found.size;
   }
 
   *fields(start: number, end: number): Generator<Field, void, undefined> {

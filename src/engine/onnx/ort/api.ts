@@ -50,6 +50,7 @@ const prototypes = {
   CreateMemoryInfo: [68, "void *(const char *name, int allocator, int id, int type, _Out_ void **info)"],
   CreateCpuMemoryInfo: [69, "void *(int allocator, int type, _Out_ void **info)"],
   MemoryInfoGetName: [71, "void *(void *info, _Out_ const char **name)"],
+  AllocatorAlloc: [75, "void *(void *allocator, size_t bytes, _Out_ void **memory)"],
   AllocatorFree: [76, "void *(void *allocator, void *memory)"],
   GetAllocatorWithDefaultOptions: [78, "void *(_Out_ void **allocator)"],
   ReleaseStatus: [93, "void (void *status)"],
@@ -81,6 +82,13 @@ const prototypes = {
   SessionOptionsAppendExecutionProvider: [
     216,
     "void *(void *options, const char *name, const char **keys, const char **values, size_t count)",
+  ],
+  // Names of files are paths.
+  AddExternalInitializersFromFilesInMemory: [
+    279,
+    process.platform === "win32"
+      ? "void *(void *options, const char16_t **names, void **files, size_t *bytes, size_t count)"
+      : "void *(void *options, const char **names, void **files, size_t *bytes, size_t count)",
   ],
 } as const satisfies Record<string, readonly [slot: number, prototype: string]>;
 

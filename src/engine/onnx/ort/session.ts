@@ -7,6 +7,7 @@ import { elementTypeOf } from "./element-type.ts";
 import type { ElementType } from "./element-type.ts";
 import { callAsync, check, create, read } from "./status.ts";
 import { IoBinding } from "./io-binding.ts";
+import type { WeightFiles } from "./weight-files.ts";
 
 export interface SessionOptions {
   readonly device: Device;
@@ -14,6 +15,8 @@ export interface SessionOptions {
   readonly threads: number;
   /** Refuses a graph of which the device cannot run every node, rather than run some on the CPU. */
   readonly isWhole?: boolean;
+  /** Weights of files beside the graph; without them the runtime maps the files. */
+  readonly weights?: WeightFiles | undefined;
 }
 
 /** An input or output of a graph. */
@@ -89,7 +92,8 @@ export class Session implements Disposable {
   }
 }
 
-function configure(options: Pointer, { device, threads, isWhole }: SessionOptions): void {
+function configure(options: Pointer, { device, threads, isWhole, weights }: SessionOptions): void {
+  weights?.addTo(options);
   check(ort().SetIntraOpNumThreads(options, threads) as Pointer | null);
   // Threads that spin between passes take the cores from everything else on the machine.
   check(ort().AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0") as Pointer | null);
