@@ -4,7 +4,8 @@ import type { StageEvent } from "../mcmc/stages.ts";
 import { logProbability } from "../mcmc/completion.ts";
 import type { Completion } from "../mcmc/completion.ts";
 import type { ChainLength } from "../samplers/decoder.ts";
-import type { ChainTrace, TracedToken } from "./completer.ts";
+import { traceNames } from "./completer.ts";
+import type { ChainTrace, StepNumber, TraceName, TracedToken } from "./completer.ts";
 import type { CompletionText } from "./completion-text.ts";
 import { TextStream } from "./text-stream.ts";
 
@@ -13,51 +14,57 @@ interface PlacedText {
   readonly tokens: readonly TracedToken[];
 }
 
-/** Tells what a chain does, and how the text of its state changes, for the clients that watch it. */
+/** Tells what a chain does, and how the text of its state changes, for the clients that watch it: what they want of it. */
 export class ChainTracer {
   readonly #text: CompletionText;
   readonly #chain: ChainLength;
+  readonly #wanted: ReadonlySet<TraceName>;
   #shown: PlacedText = { text: "", tokens: [] };
 
-  constructor(text: CompletionText, chain: ChainLength) {
+  constructor(text: CompletionText, chain: ChainLength, wanted: Iterable<TraceName> = traceNames) {
     this.#text = text;
     this.#chain = chain;
+    this.#wanted = new Set(wanted);
   }
 
   *follow(event: StageEvent): Generator<ChainTrace, void, undefined> {
     if (event.type === "block") {
       const { stage, horizon, state } = event;
-      yield { type: "block", block: stage + 1, horizon, ...this.#chain };
+      if (this.#wanted.has("block")) yield { type: "block", block: stage + 1, horizon, ...this.#chain };
       yield* this.#revise(state, { block: stage + 1, step: 0 });
       return;
     }
     const { info, previous, state } = event;
     const at = { block: event.address.stage + 1, step: event.address.step };
-    const { outcome, cut, suffix, logRatio } = info;
-    const proposed = this.#place([...previous.slice(0, cut), ...suffix]);
-    const tokens = proposed.tokens.slice(cut);
-    const fromChar = tokens[0]!.offset;
-    yield {
-      type: "proposal",
-      ...at,
-      cut,
-      fromChar,
-      text: proposed.text.slice(toUnits(proposed.text, fromChar)),
-      tokens,
-      logRatio,
-    };
+    if (this.#wanted.has("proposal")) yield this.#proposal(event, at);
+    const { outcome, logRatio } = info;
     const probability = Math.min(1, Math.exp(logRatio));
     const swapped = (info.swaps?.toAnswer ?? 0) > 0;
-    yield { type: "decision", ...at, outcome, probability, swapped, logprob: logProbability(state) };
+    if (this.#wanted.has("decision"))
+      yield { type: "decision", ...at, outcome, probability, swapped, logprob: logProbability(state) };
     // An accepted proposal, or a swap with a hotter replica whatever became of the proposal.
     if (state !== previous) yield* this.#revise(state, at);
   }
 
+  #proposal({ info, previous }: StageEvent & { type: "step" }, at: StepNumber): ChainTrace {
+    const { cut, suffix, logRatio } = info;
+    const { text, tokens: placed } = this.#place([...previous.slice(0, cut), ...suffix]);
+    const tokens = placed.slice(cut);
+    const fromChar = tokens[0]!.offset;
+    return {
+      type: "proposal",
+      ...at,
+      cut,
+      fromChar,
+      text: text.slice(toUnits(text, fromChar)),
+      tokens,
+      logRatio,
+    };
+  }
+
   /** Reports from where on the text differs from what was shown last, if it does. */
-  *#revise(
-    state: Completion,
-    at: { readonly block: number; readonly step: number },
-  ): Generator<ChainTrace, void, undefined> {
+  *#revise(state: Completion, at: StepNumber): Generator<ChainTrace, void, undefined> {
+    if (!this.#wanted.has("revision")) return;
     const before = this.#shown;
     const now = this.#place(state);
     this.#shown = now;

@@ -35,6 +35,8 @@ export interface GenerateRequest extends DecodeRequest {
   readonly stopTokens?: TokenIds;
   /** Whether the model's own end tokens are tokens like any other. */
   readonly ignoreEnd?: boolean;
+  /** What of a chain's trace is read; nothing else of it is built, or crosses threads. All of it when left out. */
+  readonly traces?: readonly TraceName[];
   /** Whether the text is read only once it is whole: what follows the first of it then comes as one event. */
   readonly inOnePiece?: boolean;
 }
@@ -56,7 +58,7 @@ export interface TracedToken {
   readonly entropy: number;
 }
 
-interface StepNumber {
+export interface StepNumber {
   /** Counted from 1. */
   readonly block: number;
   /** Counted from 1; 0 is the draft that brings the block to its horizon. */
@@ -104,6 +106,14 @@ export type ChainTrace =
       /** Σ log p of the new state, nats. */
       readonly logprob: number;
     });
+
+export const traceNames = [
+  "block",
+  "proposal",
+  "decision",
+  "revision",
+] as const satisfies ChainTrace["type"][];
+export type TraceName = (typeof traceNames)[number];
 
 export type CompletionEvent =
   /** Tokens that are final, and the text they release; text that may be the start of a stop string is held back. */

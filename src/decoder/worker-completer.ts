@@ -159,13 +159,16 @@ export class WorkerCompleter implements Completer {
   }
 
   #adopt({ worker }: StartedWorker): Worker {
-    worker.on("message", (replies: readonly WorkerReply[]) => {
-      for (const reply of replies) {
-        const call = this.#calls.get(reply.id);
-        if (reply.type === "end") call?.end();
-        else if (reply.type === "error") call?.fail(fromErrorDescription(reply.error));
-        else call?.push(reply);
+    worker.on("message", (message: WorkerReply | readonly WorkerReply[]) => {
+      if ("type" in message) {
+        this.#deliver(message);
+        return;
       }
+      for (const reply of message) this.#deliver(reply);
+      // In another turn: sockets are served before the next batch comes.
+      setImmediate(() => {
+        worker.postMessage({ type: "taken" } satisfies ToWorker);
+      });
     });
     let reason = "it exited";
     worker.on("error", (error) => {
@@ -178,6 +181,13 @@ export class WorkerCompleter implements Completer {
       });
     });
     return worker;
+  }
+
+  #deliver(reply: WorkerReply): void {
+    const call = this.#calls.get(reply.id);
+    if (reply.type === "end") call?.end();
+    else if (reply.type === "error") call?.fail(fromErrorDescription(reply.error));
+    else call?.push(reply);
   }
 
   #lose(reason: string): void {

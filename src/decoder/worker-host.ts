@@ -1,41 +1,10 @@
 import type { MessagePort } from "node:worker_threads";
 import { toErrorDescription } from "../core/errors.ts";
 import type { Completer } from "./completer.ts";
+import { ReplyBatches } from "./reply-batches.ts";
 import { threadMemory } from "./thread-memory.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
 import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
-
-/** How long a reply may wait for others, ms, where work keeps the event loop from turning. */
-const maxReplyDelayMs = 2;
-
-/** Sends what comes in one turn of the event loop as one message: each costs both threads. */
-class ReplyBatch {
-  readonly #port: MessagePort;
-  #replies: WorkerReply[] = [];
-  #since = 0;
-
-  constructor(port: MessagePort) {
-    this.#port = port;
-  }
-
-  push(reply: WorkerReply): void {
-    const now = performance.now();
-    if (this.#replies.length === 0) {
-      this.#since = now;
-      setImmediate(() => {
-        this.#flush();
-      });
-    }
-    this.#replies.push(reply);
-    if (now - this.#since > maxReplyDelayMs) this.#flush();
-  }
-
-  #flush(): void {
-    if (this.#replies.length === 0) return;
-    this.#port.postMessage(this.#replies);
-    this.#replies = [];
-  }
-}
 
 /** Events of one call that were sent and not read yet. */
 class Unread {
@@ -81,7 +50,7 @@ export function hostCompleter(port: MessagePort, completer: Completer, notes: re
 class WorkerHost {
   readonly #port: MessagePort;
   readonly #completer: Completer;
-  readonly #replies: ReplyBatch;
+  readonly #replies: ReplyBatches;
   /** By call. */
   readonly #running = new Map<number, AbortController>();
   readonly #unread = new Map<number, Unread>();
@@ -89,7 +58,7 @@ class WorkerHost {
   constructor(port: MessagePort, completer: Completer) {
     this.#port = port;
     this.#completer = completer;
-    this.#replies = new ReplyBatch(port);
+    this.#replies = new ReplyBatches(port);
   }
 
   async take(message: ToWorker): Promise<void> {
@@ -102,16 +71,19 @@ class WorkerHost {
           this.#replies.push({ type: "scores", id: message.id, scores });
         });
       case "health":
-        return this.#answer(message.id, async () => {
-          const health = await this.#completer.health();
-          const thread = threadMemory();
-          this.#replies.push({ type: "health", id: message.id, health: { ...health, thread } });
-        });
+        return this.#tellHealth(message.id, this.#port);
+      case "taken":
+        this.#replies.taken();
+        return;
       case "read":
         this.#unread.get(message.id)?.remove(message.count);
         return;
       case "abort":
+        this.#replies.drop(message.id);
         this.#running.get(message.id)?.abort();
+        return;
+      case "line":
+        message.port.on("message", (id: number) => void this.#tellHealth(id, message.port));
         return;
       case "stop":
         await this.#completer[Symbol.asyncDispose]();
@@ -135,6 +107,12 @@ class WorkerHost {
       this.#running.delete(id);
       this.#unread.delete(id);
     }
+  }
+
+  /** By itself, past whatever waits to be read: an answer says that the engine is alive. */
+  async #tellHealth(id: number, port: Pick<MessagePort, "postMessage">): Promise<void> {
+    const health = { ...(await this.#completer.health()), thread: threadMemory() };
+    port.postMessage({ type: "health", id, health } satisfies WorkerReply);
   }
 
   async #complete({ id, request }: ToWorker & { type: "complete" }, signal: AbortSignal): Promise<void> {

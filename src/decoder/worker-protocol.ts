@@ -1,3 +1,4 @@
+import type { MessagePort } from "node:worker_threads";
 import type { ErrorDescription } from "../core/errors.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type {
@@ -8,8 +9,11 @@ import type {
   ScoreOptions,
 } from "./completer.ts";
 
-/** Events of a call that may be on their way at once: a chain outruns a reader that shows it. */
-export const mostUnreadEvents = 512;
+/** Events of a call that may be on their way at once: a chain outruns a reader that shows it, and then waits for it. */
+export const mostUnreadEvents = 64;
+
+/** Batches of replies that may be before the server's thread at once: one that it works on, and the next. */
+export const mostBatchesUnread = 2;
 
 /**
  * From the server's thread to the worker: the calls of a `Completer`, each with an `id`, and what becomes of them. Of a
@@ -26,7 +30,11 @@ export type ToWorker =
   | { readonly type: "health"; readonly id: number }
   /** So many of a call's events were read: as many more may come. */
   | { readonly type: "read"; readonly id: number; readonly count: number }
+  /** A batch of replies was worked on: another may come. */
+  | { readonly type: "taken" }
   | { readonly type: "abort"; readonly id: number }
+  /** A port of another thread's, which sends numbers and is answered each with the engine's health under it. */
+  | { readonly type: "line"; readonly port: MessagePort }
   | { readonly type: "stop" };
 
 /** What a worker says first, and once. */
@@ -34,7 +42,7 @@ export type WorkerStart =
   | { readonly type: "ready"; readonly model: ModelInfo; readonly notes: readonly string[] }
   | { readonly type: "unusable"; readonly error: ErrorDescription };
 
-/** From the worker to the server's thread; several at a time. */
+/** From the worker to the server's thread: a list of them is a batch; health comes by itself, and at once. */
 export type WorkerReply =
   | { readonly type: "event"; readonly id: number; readonly event: CompletionEvent }
   | { readonly type: "scores"; readonly id: number; readonly scores: readonly ScoredToken[] }

@@ -108,6 +108,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     options: {
       server: offeredUpgrades(app.server, answers),
       maxPayload: bodyLimit,
+      // One message in a turn of the event loop, however many came in a packet.
+      allowSynchronousEvents: false,
       // Never the subprotocol that carries the key.
       handleProtocols: (offered) => (offered.has(watchProtocol) ? watchProtocol : false),
     },

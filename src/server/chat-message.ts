@@ -1,19 +1,34 @@
+import { clip } from "../core/clip.ts";
 import type { ChatMessage, ContentPart } from "../decoder/completer.ts";
 import { invalid } from "./invalid.ts";
+import { JsonScan } from "./json-scan.ts";
 import type { RequestMessage } from "./schemas/messages.ts";
 
-/** A message as chat templates know it. @throws InferenceError where a tool call's arguments are no JSON */
-export function toChatMessage(message: RequestMessage, index: number): ChatMessage {
-  const { role, content, refusal, tool_calls: calls } = message;
+/**
+ * Messages as chat templates know them.
+ * @throws InferenceError where a tool call's arguments are no JSON; Refusal where those of all calls are too much
+ */
+export async function toChatMessages(messages: readonly RequestMessage[]): Promise<ChatMessage[]> {
+  const scan = new JsonScan();
+  const read: ChatMessage[] = [];
+  for (const [index, message] of messages.entries()) {
+    const param = `messages.${index}.tool_calls`;
+    const calls: ToolCall[] = [];
+    for (const call of message.tool_calls ?? []) calls.push(await withArguments(call, param, scan));
+    read.push(toChatMessage(message, calls));
+  }
+  return read;
+}
+
+function toChatMessage(message: RequestMessage, calls: readonly ToolCall[]): ChatMessage {
+  const { role, content, refusal } = message;
   const { name, reasoning, reasoning_content, tool_call_id } = message;
   const said = Object.entries({ name, reasoning, reasoning_content, tool_call_id });
   return {
     role,
     content: (typeof content === "string" ? content : content?.map(toTextPart)) ?? refusal ?? "",
     ...Object.fromEntries(said.filter(([, value]) => value !== null && value !== undefined)),
-    ...(calls === null || calls === undefined || calls.length === 0
-      ? {}
-      : { tool_calls: calls.map((call) => withArguments(call, `messages.${index}.tool_calls`)) }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
   };
 }
 
@@ -27,9 +42,10 @@ const toTextPart = (part: Part): ContentPart => ({
 type ToolCall = NonNullable<RequestMessage["tool_calls"]>[number];
 
 /** Templates go through the arguments by name, which the API sends as a text; those of no arguments may be empty. */
-function withArguments(call: ToolCall, param: string): ToolCall {
+async function withArguments(call: ToolCall, param: string, scan: JsonScan): Promise<ToolCall> {
   const { arguments: text } = call.function;
   if (typeof text !== "string") return { ...call, function: { ...call.function, arguments: text ?? {} } };
+  await scan.scan(Buffer.from(text), `text of ${param}`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text === "" ? "{}" : text);
@@ -37,6 +53,6 @@ function withArguments(call: ToolCall, param: string): ToolCall {
     parsed = undefined;
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
-    throw invalid(param, `${param}: the arguments of '${call.function.name}' must be a JSON object.`);
+    throw invalid(param, `${param}: the arguments of '${clip(call.function.name)}' must be a JSON object.`);
   return { ...call, function: { ...call.function, arguments: parsed as Record<string, unknown> } };
 }

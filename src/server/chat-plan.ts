@@ -1,5 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
-import { toChatMessage } from "./chat-message.ts";
+import { toChatMessages } from "./chat-message.ts";
 import { encodePrompts, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
@@ -33,7 +33,7 @@ export async function planChat(
     );
   }
   const conversation = {
-    messages: body.messages.map(toChatMessage),
+    messages: await toChatMessages(body.messages),
     addGenerationPrompt: body.add_generation_prompt ?? true,
     variables: {
       ...(tools.length === 0 ? {} : { tools }),

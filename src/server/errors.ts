@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import type { z } from "zod";
+import { clip } from "../core/clip.ts";
 import { InferenceError, toErrorDescription } from "../core/errors.ts";
 import type { ErrorCode, ErrorDescription } from "../core/errors.ts";
 import { targetPath } from "./request-log.ts";
@@ -32,6 +33,9 @@ const httpErrors = {
   internal: { status: 500, type: "server_error", retry: false },
 } as const satisfies Record<ErrorCode, HttpError>;
 
+/** Characters of a path, be it to a route or to a field. */
+const longestPath = 256;
+
 /** Refusals of the server itself, before any request body: what HTTP tells apart from 400. */
 const refusals = {
   malformed: 400,
@@ -56,7 +60,7 @@ export function refusal(kind: keyof typeof refusals, message: string): Refusal {
  * @param methods those that the path takes; none where there is no such path
  */
 export function wrongRoute(method: string, target: string, methods: readonly string[]): Refusal {
-  const path = targetPath(target);
+  const path = clip(targetPath(target), longestPath);
   return methods.length === 0
     ? refusal("unknownRoute", `There is no ${method} ${path}. The routes are listed in openapi.yaml.`)
     : refusal("wrongMethod", `${path} does not take ${method}. It takes ${methods.join(", ")}.`);
@@ -65,8 +69,19 @@ export function wrongRoute(method: string, target: string, methods: readonly str
 /** Seconds after which a client may well try again. */
 const retryAfterSeconds = 1;
 
+/** Characters of an error's message at most: more of them could only be the client's own. */
+const longestMessage = 2000;
+
 export function toErrorResponse({ code, message, param }: ErrorDescription): ErrorResponse {
-  return { error: { message, type: httpErrors[code].type, param: param ?? null, code } };
+  const { type } = httpErrors[code];
+  return {
+    error: {
+      message: clip(message, longestMessage),
+      type,
+      param: param === undefined ? null : clip(param, longestPath),
+      code,
+    },
+  };
 }
 
 /** Answers every failure in OpenAI's error shape, without a stack trace. */
@@ -110,6 +125,9 @@ export function describeError(error: unknown): ErrorDescription {
   return { code: "internal", message: "The server failed in an unforeseen way; its log says more." };
 }
 
+/** Unknown fields that an error names. */
+const mostNamed = 8;
+
 /** What a client is told of a body that does not fit its schema. */
 export function describeIssues(issues: readonly z.core.$ZodIssue[]): ErrorDescription {
   return describeValidation(
@@ -132,10 +150,11 @@ interface ValidationIssue {
 function describeValidation(issues: readonly ValidationIssue[]): ErrorDescription {
   const unknown = issues.filter(({ message }) => message === unknownField).map(pathOf);
   if (unknown.length > 0) {
-    const names = unknown.map((path) => path.join("."));
+    const names = unknown.slice(0, mostNamed).map((path) => path.join("."));
+    const others = unknown.length > mostNamed ? ` and ${unknown.length - mostNamed} more` : "";
     return {
       code: "unsupported",
-      message: `Unsupported field ${names.map((name) => `'${name}'`).join(", ")}: it would be ignored, so leave it out or check its spelling.`,
+      message: `Unsupported field ${names.map((name) => `'${clip(name)}'`).join(", ")}${others}: it would be ignored, so leave it out or check its spelling.`,
       param: names[0]!,
     };
   }
@@ -148,7 +167,7 @@ function describeValidation(issues: readonly ValidationIssue[]): ErrorDescriptio
     return { code: "invalid_request", message: `The body is not as expected: ${sentence(message)}` };
   return {
     code,
-    message: message.startsWith(path[0]!) ? `${message}.` : `${param}: ${message}.`,
+    message: message.startsWith(path[0]!) ? `${message}.` : `${clip(param)}: ${message}.`,
     param,
   };
 }

@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { nextTurn } from "./turns.ts";
 
 /** A millisecond or two of light work on each item. */
 const pieceLength = 16_384;
@@ -13,7 +13,7 @@ export async function mapPieces<Item, Result>(
 ): Promise<Result[]> {
   const results: Result[] = [];
   for (let start = 0; start < items.length; start += pieceLength) {
-    if (start > 0) await setImmediate();
+    if (start > 0) await nextTurn();
     results.push(map(items.slice(start, start + pieceLength)));
   }
   return results;

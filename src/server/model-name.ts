@@ -1,3 +1,4 @@
+import { clip } from "../core/clip.ts";
 import { InferenceError } from "../core/errors.ts";
 import { samplerNames } from "../samplers/registry.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
@@ -19,7 +20,11 @@ export function samplerOfModelName(name: string | undefined, model: ModelInfo): 
   const sampler = samplerNames.find((candidate) => name === `${model.id}${separator}${candidate}`);
   if (sampler !== undefined) return sampler;
   const names = modelNames(model).join(", ");
-  throw new InferenceError("model_not_found", `There is no model '${name}' here. There are: ${names}.`, {
-    param: "model",
-  });
+  throw new InferenceError(
+    "model_not_found",
+    `There is no model '${clip(name)}' here. There are: ${names}.`,
+    {
+      param: "model",
+    },
+  );
 }

@@ -3,8 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { refusal } from "./errors.ts";
-import type { Refusal } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { readJson } from "./json.ts";
 
 const decoders = {
   gzip: createGunzip,
@@ -18,13 +17,14 @@ const codings = Object.keys(decoders).filter((name) => !name.startsWith("x-"));
 /** Reads JSON bodies: in UTF-8 and no other charset, compressed or not. */
 export function readBodies(app: FastifyInstance, bodyLimit: number): void {
   app.removeContentTypeParser("text/plain");
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body: Buffer, done) => {
-    try {
-      done(null, parseJson(decodeText(request, body), "body"));
-    } catch (error) {
-      done(error as Refusal);
-    }
-  });
+  app.addContentTypeParser(
+    "application/json",
+    { parseAs: "buffer" },
+    async (request: FastifyRequest, body: Buffer) => {
+      checkCharset(request);
+      return readJson(body, "body");
+    },
+  );
   app.addHook("preParsing", (request, reply, payload, done) => {
     const { "transfer-encoding": transfer, "content-encoding": content = "" } = request.headers;
     if (transfer !== undefined && transfer.toLowerCase() !== "chunked") {
@@ -85,14 +85,9 @@ function decompress(payload: Readable, coding: keyof typeof decoders, limit: num
   return body;
 }
 
-/** @throws Refusal saying what is wrong with the text */
-function decodeText({ headers }: FastifyRequest, body: Buffer): string {
+/** @throws Refusal where the body is said to be in another charset than UTF-8 */
+function checkCharset({ headers }: FastifyRequest): void {
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(headers["content-type"] ?? "")?.[1] ?? "utf-8";
   if (!/^(utf-?8|us-ascii)$/i.test(charset))
     throw refusal("unreadable", `JSON is read in UTF-8; ${charset} is not. Encode the body in UTF-8.`);
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(body);
-  } catch {
-    throw refusal("malformed", "The body is not UTF-8. Encode it so.");
-  }
 }

@@ -45,6 +45,7 @@ export function requestSignal(request: FastifyRequest, reply: FastifyReply, time
     lifetime[Symbol.dispose]();
     if (!reply.raw.writableFinished) leave();
   });
-  if (request.raw.destroyed && !request.raw.complete) leave();
+  // It may have left while its body was read, too.
+  if ((request.raw.destroyed && !request.raw.complete) || request.raw.socket.destroyed) leave();
   return lifetime.signal;
 }

@@ -1,10 +1,11 @@
 import type { FastifyRequest } from "fastify";
 import type { WebSocket } from "@fastify/websocket";
-import type { RawData } from "ws";
+import { clip } from "../../core/clip.ts";
 import { InferenceError } from "../../core/errors.ts";
+import { traceNames } from "../../decoder/completer.ts";
 import { answerHead } from "../answer.ts";
 import { completionEndpoint, prepare } from "../endpoint.ts";
-import { parseJson } from "../json.ts";
+import { readJson } from "../json.ts";
 import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { RouteContext } from "../routes/context.ts";
@@ -14,7 +15,10 @@ import type { CompletionRequest, CompletionResponse } from "../schemas/completio
 import type { ChoiceEvent } from "../run-plan.ts";
 import { cancelMessage, completeMessage, eventNames, requestId } from "./messages.ts";
 import type { CancelMessage, CompleteMessage, EventName, WatchEvent } from "./messages.ts";
+import { Mailbox } from "./mailbox.ts";
+import type { Mail } from "./mailbox.ts";
 import { Outbox } from "./outbox.ts";
+import { Reading } from "./reading.ts";
 import { WatchPresenter } from "./watch-presenter.ts";
 
 export interface SessionOptions {
@@ -26,6 +30,9 @@ export interface SessionOptions {
 
 /** Pings that may go unanswered, with nothing read meanwhile, before a peer counts as gone. */
 const patience = 3;
+
+/** Requests that may run on one socket at once. */
+const mostRunning = 256;
 
 /** Going away, in WebSocket's table of close codes. */
 const goingAway = 1001;
@@ -53,14 +60,20 @@ export class WatchSession {
     const isAlive = (): void => {
       this.#silentPings = 0;
     };
-    this.#outbox = new Outbox(socket, isAlive);
+    const reading = new Reading(socket);
+    this.#outbox = new Outbox(socket, reading, isAlive);
+    const mailbox = new Mailbox(socket, reading, (mail) => this.#take(mail));
     const pings = setInterval(() => {
       this.#ping();
     }, options.pingIntervalMs);
     socket.on("pong", isAlive);
     socket.on("message", (data, isBinary) => {
       isAlive();
-      this.#take(data, isBinary);
+      try {
+        mailbox.put({ data, isBinary });
+      } catch (error) {
+        this.#fail(null, error);
+      }
     });
     this.closed = new Promise((resolve) => {
       socket.once("close", () => {
@@ -93,10 +106,10 @@ export class WatchSession {
     else this.#socket.ping();
   }
 
-  #take(data: RawData, isBinary: boolean): void {
+  async #take(mail: Mail): Promise<void> {
     let id: string | null = null;
     try {
-      const json = readMessage(data, isBinary);
+      const json = await readMessage(mail);
       id = requestId.safeParse(json.id).data ?? null;
       const message = parseMessage(json);
       if (message.type === "cancel")
@@ -118,6 +131,12 @@ export class WatchSession {
       );
     }
     if (this.#isClosing) throw new InferenceError("shutting_down", "The server is shutting down.");
+    if (this.#running.size >= mostRunning) {
+      throw new InferenceError(
+        "overloaded",
+        `${mostRunning} requests are running on this socket. Wait for one to end, or open another socket.`,
+      );
+    }
     const lifetime = new RequestLifetime(this.#options.context.requestTimeoutMs);
     const entry = { lifetime, work: Promise.resolve() };
     this.#running.set(id, entry);
@@ -179,16 +198,19 @@ export class WatchSession {
 
 /** The plan with its chains reporting what the client wants to see, and no more. */
 function watched(plan: GenerationPlan, wanted: ReadonlySet<EventName>): GenerationPlan {
-  const traces = ["block", "proposal", "decision", "revision"] as const;
-  const trace = traces.some((name) => wanted.has(name));
-  const progress = wanted.has("progress");
-  const requests = plan.requests.map((request) => ({ ...request, trace, progress, inOnePiece: false }));
-  return { ...plan, requests };
+  const traces = traceNames.filter((name) => wanted.has(name));
+  const shown = {
+    trace: traces.length > 0,
+    traces,
+    progress: wanted.has("progress"),
+    inOnePiece: !wanted.has("token"),
+  };
+  return { ...plan, requests: plan.requests.map((request) => ({ ...request, ...shown })) };
 }
 
-function readMessage(data: RawData, isBinary: boolean): Record<string, unknown> {
+async function readMessage({ data, isBinary }: Mail): Promise<Record<string, unknown>> {
   if (isBinary) throw invalid("Messages must be text: JSON, not binary frames.");
-  const json = parseJson((data as Buffer).toString(), "message");
+  const json = await readJson(data as Buffer, "message");
   if (typeof json === "object" && json !== null && !Array.isArray(json))
     return json as Record<string, unknown>;
   throw invalid('The message must be a JSON object, such as {"id": "1", "prompt": "7-2*3+4="}.');
@@ -197,7 +219,7 @@ function readMessage(data: RawData, isBinary: boolean): Record<string, unknown> 
 function parseMessage(json: Record<string, unknown>): CompleteMessage | CancelMessage {
   const { type = "complete" } = json;
   if (type !== "complete" && type !== "cancel") {
-    throw invalid(`type must be 'complete' or 'cancel', not ${JSON.stringify(type)}.`, "type");
+    throw invalid(`type must be 'complete' or 'cancel', not ${clip(JSON.stringify(type))}.`, "type");
   }
   const { error, data } = type === "cancel" ? cancelMessage.safeParse(json) : completeMessage.safeParse(json);
   if (error === undefined) return data;

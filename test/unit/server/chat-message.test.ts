@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { ChatTemplate } from "../../../src/decoder/chat-template.ts";
-import { toChatMessage } from "../../../src/server/chat-message.ts";
+import { toChatMessages } from "../../../src/server/chat-message.ts";
 import { requestMessage } from "../../../src/server/schemas/messages.ts";
 
-const read = (message: object) => toChatMessage(requestMessage.parse(message), 0);
+const read = async (message: object) => (await toChatMessages([requestMessage.parse(message)]))[0]!;
 const call = (args?: unknown) => ({
   role: "assistant",
   content: null,
@@ -59,8 +59,8 @@ describe("a message as templates get it", () => {
       { role: "function", name: "add", content: "3" },
       { role: "function", name: "add", content: "3" },
     ],
-  ])("%j", (message, expected) => {
-    expect(read(message)).toStrictEqual(expected);
+  ])("%j", async (message, expected) => {
+    expect(await read(message)).toStrictEqual(expected);
   });
 
   it.each([
@@ -69,21 +69,21 @@ describe("a message as templates get it", () => {
     ["", {}],
     [undefined, {}],
     [null, {}],
-  ])("has the arguments %j of a call as an object", (given, expected) => {
-    expect(read(call(given))).toStrictEqual({
+  ])("has the arguments %j of a call as an object", async (given, expected) => {
+    expect(await read(call(given))).toStrictEqual({
       role: "assistant",
       content: "",
       tool_calls: [{ id: "call_1", type: "function", function: { name: "add", arguments: expected } }],
     });
   });
 
-  it.each(["{", "[1]", "7", "null"])("refuses %j for arguments", (given) => {
-    expect(() => read(call(given))).toThrow(
+  it.each(["{", "[1]", "7", "null"])("refuses %j for arguments", async (given) => {
+    await expect(read(call(given))).rejects.toThrow(
       expect.objectContaining({ code: "invalid_request", param: "messages.0.tool_calls" }) as Error,
     );
   });
 
-  it("can be gone through by a template", () => {
+  it("can be gone through by a template", async () => {
     const template = new ChatTemplate(
       "{% for m in messages %}{% if m.tool_calls %}{% for c in m.tool_calls %}" +
         "{{ c.function.name }}({% for k, v in c.function.arguments.items() %}{{ k }}={{ v }};{% endfor %}){% endfor %}" +
@@ -95,7 +95,7 @@ describe("a message as templates get it", () => {
       call('{"a": 1, "b": 2}'),
       { role: "tool", tool_call_id: "call_1", content: "3" },
     ];
-    expect(template.render(messages.map(read), { addGenerationPrompt: true })).toBe(
+    expect(template.render(await Promise.all(messages.map(read)), { addGenerationPrompt: true })).toBe(
       "?add(a=1;b=2;)[call_1: 3]",
     );
   });

@@ -2,6 +2,7 @@ import type { WebSocket } from "@fastify/websocket";
 import { describe, expect, it } from "vitest";
 import type { EventOf, WatchEvent } from "../../../../src/server/watch/messages.ts";
 import { Outbox } from "../../../../src/server/watch/outbox.ts";
+import { Reading } from "../../../../src/server/watch/reading.ts";
 
 /** A socket whose reader reads when told to. */
 class FakeSocket {
@@ -55,7 +56,7 @@ const done = (text = ""): EventOf<"done"> => ({
 function create(): { socket: FakeSocket; outbox: Outbox; beats: () => number } {
   const socket = new FakeSocket();
   let sent = 0;
-  const outbox = new Outbox(socket as unknown as WebSocket, () => sent++);
+  const outbox = new Outbox(socket as unknown as WebSocket, new Reading(socket), () => sent++);
   return { socket, outbox, beats: () => sent };
 }
 
