@@ -20,23 +20,23 @@ FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS cuda
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=layout-cuda /image/app /app
 COPY --from=layout-cuda --chown=1000:1000 /image/models /models
-ENV NODE_ENV=production METROPOLIS_HOST=0.0.0.0 METROPOLIS_PORT=8000 METROPOLIS_DEVICE=cuda HF_HOME=/models
+ENV NODE_ENV=production METROPOLIS_HOST=0.0.0.0 METROPOLIS_PORT=8000 METROPOLIS_HEALTH_PORT=8001 METROPOLIS_DEVICE=cuda HF_HOME=/models
 USER 1000:1000
 WORKDIR /app
 VOLUME /models
-EXPOSE 8000
-HEALTHCHECK --interval=15s --timeout=8s --start-period=120s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.METROPOLIS_PORT}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+EXPOSE 8000 8001
+HEALTHCHECK --interval=15s --timeout=8s --start-period=120s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.METROPOLIS_HEALTH_PORT}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/dist/main.js"]
 CMD ["serve"]
 
 FROM node:20-bookworm-slim AS cpu
 COPY --from=layout-cpu /image/app /app
 COPY --from=layout-cpu --chown=1000:1000 /image/models /models
-ENV NODE_ENV=production METROPOLIS_HOST=0.0.0.0 METROPOLIS_PORT=8000 HF_HOME=/models
+ENV NODE_ENV=production METROPOLIS_HOST=0.0.0.0 METROPOLIS_PORT=8000 METROPOLIS_HEALTH_PORT=8001 HF_HOME=/models
 USER 1000:1000
 WORKDIR /app
 VOLUME /models
-EXPOSE 8000
-HEALTHCHECK --interval=15s --timeout=8s --start-period=60s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.METROPOLIS_PORT}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+EXPOSE 8000 8001
+HEALTHCHECK --interval=15s --timeout=8s --start-period=60s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.METROPOLIS_HEALTH_PORT}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/dist/main.js"]
 CMD ["serve"]

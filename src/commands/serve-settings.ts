@@ -5,6 +5,8 @@ import type { SamplerName } from "../samplers/registry.ts";
 export interface ServeSettings extends EngineSettings {
   readonly host: string;
   readonly port: number;
+  /** Where /health is answered apart from everything else, if anywhere. */
+  readonly healthPort: number | undefined;
   readonly sampler: SamplerName;
   readonly apiKey: readonly string[] | undefined;
   readonly apiKeyFile: string | undefined;

@@ -19,6 +19,7 @@ import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import { stampFiles } from "../assembly/model-files.ts";
 import { startCompleter } from "../assembly/start-completer.ts";
+import { startProbe } from "../assembly/start-probe.ts";
 import { startPrompts } from "../assembly/start-prompts.ts";
 import type { ServeSettings } from "./serve-settings.ts";
 import { readText } from "./text-file.ts";
@@ -41,6 +42,12 @@ export function serveCommand(): Command {
       option("--port <n>", "port to listen on; 0 picks a free one")
         .argParser(integerFrom(0, 65_535))
         .default(8000),
+    )
+    .addOption(
+      option(
+        "--health-port <n>",
+        "port of which a thread of its own answers /health, however busy the server is; none by default",
+      ).argParser(integerFrom(0, 65_535)),
     )
     .addOption(modelOptions.model())
     .addOption(modelOptions.dtype())
@@ -178,10 +185,12 @@ async function serve(settings: ServeSettings): Promise<void> {
     console.log(note);
   };
   const { takesChats } = description.prompts;
+  const probe = await startProbe(settings.host, settings.healthPort);
   const completer = await startCompleter(settings, stamps, {
     tokenizer: description.tokenizer,
     prompts: startPrompts({ folder, contents, chatTemplate }, { takesChats, onNote }),
     onNote,
+    onWorker: (worker) => probe?.watch(worker),
   });
   const app = await buildApp({
     completer,
@@ -208,6 +217,7 @@ async function serve(settings: ServeSettings): Promise<void> {
   try {
     const url = await app.listen({ host: settings.host, port: settings.port });
     console.log(greeting(url, settings.publicUrl?.[0] ?? url, completer.model));
+    if (probe !== undefined) console.log(`health: ${probe.url}`);
   } catch (error) {
     await app.close();
     await completer[Symbol.asyncDispose]();
@@ -217,6 +227,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     if (err !== undefined) logger.fatal({ err }, "closing after an error nobody handled");
     await closeGracefully();
     await completer[Symbol.asyncDispose]();
+    await probe?.[Symbol.asyncDispose]();
   });
 }
 

@@ -27,6 +27,8 @@ export interface WorkerCompleterOptions {
   readonly prompts: Awaitable<PromptEncoder>;
   /** Called with what the worker has to say at its start, and when it is restarted. */
   readonly onNote: (note: string) => void;
+  /** Called with each worker that is ready: it takes a `line` to whatever else asks for its health. */
+  readonly onWorker?: (worker: Pick<Worker, "postMessage">) => void;
   /** How long a health call may take before the worker counts as hung. */
   readonly healthTimeoutMs?: number;
 }
@@ -159,6 +161,7 @@ export class WorkerCompleter implements Completer {
   }
 
   #adopt({ worker }: StartedWorker): Worker {
+    this.#options.onWorker?.(worker);
     worker.on("message", (message: WorkerReply | readonly WorkerReply[]) => {
       if ("type" in message) {
         this.#deliver(message);

@@ -84,6 +84,8 @@ class WorkerHost {
         return;
       case "line":
         message.port.on("message", (id: number) => void this.#tellHealth(id, message.port));
+        // It is no reason for the thread to go on.
+        message.port.unref();
         return;
       case "stop":
         await this.#completer[Symbol.asyncDispose]();

@@ -47,7 +47,12 @@ function run([program, ...args]: readonly string[], port: number): ChildProcess 
   const isRoot = process.getuid!() === 0;
   return spawn(program === "node" ? process.execPath : program!, args.map(inImage), {
     cwd: join(root, "app"),
-    env: { ...env, METROPOLIS_PORT: String(port), PATH: dirname(process.execPath) },
+    env: {
+      ...env,
+      METROPOLIS_PORT: String(port),
+      METROPOLIS_HEALTH_PORT: String(port + 1),
+      PATH: dirname(process.execPath),
+    },
     ...(isRoot ? { uid: uid!, gid: gid! } : {}),
   });
 }

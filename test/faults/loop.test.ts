@@ -1,10 +1,13 @@
 import { once } from "node:events";
+import { connect } from "node:net";
+import { Worker } from "node:worker_threads";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { ReplyBatches } from "../../src/decoder/reply-batches.ts";
 import type { WorkerReply } from "../../src/decoder/worker-protocol.ts";
 import { mostBatchesUnread } from "../../src/decoder/worker-protocol.ts";
 import { jsonLimits } from "../../src/server/json-scan.ts";
+import { ProbeServer } from "../../src/server/probe/probe-server.ts";
 import { nextTurn } from "../../src/server/turns.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { openWatcher } from "../support/watcher.ts";
@@ -300,5 +303,100 @@ describe("the engine's thread", () => {
     expect(new Set(made)).toEqual(new Set(["decision", "text", "finish"]));
     expect(new Set(watcher.events.map(({ type }) => type))).toEqual(new Set(["decision", "done"]));
     watcher.socket.terminate();
+  });
+});
+
+describe("health on a port of its own", () => {
+  const dist = (path: string): URL => new URL(`../../dist/${path}`, import.meta.url);
+  const entry = dist("server/probe/probe-thread.js");
+  const workerOf = (source: string, workerData?: unknown): Worker =>
+    new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { workerData });
+  /** An engine's thread whose health is what the one Int32 says: 0 for well. */
+  const engineOf = (ails: Int32Array): Worker =>
+    workerOf(
+      `
+      import { parentPort, workerData } from "node:worker_threads";
+      import { hostCompleter } from "${dist("decoder/worker-host.js").href}";
+      hostCompleter(parentPort, {
+        model: { id: "fake" },
+        health: async () => Atomics.load(workerData, 0) === 0 ? { status: "ok" } : { status: "failed", reason: "device lost" },
+        async [Symbol.asyncDispose]() {},
+      }, []);
+    `,
+      ails,
+    );
+  const ask = async (
+    url: string,
+  ): Promise<{ code: number; status: string; server_delay_ms: number; reason?: string }> => {
+    const reply = await fetch(url);
+    return { code: reply.status, ...((await reply.json()) as { status: string; server_delay_ms: number }) };
+  };
+
+  it("is told while the server's thread does nothing else, and says for how long", async () => {
+    await using probe = await ProbeServer.start({ entry, host: "127.0.0.1", port: 0 });
+    const engine = engineOf(new Int32Array(new SharedArrayBuffer(4)));
+    await once(engine, "message");
+    probe.watch(engine);
+    const told = new Int32Array(new SharedArrayBuffer(8));
+    // Asks until the delay shows, and wakes this very thread, which sleeps meanwhile.
+    const prober = workerOf(
+      `
+      import { workerData } from "node:worker_threads";
+      for (;;) {
+        const reply = await fetch(workerData.url);
+        const { status, server_delay_ms } = await reply.json();
+        if (reply.status !== 200 || status !== "ok" || server_delay_ms < 200) continue;
+        Atomics.store(workerData.told, 0, server_delay_ms);
+        Atomics.notify(workerData.told, 0);
+        break;
+      }
+    `,
+      { url: probe.url, told },
+    );
+    await once(prober, "online");
+    expect(Atomics.wait(told, 0, 0, 60_000)).toBe("ok");
+    expect(told[0]).toBeGreaterThanOrEqual(200);
+    await Promise.all([engine.terminate(), prober.terminate()]);
+  });
+
+  it("says what ails the engine, that it is gone, and that there is a new one", async () => {
+    await using probe = await ProbeServer.start({ entry, host: "127.0.0.1", port: 0 });
+    expect(await ask(probe.url)).toMatchObject({ code: 503, status: "starting" });
+    const ails = new Int32Array(new SharedArrayBuffer(4));
+    const engine = engineOf(ails);
+    await once(engine, "message");
+    probe.watch(engine);
+    expect(await ask(probe.url)).toMatchObject({ code: 200, status: "ok" });
+    Atomics.store(ails, 0, 1);
+    expect(await ask(probe.url)).toMatchObject({ code: 503, status: "failed", reason: "device lost" });
+    await engine.terminate();
+    await expect.poll(() => ask(probe.url)).toMatchObject({ code: 503, status: "starting" });
+    const other = engineOf(new Int32Array(new SharedArrayBuffer(4)));
+    await once(other, "message");
+    probe.watch(other);
+    expect(await ask(probe.url)).toMatchObject({ code: 200, status: "ok" });
+    await other.terminate();
+  });
+
+  it("is told however many connections stand open and say nothing", async () => {
+    await using probe = await ProbeServer.start({ entry, host: "127.0.0.1", port: 0 });
+    const { port } = new URL(probe.url);
+    const silent = Array.from({ length: 200 }, () =>
+      connect(Number(port), "127.0.0.1").on("error", () => undefined),
+    );
+    await Promise.all(silent.map((socket) => once(socket, "connect")));
+    expect(await ask(probe.url)).toMatchObject({ code: 503 });
+    for (const socket of silent) socket.destroy();
+  });
+
+  it("is all that is told there, and a port that is taken is an error", async () => {
+    await using probe = await ProbeServer.start({ entry, host: "127.0.0.1", port: 0 });
+    const { origin, port } = new URL(probe.url);
+    for (const path of ["/", "/v1/models", "/metrics"]) expect((await fetch(origin + path)).status).toBe(404);
+    expect((await fetch(probe.url, { method: "POST", body: "x" })).status).toBe(404);
+    await expect(ProbeServer.start({ entry, host: "127.0.0.1", port: Number(port) })).rejects.toMatchObject({
+      code: "invalid_request",
+      message: expect.stringContaining("--health-port") as unknown,
+    });
   });
 });
