@@ -1,8 +1,9 @@
 import type { EngineSettings } from "../assembly/engine-settings.ts";
 import type { SamplerName } from "../samplers/registry.ts";
+import type { ConnectionSettings } from "./connection-options.ts";
 
 /** All settings of `metropolis serve`. */
-export interface ServeSettings extends EngineSettings {
+export interface ServeSettings extends EngineSettings, ConnectionSettings {
   readonly host: string;
   readonly port: number;
   /** Where /health is answered apart from everything else, if anywhere. */

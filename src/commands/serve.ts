@@ -14,6 +14,7 @@ import { prepareGracefulClose } from "../server/graceful-close.ts";
 import { parseAllowedHost } from "../server/hosts.ts";
 import { parseOrigin, parsePublicUrl } from "../server/origins.ts";
 import { checkProxy, trustedProxies } from "../server/trusted-proxies.ts";
+import { connectionLimits, connectionOptions } from "./connection-options.ts";
 import { collect, collectEach, integerFrom, modelOptions, option } from "./options.ts";
 import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
@@ -35,7 +36,7 @@ Each option is also read from the environment: --log-level from METROPOLIS_LOG_L
 
 /** `metropolis serve` */
 export function serveCommand(): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("Serve a model over HTTP, with OpenAI's API and power sampling.")
     .addOption(option("--host <address>", "address to listen on").default("127.0.0.1"))
     .addOption(
@@ -166,6 +167,7 @@ export function serveCommand(): Command {
     )
     .addHelpText("after", examples)
     .action(serve);
+  return connectionOptions().reduce((whole, added) => whole.addOption(added), command);
 }
 
 /** How long running requests may take to finish after SIGTERM. */
@@ -209,6 +211,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     publicOrigins: (settings.publicUrl ?? []).map((url) => new URL(url).origin),
     listensOn: settings.host,
     allowedHosts: settings.allowedHost ?? [],
+    connections: connectionLimits(settings),
     trustProxy: trustedProxies(settings.trustProxy ?? []),
     playgroundFolder: fileURLToPath(new URL("../web/", import.meta.url)),
     freshSeed: () => randomInt(2 ** 47),

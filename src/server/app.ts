@@ -19,6 +19,9 @@ import { answerProtocolErrors, protocolOptions, refuseOn } from "./protocol-erro
 import { HeldResources } from "./held-resources.ts";
 import { requestIdOf } from "./ids.ts";
 import { limitRate } from "./rate-limit.ts";
+import { Connections } from "./connections.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
+import { httpServers } from "./http-server.ts";
 import { withoutSecrets } from "./request-log.ts";
 import { readBodies } from "./request-body.ts";
 import { RouteTable, routerOptions } from "./route-table.ts";
@@ -63,6 +66,8 @@ export interface AppOptions {
   readonly trustProxy?: TrustProxy;
   /** Where the built playground is; none is served when left out. */
   readonly playgroundFolder?: string;
+  /** Of those that clients open, and of the time that they may take; what is left out is as `serve` has it. */
+  readonly connections?: Partial<ConnectionLimits>;
   /** Largest request body, and largest message on a socket, bytes. */
   readonly bodyLimit?: number;
 }
@@ -74,23 +79,22 @@ const defaultLimits: AdmissionLimits = { maxCompletions: 4096, maxTokens: 16_000
 /** As long as OpenAI's clients wait, ms. */
 const defaultRequestTimeoutMs = 600_000;
 
-/** Longest time that a request may take to arrive, ms: Node's own default, which Fastify lifts. */
-const requestArrivalMs = 300_000;
-
 /** The HTTP application, ready to listen or to be injected into. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { bodyLimit = defaultBodyLimit, heartbeatIntervalMs = 10_000 } = options;
   const { publicOrigins = [], corsOrigins = [], trustProxy = () => false } = options;
   const { apiKeys = [], allowedHosts = [], listensOn = "127.0.0.1" } = options;
+  const log = options.logger === false ? undefined : withoutSecrets(options.logger);
+  const connections = new Connections(options.connections ?? {}, { trustProxy, log });
+  const answers = new RunningAnswers();
   const app = Fastify({
-    ...(options.logger === false ? {} : { loggerInstance: withoutSecrets(options.logger) }),
+    ...(log === undefined ? {} : { loggerInstance: log }),
     bodyLimit,
     trustProxy,
     requestIdHeader: false,
     genReqId: requestIdOf,
     routerOptions,
-    requestTimeout: requestArrivalMs,
-    http: { ...upgradeOptions, ...protocolOptions },
+    serverFactory: httpServers(connections, answers, { ...upgradeOptions, ...protocolOptions }),
     frameworkErrors: (error, request, reply) => {
       void answerError(error, request, reply);
     },
@@ -101,13 +105,19 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerError);
   const routes = new RouteTable(app);
-  const answers = new RunningAnswers(app.server);
+  app.addHook("onClose", () => {
+    connections[Symbol.dispose]();
+  });
   // Before any hook that may refuse a request: it ends the connections of those whose upgrade was refused.
   const sockets = new WatchSockets();
   await app.register(fastifyWebsocket, {
     options: {
       server: offeredUpgrades(app.server, answers),
       maxPayload: bodyLimit,
+      // Each costs far more than its bytes; browsers send messages in few.
+      maxFragments: 1024,
+      // They are answered as far as the peer reads.
+      autoPong: false,
       // One message in a turn of the event loop, however many came in a packet.
       allowSynchronousEvents: false,
       // Never the subprotocol that carries the key.
@@ -171,6 +181,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(
     watchRoutes(context, {
       sockets,
+      connections,
       pingIntervalMs: heartbeatIntervalMs,
       origins: { publicOrigins, corsOrigins, trustProxy },
     }),

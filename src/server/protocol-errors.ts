@@ -20,6 +20,8 @@ interface ProtocolRefusal {
   readonly statusCode: number;
   readonly message: string;
   readonly allow?: string;
+  /** `invalid_request` when left out. */
+  readonly code?: "overloaded";
 }
 
 const known: Readonly<Record<string, ProtocolRefusal>> = {
@@ -87,8 +89,7 @@ export function answerProtocolErrors(
   });
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
     const message = `Nothing is known of \`expect: ${request.headers.expect}\`; only 100-continue is met. Leave the header out.`;
-    const { head, body } = format({ statusCode: 417, message });
-    response.writeHead(417, head).end(body);
+    refuseBy(response, { statusCode: 417, message });
   });
 }
 
@@ -108,15 +109,22 @@ export function refuseOn(socket: Duplex, refused: ProtocolRefusal): void {
   setTimeout(drop, lingerMs).unref();
 }
 
-function format({ statusCode, message, allow }: ProtocolRefusal): {
+/** Refuses a request before any of Fastify's is made of it, and closes its connection. */
+export function refuseBy(response: ServerResponse, refused: ProtocolRefusal): void {
+  const { head, body } = format(refused);
+  response.writeHead(refused.statusCode, head).end(body);
+}
+
+function format({ statusCode, message, allow, code }: ProtocolRefusal): {
   head: Record<string, string>;
   body: string;
 } {
-  const body = JSON.stringify(toErrorResponse({ code: "invalid_request", message }));
+  const body = JSON.stringify(toErrorResponse({ code: code ?? "invalid_request", message }));
   const head = {
     "content-type": "application/json; charset=utf-8",
     "content-length": String(Buffer.byteLength(body)),
-    "x-should-retry": String(statusCode === 408),
+    "x-should-retry": String(statusCode === 408 || code === "overloaded"),
+    ...(code === "overloaded" ? { "retry-after": "1" } : {}),
     ...(allow === undefined ? {} : { allow }),
     date: new Date().toUTCString(),
     connection: "close",

@@ -5,7 +5,8 @@ import type { Duplex } from "node:stream";
 export class RunningAnswers {
   readonly #latest = new WeakMap<Duplex, ServerResponse>();
 
-  constructor(server: Server) {
+  /** Knows the answers of a server from now on. */
+  follow(server: Server): void {
     server.on("request", (request, response) => {
       this.#latest.set(request.socket, response);
     });

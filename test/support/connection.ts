@@ -53,7 +53,7 @@ export class Connection implements Disposable {
 
   /** Waits until the server has closed. */
   async closed(): Promise<void> {
-    if (!this.#isOver) await once(this.#socket, "close");
+    if (!this.#isOver) await new Promise((resolve) => this.#socket.once("close", resolve));
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
 import type { FastifyPluginCallback } from "fastify";
+import type { Connections } from "../connections.ts";
 import { refusal } from "../errors.ts";
 import { foreignOrigin } from "../origins.ts";
 import type { OriginRules } from "../origins.ts";
@@ -8,6 +9,7 @@ import type { RouteContext } from "./context.ts";
 
 export interface WatchOptions {
   readonly sockets: WatchSockets;
+  readonly connections: Connections;
   readonly pingIntervalMs: number;
   readonly origins: OriginRules;
 }
@@ -15,7 +17,7 @@ export interface WatchOptions {
 /** GET /v1/completions/ws: completions over a WebSocket, watched as they come to be. */
 export function watchRoutes(
   context: RouteContext,
-  { sockets, pingIntervalMs, origins }: WatchOptions,
+  { sockets, connections, pingIntervalMs, origins }: WatchOptions,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
     app.route({
@@ -34,7 +36,7 @@ export function watchRoutes(
         );
       },
       wsHandler: (socket, request) => {
-        sockets.open(socket, { context, request, pingIntervalMs });
+        sockets.open(socket, { context, request, pingIntervalMs, connections });
       },
     });
     done();

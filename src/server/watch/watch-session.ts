@@ -5,6 +5,7 @@ import { InferenceError } from "../../core/errors.ts";
 import { traceNames } from "../../decoder/completer.ts";
 import { answerHead } from "../answer.ts";
 import { completionEndpoint, prepare } from "../endpoint.ts";
+import type { Connections } from "../connections.ts";
 import { readJson } from "../json.ts";
 import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
@@ -15,6 +16,7 @@ import type { CompletionRequest, CompletionResponse } from "../schemas/completio
 import type { ChoiceEvent } from "../run-plan.ts";
 import { cancelMessage, completeMessage, eventNames, requestId } from "./messages.ts";
 import type { CancelMessage, CompleteMessage, EventName, WatchEvent } from "./messages.ts";
+import { answerPings } from "./control-frames.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Mail } from "./mailbox.ts";
 import { Outbox } from "./outbox.ts";
@@ -26,6 +28,7 @@ export interface SessionOptions {
   /** The request that opened the socket: it identifies the client. */
   readonly request: FastifyRequest;
   readonly pingIntervalMs: number;
+  readonly connections: Connections;
 }
 
 /** Pings that may go unanswered, with nothing read meanwhile, before a peer counts as gone. */
@@ -66,6 +69,7 @@ export class WatchSession {
     const pings = setInterval(() => {
       this.#ping();
     }, options.pingIntervalMs);
+    answerPings(socket);
     socket.on("pong", isAlive);
     socket.on("message", (data, isBinary) => {
       isAlive();
@@ -145,6 +149,8 @@ export class WatchSession {
 
   async #run(id: string, body: CompletionRequest, { wanted, lifetime }: Watch): Promise<void> {
     const { signal } = lifetime;
+    const { connections, request } = this.#options;
+    using _place = connections.hold(request.raw.socket);
     try {
       const response = await this.#answer(id, body, { wanted, signal });
       this.#running.delete(id);
