@@ -7,6 +7,8 @@ import { nextTurn } from "./turns.ts";
 export const jsonLimits = {
   /** Lists and objects within one another: what reads them later may go down by recursion. */
   depth: 64,
+  /** Of the outermost object: each that is unknown is judged by itself. */
+  fields: 1024,
   /** Names, strings, lists, objects, literals, and numbers that are not in `numberFields`. */
   parts: 32_768,
   /** Numbers in `numberFields`: these are judged by the list, and so cost little each. */
@@ -83,6 +85,7 @@ class TextScan {
   /** Characters so far of the number at hand; 0 where there is none. */
   #digits = 0;
   /** The field of the outermost object that is being read. */
+  #fields = 0;
   #field: Buffer = noBytes;
   #holdsNumbers = false;
 
@@ -125,6 +128,7 @@ class TextScan {
       this.#start = this.#at;
       this.parts++;
     } else if (byte === colon && this.#depth === 1) {
+      if (++this.#fields > jsonLimits.fields) throw this.tooMuch(`${jsonLimits.fields} fields`);
       this.#field = this.#bytes.subarray(this.#start, this.#end);
       this.#holdsNumbers = numberFields.some((name) => name.equals(this.#field));
     } else if (kind === closes) this.#depth--;

@@ -13,7 +13,7 @@ const wideSeeds = /(?<!\\)("seed"\s*:\s*)(-?\d{16,})(?=\s*[,}])/g;
 const keepWideSeeds = (json: string): string => json.replace(wideSeeds, '$1"$2"');
 
 /** From so many bytes on, each step of the work has a turn of the event loop to itself. */
-const longBytes = 64 * 1024;
+const longBytes = 8 * 1024;
 
 /**
  * Reads what a client sent, in pieces of which none takes the thread for long: the one home of JSON from outside.

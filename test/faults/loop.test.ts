@@ -8,6 +8,7 @@ import type { WorkerReply } from "../../src/decoder/worker-protocol.ts";
 import { mostBatchesUnread } from "../../src/decoder/worker-protocol.ts";
 import { jsonLimits } from "../../src/server/json-scan.ts";
 import { ProbeServer } from "../../src/server/probe/probe-server.ts";
+import { chatRequest } from "../../src/server/schemas/chat.ts";
 import { nextTurn } from "../../src/server/turns.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { openWatcher } from "../support/watcher.ts";
@@ -110,7 +111,11 @@ describe("a body that is too deep is refused before anything goes down into it",
 describe("a body that holds too much is refused before it is parsed", () => {
   const tooMany = jsonLimits.parts + 1;
   it.each([
-    ["unknown keys", completions, `{"prompt": "1+1=", ${many(tooMany, (index) => `"a${index}": 1`)}}`],
+    [
+      "unknown keys",
+      completions,
+      `{"prompt": "1+1=", ${many(jsonLimits.fields + 1, (index) => `"a${index}": 1`)}}`,
+    ],
     [
       "keys of logit_bias",
       completions,
@@ -132,7 +137,7 @@ describe("a body that holds too much is refused before it is parsed", () => {
   ])("%s", async (_name, url, body) => {
     const { status, error } = await post(url, body);
     expect(status).toBe(413);
-    expect(error!.message).toMatch(/^The body holds more than \d+ (names and values|numbers)/);
+    expect(error!.message).toMatch(/^The body holds more than \d+ (names and values|numbers|fields)/);
     expect(error!.message.length).toBeLessThan(200);
   });
 
@@ -168,7 +173,7 @@ describe("errors repeat a part of what a client sent", () => {
     [
       "unknown fields",
       completions,
-      { prompt: "1+1=", ...Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`a${index}`, 1])) },
+      { prompt: "1+1=", ...Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`a${index}`, 1])) },
     ],
     ["a field's name", completions, { prompt: "1+1=", [long]: 1 }],
     ["a name within a field", completions, { prompt: "1+1=", logit_bias: { [long]: 1 } }],
@@ -398,5 +403,22 @@ describe("health on a port of its own", () => {
       code: "invalid_request",
       message: expect.stringContaining("--health-port") as unknown,
     });
+  });
+});
+
+describe("a list is told by its first wrong item", () => {
+  const wrong = Array.from({ length: 10_000 }, () => ({ type: "x" }));
+  it.each([
+    ["messages", { messages: wrong }, "messages.0.role"],
+    ["numbers", { messages: wrong.map(() => 1) }, "messages.0"],
+    ["a message behind others", { messages: [{ role: "user", content: "1" }, ...wrong] }, "messages.1.role"],
+    ["tool calls", { messages: [{ role: "assistant", tool_calls: wrong }] }, "messages.0.tool_calls.0.type"],
+    ["tools", { messages: [{ role: "user" }], tools: wrong.map(() => 1) }, "tools.0"],
+    ["documents", { messages: [{ role: "user" }], documents: wrong.map(() => null) }, "documents.0"],
+  ])("%s", (_name, body, path) => {
+    const { issues } = chatRequest.safeParse(body).error!;
+    expect(new Set(issues.map((issue) => issue.path[1]))).toEqual(new Set([issues[0]!.path[1]]));
+    expect(issues[0]!.path.join(".")).toBe(path);
+    expect(issues.length).toBeLessThan(4);
   });
 });

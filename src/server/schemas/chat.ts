@@ -2,12 +2,13 @@ import { z } from "zod";
 import { answerFields, choiceFields, finishReason, usage } from "./completions.ts";
 import { described } from "../../samplers/described.ts";
 import { body } from "./body.ts";
+import { listed } from "./lists.ts";
 import { generationFields } from "./fields.ts";
 import { requestMessage } from "./messages.ts";
 import { unofferedChatFields } from "./unoffered.ts";
 
 export const chatRequest = body({
-  messages: described(z.array(requestMessage).min(1), "The conversation so far.", [
+  messages: described(listed(requestMessage).min(1), "The conversation so far.", [
     { role: "user", content: "7-2*3+4=" },
   ]),
   ...generationFields,
@@ -38,12 +39,12 @@ export const chatRequest = body({
     { enable_thinking: false },
   ),
   tools: described(
-    z.array(z.record(z.string(), z.unknown())).nullish(),
+    listed(z.record(z.string(), z.unknown())).nullish(),
     'Tools that the template shows the model. It calls none: only with tool_choice "none", or empty.',
     [],
   ),
   documents: described(
-    z.array(z.record(z.string(), z.unknown())).nullish(),
+    listed(z.record(z.string(), z.unknown())).nullish(),
     "Documents for templates that show them.",
     [{ title: "Sums", text: "1+1=2" }],
   ),

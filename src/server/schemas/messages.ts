@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { described } from "../../samplers/described.ts";
 import { body } from "./body.ts";
+import { listed } from "./lists.ts";
 import { harmless, refused } from "./unoffered.ts";
 
 /** The messages of a conversation, as clients send them back and forth. */
@@ -43,7 +44,7 @@ export const requestMessage = z.looseObject({
   ),
   content: described(
     z
-      .union([z.string(), z.array(z.union([textPart, refusalPart]))], {
+      .union([z.string(), listed(z.union([textPart, refusalPart]))], {
         error: "content must be a string or a list of text parts",
       })
       .nullish(),
@@ -55,7 +56,7 @@ export const requestMessage = z.looseObject({
   reasoning: text("What the assistant thought, for templates that show it.", "First the product."),
   reasoning_content: text("The same, as other servers call it.", "First the product."),
   tool_calls: described(
-    z.array(toolCall).nullish(),
+    listed(toolCall).nullish(),
     "assistant: the tools it called, for the template. It calls none here.",
     [{ id: "call_1", type: "function", function: { name: "add", arguments: '{"a": 1}' } }],
   ),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { body } from "../schemas/body.ts";
+import { listed } from "../schemas/lists.ts";
 import { completionRequest, completionResponse } from "../schemas/completions.ts";
 import { errorResponse } from "../schemas/errors.ts";
 
@@ -37,7 +38,7 @@ const unstreamed = "has no meaning on a WebSocket, whose events come as they hap
 export const completeMessage = completionRequest.extend({
   type: z.literal("complete").optional(),
   id: requestId,
-  events: z.array(z.enum(eventNames, { error: `events must be some of ${eventNames.join(", ")}` })).nullish(),
+  events: listed(z.enum(eventNames, { error: `events must be some of ${eventNames.join(", ")}` })).nullish(),
   stream: z.literal(false, { error: `stream ${unstreamed}` }).nullish(),
   stream_options: z.null({ error: `stream_options ${unstreamed}` }).optional(),
 });
