@@ -75,7 +75,7 @@ export async function answer(completer: Completer, request: ChainRequest): Promi
   for await (const event of completer.complete(whole, new AbortController().signal)) {
     if (event.type === "finish")
       return { tokens: tokens.join(), emitted: tokens.length, evaluated: event.evaluatedTokens };
-    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
+    if (event.type === "text") for (const { token } of event.tokens) tokens.push(token);
   }
   throw new Error("the completer ended without a finish");
 }

@@ -67,7 +67,7 @@ async function prefilled(
   for (const [index, { tokens }] of answers.entries()) {
     const signal = new AbortController().signal;
     const scores = await completer.score([...prompts[index]!, ...tokens], { topCount: 1 }, signal);
-    const own = scores.slice(-tokens.length);
+    const own = [...scores].slice(-tokens.length);
     scored.push({
       tokens: own.map(({ top }) => top!.ids[0]!),
       logprobs: own.map(({ logprob }) => logprob),

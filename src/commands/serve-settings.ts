@@ -13,6 +13,7 @@ export interface ServeSettings extends EngineSettings, ConnectionSettings {
   readonly apiKeyFile: string | undefined;
   readonly maxCompletions: number;
   readonly maxTokensInFlight: number;
+  readonly maxAnswersMib: number;
   /** Of each key, or of each address where no keys are asked for. */
   readonly completionsPerClient: number | undefined;
   readonly requestsPerMinute: number | undefined;

@@ -71,6 +71,14 @@ export function serveCommand(): Command {
     )
     .addOption(
       option(
+        "--max-answers-mib <n>",
+        "JSON that the answers in flight may come to, log-probs and echoes included",
+      )
+        .argParser(integerFrom(1))
+        .default(512),
+    )
+    .addOption(
+      option(
         "--completions-per-client <n>",
         "completions in flight of each key, or of each address without keys",
       ).argParser(integerFrom(1)),
@@ -202,6 +210,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     limits: {
       maxCompletions: settings.maxCompletions,
       maxTokens: settings.maxTokensInFlight,
+      maxAnswerBytes: settings.maxAnswersMib * 1024 * 1024,
       maxCompletionsPerClient: settings.completionsPerClient,
     },
     requestsPerMinute: settings.requestsPerMinute,

@@ -8,16 +8,20 @@ export function countCodePoints(text: string): number {
 }
 
 /** UTF-16 offsets into `text`, ascending, as code points. */
-export function toCodePoints(text: string, offsets: readonly number[]): number[] {
+export const toCodePoints = (text: string, offsets: readonly number[]): number[] =>
+  offsets.map(codePointCounter(text));
+
+/** Turns UTF-16 offsets into `text`, which it is given in ascending order, into code points. */
+export function codePointCounter(text: string): (offset: number) => number {
   let units = 0;
   let points = 0;
-  return offsets.map((offset) => {
+  return (offset) => {
     while (units < offset && units < text.length) {
       units += unitsAt(text, units);
       points++;
     }
     return points;
-  });
+  };
 }
 
 /** The UTF-16 offset at which the code point number `points` begins; the text's length where it has fewer. */

@@ -1,3 +1,4 @@
+import type { TokenList } from "../core/token-list.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import { priorities } from "../engine/engine.ts";
 import type { EngineInfo, Priority, ScoreOptions, Share } from "../engine/engine.ts";
@@ -117,7 +118,7 @@ export type TraceName = (typeof traceNames)[number];
 
 export type CompletionEvent =
   /** Tokens that are final, and the text they release; text that may be the start of a stop string is held back. */
-  | { readonly type: "text"; readonly tokens: readonly GeneratedToken[]; readonly text: string }
+  | { readonly type: "text"; readonly tokens: TokenList<GeneratedToken>; readonly text: string }
   | { readonly type: "progress"; readonly progress: Progress }
   | { readonly type: "trace"; readonly trace: ChainTrace }
   | {
@@ -150,7 +151,7 @@ export interface Completer extends AsyncDisposable {
   /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
   complete(request: GenerateRequest, signal: AbortSignal): AsyncIterable<CompletionEvent>;
   /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
-  score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]>;
+  score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<TokenList>;
   /** Asks the engine itself, so an answer also says that it is alive. */
   health(): Promise<CompleterHealth>;
 }

@@ -13,6 +13,7 @@ import { MeteredEngine } from "../engine/metered-engine.ts";
 import type { ModelDescription } from "./model-folder.ts";
 import type { PromptEncoder } from "./prompts/prompt-encoder.ts";
 import { TextStream } from "./text-stream.ts";
+import type { TextEvent } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Decoders, chains and engine in one thread. */
@@ -112,8 +113,6 @@ export class LocalCompleter implements Completer {
     await Promise.all([this.#engine[Symbol.asyncDispose](), this.prompts[Symbol.asyncDispose]()]);
   }
 }
-
-type TextEvent = Extract<CompletionEvent, { type: "text" }>;
 
 const merge = (pieces: readonly TextEvent[]): TextEvent => ({
   type: "text",

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import { buffersOf } from "./packed-tokens.ts";
 import { mostBatchesUnread } from "./worker-protocol.ts";
 import type { WorkerReply } from "./worker-protocol.ts";
 
@@ -48,7 +49,8 @@ export class ReplyBatches {
     this.#since = undefined;
     while (this.#unread < mostBatchesUnread && this.#waiting.size > 0) {
       this.#unread++;
-      this.#port.postMessage(this.#take());
+      const batch = this.#take();
+      this.#port.postMessage(batch, batch.flatMap(handedOver));
     }
   }
 
@@ -72,6 +74,12 @@ export class ReplyBatches {
     }
     return batch;
   }
+}
+
+/** What of a reply changes hands instead of being copied. */
+function handedOver(reply: WorkerReply): ArrayBuffer[] {
+  if (reply.type === "text") return buffersOf(reply.tokens);
+  return reply.type === "scores" ? buffersOf(reply.scores) : [];
 }
 
 function tokensOf(reply: WorkerReply): number {

@@ -1,8 +1,12 @@
 import type { ScoredToken } from "../core/tokens.ts";
-import type { CompletionEvent, GeneratedToken } from "./completer.ts";
+import type { GeneratedToken } from "./completer.ts";
 import type { CompletionText, TextReader } from "./completion-text.ts";
 
-type TextEvent = Extract<CompletionEvent, { type: "text" }>;
+export interface TextEvent {
+  readonly type: "text";
+  readonly tokens: readonly GeneratedToken[];
+  readonly text: string;
+}
 
 /**
  * Turns committed tokens into released text. Tokens are released together with the last of their text, so

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { InferenceError, fromErrorDescription, toErrorDescription } from "../core/errors.ts";
 import type { Awaitable } from "../core/token-stream.ts";
-import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { TokenList } from "../core/token-list.ts";
+import type { TokenIds } from "../core/tokens.ts";
 import { EventQueue } from "../core/event-queue.ts";
 import type {
   Completer,
@@ -13,6 +14,7 @@ import type {
   ModelInfo,
   ScoreOptions,
 } from "./completer.ts";
+import { PackedTokens } from "./packed-tokens.ts";
 import type { PromptEncoder } from "./prompts/prompt-encoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
@@ -79,12 +81,14 @@ export class WorkerCompleter implements Completer {
   ): AsyncGenerator<CompletionEvent, void, undefined> {
     for await (const reply of this.#call((id) => ({ type: "complete", id, request }), signal)) {
       if (reply.type === "event") yield reply.event;
+      if (reply.type === "text")
+        yield { type: "text", text: reply.text, tokens: new PackedTokens(reply.tokens) };
     }
   }
 
-  async score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]> {
+  async score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<TokenList> {
     const reply = await this.#callOnce((id) => ({ type: "score", id, tokens, options }), signal);
-    return reply.type === "scores" ? reply.scores : unexpected(reply);
+    return reply.type === "scores" ? new PackedTokens(reply.scores) : unexpected(reply);
   }
 
   async health(): Promise<CompleterHealth> {

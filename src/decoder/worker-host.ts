@@ -1,10 +1,14 @@
 import type { MessagePort } from "node:worker_threads";
 import { toErrorDescription } from "../core/errors.ts";
-import type { Completer } from "./completer.ts";
+import type { Completer, CompletionEvent } from "./completer.ts";
+import { packTokens } from "./packed-tokens.ts";
 import { ReplyBatches } from "./reply-batches.ts";
 import { threadMemory } from "./thread-memory.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
 import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
+
+/** Tokens alone that are sooner copied as objects than packed. */
+const leastPacked = 8;
 
 /** Events of one call that were sent and not read yet. */
 class Unread {
@@ -67,7 +71,8 @@ class WorkerHost {
         return this.#answer(message.id, (signal) => this.#complete(message, signal));
       case "score":
         return this.#answer(message.id, async (signal) => {
-          const scores = await this.#completer.score(message.tokens, message.options, signal);
+          const { tokens, options } = message;
+          const scores = packTokens(await this.#completer.score(tokens, options, signal), options.topCount);
           this.#replies.push({ type: "scores", id: message.id, scores });
         });
       case "health":
@@ -121,10 +126,19 @@ class WorkerHost {
     const sent = new Unread();
     this.#unread.set(id, sent);
     for await (const event of this.#completer.complete(request, signal)) {
-      this.#replies.push({ type: "event", id, event });
+      this.#pushEvent(id, event, request.topCount);
       sent.add();
       if (sent.areTooMany) await sent.room(signal);
     }
+  }
+
+  #pushEvent(id: number, event: CompletionEvent, topCount: number): void {
+    if (event.type !== "text" || (topCount === 0 && event.tokens.length < leastPacked)) {
+      this.#replies.push({ type: "event", id, event });
+      return;
+    }
+    const tokens = packTokens(event.tokens, topCount);
+    this.#replies.push({ type: "text", id, text: event.text, tokens });
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ErrorDescription } from "../core/errors.ts";
-import type { ScoredToken, TokenIds } from "../core/tokens.ts";
+import type { TokenIds } from "../core/tokens.ts";
 import type {
   CompleterHealth,
   CompletionEvent,
@@ -8,6 +8,7 @@ import type {
   ModelInfo,
   ScoreOptions,
 } from "./completer.ts";
+import type { PackedRecords } from "./packed-tokens.ts";
 
 /** Events of a call that may be on their way at once: a chain outruns a reader that shows it, and then waits for it. */
 export const mostUnreadEvents = 64;
@@ -45,7 +46,9 @@ export type WorkerStart =
 /** From the worker to the server's thread: a list of them is a batch; health comes by itself, and at once. */
 export type WorkerReply =
   | { readonly type: "event"; readonly id: number; readonly event: CompletionEvent }
-  | { readonly type: "scores"; readonly id: number; readonly scores: readonly ScoredToken[] }
+  /** An event of text whose tokens are many, or come with others. */
+  | { readonly type: "text"; readonly id: number; readonly text: string; readonly tokens: PackedRecords }
+  | { readonly type: "scores"; readonly id: number; readonly scores: PackedRecords }
   | { readonly type: "health"; readonly id: number; readonly health: CompleterHealth }
   /** The call is over. */
   | { readonly type: "end"; readonly id: number }

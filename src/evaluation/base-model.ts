@@ -24,7 +24,7 @@ export function scoreUnder(base: Pick<Completer, "model" | "tokenizer" | "prompt
     if (completion.length === 0) return { tokens: 0, logprob: 0, meanEntropy: 0 };
     const scored = await base.score([...prompt, ...completion], { topCount: 0 }, signal);
     // Scores begin with the second token.
-    const own = scored.slice(prompt.length - 1);
+    const own = [...scored].slice(prompt.length - 1);
     const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
     return {
       tokens: own.length,

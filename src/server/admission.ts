@@ -5,6 +5,8 @@ export interface AdmissionLimits {
   readonly maxCompletions: number;
   /** Tokens that they may come to: prompts and max_tokens together. */
   readonly maxTokens: number;
+  /** JSON that their answers may come to, bytes: see `answerRates`. */
+  readonly maxAnswerBytes: number;
   /** Completions in flight at once for each client; no limit of its own when left out. */
   readonly maxCompletionsPerClient?: number | undefined;
 }
@@ -14,7 +16,16 @@ export interface Demand {
   readonly completions: number;
   /** Prompts and max_tokens of all its completions together. */
   readonly tokens: number;
+  /** JSON that all its choices come to at most, bytes; those of best_of count, though they are not shown. */
+  readonly answerBytes: number;
 }
+
+const shorterAnswer =
+  "Lower logprobs (top_logprobs in a chat), n, best_of or max_tokens, leave out echo, entropy or return_token_ids, or split the request.";
+
+const mebibyte = 1024 * 1024;
+
+const inMebibytes = (bytes: number): string => `${Math.ceil(bytes / mebibyte)} MiB`;
 
 /** Counts what is in flight, and turns away what would be too much, so that a queue cannot grow without end. */
 export class Admission {
@@ -22,6 +33,7 @@ export class Admission {
   readonly #clients = new Map<string, number>();
   #completions = 0;
   #tokens = 0;
+  #answerBytes = 0;
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
@@ -32,8 +44,13 @@ export class Admission {
     return this.#limits.maxTokens;
   }
 
+  /** Bytes of answers that are taken in at once, when nothing else is in flight. */
+  get mostAnswerBytes(): number {
+    return this.#limits.maxAnswerBytes;
+  }
+
   get inFlight(): Demand {
-    return { completions: this.#completions, tokens: this.#tokens };
+    return { completions: this.#completions, tokens: this.#tokens, answerBytes: this.#answerBytes };
   }
 
   /**
@@ -41,13 +58,19 @@ export class Admission {
    * any work is done, tokenising included. A request that no empty server could hold is refused for good.
    * @throws InferenceError `overloaded` or `invalid_request`
    */
-  check({ completions, tokens }: Demand, client: string): void {
-    const { maxCompletions, maxTokens, maxCompletionsPerClient = Infinity } = this.#limits;
+  check({ completions, tokens, answerBytes }: Demand, client: string): void {
+    const { maxCompletions, maxTokens, maxAnswerBytes, maxCompletionsPerClient = Infinity } = this.#limits;
     const mostCompletions = Math.min(maxCompletions, maxCompletionsPerClient);
     if (completions > mostCompletions || tokens > maxTokens) {
       throw new InferenceError(
         "invalid_request",
         `The request asks for ${completions} completions and ${tokens} tokens; this server takes ${mostCompletions} and ${maxTokens} at once. Split it, or lower n or max_tokens.`,
+      );
+    }
+    if (answerBytes > maxAnswerBytes) {
+      throw new InferenceError(
+        "invalid_request",
+        `The answer could come to ${inMebibytes(answerBytes)} of JSON; this server takes ${inMebibytes(maxAnswerBytes)} at once. ${shorterAnswer}`,
       );
     }
     const running = this.#clients.get(client) ?? 0;
@@ -61,6 +84,12 @@ export class Admission {
       throw new InferenceError(
         "overloaded",
         `The server is busy with ${this.#completions} completions. Try again in a moment.`,
+      );
+    }
+    if (this.#answerBytes + answerBytes > maxAnswerBytes) {
+      throw new InferenceError(
+        "overloaded",
+        `The server is busy with answers of ${inMebibytes(this.#answerBytes)}, and this one could come to ${inMebibytes(answerBytes)}. Try again in a moment.`,
       );
     }
   }
@@ -78,9 +107,10 @@ export class Admission {
     };
   }
 
-  #add({ completions, tokens }: Demand, client: string, sign: 1 | -1): void {
+  #add({ completions, tokens, answerBytes }: Demand, client: string, sign: 1 | -1): void {
     this.#completions += sign * completions;
     this.#tokens += sign * tokens;
+    this.#answerBytes += sign * answerBytes;
     const running = (this.#clients.get(client) ?? 0) + sign * completions;
     if (running === 0) this.#clients.delete(client);
     else this.#clients.set(client, running);

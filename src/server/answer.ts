@@ -5,6 +5,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { EventStream } from "./event-stream.ts";
 import { uniqueId } from "./ids.ts";
 import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
+import { sendWhole } from "./send-whole.ts";
 import { requestSignal } from "./request-signal.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { causeOf, runAdmitted } from "./run-admitted.ts";
@@ -18,11 +19,11 @@ export const ignoredHeader = "x-ignored-fields";
  * Answers a body, whole or as server-sent events. Once a stream has begun, a failure arrives as a chunk with `error`;
  * the stream ends with [DONE] either way.
  */
-export async function answer<Body extends CompletionRequest | ChatRequest, Whole extends object>(
+export async function answer<Body extends CompletionRequest | ChatRequest>(
   request: FastifyRequest & { readonly body: Body },
   reply: FastifyReply,
-  { endpoint, context }: { readonly endpoint: Endpoint<Body, Whole>; readonly context: RouteContext },
-): Promise<Whole> {
+  { endpoint, context }: { readonly endpoint: Endpoint<Body>; readonly context: RouteContext },
+): Promise<never> {
   const client = context.identifyClient(request);
   const { body } = request;
   const signal = requestSignal(request, reply, context.requestTimeoutMs);
@@ -31,17 +32,18 @@ export async function answer<Body extends CompletionRequest | ChatRequest, Whole
   // For operators and proxies, which see no bodies.
   if (plan.ignored.length > 0) void reply.header(ignoredHeader, plan.ignored.join(", "));
   return runAdmitted(plan, context, { client, signal }, async (events) => {
-    if (body.stream !== true) return presenter.whole(events);
     const { includeUsage } = plan;
     const { heartbeatMs } = context;
-    await streamEvents(request, reply, { events, presenter, signal, includeUsage, heartbeatMs });
+    if (body.stream === true)
+      await streamEvents(request, reply, { events, presenter, signal, includeUsage, heartbeatMs });
+    else await sendWhole(reply, await presenter.whole(events), signal);
     return sent(reply);
   });
 }
 
 interface StreamOptions {
   readonly events: AsyncIterable<ChoiceEvent>;
-  readonly presenter: Presenter<object>;
+  readonly presenter: Presenter<object, object>;
   readonly signal: AbortSignal;
   readonly includeUsage: boolean;
   readonly heartbeatMs: number;
@@ -62,6 +64,7 @@ async function streamEvents(
     const description = describeError(causeOf(error, signal));
     if (description.code === "aborted") return;
     request.log.error({ err: error }, "a stream failed");
+    if (stream.isStuck) return;
     await stream.send(toErrorResponse(description));
   }
   await stream.send("[DONE]");

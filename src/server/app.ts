@@ -74,7 +74,11 @@ export interface AppOptions {
 
 const defaultBodyLimit = 8 * 1024 * 1024;
 
-const defaultLimits: AdmissionLimits = { maxCompletions: 4096, maxTokens: 16_000_000 };
+const defaultLimits: AdmissionLimits = {
+  maxCompletions: 4096,
+  maxTokens: 16_000_000,
+  maxAnswerBytes: 512 * 1024 * 1024,
+};
 
 /** As long as OpenAI's clients wait, ms. */
 const defaultRequestTimeoutMs = 600_000;

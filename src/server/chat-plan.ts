@@ -4,6 +4,7 @@ import { encodePrompts, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
+import { chatShape } from "./least-demand.ts";
 import type { ChatRequest } from "./schemas/chat.ts";
 import { ignoredChatNames } from "./schemas/unoffered.ts";
 
@@ -48,8 +49,7 @@ export async function planChat(
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
     // To the end of the context.
     usualMaxTokens: Infinity,
-    logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,
-    echo: false,
+    ...chatShape(body),
     ignored: ignoredChatNames.filter((name) => body[name] !== undefined),
   };
   return planGeneration(body, input, context);

@@ -2,6 +2,7 @@ import type { TokenIds } from "../core/tokens.ts";
 import { checkVocabulary, encodePrompts, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
+import { completionShape } from "./least-demand.ts";
 import type { CompletionRequest } from "./schemas/completions.ts";
 
 /** OpenAI's default. */
@@ -20,8 +21,7 @@ export async function planCompletion(
     promptField: "prompt" as const,
     maxTokens: body.max_tokens,
     usualMaxTokens,
-    logprobs: body.logprobs,
-    echo: body.echo ?? false,
+    ...completionShape(body),
     bestOf: body.best_of,
   };
   return planGeneration(body, input, context);

@@ -10,20 +10,25 @@ import { CompletionPresenter } from "./presenters/completion.ts";
 import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
 import type { RouteContext } from "./routes/context.ts";
 import type { ChatRequest, ChatResponse } from "./schemas/chat.ts";
+import type { ChatChunk, CompletionChunk } from "./schemas/chunks.ts";
 import type { CompletionRequest, CompletionResponse } from "./schemas/completions.ts";
 
 /** An endpoint that generates: how a body is planned there, and its answer shaped. */
-export interface Endpoint<Body extends CompletionRequest | ChatRequest, Whole extends object> {
+export interface Endpoint<
+  Body extends CompletionRequest | ChatRequest,
+  Whole extends object = object,
+  Chunk extends object = object,
+> {
   plan(body: Given<Body>, context: PlanContext, signal: AbortSignal): Promise<GenerationPlan>;
-  present(plan: GenerationPlan, tokenizer: Tokenizer, head: AnswerHead): Presenter<Whole>;
+  present(plan: GenerationPlan, tokenizer: Tokenizer, head: AnswerHead): Presenter<Whole, Chunk>;
 }
 
-export const completionEndpoint: Endpoint<CompletionRequest, CompletionResponse> = {
+export const completionEndpoint: Endpoint<CompletionRequest, CompletionResponse, CompletionChunk> = {
   plan: planCompletion,
   present: (plan, tokenizer, head) => new CompletionPresenter(plan, tokenizer, head),
 };
 
-export const chatEndpoint: Endpoint<ChatRequest, ChatResponse> = {
+export const chatEndpoint: Endpoint<ChatRequest, ChatResponse, ChatChunk> = {
   plan: planChat,
   present: (plan, tokenizer, head) => new ChatPresenter(plan, tokenizer, head),
 };
@@ -33,8 +38,12 @@ export const chatEndpoint: Endpoint<ChatRequest, ChatResponse> = {
  * is asked for; how it will be shown. `runAdmitted` does the rest.
  * @throws InferenceError naming the field at fault, `overloaded`, or why the signal was aborted
  */
-export async function prepare<Body extends CompletionRequest | ChatRequest, Whole extends object>(
-  endpoint: Endpoint<Body, Whole>,
+export async function prepare<
+  Body extends CompletionRequest | ChatRequest,
+  Whole extends object,
+  Chunk extends object,
+>(
+  endpoint: Endpoint<Body, Whole, Chunk>,
   body: Body,
   {
     context,
@@ -47,9 +56,9 @@ export async function prepare<Body extends CompletionRequest | ChatRequest, Whol
     readonly head: AnswerHead;
     readonly signal: AbortSignal;
   },
-): Promise<{ readonly plan: GenerationPlan; readonly presenter: Presenter<Whole> }> {
+): Promise<{ readonly plan: GenerationPlan; readonly presenter: Presenter<Whole, Chunk> }> {
   const given = dropNulls(body);
-  context.admission.check(leastDemand(body), client);
+  context.admission.check(leastDemand(body, context.completer.model), client);
   const plan = await endpoint.plan(given, context, signal);
   return { plan, presenter: endpoint.present(plan, context.completer.tokenizer, head) };
 }

@@ -1,6 +1,9 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
+import { JsonReader } from "./long-json.ts";
+import type { Json } from "./long-json.ts";
+import { nextTurn } from "./turns.ts";
 
 export interface EventStreamOptions {
   /** Interval of the comments that keep a silent stream alive, ms. */
@@ -14,6 +17,7 @@ export class EventStream implements Disposable {
   readonly #response: ServerResponse;
   readonly #signal: AbortSignal;
   readonly #heartbeat: NodeJS.Timeout;
+  #isAmidEvent = false;
 
   constructor(reply: FastifyReply, { heartbeatMs, signal }: EventStreamOptions) {
     this.#response = reply.raw;
@@ -28,19 +32,40 @@ export class EventStream implements Disposable {
       .hijack();
     for (const [name, value = ""] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value);
     reply.raw.writeHead(200);
-    this.#heartbeat = setInterval(() => reply.raw.write(": heartbeat\n\n"), heartbeatMs).unref();
+    this.#heartbeat = setInterval(() => {
+      if (!this.#isAmidEvent && !reply.raw.writableNeedDrain) reply.raw.write(": heartbeat\n\n");
+    }, heartbeatMs).unref();
+  }
+
+  /** Whether nothing can follow: the client has stopped reading, or an event was not sent to its end. */
+  get isStuck(): boolean {
+    return this.#isAmidEvent || (this.#signal.aborted && this.#response.writableNeedDrain);
   }
 
   /** Waits while the client reads more slowly than it is sent. @throws when it goes away meanwhile */
-  async send(data: object | "[DONE]"): Promise<void> {
-    const text = typeof data === "string" ? data : JSON.stringify(data);
-    if (!this.#response.write(`data: ${text}\n\n`))
-      await once(this.#response, "drain", { signal: this.#signal });
+  async send(data: Json<object> | "[DONE]"): Promise<void> {
+    if (typeof data === "string") return this.#write(`data: ${data}\n\n`);
+    const reader = new JsonReader(data);
+    let { text, isLast } = reader.read();
+    text = `data: ${text}`;
+    for (; !isLast; { text, isLast } = reader.read()) {
+      this.#isAmidEvent = true;
+      await this.#write(text);
+      await nextTurn();
+      this.#signal.throwIfAborted();
+    }
+    this.#isAmidEvent = false;
+    return this.#write(`${text}\n\n`);
   }
 
-  /** Ends the answer. */
+  async #write(text: string): Promise<void> {
+    if (!this.#response.write(text)) await once(this.#response, "drain", { signal: this.#signal });
+  }
+
+  /** Ends the answer, where nothing can follow by closing the connection. */
   [Symbol.dispose](): void {
     clearInterval(this.#heartbeat);
-    this.#response.end();
+    if (this.isStuck) this.#response.destroy();
+    else this.#response.end();
   }
 }

@@ -13,7 +13,9 @@ import type {
   EncodeOptions,
 } from "../decoder/completer.ts";
 import type { SamplerName } from "../samplers/registry.ts";
-import type { Admission } from "./admission.ts";
+import type { Admission, Demand } from "./admission.ts";
+import { answerRates, demandOf } from "./answer-size.ts";
+import type { AnswerShape } from "./answer-size.ts";
 import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import { planMaxTokens } from "./max-tokens.ts";
@@ -31,6 +33,8 @@ export interface GenerationPlan {
   readonly texts: readonly string[] | undefined;
   /** `candidates` per prompt, prompt by prompt; index i belongs to prompt ⌊i/candidates⌋. */
   readonly requests: readonly GenerateRequest[];
+  /** What admission counts it as. */
+  readonly demand: Demand;
   readonly priority: Priority;
   /** Completions generated for each prompt, and how many of them are shown: the likeliest. */
   readonly candidates: number;
@@ -57,13 +61,12 @@ export interface PlanContext {
   readonly defaultSampler: SamplerName;
   /** A seed for a request that brings none. */
   readonly freshSeed: () => number;
-  readonly admission: Pick<Admission, "mostTokens">;
+  readonly admission: Pick<Admission, "mostTokens" | "mostAnswerBytes">;
 }
 
 /** What an endpoint reads in its own way before the common fields are planned. */
-export interface PlanInput extends LengthInput {
+export interface PlanInput extends Omit<LengthInput, "rates">, AnswerShape {
   readonly texts?: readonly string[] | undefined;
-  readonly logprobs: number | undefined;
   readonly bestOf?: number | undefined;
   /** Fields of its own that it takes and lets be. */
   readonly ignored?: readonly string[];
@@ -76,18 +79,19 @@ export function planGeneration(
   context: PlanContext,
 ): GenerationPlan {
   const { model } = context.completer;
-  const { prompts, echo, logprobs } = input;
+  const { prompts, echo, logprobs, entropy, returnTokenIds } = input;
   const { include_usage, include_progress, continuous_usage_stats } = body.stream_options ?? {};
   const asksOfStream = include_usage === true || include_progress === true || continuous_usage_stats === true;
   if (body.stream !== true && asksOfStream) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
-  if (body.entropy === true && !model.capabilities.entropy)
+  if (entropy && !model.capabilities.entropy)
     throw beyondEngine("entropy", "tell the entropy of its distributions");
   const logprobsMode = planLogprobsMode(body, input);
   const n = body.n ?? 1;
   const candidates = planCandidates(body, n, input);
-  const { maxTokens, isOpen } = planMaxTokens(input, prompts.length * candidates, {
+  const rates = answerRates(input, model.vocabularySize);
+  const { maxTokens, isOpen } = planMaxTokens({ ...input, rates }, candidates, {
     model,
     admission: context.admission,
   });
@@ -122,14 +126,15 @@ export function planGeneration(
     prompts,
     texts: input.texts,
     requests,
+    demand: demandOf({ promptLengths: prompts.map(({ length }) => length), candidates, maxTokens, rates }),
     priority: planPriority(body),
     candidates,
     n,
     echo,
     logprobs,
     logprobsMode,
-    entropy: body.entropy ?? false,
-    returnTokenIds: body.return_token_ids ?? false,
+    entropy,
+    returnTokenIds,
     tokensAsIds: body.return_tokens_as_token_ids ?? false,
     ignored: [...ignored, ...(input.ignored ?? [])],
     includeUsage: include_usage ?? false,

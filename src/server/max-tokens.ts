@@ -1,6 +1,8 @@
 import { beyondContext } from "../core/errors.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
 import type { Admission } from "./admission.ts";
+import { demandOf } from "./answer-size.ts";
+import type { AnswerRates } from "./answer-size.ts";
 import { invalid } from "./invalid.ts";
 import type { TokenIds } from "../core/tokens.ts";
 
@@ -13,6 +15,12 @@ export interface LengthInput {
   /** Where neither request nor model says; ∞ for the rest of the context. */
   readonly usualMaxTokens: number;
   readonly echo: boolean;
+  readonly rates: AnswerRates;
+}
+
+export interface LengthContext {
+  readonly model: ModelInfo;
+  readonly admission: Pick<Admission, "mostTokens" | "mostAnswerBytes">;
 }
 
 /** Most tokens of a completion, and whether neither request nor model said so. */
@@ -25,13 +33,13 @@ export interface MaxTokens {
  * How long each completion may become. Where the request does not say, the model does (`max_new_tokens` of its
  * generation_config.json, as in vLLM), and else the endpoint: to the end of the context in a chat, but for no more than
  * the server takes in at once.
- * @param completions of all prompts together
+ * @param candidates completions of each prompt
  * @throws InferenceError `context_length_exceeded`; `invalid_request` where nothing would be generated
  */
 export function planMaxTokens(
-  { prompts, maxTokens: asked, usualMaxTokens, promptField, echo }: LengthInput,
-  completions: number,
-  { model, admission }: { readonly model: ModelInfo; readonly admission: Pick<Admission, "mostTokens"> },
+  { prompts, maxTokens: asked, usualMaxTokens, promptField, echo, rates }: LengthInput,
+  candidates: number,
+  { model, admission }: LengthContext,
 ): MaxTokens {
   const longest = Math.max(...prompts.map(({ length }) => length));
   const room = model.maxLength - longest;
@@ -48,9 +56,14 @@ export function planMaxTokens(
   if (asked === 0 && !echo) throw invalid("max_tokens", nothingAsked[promptField]);
   if (asked !== undefined) return { maxTokens: asked, isOpen: false };
   const { maxTokens: usual } = model.defaults;
-  const share = Math.max(1, Math.floor(admission.mostTokens / completions) - longest);
+  const promptLengths = prompts.map(({ length }) => length);
+  const idle = demandOf({ promptLengths, candidates, maxTokens: 0, rates });
+  const share = Math.min(
+    (admission.mostTokens - idle.tokens) / idle.completions,
+    (admission.mostAnswerBytes - idle.answerBytes) / idle.completions / rates.generated,
+  );
   return {
-    maxTokens: Math.min(usual ?? usualMaxTokens, room, share),
+    maxTokens: Math.min(usual ?? usualMaxTokens, room, Math.max(1, Math.floor(share))),
     isOpen: usual === undefined && usualMaxTokens === Infinity,
   };
 }

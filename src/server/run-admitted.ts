@@ -1,5 +1,4 @@
 import { InferenceError } from "../core/errors.ts";
-import type { Demand } from "./admission.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { runPlan } from "./run-plan.ts";
@@ -15,7 +14,7 @@ export async function runAdmitted<Result>(
   { client, signal }: { readonly client: string; readonly signal: AbortSignal },
   use: (events: AsyncIterable<ChoiceEvent>) => Promise<Result>,
 ): Promise<Result> {
-  const release = admission.admit(demandOf(plan), client);
+  const release = admission.admit(plan.demand, client);
   try {
     const promptTokens = plan.prompts.reduce((sum, { length }) => sum + length, 0);
     return await use(metrics.observe(runPlan(plan, completer, signal), promptTokens));
@@ -24,13 +23,6 @@ export async function runAdmitted<Result>(
   } finally {
     release();
   }
-}
-
-function demandOf({ requests }: GenerationPlan): Demand {
-  return {
-    completions: requests.length,
-    tokens: requests.reduce((sum, { prompt, maxTokens }) => sum + prompt.length + maxTokens, 0),
-  };
 }
 
 /** The engine's error only says that the work was aborted; the signal's reason says why. */

@@ -1,20 +1,25 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { EventQueue } from "../core/event-queue.ts";
-import type { ScoredToken } from "../core/tokens.ts";
+import type { TokenList } from "../core/token-list.ts";
 import type { Completer, CompletionEvent, Share } from "../decoder/completer.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
+import { nextTurn } from "./turns.ts";
 
 /** What happens to one choice of an answer. Streamed and whole answers are made from the same events. */
-export type ChoiceEvent = (
-  CompletionEvent | { readonly type: "prompt"; readonly scores: readonly ScoredToken[] }
-) & {
+export type ChoiceEvent = (CompletionEvent | { readonly type: "prompt"; readonly scores: TokenList }) & {
   readonly index: number;
 };
 
+/** Events that may wait for a reader before the work that makes them does. */
+const mostUnread = 512;
+
+/** Longest that a reader's work on events may hold the thread, ms. */
+const longestTurnMs = 5;
+
 /**
  * Runs all completions of a plan side by side. With `echo`, each choice begins with the scores of its prompt.
- * Leaving the iteration, or the signal, stops them all.
+ * Leaving the iteration, or the signal, stops them all; a slow reader slows them down.
  */
 export async function* runPlan(
   plan: GenerationPlan,
@@ -41,8 +46,10 @@ export async function* runPlan(
       events.push({ type: "finish", reason: "length", stop: null, evaluatedTokens: 0, report: {}, index });
       return;
     }
-    for await (const event of completer.complete({ ...request, share }, stop))
+    for await (const event of completer.complete({ ...request, share }, stop)) {
       events.push({ ...event, index });
+      if (events.length > mostUnread) await events.taken();
+    }
   });
   const all = Promise.all(work).then(
     () => {
@@ -53,7 +60,14 @@ export async function* runPlan(
     },
   );
   try {
-    yield* events;
+    let since = performance.now();
+    for await (const event of events) {
+      if (performance.now() - since > longestTurnMs) {
+        await nextTurn();
+        since = performance.now();
+      }
+      yield event;
+    }
   } finally {
     // With a reason of its own: without one, an exception is made, and its stack read.
     controller.abort("nobody reads the answer any more");

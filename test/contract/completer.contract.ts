@@ -60,7 +60,7 @@ export function testCompleter(name: string, { open, prompt: text }: CompleterSub
         events,
         texts,
         text: texts.map((event) => event.text).join(""),
-        tokens: texts.flatMap((event) => event.tokens),
+        tokens: texts.flatMap((event) => [...event.tokens]),
         finish: events.at(-1) as Finish,
       };
     };
@@ -186,9 +186,9 @@ export function testCompleter(name: string, { open, prompt: text }: CompleterSub
       const { tokens } = await answer();
       const all = [...prompt, ...idsOf(tokens)];
       const scores = await completer.score(all, { topCount: 2 }, never);
-      expect(idsOf(scores)).toEqual(all.slice(1));
+      expect(idsOf([...scores])).toEqual(all.slice(1));
       for (const [index, { logprob }] of tokens.entries())
-        expect(scores[prompt.length - 1 + index]!.logprob).toBeCloseTo(logprob, 3);
+        expect(scores.at(prompt.length - 1 + index)!.logprob).toBeCloseTo(logprob, 3);
       for (const { top } of scores) expect(top!.ids).toHaveLength(2);
       expect(await codeOf(completer.score(all, { topCount: 0 }, AbortSignal.abort()))).toBe("aborted");
       expect(await codeOf(completer.score([], { topCount: 0 }, never))).toBe("invalid_request");

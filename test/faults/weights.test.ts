@@ -58,7 +58,7 @@ async function answer(completer: Completer): Promise<number[]> {
     { ...request, ignoreEnd: true, settings: { sampler: "greedy" } },
     never,
   ))
-    if (event.type === "text") tokens.push(...event.tokens.map(({ token }) => token));
+    if (event.type === "text") tokens.push(...[...event.tokens].map(({ token }) => token));
   return tokens;
 }
 

@@ -65,16 +65,25 @@ describe("admission", () => {
   });
 
   it("gives the room back", () => {
-    const admission = new Admission({ maxCompletions: 2, maxTokens: 20 });
-    const one = { completions: 1, tokens: 1 };
-    const release = admission.admit({ completions: 2, tokens: 14 }, "a");
+    const admission = new Admission({ maxCompletions: 2, maxTokens: 20, maxAnswerBytes: 2000 });
+    const one = { completions: 1, tokens: 1, answerBytes: 1000 };
+    const release = admission.admit({ completions: 2, tokens: 14, answerBytes: 1000 }, "a");
     expect(() => {
       admission.check(one, "b");
     }).toThrow(/busy/);
-    expect(admission.inFlight).toEqual({ completions: 2, tokens: 14 });
+    expect(admission.inFlight).toEqual({ completions: 2, tokens: 14, answerBytes: 1000 });
     release();
-    expect(admission.inFlight).toEqual({ completions: 0, tokens: 0 });
+    expect(admission.inFlight).toEqual({ completions: 0, tokens: 0, answerBytes: 0 });
     admission.check(one, "a");
+    const long = admission.admit({ ...one, answerBytes: 1500 }, "a");
+    expect(() => {
+      admission.check(one, "b");
+    }).toThrow(/busy with answers of 1 MiB/);
+    long();
+    admission.check({ ...one, answerBytes: 2000 }, "b");
+    expect(() => {
+      admission.check({ ...one, answerBytes: 2001 }, "b");
+    }).toThrow(/Lower logprobs/);
   });
 });
 

@@ -14,7 +14,7 @@ export async function answerOf(completer: Completer, request: GenerateRequest): 
   for await (const event of completer.complete(request, never)) {
     if (event.type === "finish") return { tokens, text, finish: event };
     if (event.type !== "text") continue;
-    tokens.push(...event.tokens.map(({ token }) => token));
+    for (const { token } of event.tokens) tokens.push(token);
     text += event.text;
   }
   throw new Error("no finish");

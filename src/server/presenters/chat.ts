@@ -1,17 +1,19 @@
 import type { Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
+import { longList, longObject, mapLazily } from "../long-json.ts";
+import type { Json, LongJson } from "../long-json.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
-import type { ChatResponse } from "../schemas/chat.ts";
-import type { ChatChunk } from "../schemas/chunks.ts";
-import { entropies } from "./completion.ts";
+import type { ChatChoice, ChatResponse } from "../schemas/chat.ts";
+import type { ChatChunk, ChatChunkChoice } from "../schemas/chunks.ts";
+import { generatedLists } from "./completion.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
-import type { ChoicePart } from "./parts.ts";
+import type { ChoicePart } from "./choice-tracker.ts";
 import { progressOf, statedIgnored, statedMixing, statedUsage } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/chat/completions. */
-export class ChatPresenter implements Presenter<ChatResponse> {
+export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
   readonly #head: Omit<ChatResponse, "object" | "choices" | "usage" | "mixing">;
   readonly #plan: GenerationPlan;
   readonly #tracker: AnswerTracker;
@@ -32,14 +34,15 @@ export class ChatPresenter implements Presenter<ChatResponse> {
   }
 
   /** The roles come first, the finish of a choice alone in its last chunk. */
-  chunks(event: ChoiceEvent): ChatChunk[] {
+  chunks(event: ChoiceEvent): Json<ChatChunk>[] {
     if (event.type === "progress") return [this.#chunk({ choices: [], progress: progressOf(event) })];
     const roles = this.#roles();
     const part = this.#tracker.follow(event);
     if (part === undefined) return roles;
     const delta = part.finish === undefined ? { content: part.text } : {};
-    const choice = { ...this.#common(part), delta, finish_reason: part.finish?.reason ?? null };
-    return [...roles, this.#chunk({ ...statedMixing(part), choices: [choice] })];
+    const choice = { ...this.#fields(part), delta, finish_reason: part.finish?.reason ?? null };
+    const choices = longList(() => [longObject<ChatChunkChoice>(choice)]);
+    return [...roles, longObject<ChatChunk>({ ...this.#chunk({ ...statedMixing(part), choices }) })];
   }
 
   /** Of all choices, in order, before any content: OpenAI's SDKs file choices by the order in which they begin. */
@@ -52,10 +55,10 @@ export class ChatPresenter implements Presenter<ChatResponse> {
     );
   }
 
-  #chunk(content: Pick<ChatChunk, "choices" | "progress" | "mixing">): ChatChunk {
+  #chunk<Choices>(content: Pick<ChatChunk, "progress" | "mixing"> & { readonly choices: Choices }) {
     return {
       ...this.#head,
-      object: "chat.completion.chunk",
+      object: "chat.completion.chunk" as const,
       ...content,
       ...statedUsage(this.#plan, this.#tracker),
     };
@@ -65,26 +68,32 @@ export class ChatPresenter implements Presenter<ChatResponse> {
     return { ...this.#head, object: "chat.completion.chunk", choices: [], usage: this.#tracker.usage };
   }
 
-  async whole(events: AsyncIterable<ChoiceEvent>): Promise<ChatResponse> {
+  async whole(events: AsyncIterable<ChoiceEvent>): Promise<LongJson<ChatResponse>> {
     const { parts, ...mixing } = await this.#tracker.whole(events);
-    const choices = parts.map((part) => ({
-      ...this.#common(part),
-      message: { role: "assistant" as const, content: part.text, refusal: null },
-      finish_reason: part.finish!.reason,
-    }));
-    return { ...this.#head, object: "chat.completion", ...mixing, choices, usage: this.#tracker.usage };
+    return longObject<ChatResponse>({
+      ...{ ...this.#head, ...mixing, object: "chat.completion" },
+      choices: longList(() => mapLazily(parts(), (part) => this.#wholeChoice(part))),
+      usage: this.#tracker.usage,
+    });
   }
 
-  #common(part: ChoicePart) {
-    const { index, generated, finish } = part;
-    const { logprobs, returnTokenIds, entropy } = this.#plan;
+  /** In the order that the schema has its fields in. */
+  #wholeChoice(part: ChoicePart): LongJson<ChatChoice> {
+    const { logprobs, ...rest } = this.#fields(part);
+    return longObject<ChatChoice>({
+      ...{ ...rest, logprobs },
+      message: { role: "assistant", content: part.text, refusal: null },
+      finish_reason: part.finish!.reason,
+    });
+  }
+
+  #fields(part: ChoicePart) {
+    const { index, finish } = part;
     return {
       index,
-      logprobs: logprobs === undefined ? null : this.#logprobs.chat(part),
+      logprobs: this.#plan.logprobs === undefined ? null : this.#logprobs.chat(part),
       stop_reason: finish?.stop ?? null,
-      ...(returnTokenIds ? { token_ids: [...generated] } : {}),
-      ...(entropy ? { entropy: entropies(part) } : {}),
-      ...(entropy && finish !== undefined ? { mean_entropy: finish.meanEntropy } : {}),
+      ...generatedLists(this.#plan, part),
       ...finish?.report,
     };
   }

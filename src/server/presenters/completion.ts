@@ -1,16 +1,19 @@
 import type { Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
+import { longList, longObject, mapLazily } from "../long-json.ts";
+import type { Json, LongFields, LongJson } from "../long-json.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { CompletionChunk } from "../schemas/chunks.ts";
 import type { CompletionChoice, CompletionResponse } from "../schemas/completions.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
-import type { ChoicePart } from "./parts.ts";
+import type { ChoicePart } from "./choice-tracker.ts";
+import type { PlacedToken } from "./placed-tokens.ts";
 import { progressOf, statedIgnored, statedMixing, statedUsage } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/completions. */
-export class CompletionPresenter implements Presenter<CompletionResponse> {
+export class CompletionPresenter implements Presenter<CompletionResponse, CompletionChunk> {
   readonly #head: Omit<CompletionResponse, "choices" | "usage">;
   readonly #plan: GenerationPlan;
   readonly #tracker: AnswerTracker;
@@ -30,45 +33,74 @@ export class CompletionPresenter implements Presenter<CompletionResponse> {
     this.#logprobs = new LogprobPresenter(tokenizer, plan);
   }
 
-  chunks(event: ChoiceEvent): CompletionChunk[] {
-    if (event.type === "progress") return [this.#chunk({ choices: [], progress: progressOf(event) })];
+  chunks(event: ChoiceEvent): Json<CompletionChunk>[] {
+    if (event.type === "progress")
+      return [{ ...this.#head, choices: [], progress: progressOf(event), ...this.#usage() }];
     const part = this.#tracker.follow(event);
-    return part === undefined ? [] : [this.#chunk({ ...statedMixing(part), choices: [this.#choice(part)] })];
+    if (part === undefined) return [];
+    const choices = longList(() => [this.#chunkChoice(part)]);
+    return [longObject<CompletionChunk>({ ...this.#head, ...statedMixing(part), choices, ...this.#usage() })];
   }
 
   usageChunk(): CompletionChunk {
     return { ...this.#head, choices: [], usage: this.#tracker.usage };
   }
 
-  async whole(events: AsyncIterable<ChoiceEvent>): Promise<CompletionResponse> {
+  async whole(events: AsyncIterable<ChoiceEvent>): Promise<LongJson<CompletionResponse>> {
     const { parts, ...mixing } = await this.#tracker.whole(events);
-    const choices = parts.map((part) => this.#choice(part));
-    return { ...this.#head, ...mixing, choices, usage: this.#tracker.usage };
+    const { object, ...head } = this.#head;
+    return longObject<CompletionResponse>({
+      ...{ ...head, ...mixing, object },
+      choices: longList(() => mapLazily(parts(), (part) => this.#wholeChoice(part))),
+      usage: this.#tracker.usage,
+    });
   }
 
-  #chunk(content: Pick<CompletionChunk, "choices" | "progress" | "mixing">): CompletionChunk {
-    return { ...this.#head, ...content, ...statedUsage(this.#plan, this.#tracker) };
+  #usage(): Pick<CompletionChunk, "usage"> {
+    return statedUsage(this.#plan, this.#tracker);
   }
 
-  #choice(part: ChoicePart): CompletionChoice {
-    const { index, prompt, isFirst, text, generated, finish } = part;
-    const { logprobs, returnTokenIds, entropy } = this.#plan;
+  #chunkChoice(part: ChoicePart): LongJson<CompletionChoice> {
+    return longObject<CompletionChoice>(this.#fields(part));
+  }
+
+  /** In the order that the schema has its fields in. */
+  #wholeChoice(part: ChoicePart): LongJson<CompletionChoice> {
+    const { index, text, logprobs, finish_reason, prompt_token_ids, ...rest } = this.#fields(part);
+    return longObject<CompletionChoice>({
+      ...{ index, ...rest, text, logprobs, finish_reason },
+      ...(prompt_token_ids === undefined ? {} : { prompt_token_ids }),
+    });
+  }
+
+  #fields(part: ChoicePart): LongFields<CompletionChoice> {
+    const { index, prompt, isFirst, text, finish } = part;
+    const { logprobs } = this.#plan;
+    const { token_ids, ...entropies } = generatedLists(this.#plan, part);
     return {
       index,
       text,
       logprobs: logprobs === undefined ? null : this.#logprobs.legacy(part),
       finish_reason: finish?.reason ?? null,
       stop_reason: finish?.stop ?? null,
-      ...(returnTokenIds ? { token_ids: [...generated] } : {}),
-      ...(returnTokenIds && isFirst ? { prompt_token_ids: [...prompt] } : {}),
-      ...(entropy ? { entropy: entropies(part) } : {}),
-      ...(entropy && finish !== undefined ? { mean_entropy: finish.meanEntropy } : {}),
+      ...(token_ids === undefined ? {} : { token_ids }),
+      ...(token_ids !== undefined && isFirst ? { prompt_token_ids: longList(() => prompt) } : {}),
+      ...entropies,
       ...finish?.report,
     };
   }
 }
 
-/** Entropies of a part's generated tokens, which stand at its end. */
-export function entropies({ tokens, generated }: ChoicePart): number[] {
-  return tokens.slice(tokens.length - generated.length).map(({ score }) => score!.entropy);
+/** What is told of a part's generated tokens beside their log-probs. */
+export function generatedLists(
+  { returnTokenIds, entropy }: Pick<GenerationPlan, "returnTokenIds" | "entropy">,
+  { generated, finish }: Pick<ChoicePart, "generated" | "finish">,
+): Pick<LongFields<CompletionChoice>, "token_ids" | "entropy" | "mean_entropy"> {
+  const each = (read: (token: PlacedToken) => number): LongJson<number[]> =>
+    longList(() => mapLazily(generated, read));
+  return {
+    ...(returnTokenIds ? { token_ids: each(({ token }) => token) } : {}),
+    ...(entropy ? { entropy: each(({ score }) => score!.entropy) } : {}),
+    ...(entropy && finish !== undefined ? { mean_entropy: finish.meanEntropy } : {}),
+  };
 }

@@ -1,10 +1,11 @@
-import type { TokenId, TokenIds } from "../../core/tokens.ts";
+import type { TokenIds } from "../../core/tokens.ts";
 import type { Tokenizer } from "../../decoder/completer.ts";
 
 /** A prompt as it is echoed, and where in it the text of each token begins, UTF-16 units. */
 export interface Echo {
   readonly text: string;
-  readonly tokens: readonly { readonly token: TokenId; readonly offset: number }[];
+  /** One for each token; never decreasing. */
+  readonly offsets: Int32Array;
 }
 
 /**
@@ -19,15 +20,14 @@ export function echoOf(
 ): Echo {
   const decoding = tokenizer.stream({ keepSpecial: true });
   let decoded = "";
-  const tokens = ids.map((token) => {
+  const offsets = Int32Array.from(ids, (token) => {
     const offset = decoded.length;
     decoded += decoding.push(token);
-    return { token, offset };
+    return offset;
   });
   if (isWhole) decoded += decoding.flush();
-  if (written === undefined || written === decoded) return { text: decoded, tokens };
-  const toWritten = alignment(decoded, written);
-  return { text: written, tokens: tokens.map(({ token, offset }) => ({ token, offset: toWritten(offset) })) };
+  if (written === undefined || written === decoded) return { text: decoded, offsets };
+  return { text: written, offsets: offsets.map(alignment(decoded, written)) };
 }
 
 /**
@@ -53,10 +53,22 @@ function reversedAlignment(decoded: string, written: string): (offset: number) =
   }
   runs.push({ from: decoded.length, to: written.length });
   return (offset) => {
-    const index = runs.findLastIndex(({ from }) => from <= offset);
+    const index = lastRun(runs, offset);
     const { from, to } = runs[index]!;
     return Math.min(to + offset - from, runs[index + 1]?.to ?? to);
   };
+}
+
+/** The last that begins at or before an offset, by halving: texts that differ everywhere have as many runs as tokens. */
+function lastRun(runs: readonly Place[], offset: number): number {
+  let low = 0;
+  let high = runs.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (runs[middle]!.from <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 /** The same place in the decoded text and in the written one, UTF-16 units. */

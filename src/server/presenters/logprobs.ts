@@ -1,6 +1,6 @@
 import type { LogprobsMode } from "../../sampling/distribution.ts";
 import { logQ } from "../../sampling/law.ts";
-import { toCodePoints } from "../../core/code-points.ts";
+import { codePointCounter } from "../../core/code-points.ts";
 import type { ScoredToken, TokenId, TopTokens } from "../../core/tokens.ts";
 import type { Tokenizer } from "../../decoder/completer.ts";
 import { inverseTemperatureOf } from "../../samplers/registry.ts";
@@ -8,7 +8,10 @@ import type { SamplerSettings } from "../../samplers/registry.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChatLogprobs } from "../schemas/chat.ts";
 import type { LegacyLogprobs } from "../schemas/completions.ts";
-import type { ChoicePart } from "./parts.ts";
+import { longList, longObject, mapLazily } from "../long-json.ts";
+import type { LongJson } from "../long-json.ts";
+import type { ChoicePart } from "./choice-tracker.ts";
+import type { PlacedToken } from "./placed-tokens.ts";
 
 /** JSON has no ∞; this is what vLLM writes for −∞. */
 const largestNumber = 9999;
@@ -34,6 +37,8 @@ export class LogprobPresenter {
   readonly #tokenizer: Tokenizer;
   readonly #asIds: boolean;
   readonly #count: number;
+  /** Decoding a token anew for each of its places takes longer than all else. */
+  readonly #names = new Map<TokenId, string>();
   readonly #logprobOf: (score: ScoredToken) => number;
 
   constructor(
@@ -53,27 +58,26 @@ export class LogprobPresenter {
   }
 
   /** `top_logprobs` holds the token itself first, then the k likeliest: up to k + 1 entries. */
-  legacy({ tokens, textSoFar }: Pick<ChoicePart, "tokens" | "textSoFar">): LegacyLogprobs {
-    return {
-      tokens: tokens.map(({ token }) => this.#name(token)),
-      token_logprobs: tokens.map(({ score }) =>
-        score === undefined ? null : stated(this.#logprobOf(score)),
-      ),
-      top_logprobs: tokens.map(({ score }) => (score === undefined ? null : this.#top(score))),
-      text_offset: toCodePoints(
-        textSoFar,
-        tokens.map(({ offset }) => offset),
-      ),
-    };
+  legacy({ tokens, textSoFar }: Pick<ChoicePart, "tokens" | "textSoFar">): LongJson<LegacyLogprobs> {
+    const each = <Value>(write: (token: PlacedToken) => Value): LongJson<Value[]> =>
+      longList(() => mapLazily(tokens, write));
+    return longObject<LegacyLogprobs>({
+      tokens: each(({ token }) => this.#name(token)),
+      token_logprobs: each(({ score }) => (score === undefined ? null : stated(this.#logprobOf(score)))),
+      top_logprobs: each(({ score }) => (score === undefined ? null : this.#top(score))),
+      text_offset: longList(() => {
+        const toPoints = codePointCounter(textSoFar);
+        return mapLazily(tokens, ({ offset }) => toPoints(offset));
+      }),
+    });
   }
 
-  chat({ tokens }: Pick<ChoicePart, "tokens">): ChatLogprobs {
-    return {
-      content: tokens.map(({ score }) => ({
-        ...this.#entry(score!.token, this.#logprobOf(score!)),
-        top_logprobs: likeliest(score!.top, this.#count).map(([id, logprob]) => this.#entry(id, logprob)),
-      })),
-    };
+  chat({ tokens }: Pick<ChoicePart, "tokens">): LongJson<ChatLogprobs> {
+    const entryOf = ({ score }: PlacedToken) => ({
+      ...this.#entry(score!.token, this.#logprobOf(score!)),
+      top_logprobs: likeliest(score!.top, this.#count).map(([id, logprob]) => this.#entry(id, logprob)),
+    });
+    return longObject<ChatLogprobs>({ content: longList(() => mapLazily(tokens, entryOf)) });
   }
 
   #entry(token: TokenId, logprob: number): { token: string; logprob: number; bytes: number[] } {
@@ -81,7 +85,12 @@ export class LogprobPresenter {
   }
 
   #name(token: TokenId): string {
-    return this.#asIds ? `token_id:${token}` : this.#tokenizer.textOf(token);
+    let name = this.#names.get(token);
+    if (name === undefined) {
+      name = this.#asIds ? `token_id:${token}` : this.#tokenizer.textOf(token);
+      this.#names.set(token, name);
+    }
+    return name;
   }
 
   /** Without a prototype: a token may have the name of what every object inherits. */

@@ -1,16 +1,17 @@
 import type { GenerationPlan } from "../generation-plan.ts";
+import type { Json, LongJson } from "../long-json.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { ChunkProgress } from "../schemas/chunks.ts";
 import type { PromptMixing, Usage } from "../schemas/completions.ts";
-import type { ChoicePart } from "./parts.ts";
+import type { ChoicePart } from "./choice-tracker.ts";
 
 /** Shapes an answer for one endpoint: whole, or chunk by chunk. */
-export interface Presenter<Whole extends object> {
-  whole(events: AsyncIterable<ChoiceEvent>): Promise<Whole>;
+export interface Presenter<Whole extends object, Chunk extends object> {
+  whole(events: AsyncIterable<ChoiceEvent>): Promise<LongJson<Whole>>;
   /** What an event is streamed as; nothing for one that shows nothing. */
-  chunks(event: ChoiceEvent): object[];
+  chunks(event: ChoiceEvent): Iterable<Json<Chunk>>;
   /** The chunk that ends a stream whose client asked for its usage. */
-  usageChunk(): object;
+  usageChunk(): Chunk;
 }
 
 /** What all chunks of an answer share. */

@@ -104,3 +104,4 @@ export const chatResponse = z
 
 export type ChatLogprobs = z.output<typeof chatLogprobs>;
 export type ChatResponse = z.output<typeof chatResponse>;
+export type ChatChoice = z.output<typeof chatChoice>;

@@ -71,3 +71,4 @@ export const chatChunk = z
 export type CompletionChunk = z.output<typeof completionChunk>;
 export type ChatChunk = z.output<typeof chatChunk>;
 export type ChunkProgress = z.output<typeof progress>;
+export type ChatChunkChoice = z.output<typeof chatChunkChoice>;

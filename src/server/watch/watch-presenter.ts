@@ -1,9 +1,9 @@
-import { countCodePoints, toCodePoints } from "../../core/code-points.ts";
+import { codePointCounter, countCodePoints } from "../../core/code-points.ts";
 import type { ChainTrace, Tokenizer, TracedToken } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import { finite } from "../presenters/logprobs.ts";
 import { AnswerTracker } from "../presenters/parts.ts";
-import type { ChoicePart } from "../presenters/parts.ts";
+import type { ChoicePart } from "../presenters/choice-tracker.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { WatchEvent, WatchedToken } from "./messages.ts";
 
@@ -114,13 +114,10 @@ export class WatchPresenter {
 }
 
 function placeTokens({ tokens, textSoFar }: ChoicePart): WatchedToken[] {
-  const offsets = toCodePoints(
-    textSoFar,
-    tokens.map(({ offset }) => offset),
-  );
-  return tokens.map(({ token, score }, index) => ({
+  const toPoints = codePointCounter(textSoFar);
+  return Array.from(tokens, ({ token, offset, score }) => ({
     id: token,
-    from_char: offsets[index]!,
+    from_char: toPoints(offset),
     logprob: score === undefined ? null : finite(score.logprob),
     entropy: score?.entropy ?? null,
   }));

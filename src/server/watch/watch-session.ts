@@ -8,6 +8,8 @@ import { completionEndpoint, prepare } from "../endpoint.ts";
 import type { Connections } from "../connections.ts";
 import { readJson } from "../json.ts";
 import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
+import { longObject } from "../long-json.ts";
+import type { LongJson } from "../long-json.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { RouteContext } from "../routes/context.ts";
 import { RequestLifetime } from "../request-signal.ts";
@@ -15,7 +17,7 @@ import { runAdmitted } from "../run-admitted.ts";
 import type { CompletionRequest, CompletionResponse } from "../schemas/completions.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import { cancelMessage, completeMessage, eventNames, requestId } from "./messages.ts";
-import type { CancelMessage, CompleteMessage, EventName, WatchEvent } from "./messages.ts";
+import type { CancelMessage, CompleteMessage, EventName, EventOf, WatchEvent } from "./messages.ts";
 import { answerPings } from "./control-frames.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Mail } from "./mailbox.ts";
@@ -54,6 +56,8 @@ export class WatchSession {
   readonly #options: SessionOptions;
   readonly #outbox: Outbox;
   readonly #running = new Map<string, { readonly lifetime: RequestLifetime; work: Promise<void> }>();
+  /** Answers that are being sent. */
+  readonly #ending = new Set<Promise<void>>();
   #silentPings = 0;
   #isClosing = false;
 
@@ -85,9 +89,11 @@ export class WatchSession {
         const running = [...this.#running.values()];
         if (running.length > 0) options.request.log.info("the client went away");
         for (const { lifetime } of running) lifetime.cancel("The client went away.");
-        void Promise.all(running.map(({ work }) => work)).then(() => {
-          resolve();
-        });
+        void Promise.all([...running.map(({ work }) => work), ...this.#ending])
+          .catch(() => undefined)
+          .then(() => {
+            resolve();
+          });
       });
     });
   }
@@ -100,7 +106,7 @@ export class WatchSession {
   }
 
   #closeIfIdle(): void {
-    if (this.#isClosing && this.#running.size === 0) {
+    if (this.#isClosing && this.#running.size === 0 && this.#ending.size === 0) {
       this.#socket.close(goingAway, "The server is shutting down.");
     }
   }
@@ -152,11 +158,9 @@ export class WatchSession {
     const { connections, request } = this.#options;
     using _place = connections.hold(request.raw.socket);
     try {
-      const response = await this.#answer(id, body, { wanted, signal });
-      this.#running.delete(id);
-      this.#outbox.end({ type: "done", id, response });
+      await this.#answer(id, body, { wanted, signal });
     } catch (error) {
-      this.#running.delete(id);
+      if (this.#running.get(id)?.lifetime === lifetime) this.#running.delete(id);
       this.#fail(id, error);
     }
     lifetime[Symbol.dispose]();
@@ -167,7 +171,7 @@ export class WatchSession {
     id: string,
     body: CompletionRequest,
     { wanted, signal }: { readonly wanted: ReadonlySet<EventName>; readonly signal: AbortSignal },
-  ): Promise<CompletionResponse> {
+  ): Promise<void> {
     const { context, request } = this.#options;
     const client = context.identifyClient(request);
     await context.countRequest(request);
@@ -189,16 +193,35 @@ export class WatchSession {
         yield event;
       }
     };
-    return runAdmitted(plan, context, { client, signal }, (events) =>
-      prepared.presenter.whole(shown(events)),
-    );
+    await runAdmitted(plan, context, { client, signal }, async (events) => {
+      const response = await prepared.presenter.whole(shown(events));
+      // Over for the client, which may ask for the next under this id as soon as it reads the end.
+      this.#running.delete(id);
+      await this.#finish(id, response, signal);
+    });
+  }
+
+  /** Sends an answer. A reader that has not taken it when the time is up is let go. */
+  async #finish(id: string, response: LongJson<CompletionResponse>, signal: AbortSignal): Promise<void> {
+    const letGo = (): void => {
+      this.#socket.terminate();
+    };
+    signal.addEventListener("abort", letGo);
+    const sent = this.#outbox.finish(id, longObject<EventOf<"done">>({ type: "done", id, response }));
+    this.#ending.add(sent);
+    try {
+      await sent;
+    } finally {
+      this.#ending.delete(sent);
+      signal.removeEventListener("abort", letGo);
+    }
   }
 
   #fail(id: string | null, error: unknown): void {
     const description = describeError(error);
     if (description.code === "internal")
       this.#options.request.log.error({ err: error }, "a watched request failed");
-    this.#outbox.end({ type: "error", id, error: toErrorResponse(description).error });
+    this.#outbox.fail({ type: "error", id, error: toErrorResponse(description).error });
   }
 }
 

@@ -67,7 +67,7 @@ describe("LocalCompleter", () => {
       expect(pieces.length).toBeGreaterThanOrEqual(30);
       expect(whole).toHaveLength(2);
       expect(whole.map(({ text }) => text).join("")).toBe(pieces.map(({ text }) => text).join(""));
-      expect(whole.flatMap(({ tokens }) => tokens)).toEqual(pieces.flatMap(({ tokens }) => tokens));
+      expect(whole.flatMap(({ tokens }) => [...tokens])).toEqual(pieces.flatMap(({ tokens }) => [...tokens]));
     }
   });
 

@@ -1,22 +1,37 @@
+import { setImmediate } from "node:timers/promises";
 import type { WebSocket } from "@fastify/websocket";
 import { describe, expect, it } from "vitest";
+import { longList, longObject } from "../../../../src/server/long-json.ts";
+import type { LongJson } from "../../../../src/server/long-json.ts";
+import type { CompletionChoice, CompletionResponse } from "../../../../src/server/schemas/completions.ts";
 import type { EventOf, WatchEvent } from "../../../../src/server/watch/messages.ts";
 import { Outbox } from "../../../../src/server/watch/outbox.ts";
 import { Reading } from "../../../../src/server/watch/reading.ts";
 
+type OnSent = (error?: Error) => void;
+
 /** A socket whose reader reads when told to. */
 class FakeSocket {
+  readonly OPEN = 1;
+  readyState = 1;
   readonly sent: WatchEvent[] = [];
-  readonly #unread: { bytes: number; callback: (error?: Error) => void }[] = [];
+  #fragments = "";
+  readonly #unread: { bytes: number; callback: OnSent }[] = [];
   isPaused = false;
 
   get bufferedAmount(): number {
     return this.#unread.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  send(text: string, callback: (error?: Error) => void): void {
-    this.sent.push(JSON.parse(text) as WatchEvent);
-    this.#unread.push({ bytes: text.length, callback });
+  send(text: string, ...[first, second]: [OnSent] | [{ readonly fin: boolean }, OnSent]): void {
+    const isWhole = second === undefined;
+    if (isWhole) expect(this.#fragments).toBe("");
+    this.#fragments += text;
+    if (isWhole || (first as { readonly fin: boolean }).fin) {
+      this.sent.push(JSON.parse(this.#fragments) as WatchEvent);
+      this.#fragments = "";
+    }
+    this.#unread.push({ bytes: text.length, callback: second ?? (first as OnSent) });
   }
 
   read(messages = Infinity): void {
@@ -47,11 +62,27 @@ const progress = (step: number, padding = 0): EventOf<"progress"> => ({
   rejected_early: 0,
   acceptance: 0.5,
 });
-const done = (text = ""): EventOf<"done"> => ({
+const done = (text = "", choices: CompletionChoice[] = []): EventOf<"done"> => ({
   type: "done",
   id: "a",
-  response: { id: "x", object: "text_completion", created: 0, model: text, choices: [] },
+  response: { id: "x", object: "text_completion", created: 0, model: text, choices },
 });
+const json = ({ response, ...event }: EventOf<"done">): LongJson<EventOf<"done">> =>
+  longObject<EventOf<"done">>({
+    ...event,
+    response: longObject<CompletionResponse>({ ...response, choices: longList(() => response.choices) }),
+  });
+/** A megabyte. */
+const long = done(
+  "long",
+  Array.from({ length: 1000 }, (_, index) => ({
+    index,
+    text: "x".repeat(1000),
+    logprobs: null,
+    finish_reason: "stop",
+    stop_reason: null,
+  })),
+);
 
 function create(): { socket: FakeSocket; outbox: Outbox; beats: () => number } {
   const socket = new FakeSocket();
@@ -84,25 +115,82 @@ describe("Outbox", () => {
     expect(socket.sent.at(-1)).toEqual(progress(7));
   });
 
-  it("ends a request after the state it superseded, whoever reads", () => {
+  it("ends a request after the state it superseded, whoever reads", async () => {
     const { socket, outbox } = create();
     for (let step = 0; step < 5_000; step++) outbox.push("a", progress(step));
-    outbox.end(done());
+    await outbox.finish("a", json(done()));
     expect(socket.sent.slice(-2)).toEqual([progress(4_999), done()]);
     socket.read();
     expect(socket.sent.at(-1)).toEqual(done());
   });
 
-  it("stops listening to a client that asks on and reads nothing, until it reads", () => {
+  it("stops listening to a client that asks on and reads nothing, until it reads", async () => {
     const { socket, outbox } = create();
-    const answer = done("x".repeat(100_000));
-    for (let count = 0; count < 10; count++) outbox.end(answer);
+    const error = { type: "error", id: "a", error: refusal("x".repeat(100_000)) } as const;
+    for (let count = 0; count < 10; count++) outbox.fail(error);
     expect(socket.isPaused).toBe(false);
-    outbox.end(answer);
+    outbox.fail(error);
     expect(socket.isPaused).toBe(true);
     socket.read(5);
     expect(socket.isPaused).toBe(true);
     socket.read();
     expect(socket.isPaused).toBe(false);
+
+    const answers = Array.from({ length: 9 }, () => outbox.finish("a", json(long)));
+    expect(socket.isPaused).toBe(true);
+    await readAll(socket, answers);
+    await expect.poll(() => socket.isPaused).toBe(false);
+  });
+
+  it("writes a long answer as it is read, a fragment at a time, and what else there is behind it", async () => {
+    const { socket, outbox } = create();
+    const answer = outbox.finish("a", json(long));
+    const second = outbox.finish("b", json(done("short")));
+    await setImmediate();
+    outbox.push("c", progress(1));
+    outbox.push("c", progress(2));
+    const error = { type: "error", id: "d", error: refusal("late") } as const;
+    outbox.fail(error);
+    for (let turn = 0; turn < 20; turn++) await setImmediate();
+    expect(socket.sent).toEqual([]);
+    expect(socket.bufferedAmount).toBeLessThan(80_000);
+    await readAll(socket, [answer, second]);
+    await expect
+      .poll(() => {
+        socket.read();
+        return socket.sent;
+      })
+      .toHaveLength(4);
+    expect(socket.sent[0]).toEqual(long);
+    expect(socket.sent.slice(1)).toEqual(
+      expect.arrayContaining([error, progress(2), done("short")]) as WatchEvent[],
+    );
+  });
+
+  it("stops writing when the socket closes", async () => {
+    const { socket, outbox } = create();
+    const answer = outbox.finish("a", json(long));
+    await setImmediate();
+    socket.readyState = 3;
+    socket.read();
+    await answer;
+    expect(socket.sent).toEqual([]);
+    expect(socket.bufferedAmount).toBe(0);
   });
 });
+
+const refusal = (message: string): EventOf<"error">["error"] => ({
+  message,
+  type: "invalid_request_error",
+  param: null,
+  code: "invalid_request",
+});
+
+async function readAll(socket: FakeSocket, answers: readonly Promise<void>[]): Promise<void> {
+  const reading = setInterval(() => {
+    socket.read();
+  });
+  await Promise.all(answers);
+  clearInterval(reading);
+  socket.read();
+}

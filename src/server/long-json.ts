@@ -1,0 +1,92 @@
+/**
+ * A value that is written as JSON piece by piece: too long to be held as text, or made only while it is written. It may
+ * be written several times.
+ */
+export class LongJson<Value> {
+  /** Of the type alone. */
+  declare readonly value: Value;
+  readonly #pieces: () => Iterable<string, unknown>;
+
+  constructor(pieces: () => Iterable<string, unknown>) {
+    this.#pieces = pieces;
+  }
+
+  pieces(): Iterable<string, unknown> {
+    return this.#pieces();
+  }
+}
+
+/** A value, or one that is written piece by piece. */
+export type Json<Value> = Value | LongJson<Value>;
+
+/** The fields of an object, any of which may be long. */
+export type LongFields<Value> = { readonly [Name in keyof Value]: Json<Value[Name]> };
+
+const piecesOf = (value: unknown): Iterable<string, unknown> =>
+  value instanceof LongJson ? value.pieces() : [JSON.stringify(value)];
+
+/** An object of which some fields are long; those that are undefined are left out. */
+export const longObject = <Value extends object>(fields: LongFields<Value>): LongJson<Value> =>
+  new LongJson(function* () {
+    let before = "{";
+    for (const [name, value] of Object.entries<unknown>(fields)) {
+      if (value === undefined) continue;
+      const key = `${before}${JSON.stringify(name)}:`;
+      before = ",";
+      if (!(value instanceof LongJson)) yield key + JSON.stringify(value);
+      else {
+        yield key;
+        yield* piecesOf(value);
+      }
+    }
+    yield before === "{" ? "{}" : "}";
+  });
+
+/** @param items made one after the other, each when it is written */
+export const longList = <Item>(items: () => Iterable<Json<Item>>): LongJson<Item[]> =>
+  new LongJson(function* () {
+    let before = "[";
+    for (const item of items()) {
+      yield before;
+      yield* piecesOf(item);
+      before = ",";
+    }
+    yield before === "[" ? "[]" : "]";
+  });
+
+/** Maps as it is read. */
+export function* mapLazily<Item, Result>(
+  items: Iterable<Item>,
+  map: (item: Item) => Result,
+): Generator<Result, void, undefined> {
+  for (const item of items) yield map(item);
+}
+
+/** A millisecond or two of writing, characters. */
+const chunkLength = 65_536;
+
+/** Some of a JSON text. */
+export interface JsonChunk {
+  readonly text: string;
+  readonly isLast: boolean;
+}
+
+/** JSON text, made as it is read. */
+export class JsonReader {
+  readonly #pieces: Iterator<string, unknown>;
+
+  constructor(json: Json<object>) {
+    this.#pieces = piecesOf(json)[Symbol.iterator]();
+  }
+
+  /** The next 64 Ki characters, or a little more. */
+  read(): JsonChunk {
+    let text = "";
+    while (text.length < chunkLength) {
+      const next = this.#pieces.next();
+      if (next.done === true) return { text, isLast: true };
+      text += next.value;
+    }
+    return { text, isLast: false };
+  }
+}

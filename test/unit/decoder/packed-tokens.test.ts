@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { PackedTokens, packTokens } from "../../../src/decoder/packed-tokens.ts";
+
+const top = (...ids: number[]) => ({
+  ids: Int32Array.from(ids),
+  logprobs: Float64Array.from(ids, (_, rank) => -rank - 0.1),
+});
+
+const tokens = [
+  { token: 7, offset: 0, logprob: -0.1, logNormalizer: 0, entropy: 1.5, top: top(7, 2, 9) },
+  { token: 2, offset: 4, logprob: -Infinity, logNormalizer: NaN, entropy: NaN, top: top(1, 2) },
+  { token: 0, offset: 5, logprob: -2, logNormalizer: -1, entropy: 0 },
+];
+
+describe("packed tokens", () => {
+  it("are the tokens that were packed, each with as many of the likeliest as it had and was asked for", () => {
+    const packed = new PackedTokens(packTokens(tokens, 2));
+    expect(packed).toHaveLength(3);
+    expect([...packed]).toEqual([
+      { ...tokens[0], top: top(7, 2) },
+      tokens[1],
+      { ...tokens[2], top: { ids: new Int32Array(), logprobs: new Float64Array() } },
+    ]);
+    expect([...new PackedTokens(packTokens(tokens, 0))]).toEqual(
+      tokens.map(({ top: _top, ...token }) => token),
+    );
+  });
+
+  it("are read by place as an array is", () => {
+    const packed = new PackedTokens(packTokens(tokens, 3));
+    expect(packed.at(0)).toEqual(tokens[0]);
+    expect(packed.at(-2)).toEqual(tokens[1]);
+    expect([packed.at(3), packed.at(-4)]).toEqual([undefined, undefined]);
+    expect([...new PackedTokens(packTokens([], 5))]).toEqual([]);
+  });
+
+  it("take little more than their numbers: none of a shared buffer comes along", () => {
+    const slab = new Float64Array(1000);
+    const few = { ids: new Int32Array(slab.buffer, 0, 1), logprobs: slab.subarray(1, 2) };
+    const { integers, reals } = packTokens([{ ...tokens[2]!, top: few }], 1);
+    expect(integers.buffer.byteLength + reals.buffer.byteLength).toBe(3 * 4 + 4 * 8);
+  });
+});
