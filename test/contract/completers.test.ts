@@ -1,4 +1,5 @@
 import { usualEngine } from "../../src/assembly/engine-settings.ts";
+import type { WorkerData } from "../../src/assembly/start-completer.ts";
 import { embeddedModel } from "../../src/assembly/embedded-model.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
 import { WorkerCompleter } from "../../src/decoder/worker-completer.ts";
@@ -13,7 +14,7 @@ testCompleter("WorkerCompleter", {
     const { tokenizer, prompts } = await readModelFolder(embeddedModel);
     return WorkerCompleter.start({
       entry: new URL("../../dist/assembly/worker.js", import.meta.url),
-      workerData: usualEngine,
+      workerData: { settings: usualEngine, stamps: {} } satisfies WorkerData,
       tokenizer,
       prompts,
       onNote: () => undefined,

@@ -5,6 +5,7 @@ import { answerOf } from "../support/answer.ts";
 import type { Answer } from "../support/answer.ts";
 import { createEmbedded } from "../support/embedded.ts";
 import { never } from "../support/toy-engine.ts";
+import type { WorkerData } from "../../src/assembly/start-completer.ts";
 import { usualEngine } from "../../src/assembly/engine-settings.ts";
 import type { EngineSettings } from "../../src/assembly/engine-settings.ts";
 
@@ -95,7 +96,7 @@ describe("on the embedded model", () => {
       const { tokenizer, prompts } = await createEmbedded();
       worker = await WorkerCompleter.start({
         entry: new URL("../../dist/assembly/worker.js", import.meta.url),
-        workerData: usualEngine,
+        workerData: { settings: usualEngine, stamps: {} } satisfies WorkerData,
         tokenizer,
         prompts,
         onNote: () => undefined,
