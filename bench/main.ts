@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from "commander";
 import { devices } from "../src/engine/onnx/ort/device-memory.ts";
 import type { Device } from "../src/engine/onnx/ort/device-memory.ts";
+import { benchAttacks } from "./attacks/attacks.ts";
 import { benchDecode } from "./decode.ts";
 import { benchDevice } from "./device.ts";
 import { benchFairness } from "./fairness.ts";
@@ -23,6 +24,9 @@ interface BenchOptions {
   readonly threads: number;
   readonly minutes: number;
   readonly clients: number;
+  readonly serverMain?: string;
+  readonly seconds: number;
+  readonly only?: string;
 }
 
 const parts: Record<string, (threads: number) => Promise<void>> = {
@@ -50,6 +54,7 @@ const modelParts: Record<string, (model: string, threads: number) => Promise<voi
 
 /** Only where they are named: they take long, and say whether something is wrong rather than how fast it is. */
 const trials: Record<string, (options: BenchOptions) => Promise<void>> = {
+  attacks: ({ serverMain, seconds, only }) => benchAttacks({ serverMain, seconds, only }),
   soak: ({ model, minutes, clients, threads }) => benchSoak({ model, minutes, clients, threads }),
 };
 
@@ -71,6 +76,9 @@ const program = new Command("bench")
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
   .option("--minutes <n>", "how long the soak goes on", Number, 60)
   .option("--clients <n>", "clients of the soak", Number, 500)
+  .option("--server-main <file>", "dist/main.js of the build that is attacked; this one's when left out")
+  .option("--seconds <n>", "how long each attack goes on", Number, 10)
+  .option("--only <text>", "attacks whose names have this in them")
   .action(async (named: string[], options: BenchOptions) => {
     const { model, device, threads } = options;
     console.log(describeMachine());

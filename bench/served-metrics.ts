@@ -10,9 +10,10 @@ export class ServedMetrics {
     this.#values = values;
   }
 
-  static async read(url: string): Promise<ServedMetrics> {
+  static async read(url: string, timeoutMs = 120_000): Promise<ServedMetrics> {
+    const signal = AbortSignal.timeout(timeoutMs);
     const reply = await new Promise<IncomingMessage>((resolve, reject) => {
-      get(`${url}/metrics`, { agent: false }, resolve).on("error", reject);
+      get(`${url}/metrics`, { agent: false, signal }, resolve).on("error", reject);
     });
     const lines = (await text(reply)).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     return new ServedMetrics(
@@ -36,9 +37,19 @@ export class ServedMetrics {
     return values.length === 0 ? NaN : values.reduce((sum, [, value]) => sum + value, 0);
   }
 
+  /** The process's own, which builds before 2026-11-28 had under our prefix. */
+  ofProcess(name: string): number {
+    return this.#values.get(name) ?? this.value(`metropolis:${name}`);
+  }
+
   /** Of the thread that speaks HTTP, since the metrics were last read; the timer that measures it is on every 10 ms. */
-  get delayMs(): { readonly p50: number; readonly p99: number; readonly worst: number } {
-    const ms = (what: string): number => 1000 * this.value(`nodejs_eventloop_lag_${what}_seconds`);
-    return { p50: ms("p50"), p99: ms("p99"), worst: ms("max") };
+  get delayMs(): {
+    readonly mean: number;
+    readonly p50: number;
+    readonly p99: number;
+    readonly worst: number;
+  } {
+    const ms = (what: string): number => 1000 * this.ofProcess(`nodejs_eventloop_lag_${what}_seconds`);
+    return { mean: ms("mean"), p50: ms("p50"), p99: ms("p99"), worst: ms("max") };
   }
 }

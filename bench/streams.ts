@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { abacus } from "../lab/abacus.ts";
 import { ServerProcess } from "../test/support/server-process.ts";
 import { median, printTable } from "./report.ts";
+import { ServedMetrics } from "./served-metrics.ts";
 
 const windowMs = 10_000;
 
@@ -78,15 +79,10 @@ function toRow({ firstByteMs, requests, residentMib, delayMs }: Window, index: n
 }
 
 /** The server's own figures; its event-loop delay is that since the last time they were read. */
-async function readMetrics(server: ServerProcess): Promise<Pick<Window, "residentMib" | "delayMs">> {
-  const text = await (await fetch(`${server.url}/metrics`)).text();
-  const value = (name: string): number =>
-    Number(new RegExp(`^metropolis_${name} (\\S+)$`, "m").exec(text)?.[1] ?? NaN);
+async function readMetrics({ url }: ServerProcess): Promise<Pick<Window, "residentMib" | "delayMs">> {
+  const metrics = await ServedMetrics.read(url);
   return {
-    residentMib: value("process_resident_memory_bytes") / 2 ** 20,
-    delayMs: {
-      mean: value("nodejs_eventloop_lag_mean_seconds") * 1000,
-      p99: value("nodejs_eventloop_lag_p99_seconds") * 1000,
-    },
+    residentMib: metrics.ofProcess("process_resident_memory_bytes") / 2 ** 20,
+    delayMs: metrics.delayMs,
   };
 }

@@ -15,7 +15,7 @@ export interface Reading {
   readonly prefixStoreMib: number;
   readonly memoMib: number;
   /** Delay of the server's event loop since the reading before, ms. */
-  readonly delayMs: { readonly p50: number; readonly p99: number; readonly worst: number };
+  readonly delayMs: ServedMetrics["delayMs"];
   readonly held: Held;
 }
 

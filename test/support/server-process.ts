@@ -31,8 +31,13 @@ export class ServerProcess {
     this.#output = output;
   }
 
-  static async start(args: readonly string[] = [], env: Record<string, string> = {}): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [commandPath, "serve", "--port", "0", ...args], {
+  /** @param main the command line, where it is not the one built here */
+  static async start(
+    args: readonly string[] = [],
+    env: Record<string, string> = {},
+    main = commandPath,
+  ): Promise<ServerProcess> {
+    const child = spawn(process.execPath, [main, "serve", "--port", "0", ...args], {
       env: { ...process.env, ...env },
     });
     const output = collect(child);
