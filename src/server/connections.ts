@@ -6,6 +6,7 @@ import { openConnections, unitOf } from "./connection-limits.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { refuseBy } from "./protocol-errors.ts";
 import type { TrustProxy } from "./trusted-proxies.ts";
+import { nextTurn } from "./turns.ts";
 import { WriteProgress } from "./write-progress.ts";
 
 /** Connections beyond the limits that are still heard: /health is answered on them, anything else refused. */
@@ -216,8 +217,15 @@ export class Connections implements Disposable {
     });
     const refused = this.#refused.get(connection);
     if (refused !== undefined) response.setHeader("connection", "close");
-    if (refused === undefined || isProbe(request)) handler(request, response);
-    else refuseBy(response, { statusCode: 429, code: "overloaded", message: refused });
+    if (refused !== undefined && !isProbe(request)) {
+      refuseBy(response, { statusCode: 429, code: "overloaded", message: refused });
+    } else if (requests.size === 1) handler(request, response);
+    else {
+      // One packet holds hundreds of them, and those of other clients wait until all that it holds is handled.
+      void nextTurn().then(() => {
+        if (!socket.destroyed) handler(request, response);
+      });
+    }
   }
 
   #wait(connection: Connection): void {

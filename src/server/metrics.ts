@@ -127,15 +127,20 @@ export class Metrics {
   }
 
   readonly #read: () => Promise<void>;
+  #text: Promise<string> | undefined;
 
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  /** The metrics as text, the engine's asked for now. */
-  async text(): Promise<string> {
-    await this.#read();
-    return this.#registry.metrics();
+  /** The metrics as text, the engine's asked for now; those who ask at once share it. */
+  text(): Promise<string> {
+    this.#text ??= this.#read()
+      .then(() => this.#registry.metrics())
+      .finally(() => {
+        this.#text = undefined;
+      });
+    return this.#text;
   }
 
   /** Passes a request's events on, and counts them. */

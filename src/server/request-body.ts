@@ -1,7 +1,8 @@
+import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { refusal } from "./errors.ts";
 import { readJson } from "./json.ts";
 
@@ -32,8 +33,9 @@ export function readBodies(app: FastifyInstance, bodyLimit: number): void {
       return;
     }
     const coding = content.trim().toLowerCase();
-    if (coding === "" || coding === "identity" || !hasBody(request)) done(null, payload);
-    else if (isReadable(coding)) done(null, decompress(payload, coding, bodyLimit));
+    const sent = transfer === undefined ? payload : joinChunks(payload, request.raw, reply);
+    if (coding === "" || coding === "identity" || !hasBody(request)) done(null, sent);
+    else if (isReadable(coding)) done(null, decompress(sent, coding, bodyLimit));
     else {
       void reply.header("accept-encoding", codings.join(", "));
       const offer = `${codings.join(", ")} are read, one at a time`;
@@ -51,6 +53,30 @@ const isReadable = (coding: string): coding is keyof typeof decoders => Object.h
 
 const hasBody = ({ headers }: FastifyRequest): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+
+/** Bytes on the way that may be no body's: some, and as many as the body has. */
+const freeFramingBytes = 32 * 1024;
+
+/**
+ * The bytes of a body in chunks, those that came together as one: tiny chunks kept one by one would take a hundred times
+ * their size. A body that is chunks more than bytes is refused, for each chunk is work.
+ */
+function joinChunks(payload: Readable, { socket }: IncomingMessage, reply: FastifyReply): Readable {
+  const before = socket.bytesRead;
+  async function* joined(): AsyncGenerator<Buffer, void, undefined> {
+    let length = 0;
+    for await (const bytes of payload as AsyncIterable<Buffer>) {
+      length += bytes.length;
+      if (socket.bytesRead - before > 2 * length + freeFramingBytes) {
+        // What is still to come is as much work.
+        void reply.header("connection", "close");
+        throw refusal("tooLarge", "The body comes in too many chunks of a few bytes. Send larger ones.");
+      }
+      yield bytes;
+    }
+  }
+  return Readable.from(joined(), { objectMode: false });
+}
 
 /**
  * A body's own bytes, as far as the limit: few compressed ones may stand for any number.

@@ -11,6 +11,7 @@ import { ProbeServer } from "../../src/server/probe/probe-server.ts";
 import { chatRequest } from "../../src/server/schemas/chat.ts";
 import { nextTurn } from "../../src/server/turns.ts";
 import { createTestApp } from "../support/embedded.ts";
+import { Connection } from "../support/connection.ts";
 import { openWatcher } from "../support/watcher.ts";
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
@@ -420,5 +421,41 @@ describe("a list is told by its first wrong item", () => {
     expect(new Set(issues.map((issue) => issue.path[1]))).toEqual(new Set([issues[0]!.path[1]]));
     expect(issues[0]!.path.join(".")).toBe(path);
     expect(issues.length).toBeLessThan(4);
+  });
+});
+
+describe("what many clients may ask for at once is done once", () => {
+  it("a body in tiny chunks is refused, and its connection closed; a few of them are fine", async () => {
+    using connection = await Connection.open(server.app);
+    const head =
+      "POST /tokenize HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    const chunks = Array.from('{"prompt": "1+1="}')
+      .map((byte) => `1\r\n${byte}\r\n`)
+      .join("");
+    await connection.send(`${head}${chunks}0\r\n\r\n`);
+    expect(await connection.response()).toMatchObject({ status: 200 });
+    await connection.send(head + "1\r\n \r\n".repeat(50_000));
+    expect(await connection.response()).toMatchObject({ status: 413, headers: { connection: "close" } });
+    await connection.closed();
+  });
+
+  it("the document of the API is written once for each place that it is read at", async () => {
+    const swagger = vi.spyOn(server.app, "swagger");
+    for (let round = 0; round < 3; round++) {
+      for (const url of ["/openapi.yaml", "/docs/yaml", "/docs/json"])
+        expect((await server.app.inject({ url })).statusCode).toBe(200);
+    }
+    expect(swagger).toHaveBeenCalledTimes(3);
+    swagger.mockRestore();
+  });
+
+  it("metrics that are asked for at once are gathered once", async () => {
+    const health = vi.spyOn(server.completer, "health");
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => server.app.inject({ url: "/metrics" })),
+    );
+    expect(new Set(replies.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+    expect(health.mock.calls.length).toBeLessThan(3);
+    health.mockRestore();
   });
 });
