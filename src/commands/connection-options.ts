@@ -1,5 +1,6 @@
+import { InvalidArgumentError } from "commander";
 import type { Option } from "commander";
-import { usualTimeouts } from "../server/connection-limits.ts";
+import { connectionsWithin, descriptorLimit, usualTimeouts } from "../server/connection-limits.ts";
 import type { ConnectionLimits } from "../server/connection-limits.ts";
 import { integerFrom, option } from "./options.ts";
 
@@ -13,6 +14,16 @@ export interface ConnectionSettings {
   readonly writeTimeout: number;
 }
 
+function maxConnections(text: string): number {
+  const count = integerFrom(1)(text);
+  const descriptors = descriptorLimit();
+  const most = connectionsWithin(descriptors);
+  if (count <= most) return count;
+  throw new InvalidArgumentError(
+    `It may be ${most} at most, as the system allows ${descriptors} descriptors; raise these (ulimit -n) for more.`,
+  );
+}
+
 const seconds = (flags: string, description: string, usualMs: number): Option =>
   option(flags, description)
     .argParser(integerFrom(1, 2_000_000))
@@ -22,7 +33,7 @@ export const connectionOptions = (): readonly Option[] => [
   option(
     "--max-connections <n>",
     "connections at once; 4096, or fewer where the system allows few descriptors, when left out",
-  ).argParser(integerFrom(1)),
+  ).argParser(maxConnections),
   option(
     "--connections-per-address <n>",
     "connections at once of each address but trusted proxies; half of all when left out",

@@ -44,7 +44,7 @@ export const connectionsWithin = (descriptors: number): number =>
   Math.max(8, Math.floor(descriptors * 0.75) - 64);
 
 /** Descriptors that this process may have open; infinite where the system does not say. */
-function descriptorLimit(): number {
+export function descriptorLimit(): number {
   try {
     const [, limit] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
     return limit === undefined ? Infinity : Number(limit);

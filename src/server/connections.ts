@@ -1,9 +1,12 @@
+import { closeSync, openSync } from "node:fs";
 import { createServer } from "node:http";
 import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { devNull } from "node:os";
 import type { FastifyBaseLogger } from "fastify";
 import { openConnections, unitOf } from "./connection-limits.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
+import { isOutOfDescriptors } from "./errors.ts";
 import { refuseBy } from "./protocol-errors.ts";
 import type { TrustProxy } from "./trusted-proxies.ts";
 import { nextTurn } from "./turns.ts";
@@ -76,7 +79,7 @@ export class Connections implements Disposable {
     const server = createServer(
       {
         ...options,
-        headersTimeout: headersTimeoutMs,
+        headersTimeout: Math.min(headersTimeoutMs, bodyTimeoutMs),
         requestTimeout: bodyTimeoutMs,
         keepAliveTimeout: idleTimeoutMs,
         connectionsCheckingInterval: Math.min(maxLookIntervalMs, headersTimeoutMs / 4),
@@ -96,8 +99,8 @@ export class Connections implements Disposable {
       const connection = this.#open.get(socket);
       if (connection !== undefined) connection.isUpgraded = true;
     });
-    server.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EMFILE" || error.code === "ENFILE") this.#makeDescriptors(error);
+    server.on("error", (error) => {
+      if (isOutOfDescriptors(error)) this.#makeDescriptors(error);
     });
     return server;
   }
@@ -241,6 +244,7 @@ export class Connections implements Disposable {
   #lookAtAll(): void {
     const { idleTimeoutMs, headersTimeoutMs, writeTimeoutMs } = this.#limits;
     const now = performance.now();
+    this.#lookForDescriptors();
     for (const connection of this.#open.values()) {
       const isSilent =
         !connection.isUpgraded &&
@@ -252,8 +256,19 @@ export class Connections implements Disposable {
     }
   }
 
-  /** The kernel had no descriptor for a new connection, and would say so again until one is free. */
-  #makeDescriptors(error: Error): void {
+  /**
+   * Without a descriptor the event loop accepts connections only to close them, and says nothing; those that wait would
+   * lock others out for as long as they like.
+   */
+  #lookForDescriptors(): void {
+    try {
+      closeSync(openSync(devNull, "r"));
+    } catch (error) {
+      if (isOutOfDescriptors(error)) this.#makeDescriptors(error);
+    }
+  }
+
+  #makeDescriptors(error: unknown): void {
     this.#log?.error({ err: error }, "no descriptor is left for a connection: raise the limit (ulimit -n)");
     for (let count = 0; count < reserve && this.#evict(this.#waiting); count++);
   }

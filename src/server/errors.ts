@@ -90,7 +90,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   const { status, retry } = httpErrors[description.code];
   const statusCode =
     description.code === "invalid_request" && isClientError(error) ? error.statusCode : status;
-  if (statusCode >= 500) request.log.error({ err: error }, description.message);
+  if (statusCode >= 500 || isOutOfDescriptors(error)) request.log.error({ err: error }, description.message);
   void reply.headers({ "x-request-id": request.id, "x-should-retry": String(retry) });
   // A limit that knows better when has said so already.
   if (retry && !reply.hasHeader("retry-after")) void reply.header("retry-after", String(retryAfterSeconds));
@@ -114,10 +114,21 @@ const fastifyRefusals: Readonly<Record<string, string>> = {
 
 export const sentence = (text: string): string => (text.endsWith(".") ? text : `${text}.`);
 
+/** Whether the system has no descriptor left for this process, or for any. */
+export const isOutOfDescriptors = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "EMFILE" || error.code === "ENFILE");
+
 /** What a client may know of anything thrown: unforeseen errors stay in the log. */
 export function describeError(error: unknown): ErrorDescription {
   if (hasZodFastifySchemaValidationErrors(error)) return describeValidation(error.validation);
   if (error instanceof InferenceError) return toErrorDescription(error);
+  if (isOutOfDescriptors(error)) {
+    return {
+      code: "overloaded",
+      message:
+        "The server has as many files and connections open as it may. Try again; its operator may raise the limit (ulimit -n).",
+    };
+  }
   const { code, message = "" } = error as Partial<FastifyError>;
   const words = code === undefined ? undefined : fastifyRefusals[code];
   if (words !== undefined) return { code: "invalid_request", message: words };

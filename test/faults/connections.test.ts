@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { get as ask } from "node:http";
 import { connect } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { connectionsWithin, unitOf } from "../../src/server/connection-limits.ts";
 import type { ConnectionLimits } from "../../src/server/connection-limits.ts";
@@ -117,15 +119,18 @@ describe.concurrent("a client that is slow or silent loses its connection", () =
   });
 });
 
-/** Never ends an answer but when its signal says so, and counts those that it is at. */
+/** Never ends an answer but when its signal says so, and counts those begun and those under way. */
 function endless() {
+  let begun = 0;
   let running = 0;
-  const counted: Completer & { readonly running: () => number } = {
+  const counted: Completer & { readonly begun: () => number; readonly running: () => number } = {
     model: completer.model,
     tokenizer: completer.tokenizer,
     prompts: completer.prompts,
+    begun: () => begun,
     running: () => running,
     async *complete(_request, signal) {
+      begun++;
       running++;
       try {
         for (;;) {
@@ -164,7 +169,7 @@ describe("a client that reads nothing", () => {
       client.write(message);
       await setTimeout(10);
     }
-    await expect.poll(completer.running).toBe(count);
+    await expect.poll(completer.begun).toBe(count);
     await expect.poll(completer.running).toBe(0);
     await expect.poll(() => open(server.app)).toBe(0);
     client.destroy();
@@ -325,5 +330,55 @@ describe("a WebSocket that floods the server", () => {
       expect(data.toString()).toBe(String(index));
     }
     socket.terminate();
+  });
+});
+
+describe("a process that has no descriptor left", () => {
+  it("closes connections that wait, and answers others", async () => {
+    const module = new URL("../../dist/server/connections.js", import.meta.url).href;
+    const script = `
+      import { closeSync, openSync } from "node:fs";
+      import { Connections } from ${JSON.stringify(module)};
+      const limits = { maxConnections: 10_000, maxPerAddress: 10_000, headersTimeoutMs: 1e8, idleTimeoutMs: 1e8, writeTimeoutMs: 200 };
+      const connections = new Connections(limits, { trustProxy: () => false, log: undefined });
+      const server = connections.createServer((_request, response) => response.end("here"), {});
+      const files = [];
+      server.listen(0, "127.0.0.1", () => {
+        try {
+          for (;;) files.push(openSync("/dev/null"));
+        } catch {
+          // Connections may have the place of these.
+          for (const file of files.slice(0, 30)) closeSync(file);
+        }
+        console.log(server.address().port);
+      });`;
+    const command = `ulimit -n 400 && exec "$0" --input-type=module --eval "$1"`;
+    const child = spawn("/bin/sh", ["-c", command, process.execPath, script]);
+    onTestFinished(() => void child.kill());
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const port = Number(line.toString());
+    const idle = Array.from({ length: 200 }, () => connect(port, "127.0.0.1").on("error", () => undefined));
+    const status = () =>
+      new Promise((resolve) => {
+        const asked = ask({ port, host: "127.0.0.1", agent: false }, (reply) => {
+          resolve(reply.resume().statusCode);
+        });
+        asked.on("error", resolve);
+      });
+    for (let index = 0; index < 3; index++) await expect.poll(status).toBe(200);
+    for (const socket of idle) socket.destroy();
+  });
+});
+
+describe("a file that no descriptor is left for", () => {
+  it.each(["EMFILE", "ENFILE"])("is an error that says so, and to be tried again: %s", async (code) => {
+    const app = await createTestApp({
+      completer: { ...endless(), health: () => Promise.reject(Object.assign(new Error("no"), { code })) },
+    });
+    const reply = await app.app.inject("/health");
+    expect(reply.statusCode).toBe(429);
+    expect(reply.body).toContain("ulimit -n");
+    expect(reply.headers["x-should-retry"]).toBe("true");
+    await app.app.close();
   });
 });
