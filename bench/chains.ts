@@ -55,7 +55,7 @@ export async function openCompleter(changes: Partial<EngineSettings>): Promise<C
   const { tokenizer, prompts } = await readModelFolder(folder, id);
   return WorkerCompleter.start({
     entry: new URL("../dist/assembly/worker.js", import.meta.url),
-    workerData: settings,
+    workerData: { settings },
     tokenizer,
     prompts,
     onNote: () => undefined,

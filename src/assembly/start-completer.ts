@@ -7,7 +7,8 @@ import type { FileStamps } from "./model-files.ts";
 /** What the worker is given. */
 export interface WorkerData {
   readonly settings: EngineSettings;
-  readonly stamps: FileStamps;
+  /** What the model's files have to be; whatever they are when left out. */
+  readonly stamps?: FileStamps;
 }
 
 /**

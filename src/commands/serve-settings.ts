@@ -19,6 +19,8 @@ export interface ServeSettings extends EngineSettings, ConnectionSettings {
   readonly requestsPerMinute: number | undefined;
   /** Seconds; 0 for no limit. */
   readonly requestTimeout: number;
+  /** Seconds. */
+  readonly shutdownTimeout: number;
   readonly maxBodyMib: number;
   readonly corsOrigin: readonly string[] | undefined;
   readonly publicUrl: readonly string[] | undefined;

@@ -1,7 +1,6 @@
 import { randomInt } from "node:crypto";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import closeWithGrace from "close-with-grace";
 import { Command } from "commander";
 import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
@@ -10,11 +9,12 @@ import type { ModelInfo } from "../decoder/completer.ts";
 import { readContents } from "../decoder/folder-contents.ts";
 import { describeFolder } from "../decoder/model-folder.ts";
 import { buildApp } from "../server/app.ts";
-import { prepareGracefulClose } from "../server/graceful-close.ts";
 import { parseAllowedHost } from "../server/hosts.ts";
+import { prepareGracefulClose } from "../server/graceful-close.ts";
 import { parseOrigin, parsePublicUrl } from "../server/origins.ts";
 import { checkProxy, trustedProxies } from "../server/trusted-proxies.ts";
 import { connectionLimits, connectionOptions } from "./connection-options.ts";
+import { endOnSignals } from "./end-on-signals.ts";
 import { collect, collectEach, integerFrom, modelOptions, option } from "./options.ts";
 import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
@@ -93,6 +93,14 @@ export function serveCommand(): Command {
       option("--request-timeout <seconds>", "longest time a request may take; 0 for no limit")
         .argParser(integerFrom(0, 2_000_000))
         .default(600),
+    )
+    .addOption(
+      option(
+        "--shutdown-timeout <seconds>",
+        "how long what runs may go on after SIGTERM, SIGINT or SIGHUP; it then ends with what it has come to",
+      )
+        .argParser(integerFrom(0, 2_000_000))
+        .default(8),
     )
     .addOption(
       option("--max-body-mib <n>", "largest request body").argParser(integerFrom(1, 1024)).default(8),
@@ -178,9 +186,6 @@ export function serveCommand(): Command {
   return connectionOptions().reduce((whole, added) => whole.addOption(added), command);
 }
 
-/** How long running requests may take to finish after SIGTERM. */
-const shutdownDelayMs = 120_000;
-
 async function serve(settings: ServeSettings): Promise<void> {
   const logger = pino({ level: settings.logLevel });
   // Whatever may be wrong with the settings is found before a worker is started.
@@ -225,7 +230,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     playgroundFolder: fileURLToPath(new URL("../web/", import.meta.url)),
     freshSeed: () => randomInt(2 ** 47),
   });
-  const closeGracefully = prepareGracefulClose(app);
+  const closeGracefully = prepareGracefulClose(app, completer);
   try {
     const url = await app.listen({ host: settings.host, port: settings.port });
     console.log(greeting(url, settings.publicUrl?.[0] ?? url, completer.model));
@@ -235,12 +240,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     await completer[Symbol.asyncDispose]();
     throw describeListenError(error, settings);
   }
-  closeWithGrace({ delay: shutdownDelayMs, logger: false }, async ({ err }) => {
-    if (err !== undefined) logger.fatal({ err }, "closing after an error nobody handled");
-    await closeGracefully();
-    await completer[Symbol.asyncDispose]();
-    await probe?.[Symbol.asyncDispose]();
-  });
+  endOnSignals({ closeGracefully, completer, logger, probe }, settings.shutdownTimeout * 1000);
 }
 
 /** @throws InferenceError when a key or the file of keys is empty: that would let every client in */

@@ -39,6 +39,10 @@ export class InferenceError extends Error {
 /** What ends work whose signal was aborted. */
 export const cancelled = (): InferenceError => new InferenceError("aborted", "The request was cancelled.");
 
+/** What is told of work that the server's end leaves undone. */
+export const shuttingDown = (): InferenceError =>
+  new InferenceError("shutting_down", "The server is shutting down.");
+
 /** What a caller whose signal was aborted is told: the reason it gave, where that is ours to tell. */
 export const whyAborted = ({ reason }: AbortSignal): InferenceError =>
   reason instanceof InferenceError ? reason : cancelled();

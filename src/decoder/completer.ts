@@ -124,6 +124,8 @@ export type CompletionEvent =
   | {
       readonly type: "finish";
       readonly reason: "stop" | "length";
+      /** Why it ended before the sampler was through, with what it had come to; absent from all others. */
+      readonly endedEarly?: "shutdown";
       /** The stop string or stop token that ended it; null for the model's own end token. */
       readonly stop: string | TokenId | null;
       /** Model evaluations paid for, discarded ones included. */
@@ -152,6 +154,11 @@ export interface Completer extends AsyncDisposable {
   complete(request: GenerateRequest, signal: AbortSignal): AsyncIterable<CompletionEvent>;
   /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
   score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<TokenList>;
+  /**
+   * Has all completions that run end with what they have come to: a chain with its current state. One that has no token
+   * yet, scores, and what is asked for later fail with `shutting_down`.
+   */
+  endEarly(): void;
   /** Asks the engine itself, so an answer also says that it is alive. */
   health(): Promise<CompleterHealth>;
 }

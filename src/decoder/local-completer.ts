@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
-import type { ScoredToken } from "../core/tokens.ts";
+import { shuttingDown } from "../core/errors.ts";
+import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import { costTerms } from "../samplers/cost.ts";
@@ -8,7 +9,14 @@ import { decode } from "../samplers/decode.ts";
 import { ChainTracer } from "./chain-tracer.ts";
 import { CompletionText } from "./completion-text.ts";
 import { TextEnds } from "./ends.ts";
-import type { Completer, CompleterHealth, CompletionEvent, GenerateRequest, ModelInfo } from "./completer.ts";
+import type {
+  Completer,
+  CompleterHealth,
+  CompletionEvent,
+  GenerateRequest,
+  ModelInfo,
+  ScoreOptions,
+} from "./completer.ts";
 import { MeteredEngine } from "../engine/metered-engine.ts";
 import type { ModelDescription } from "./model-folder.ts";
 import type { PromptEncoder } from "./prompts/prompt-encoder.ts";
@@ -23,6 +31,7 @@ export class LocalCompleter implements Completer {
   readonly prompts: PromptEncoder;
   readonly #engine: Engine;
   readonly #accelerations: Accelerations;
+  readonly #ending = new AbortController();
 
   /** Takes ownership of the engine. */
   constructor(description: ModelDescription, engine: Engine, accelerations: Accelerations) {
@@ -31,18 +40,22 @@ export class LocalCompleter implements Completer {
     this.prompts = description.prompts;
     this.#engine = engine;
     this.#accelerations = accelerations;
+    // Every pull listens.
+    setMaxListeners(0, this.#ending.signal);
   }
 
   async *complete(
     request: GenerateRequest,
     signal: AbortSignal,
   ): AsyncGenerator<CompletionEvent, void, undefined> {
+    const ending = this.#ending.signal;
+    if (ending.aborted) throw shuttingDown();
     const { settings } = request;
     const { tokenizer } = this;
     // Tries, replicas and particles listen side by side.
     setMaxListeners(0, signal);
     const { budget, isIsolated } = costTerms(settings);
-    const engine = new MeteredEngine(this.#engine, { budget, share: request.share });
+    const engine = new MeteredEngine(this.#engine, { budget, share: request.share, ending });
     const stopTokens = request.stopTokens ?? [];
     const modelEnds = request.ignoreEnd === true ? [] : this.model.endTokenIds;
     const reading = new CompletionText(tokenizer, {
@@ -61,6 +74,7 @@ export class LocalCompleter implements Completer {
       isIsolated,
       evaluatedTokens: () => engine.yieldedTokens,
       signal,
+      ending,
     });
     let tracer: ChainTracer | undefined;
 
@@ -89,6 +103,9 @@ export class LocalCompleter implements Completer {
     } finally {
       await decoding.return({ report: {} });
     }
+    const { endedEarly = false, ...decoded } = next.value;
+    // Another server can do more for the client than an empty answer.
+    if (endedEarly && last === undefined) throw shuttingDown();
     if (last?.ends !== true) rest.push(text.flush());
     if (rest.length > 0) yield merge(rest);
     yield {
@@ -96,12 +113,22 @@ export class LocalCompleter implements Completer {
       reason: last?.ends === true ? "stop" : "length",
       stop: text.stop ?? stopTokens.find((token) => token === last?.token) ?? null,
       evaluatedTokens: engine.yieldedTokens,
-      ...next.value,
+      ...decoded,
+      ...(endedEarly ? { endedEarly: "shutdown" } : {}),
     };
   }
 
-  score(...request: Parameters<Completer["score"]>): Promise<readonly ScoredToken[]> {
-    return this.#engine.score(...request);
+  async score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]> {
+    const ending = this.#ending.signal;
+    try {
+      return await this.#engine.score(tokens, options, AbortSignal.any([signal, ending]));
+    } catch (error) {
+      throw ending.aborted && !signal.aborted ? shuttingDown() : error;
+    }
+  }
+
+  endEarly(): void {
+    this.#ending.abort();
   }
 
   health(): Promise<CompleterHealth> {

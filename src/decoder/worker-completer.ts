@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { InferenceError, fromErrorDescription, toErrorDescription } from "../core/errors.ts";
+import { InferenceError, fromErrorDescription, shuttingDown, toErrorDescription } from "../core/errors.ts";
 import type { Awaitable } from "../core/token-stream.ts";
 import type { TokenList } from "../core/token-list.ts";
 import type { TokenIds } from "../core/tokens.ts";
@@ -54,8 +54,10 @@ export class WorkerCompleter implements Completer {
   #worker: Promise<Worker>;
   /** Settles when the worker at hand is gone. */
   #exit: Promise<void> = Promise.resolve();
+  #isRestarting = false;
   #nextId = 0;
   readonly #stop = new AbortController();
+  #isEnding = false;
 
   private constructor(options: WorkerCompleterOptions, started: StartedWorker, prompts: PromptEncoder) {
     this.#options = options;
@@ -105,6 +107,18 @@ export class WorkerCompleter implements Completer {
     }
   }
 
+  endEarly(): void {
+    this.#isEnding = true;
+    this.#worker.then(
+      (worker) => {
+        worker.postMessage({ type: "end_early" } satisfies ToWorker);
+      },
+      () => undefined,
+    );
+    // What waits for a worker that is being restarted would wait in vain.
+    if (this.#isRestarting) this.#failCalls(shuttingDown());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     const worker = await this.#worker.catch(() => undefined);
@@ -122,7 +136,7 @@ export class WorkerCompleter implements Completer {
     signal: AbortSignal,
   ): AsyncGenerator<WorkerReply, void, undefined> {
     if (signal.aborted) throw aborted();
-    if (this.#stopping) throw shuttingDown();
+    if (this.#stopping || this.#isEnding) throw shuttingDown();
     const id = this.#nextId++;
     const queue: Call = new EventQueue();
     const onAbort = (): void => {
@@ -198,7 +212,7 @@ export class WorkerCompleter implements Completer {
   }
 
   #lose(reason: string): void {
-    if (this.#stopping) {
+    if (this.#stopping || this.#isEnding) {
       this.#failCalls(shuttingDown());
       return;
     }
@@ -218,11 +232,14 @@ export class WorkerCompleter implements Completer {
   }
 
   async #restart(): Promise<Worker> {
+    this.#isRestarting = true;
     for (let delayMs = restartDelayMs; ; delayMs = Math.min(2 * delayMs, longestRestartDelayMs)) {
       await sleep(delayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       if (this.#stopping) throw shuttingDown();
       try {
-        return this.#adopt(await startWorker(this.#options));
+        const worker = this.#adopt(await startWorker(this.#options));
+        this.#isRestarting = false;
+        return worker;
       } catch (error) {
         const problem = `The engine's worker did not start: ${toErrorDescription(error).message}`;
         this.#options.onNote(problem);
@@ -233,9 +250,6 @@ export class WorkerCompleter implements Completer {
     }
   }
 }
-
-const shuttingDown = (): InferenceError =>
-  new InferenceError("shutting_down", "The server is shutting down.");
 
 const aborted = (): InferenceError => new InferenceError("aborted", "The request was cancelled.");
 

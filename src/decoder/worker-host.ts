@@ -92,6 +92,9 @@ class WorkerHost {
         // It is no reason for the thread to go on.
         message.port.unref();
         return;
+      case "end_early":
+        this.#completer.endEarly();
+        return;
       case "stop":
         await this.#completer[Symbol.asyncDispose]();
         this.#port.close();

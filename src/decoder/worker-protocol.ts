@@ -36,6 +36,8 @@ export type ToWorker =
   | { readonly type: "abort"; readonly id: number }
   /** A port of another thread's, which sends numbers and is answered each with the engine's health under it. */
   | { readonly type: "line"; readonly port: MessagePort }
+  /** See `Completer`. */
+  | { readonly type: "end_early" }
   | { readonly type: "stop" };
 
 /** What a worker says first, and once. */

@@ -1,4 +1,5 @@
 import type { DrawCost } from "../core/draw-cost.ts";
+import { InferenceError } from "../core/errors.ts";
 import { TokenStream } from "../core/token-stream.ts";
 import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenRun } from "../core/tokens.ts";
@@ -10,10 +11,13 @@ export interface MeterOptions {
   readonly budget?: number | undefined;
   /** The share of extensions that name none. */
   readonly share?: Share | undefined;
+  /** Once it is aborted, extensions end as they do at the budget's end, those that wait for the model among them. */
+  readonly ending?: AbortSignal | undefined;
 }
 
 interface Meter {
   readonly budget: number;
+  readonly ending: AbortSignal | undefined;
   yieldedTokens: number;
   /** Pulls under way; each asks the model for one token at most. */
   pulls: number;
@@ -26,10 +30,10 @@ export class MeteredEngine implements Engine {
   readonly #share: Share | undefined;
   readonly #meter: Meter;
 
-  constructor(inner: Engine, { budget = Infinity, share }: MeterOptions = {}) {
+  constructor(inner: Engine, { budget = Infinity, share, ending }: MeterOptions = {}) {
     this.#inner = inner;
     this.#share = share;
-    this.#meter = { budget, yieldedTokens: 0, pulls: 0 };
+    this.#meter = { budget, ending, yieldedTokens: 0, pulls: 0 };
     this.info = inner.info;
   }
 
@@ -72,7 +76,11 @@ class MeteredExtension extends TokenStream {
   }
 
   override pull(): Awaitable<TokenRun | undefined> {
-    const { budget, yieldedTokens, pulls } = this.#meter;
+    const { budget, ending, yieldedTokens, pulls } = this.#meter;
+    if (ending?.aborted === true) {
+      this[Symbol.dispose]();
+      return undefined;
+    }
     // Pulls under way count too: extensions side by side must not spend the last token several times.
     if (yieldedTokens + pulls >= budget) this[Symbol.dispose]();
     const pulled = this.#inner.pull();
@@ -84,10 +92,21 @@ class MeteredExtension extends TokenStream {
   }
 
   async #wait(pulled: Promise<TokenRun | undefined>): Promise<TokenRun | undefined> {
+    const { ending } = this.#meter;
+    const end = (): void => {
+      this[Symbol.dispose]();
+    };
+    ending?.addEventListener("abort", end);
     this.#meter.pulls++;
     try {
       return this.#count(await pulled);
+    } catch (error) {
+      // A pull that is disposed of says that it was aborted.
+      if (ending?.aborted === true && error instanceof InferenceError && error.code === "aborted")
+        return undefined;
+      throw error;
     } finally {
+      ending?.removeEventListener("abort", end);
       this.#meter.pulls--;
     }
   }

@@ -22,6 +22,7 @@ const choice = z.object({
   text: z.string().optional(),
   message: z.object({ content: z.string().nullable() }).optional(),
   finish_reason: z.string().nullish(),
+  ended_early: z.string().nullish(),
   logprobs: z
     .object({
       token_logprobs: z.array(z.number().nullable()).optional(),
@@ -108,6 +109,12 @@ export class CompletionSource {
       throw new InferenceError(
         "invalid_request",
         `The server gave ${choices.length} of ${fields.n} answers. If it knows no n, ask with --n ${choices.length}.`,
+      );
+    }
+    if (choices.some(({ ended_early: ended }) => typeof ended === "string")) {
+      throw new InferenceError(
+        "engine_failed",
+        "The server shut down before it was done with an answer, which is left out. Start the run again: it goes on from here.",
       );
     }
     const samples = choices.map((one) => ({

@@ -39,6 +39,8 @@ export interface ParticleSettings {
   /** See `lockStep`; side by side when left out. */
   readonly inTurn?: boolean;
   readonly horizon: number;
+  /** Once it is aborted, streams end as at a budget's end. */
+  readonly ending?: AbortSignal | undefined;
   /** The uniform that resamples when the particles that grow have so many tokens. */
   readonly resampleDraw: (length: number) => number;
   /** The uniform that draws the answer. */
@@ -57,7 +59,7 @@ export interface ParticleSettings {
 
 export interface SmcResult {
   readonly particles: readonly Particle[];
-  /** The completion that was drawn: of those that got furthest, when the budget ended before all were complete. */
+  /** The completion that was drawn: of those that got furthest, when the budget or `ending` ended it before all were complete. */
   readonly answer: Completion;
   /** Tokens of all particles, those of discarded ones included. */
   readonly drawnTokens: number;
@@ -65,6 +67,8 @@ export interface SmcResult {
   readonly rememberedTokens: number;
   readonly resamplings: number;
   readonly budgetExhausted: boolean;
+  /** Whether `ending` ended it. */
+  readonly endedEarly: boolean;
 }
 
 /** Grows particles to their ends and draws one of them. */
@@ -82,6 +86,7 @@ export async function runSmc(settings: ParticleSettings): Promise<SmcResult> {
     const growth = await grow(particles, settings, cost);
     particles = growth.particles;
     drawnTokens += growth.drawnTokens;
+    const isEnding = settings.ending?.aborted === true;
     if (growth.isDry || particles.every(({ completion }) => isComplete(completion, horizon))) {
       return {
         particles,
@@ -89,7 +94,8 @@ export async function runSmc(settings: ParticleSettings): Promise<SmcResult> {
         drawnTokens,
         rememberedTokens: drawnTokens - cost.evaluatedTokens,
         resamplings,
-        budgetExhausted: growth.isDry,
+        budgetExhausted: growth.isDry && !isEnding,
+        endedEarly: growth.isDry && isEnding,
       };
     }
     particles = resample(particles, resampleDraw(growth.length));

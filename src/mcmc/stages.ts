@@ -21,6 +21,8 @@ export interface StageSettings extends DrawSource {
   readonly prefetch?: PrefetchPolicy | undefined;
   /** See `StepContext`. */
   readonly inTurn: boolean;
+  /** Once it is aborted, the walk ends with the state it has, and what it draws from ends as at a budget's end. */
+  readonly ending?: AbortSignal | undefined;
 }
 
 /** A stage that is drafted: its completion has come to its horizon, or the budget is spent. */
@@ -52,6 +54,8 @@ export interface StagesResult {
   /** Stages begun. */
   readonly blocks: number;
   readonly budgetExhausted: boolean;
+  /** Whether `ending` ended it. */
+  readonly endedEarly: boolean;
 }
 
 /** A chain or a search, whatever its states are. */
@@ -70,6 +74,7 @@ export class Stages<State> {
   #diagnostics = noSteps;
   #blocks = 0;
   #budgetExhausted = false;
+  #endedEarly = false;
 
   constructor(walk: Walk<State>, settings: StageSettings) {
     this.#walk = walk;
@@ -84,25 +89,43 @@ export class Stages<State> {
       diagnostics: this.#diagnostics,
       blocks: this.#blocks,
       budgetExhausted: this.#budgetExhausted,
+      endedEarly: this.#endedEarly,
     };
   }
 
   async *run(): AsyncGenerator<StageEvent, void, undefined> {
     const { horizons, schedule } = this.#settings;
     for (const [stage, horizon] of horizons.entries()) {
+      if (this.#isCalledToEnd()) return;
       this.#blocks++;
-      this.#budgetExhausted = !(await this.#draft(stage));
+      const isDrafted = await this.#draft(stage);
       yield { type: "block", stage, horizon, state: this.#answer, diagnostics: this.#diagnostics };
-      if (this.#budgetExhausted) return;
+      if (!isDrafted) {
+        this.#runDry();
+        return;
+      }
 
       let step = 0;
       for await (const { result, cost } of this.#steps(stage)) {
-        this.#budgetExhausted = result === undefined;
-        if (result === undefined) return;
+        if (result === undefined) {
+          this.#runDry();
+          return;
+        }
         yield this.#take(result, cost, { stage, step: ++step });
+        if (step < this.#settings.stepsPerBlock && this.#isCalledToEnd()) return;
       }
       if (schedule === "until_finished" && hasEnded(this.#answer)) return;
     }
+  }
+
+  #isCalledToEnd(): boolean {
+    this.#endedEarly = this.#settings.ending?.aborted === true;
+    return this.#endedEarly;
+  }
+
+  /** What it draws from ended before it should. */
+  #runDry(): void {
+    this.#budgetExhausted = !this.#isCalledToEnd();
   }
 
   get #answer(): Completion {

@@ -57,6 +57,8 @@ export interface DecodeContext<Settings> {
   /** Model evaluations paid for so far, discarded ones included. */
   readonly evaluatedTokens: () => number;
   readonly signal: AbortSignal;
+  /** Once it is aborted, what is drawn from ends as at a budget's end, and the decoder with what it has. */
+  readonly ending: AbortSignal;
 }
 
 /** How far a chain has come. */
@@ -99,6 +101,8 @@ export interface MixingTrace {
 export interface Decoded<Report> {
   readonly report: Report;
   readonly chain?: MixingTrace;
+  /** Whether `ending` ended it. */
+  readonly endedEarly?: boolean;
 }
 
 /** Yields tokens once they are final, and meanwhile how it gets on. */

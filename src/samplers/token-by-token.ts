@@ -8,7 +8,7 @@ export function tokenByToken<Settings>(
   samplingOf: (context: DecodeContext<Settings>) => Omit<Sampling, "inverseTemperature">,
 ): Decoder<Settings, CostReport> {
   return async function* (context) {
-    const { request, inverseTemperature, engine, ends, signal } = context;
+    const { request, inverseTemperature, engine, ends, signal, ending } = context;
     const extension = engine.extend(
       {
         prefix: request.prompt,
@@ -22,11 +22,16 @@ export function tokenByToken<Settings>(
       signal,
     );
     let drawnTokens = 0;
+    let hasEnded = false;
     for await (const tokens of ends.mark([], extension)) {
       drawnTokens += tokens.length;
+      hasEnded = tokens.at(-1)?.ends === true;
       yield { type: "tokens", tokens };
     }
-    return { report: reportCost({ drawnTokens, rememberedTokens: 0 }, context.evaluatedTokens()) };
+    return {
+      report: reportCost({ drawnTokens, rememberedTokens: 0 }, context.evaluatedTokens()),
+      endedEarly: ending.aborted && !hasEnded && drawnTokens < request.maxTokens,
+    };
   };
 }
 

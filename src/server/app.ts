@@ -15,6 +15,7 @@ import { Metrics } from "./metrics.ts";
 import { checkHosts } from "./hosts.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { answerError } from "./errors.ts";
+import { refuseWhileClosing } from "./graceful-close.ts";
 import { answerProtocolErrors, protocolOptions, refuseOn } from "./protocol-errors.ts";
 import { HeldResources } from "./held-resources.ts";
 import { requestIdOf } from "./ids.ts";
@@ -99,6 +100,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     genReqId: requestIdOf,
     routerOptions,
     serverFactory: httpServers(connections, answers, { ...upgradeOptions, ...protocolOptions }),
+    return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
       void answerError(error, request, reply);
     },
@@ -108,6 +110,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerError);
+  refuseWhileClosing(app);
   const routes = new RouteTable(app);
   app.addHook("onClose", () => {
     connections[Symbol.dispose]();

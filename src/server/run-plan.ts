@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
+import { InferenceError, shuttingDown } from "../core/errors.ts";
 import { EventQueue } from "../core/event-queue.ts";
 import type { TokenList } from "../core/token-list.ts";
 import type { Completer, CompletionEvent, Share } from "../decoder/completer.ts";
@@ -16,6 +17,12 @@ const mostUnread = 512;
 
 /** Longest that a reader's work on events may hold the thread, ms. */
 const longestTurnMs = 5;
+
+/** How a choice ends that has no tokens. */
+const unbegun = { type: "finish", reason: "length", stop: null, evaluatedTokens: 0, report: {} } as const;
+
+const isShutdown = (error: unknown): boolean =>
+  error instanceof InferenceError && error.code === "shutting_down";
 
 /**
  * Runs all completions of a plan side by side. With `echo`, each choice begins with the scores of its prompt.
@@ -38,27 +45,36 @@ export async function* runPlan(
       ? completer.score(tokens, { topCount: plan.logprobs, share }, stop)
       : Promise.resolve([]),
   );
+  /** Choices that the server's end left without a token. */
+  const unanswered: number[] = [];
   const work = plan.requests.map(async (request, index) => {
     if (plan.echo) {
       events.push({ type: "prompt", scores: (await prompts[Math.floor(index / plan.candidates)])!, index });
     }
     if (request.maxTokens === 0) {
-      events.push({ type: "finish", reason: "length", stop: null, evaluatedTokens: 0, report: {}, index });
+      events.push({ ...unbegun, index });
       return;
     }
-    for await (const event of completer.complete({ ...request, share }, stop)) {
-      events.push({ ...event, index });
-      if (events.length > mostUnread) await events.taken();
+    try {
+      for await (const event of completer.complete({ ...request, share }, stop)) {
+        events.push({ ...event, index });
+        if (events.length > mostUnread) await events.taken();
+      }
+    } catch (error) {
+      if (!isShutdown(error)) throw error;
+      unanswered.push(index);
     }
   });
-  const all = Promise.all(work).then(
-    () => {
+  const all = Promise.all(work)
+    .then(() => {
+      if (unanswered.length === work.length) throw shuttingDown();
+      // What the others have come to is not lost with them.
+      for (const index of unanswered) events.push({ ...unbegun, endedEarly: "shutdown", index });
       events.end();
-    },
-    (error: unknown) => {
+    })
+    .catch((error: unknown) => {
       events.fail(error);
-    },
-  );
+    });
   try {
     let since = performance.now();
     for await (const event of events) {

@@ -141,6 +141,7 @@ function endless() {
         running--;
       }
     },
+    endEarly: () => undefined,
     score: () => Promise.resolve([]),
     health: () => completer.health(),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -53,6 +53,7 @@ function contextOf(engine: Engine, run: ChainRun): DecodeContext<PowerSettings> 
     isIsolated: false,
     evaluatedTokens: () => 0,
     signal: never,
+    ending: never,
   };
 }
 

@@ -24,5 +24,5 @@ export function hostPrompts(open: (source: unknown) => Promise<PromptEncoder>): 
   // Native code may be at work, which an orderly end would pull its memory from under.
   process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
   // A terminal sends these to the whole group: the server finishes what runs, and then ends its processes.
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => undefined);
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => undefined);
 }

@@ -1,4 +1,4 @@
-import { InferenceError, toErrorDescription, whyAborted } from "../../core/errors.ts";
+import { InferenceError, shuttingDown, toErrorDescription, whyAborted } from "../../core/errors.ts";
 import { ProcessDied, PromptProcess } from "./prompt-process.ts";
 
 interface QueueOptions {
@@ -149,6 +149,3 @@ export class ProcessQueue {
     this.#waiting = [];
   }
 }
-
-const shuttingDown = (): InferenceError =>
-  new InferenceError("shutting_down", "The server is shutting down.");

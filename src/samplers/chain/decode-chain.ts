@@ -60,7 +60,7 @@ export function stageSettings(
   context: DecodeContext<ChainSettings>,
   driver: Pick<Driver, "rowsPerStep">,
 ): StageSettings {
-  const { request, settings, accelerations, isIsolated } = context;
+  const { request, settings, accelerations, isIsolated, ending } = context;
   const suffixes = new SuffixSource(context);
   return {
     horizons: horizons(request.maxTokens, settings.blockSize),
@@ -69,6 +69,7 @@ export function stageSettings(
     earlyRejection: accelerations.earlyRejection,
     prefetch: prefetchPolicy(context, driver),
     inTurn: isIsolated,
+    ending,
     draws: (address) => new KeyedDraws(suffixes.keyOf(address)),
     extend: (kept, horizon, address, cost) => suffixes.extend(kept, horizon, address, cost),
   };

@@ -8,6 +8,6 @@ import type { MaximizeSettings } from "./settings.ts";
 /** A search for the likeliest completion, by the steps of power sampling that make it likelier. */
 export const decodeMaximize: Decoder<MaximizeSettings, MaximizeReport> = async function* (context) {
   const { cut = "uniform" } = context.settings;
-  const { report } = yield* decodeChain(context, maximize(cuts[cut]));
-  return { report: { kind: "search", ...report } };
+  const { report, result } = yield* decodeChain(context, maximize(cuts[cut]));
+  return { report: { kind: "search", ...report }, endedEarly: result.endedEarly };
 };

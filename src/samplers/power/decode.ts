@@ -29,6 +29,7 @@ export const decodePower: Decoder<PowerSettings, PowerReport> = async function* 
       logprobs: result.logprobTrace,
       isUnmixed: mixing.mixing_warning !== null,
     },
+    endedEarly: result.endedEarly,
   };
 };
 

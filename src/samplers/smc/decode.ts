@@ -14,16 +14,19 @@ export const decodeSmc: Decoder<SmcSettings, SmcReport> = async function* (conte
   const target = { alpha, inverseTemperature: context.inverseTemperature };
   const suffixes = new SuffixSource(context);
   const key = suffixes.keyOf({ stage: 0, step: 0 });
-  const { particles, answer, drawnTokens, rememberedTokens, resamplings, budgetExhausted } = await runSmc({
+  const result = await runSmc({
     target,
     particles: count,
     inTurn: context.isIsolated,
+    ending: context.ending,
     horizon: context.request.maxTokens,
     resampleDraw: (length) => uniform(key, "resample", length),
     selectDraw: uniform(key, "select"),
     extend: (kept, horizon, branch, cost) =>
       suffixes.extend(kept, horizon, { stage: 0, step: 0, branch }, cost),
   });
+  const { particles, answer, drawnTokens, rememberedTokens, resamplings, budgetExhausted, endedEarly } =
+    result;
   yield { type: "tokens", tokens: answer };
   return {
     report: {
@@ -32,10 +35,11 @@ export const decodeSmc: Decoder<SmcSettings, SmcReport> = async function* (conte
       particles: count,
       ess: effectiveSampleSize(particles.map(({ logWeight }) => logWeight)),
       resamplings,
-      log_evidence: budgetExhausted ? null : logEvidence(particles),
+      log_evidence: budgetExhausted || endedEarly ? null : logEvidence(particles),
       logprob: logProbability(answer),
       ...reportCost({ drawnTokens, rememberedTokens }, context.evaluatedTokens()),
       budget_exhausted: budgetExhausted,
     },
+    endedEarly,
   };
 };

@@ -19,7 +19,7 @@ const schema = z
     resamplings: count("Times that the particles were resampled.", 3),
     log_evidence: described(
       z.number().nullable(),
-      "Log of the unbiased estimate of Σ p(x)^alpha, nats; null when the budget ended first.",
+      "Log of the unbiased estimate of Σ p(x)^alpha, nats; null when the budget, or the server, ended first.",
       -4.1,
     ),
     ...runFields,

@@ -9,7 +9,7 @@ import { generatedLists } from "./completion.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./choice-tracker.ts";
-import { progressOf, statedIgnored, statedMixing, statedUsage } from "./presenter.ts";
+import { progressOf, statedEnd, statedIgnored, statedMixing, statedUsage } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/chat/completions. */
@@ -94,6 +94,7 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
       logprobs: this.#plan.logprobs === undefined ? null : this.#logprobs.chat(part),
       stop_reason: finish?.stop ?? null,
       ...generatedLists(this.#plan, part),
+      ...statedEnd(part),
       ...finish?.report,
     };
   }

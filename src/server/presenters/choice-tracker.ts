@@ -10,6 +10,8 @@ import type { PlacedTokens } from "./placed-tokens.ts";
 export interface Finish {
   readonly reason: "stop" | "length";
   readonly stop: string | TokenId | null;
+  /** Why it ended before its sampler was through. */
+  readonly endedEarly?: "shutdown";
   /** Mean entropy of the generated tokens, nats; 0 without any. */
   readonly meanEntropy: number;
   /** That of the sampler, under its name. */
@@ -127,10 +129,11 @@ export class ChoiceTracker {
       case "trace":
         return undefined;
       case "finish": {
-        const { reason, stop, report, chain } = event;
+        const { reason, stop, report, chain, endedEarly } = event;
         this.chain = chain;
         const meanEntropy = this.tokens === 0 ? 0 : this.#entropySum / this.tokens;
-        const finish = { reason, stop, meanEntropy, report };
+        const ended = endedEarly === undefined ? {} : { endedEarly };
+        const finish = { reason, stop, meanEntropy, report, ...ended };
         return { text: () => "", tokens: noTokens, generated: noTokens, finish };
       }
     }

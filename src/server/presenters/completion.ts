@@ -9,7 +9,7 @@ import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./choice-tracker.ts";
 import type { PlacedToken } from "./placed-tokens.ts";
-import { progressOf, statedIgnored, statedMixing, statedUsage } from "./presenter.ts";
+import { progressOf, statedEnd, statedIgnored, statedMixing, statedUsage } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/completions. */
@@ -86,6 +86,7 @@ export class CompletionPresenter implements Presenter<CompletionResponse, Comple
       ...(token_ids === undefined ? {} : { token_ids }),
       ...(token_ids !== undefined && isFirst ? { prompt_token_ids: longList(() => prompt) } : {}),
       ...entropies,
+      ...statedEnd(part),
       ...finish?.report,
     };
   }

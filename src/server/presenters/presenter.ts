@@ -26,6 +26,10 @@ export interface AnswerHead {
 export const statedIgnored = ({ ignored }: Pick<GenerationPlan, "ignored">): { ignored?: string[] } =>
   ignored.length === 0 ? {} : { ignored: [...ignored] };
 
+/** Why a choice ended before its sampler was through, where it did. */
+export const statedEnd = ({ finish }: Pick<ChoicePart, "finish">): { ended_early?: "shutdown" } =>
+  finish?.endedEarly === undefined ? {} : { ended_early: finish.endedEarly };
+
 /** The usage so far, where every chunk is to have it; null where a chunk of its own will. */
 export function statedUsage(
   { includeUsage, continuousUsage }: Pick<GenerationPlan, "includeUsage" | "continuousUsage">,

@@ -107,6 +107,11 @@ export const choiceFields = {
     "The stop string or stop token that was met; null for the model's own end.",
     ";",
   ),
+  ended_early: described(
+    z.literal("shutdown").optional(),
+    "The server shut down before the sampler was through, and gave what it had come to: the tokens so far, or a chain's current completion, which is not yet at its law. Absent from all others.",
+    "shutdown",
+  ),
   token_ids: described(z.array(tokenId).optional(), "The generated tokens, when asked for.", [2, 12]),
   entropy: described(
     z.array(z.number()).optional(),
@@ -118,7 +123,7 @@ export const choiceFields = {
 };
 
 export const finishReason = z.enum(["stop", "length"]);
-const finishDescription = "`stop`: an end token or a stop string; `length`: max_tokens.";
+const finishDescription = "`stop`: an end token or a stop string; `length`: max_tokens, or `ended_early`.";
 
 export const completionChoice = z.object({
   ...choiceFields,

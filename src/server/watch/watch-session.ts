@@ -42,6 +42,9 @@ const mostRunning = 256;
 /** Going away, in WebSocket's table of close codes. */
 const goingAway = 1001;
 
+/** How long a peer may take to answer that its socket closes, ms: a silent one must not hold up the server's end. */
+const closeMs = 500;
+
 interface Watch {
   /** Events that the client asked to see. */
   readonly wanted: ReadonlySet<EventName>;
@@ -108,6 +111,9 @@ export class WatchSession {
   #closeIfIdle(): void {
     if (this.#isClosing && this.#running.size === 0 && this.#ending.size === 0) {
       this.#socket.close(goingAway, "The server is shutting down.");
+      setTimeout(() => {
+        this.#socket.terminate();
+      }, closeMs).unref();
     }
   }
 
