@@ -25,6 +25,8 @@ export interface HubClientOptions {
   /** Without a slash at its end. */
   readonly endpoint: string;
   readonly token: string | undefined;
+  /** How long the hub may take to say what a model is made of, ms: a file's bytes have a limit of their own. */
+  readonly answerMs?: number;
 }
 
 /** What is needed of the hub's HTTP interface. */
@@ -37,16 +39,20 @@ export class HubClient {
 
   /** The commit that a branch, tag or commit of a model stands for. */
   async commitOf(id: string, revision: string): Promise<string> {
-    const reply = await this.#get(`/api/models/${id}/revision/${encodeURIComponent(revision)}`, id);
-    return revisionSchema.parse(await reply.json()).sha;
+    const reply = await this.#get(
+      `/api/models/${id}/revision/${encodeURIComponent(revision)}`,
+      id,
+      this.#deadline(),
+    );
+    return revisionSchema.parse(await this.#read(reply)).sha;
   }
 
   async files(id: string, commit: string): Promise<HubFile[]> {
     const files: HubFile[] = [];
     let next: string | undefined = `/api/models/${id}/tree/${commit}?recursive=true`;
     while (next !== undefined) {
-      const reply: Response = await this.#get(next, id);
-      for (const { type, path, size, oid, lfs } of treeSchema.parse(await reply.json())) {
+      const reply: Response = await this.#get(next, id, this.#deadline());
+      for (const { type, path, size, oid, lfs } of treeSchema.parse(await this.#read(reply))) {
         if (type !== "file") continue;
         checkPath(path);
         files.push(
@@ -72,6 +78,26 @@ export class HubClient {
     return this.#get(`/${id}/resolve/${commit}/${encoded}`, id, { headers, signal });
   }
 
+  #deadline(): { readonly signal: AbortSignal } {
+    return { signal: AbortSignal.timeout(this.#options.answerMs ?? 30_000) };
+  }
+
+  /** A body, whose bytes may come as slowly as those before them. */
+  async #read(reply: Response): Promise<unknown> {
+    return reply.json().catch((error: unknown) => {
+      throw this.#inTime(error);
+    });
+  }
+
+  /** What fetch says of a deadline names neither the hub nor what to do. */
+  #inTime(error: unknown): unknown {
+    if (!(error instanceof DOMException) || error.name !== "TimeoutError") return error;
+    const { endpoint, answerMs = 30_000 } = this.#options;
+    return new Error(
+      `${endpoint} did not answer within ${answerMs / 1000} s; HF_ENDPOINT names another, HF_HUB_OFFLINE=1 asks none`,
+    );
+  }
+
   #sameOrigin(link: string): string {
     const { origin, pathname, search } = new URL(link, this.#options.endpoint);
     if (origin !== new URL(this.#options.endpoint).origin) {
@@ -89,7 +115,12 @@ export class HubClient {
     // fetch sends no authorization on to another origin, as the stores of large files are.
     const authorization: Record<string, string> =
       token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const reply = await fetch(endpoint + path, { ...init, headers: { ...init.headers, ...authorization } });
+    const reply = await fetch(endpoint + path, {
+      ...init,
+      headers: { ...init.headers, ...authorization },
+    }).catch((error: unknown) => {
+      throw this.#inTime(error);
+    });
     if (reply.ok) return reply;
     await reply.body?.cancel();
     throw refusal(reply.status, id, token !== undefined);
