@@ -4,6 +4,7 @@ import { toErrorDescription } from "../core/errors.ts";
 import { hostCompleter } from "../decoder/worker-host.ts";
 import type { WorkerStart } from "../decoder/worker-protocol.ts";
 import { createCompleter } from "./create-completer.ts";
+import { IdleRelease, collectGarbage, trimNativeMemory } from "./idle-memory.ts";
 import type { WorkerData } from "./start-completer.ts";
 
 const port = parentPort;
@@ -13,6 +14,13 @@ try {
   const { settings, stamps } = workerData as WorkerData;
   const { completer, notes } = await createCompleter(settings, stamps);
   hostCompleter(port, completer, notes);
+  IdleRelease.start({
+    isWorking: async () => ((await completer.health()).details?.sequences.open ?? 0) > 0,
+    release: () => {
+      collectGarbage();
+      trimNativeMemory();
+    },
+  });
 } catch (error) {
   port.postMessage({ type: "unusable", error: toErrorDescription(error) } satisfies WorkerStart);
 }

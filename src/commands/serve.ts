@@ -18,6 +18,7 @@ import { endOnSignals } from "./end-on-signals.ts";
 import { collect, collectEach, integerFrom, modelOptions, option } from "./options.ts";
 import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
+import { IdleRelease, collectGarbage } from "../assembly/idle-memory.ts";
 import { stampFiles } from "../assembly/model-files.ts";
 import { startCompleter } from "../assembly/start-completer.ts";
 import { startProbe } from "../assembly/start-probe.ts";
@@ -231,6 +232,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     freshSeed: () => randomInt(2 ** 47),
   });
   const closeGracefully = prepareGracefulClose(app, completer);
+  IdleRelease.start({ release: collectGarbage });
   try {
     const url = await app.listen({ host: settings.host, port: settings.port });
     console.log(greeting(url, settings.publicUrl?.[0] ?? url, completer.model));
