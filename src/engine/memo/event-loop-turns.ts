@@ -1,5 +1,3 @@
-import { setImmediate } from "node:timers/promises";
-
 /**
  * How long work may keep the event loop from turning, ms: short for a client that cancels, long for nearly every walk
  * on remembered prefixes, so that walks that set out together still meet in one pass.
@@ -8,6 +6,9 @@ const longestTurnMs = 50;
 /** Work shorter than this makes no walk wait: a turn costs, too. */
 const shortestTurnMs = 1;
 
+/** Walks that go on in one turn. */
+const mostWalks = 64;
+
 /**
  * When the event loop turned last, as far as the walks of one memo know. Messages and timers, an abort among them, are
  * heard only when it turns, and passes begin only then.
@@ -15,7 +16,7 @@ const shortestTurnMs = 1;
 export class EventLoopTurns {
   readonly #now: () => number;
   #turnedAt: number;
-  #turn: Promise<void> | undefined;
+  #waiting: (() => void)[] = [];
 
   /** @param now ms on a clock that never goes back */
   constructor(now: () => number = () => performance.now()) {
@@ -39,13 +40,24 @@ export class EventLoopTurns {
   }
 
   /**
-   * The next turn of the event loop. All walks that wait share it: each on a turn of its own would have them add up.
+   * A turn of the event loop, the next one where no crowd waits. Walks that wait share it: each on a turn of its own would
+   * have them add up. But each does some work before it can see that another turn is due, so that hundreds are let go on
+   * by and by.
    */
   next(): Promise<void> {
-    this.#turn ??= setImmediate().then(() => {
-      this.#turn = undefined;
-      this.note();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length === 1) this.#letGoOn();
     });
-    return this.#turn;
+  }
+
+  #letGoOn(): void {
+    setImmediate(() => {
+      this.note();
+      const walks = this.#waiting.slice(0, mostWalks);
+      this.#waiting = this.#waiting.slice(mostWalks);
+      if (this.#waiting.length > 0) this.#letGoOn();
+      for (const goOn of walks) goOn();
+    });
   }
 }

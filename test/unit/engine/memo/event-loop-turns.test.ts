@@ -32,11 +32,24 @@ describe("EventLoopTurns", () => {
 
   it("are shared by all who wait for the next one, and noted when it comes", async () => {
     const { clock, turns } = create();
-    const next = turns.next();
-    expect(turns.next()).toBe(next);
+    let goneOn = 0;
+    const walks = [1, 2, 3].map(() => turns.next().then(() => goneOn++));
     clock.ms += 60;
-    await next;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(goneOn).toBe(walks.length);
     expect(turns.isDue(unawaited)).toBe(false);
-    expect(turns.next()).not.toBe(next);
+  });
+
+  it("let a crowd go on by and by, in its order", async () => {
+    const { turns } = create();
+    const goneOn: number[] = [];
+    const walks = Array.from({ length: 200 }, (_, index) => turns.next().then(() => goneOn.push(index)));
+    const counts: number[] = [];
+    while (goneOn.length < walks.length) {
+      await new Promise((resolve) => setImmediate(resolve));
+      counts.push(goneOn.length);
+    }
+    expect(counts).toEqual([64, 128, 192, 200]);
+    expect(goneOn).toEqual(walks.map((_, index) => index));
   });
 });
