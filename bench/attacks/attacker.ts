@@ -17,12 +17,13 @@ const { hostname, port } = new URL(address);
 const target = {
   host: hostname,
   port: Number(port),
-  // On Linux all of 127.0.0.0/8 is this machine.
-  localAddress: process.platform === "linux" ? "127.0.0.66" : undefined,
   context: Number(context),
   signal: ending.signal,
 };
 // Connections that neither read nor write would let the process end.
 setInterval(() => undefined, 1_000);
-await Promise.all(names.map((name) => attacks[name]!(target)));
+// On Linux all of 127.0.0.0/8 is this machine. From one address, one attack's connections would keep the others out.
+const addressOf = (index: number): string | undefined =>
+  process.platform === "linux" ? `127.0.0.${66 + index}` : undefined;
+await Promise.all(names.map((name, index) => attacks[name]!({ ...target, localAddress: addressOf(index) })));
 process.exit(0);
