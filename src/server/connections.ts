@@ -141,10 +141,7 @@ export class Connections implements Disposable {
     socket.once("close", () => {
       this.#forget(connection);
       if (unit !== undefined && peers.count === 0) this.#peers.delete(unit);
-      // Node tells the answer that stands first on a connection that it is closed, and none that waits behind it.
-      setImmediate(() => {
-        for (const response of connection.requests.values()) response.destroy().emit("close");
-      });
+      closeUnsent(connection.requests.values());
     });
     this.#findPlace(connection);
     this.#wait(connection);
@@ -200,18 +197,16 @@ export class Connections implements Disposable {
   }
 
   #take(request: IncomingMessage, response: ServerResponse, handler: RequestListener): void {
-    const connection = this.#open.get(request.socket);
-    if (connection === undefined) {
-      handler(request, response);
-      return;
-    }
-    const { socket, requests } = connection;
-    // The parser hands over what one packet holds, whatever became of its connection meanwhile.
-    if (socket.destroyed) return;
-    if (requests.size >= maxPipelined) {
+    const { socket } = request;
+    const connection = this.#open.get(socket);
+    if (connection !== undefined && connection.requests.size >= maxPipelined)
       this.#drop(connection, `it sent more than ${maxPipelined} requests without waiting for an answer`);
+    // The parser hands over all that one packet holds, though its connection was dropped meanwhile.
+    if (connection === undefined || socket.destroyed) {
+      closeUnsent([response]);
       return;
     }
+    const { requests } = connection;
     connection.isUpgraded = false;
     requests.set(request, response);
     response.once("close", () => {
@@ -286,6 +281,13 @@ export class Connections implements Disposable {
     this.#waiting.delete(connection);
     connection.peers.waiting.delete(connection);
   }
+}
+
+/** Node tells the answer that stands first on a connection that it is closed, and none that waits behind it. */
+function closeUnsent(responses: Iterable<ServerResponse>): void {
+  setImmediate(() => {
+    for (const response of responses) response.destroy().emit("close");
+  });
 }
 
 /** Whether a request has come whole and its answer has not; the time that it takes is the server's. */
