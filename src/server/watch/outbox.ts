@@ -13,8 +13,9 @@ const congestedBytes = 64 * 1024;
 const blockedBytes = 1024 * 1024;
 const blockedAnswers = 8;
 
-/** Events sent in one turn of the event loop of those that were missed: a millisecond or two. */
+/** Events sent in one turn of the event loop of those that were missed, and their characters: a millisecond or two. */
 const pieceLength = 64;
+const pieceCharacters = 64 * 1024;
 
 /** An answer that waits to be sent. */
 interface Answer {
@@ -118,14 +119,21 @@ export class Outbox {
   /** Sends a piece of the queue, an answer at most, and the rest in later turns. */
   #sendQueue(): void {
     if (this.#isWaiting) return;
-    const end = this.#queue.findIndex((item) => "json" in item) + 1 || Infinity;
-    const piece = this.#queue.slice(0, Math.min(end, pieceLength));
-    this.#queue = this.#queue.slice(piece.length);
     let rest: Promise<void> | undefined;
-    for (const item of piece) {
-      if ("json" in item) rest = this.#sendAnswer(item);
-      else this.#send(JSON.stringify(item));
+    let count = 0;
+    for (let characters = 0; characters < pieceCharacters && count < pieceLength; count++) {
+      const item = this.#queue[count];
+      if (item === undefined) break;
+      if ("json" in item) {
+        rest = this.#sendAnswer(item);
+        count++;
+        break;
+      }
+      const text = JSON.stringify(item);
+      characters += text.length;
+      this.#send(text);
     }
+    this.#queue = this.#queue.slice(count);
     if (rest === undefined && this.#queue.length === 0) return;
     this.#isWaiting = true;
     void Promise.resolve(rest)

@@ -115,6 +115,25 @@ describe("Outbox", () => {
     expect(socket.sent.at(-1)).toEqual(progress(7));
   });
 
+  it("sends long events that were missed a few in a turn of the event loop", async () => {
+    const { socket, outbox } = create();
+    const text = "x".repeat(100_000);
+    const push = (index: number): void => {
+      outbox.push("a", { type: "token", id: "a", index, text, tokens: [] });
+    };
+    for (let index = 0; index < 41; index++) push(index);
+    expect(socket.sent).toHaveLength(1);
+    socket.read();
+    expect(socket.sent).toHaveLength(2);
+    await expect
+      .poll(async () => {
+        await setImmediate();
+        socket.read();
+        return socket.sent.length;
+      })
+      .toBe(41);
+  });
+
   it("ends a request after the state it superseded, whoever reads", async () => {
     const { socket, outbox } = create();
     for (let step = 0; step < 5_000; step++) outbox.push("a", progress(step));
