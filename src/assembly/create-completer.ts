@@ -30,11 +30,10 @@ export async function createCompleter(
 ): Promise<CreatedCompleter> {
   const located = await locateModel(settings);
   const { id, folder, graphPath } = located;
-  const expected = stamps ?? (await stampFiles(located));
-  await checkUnchanged(expected);
+  const found = stamps === undefined ? await stampFiles(located) : await checkUnchanged(stamps);
   const description = await readModelFolder(folder, id);
   const { engine, notes } = await createEngine(graphPath, description.maxPositions, settings);
-  await closeOnError(engine, () => checkUnchanged(expected));
+  await closeOnError(engine, () => checkUnchanged(found));
   const stated = { ids: description.model.endTokenIds, notes: description.notes };
   const ends = withinVocabulary(stated, engine.info.vocabularySize);
   const model = { ...description.model, endTokenIds: ends.ids };

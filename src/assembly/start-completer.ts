@@ -2,6 +2,7 @@ import { WorkerCompleter } from "../decoder/worker-completer.ts";
 import type { WorkerCompleterOptions } from "../decoder/worker-completer.ts";
 import { usualEngine } from "./engine-settings.ts";
 import type { EngineSettings } from "./engine-settings.ts";
+import { hashFiles } from "./model-files.ts";
 import type { FileStamps } from "./model-files.ts";
 
 /** What the worker is given. */
@@ -21,11 +22,22 @@ export function startCompleter(
   stamps: FileStamps,
   options: Omit<WorkerCompleterOptions, "entry" | "workerData">,
 ): Promise<WorkerCompleter> {
+  let known = stamps;
+  // While the worker loads the model.
+  void hashFiles(stamps).then((hashed) => {
+    known = hashed;
+  });
   return WorkerCompleter.start({
     ...options,
     // Workers run what was compiled.
     entry: new URL("./worker.js", import.meta.url),
-    workerData: { settings: engineSettings(settings), stamps } satisfies WorkerData,
+    workerData: {
+      settings: engineSettings(settings),
+      // Read for each worker that is started.
+      get stamps() {
+        return known;
+      },
+    } satisfies WorkerData,
   });
 }
 

@@ -43,7 +43,7 @@ const longestRestartDelayMs = 30_000;
 
 /**
  * A completer in a worker thread. A worker that dies fails what ran with `engine_failed` and is replaced; calls
- * made meanwhile wait for the new one, and fail when it does not start either.
+ * made meanwhile wait for the new one, and fail when it does not start either, as do those that come before one does.
  */
 export class WorkerCompleter implements Completer {
   readonly model: ModelInfo;
@@ -55,6 +55,8 @@ export class WorkerCompleter implements Completer {
   /** Settles when the worker at hand is gone. */
   #exit: Promise<void> = Promise.resolve();
   #isRestarting = false;
+  /** Why no worker could be started since the last one died. */
+  #problem: InferenceError | undefined;
   #nextId = 0;
   readonly #stop = new AbortController();
   #isEnding = false;
@@ -137,6 +139,8 @@ export class WorkerCompleter implements Completer {
   ): AsyncGenerator<WorkerReply, void, undefined> {
     if (signal.aborted) throw aborted();
     if (this.#stopping || this.#isEnding) throw shuttingDown();
+    // The next attempt may be half a minute off.
+    if (this.#problem !== undefined) throw this.#problem;
     const id = this.#nextId++;
     const queue: Call = new EventQueue();
     const onAbort = (): void => {
@@ -239,13 +243,16 @@ export class WorkerCompleter implements Completer {
       try {
         const worker = this.#adopt(await startWorker(this.#options));
         this.#isRestarting = false;
+        this.#problem = undefined;
         return worker;
       } catch (error) {
         const problem = `The engine's worker did not start: ${toErrorDescription(error).message}`;
         this.#options.onNote(problem);
-        this.#failCalls(
-          new InferenceError("engine_failed", `${problem} It is tried again; send the request later.`),
+        this.#problem = new InferenceError(
+          "engine_failed",
+          `${problem} It is tried again; send the request later.`,
         );
+        this.#failCalls(this.#problem);
       }
     }
   }

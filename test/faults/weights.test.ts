@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import {
+  chmodSync,
   cpSync,
+  linkSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -17,7 +19,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createCompleter } from "../../src/assembly/create-completer.ts";
 import { usualEngine } from "../../src/assembly/engine-settings.ts";
 import { locateModel } from "../../src/assembly/locate-model.ts";
-import { stampFiles } from "../../src/assembly/model-files.ts";
+import { hashFiles, stampFiles } from "../../src/assembly/model-files.ts";
 import type { PromptSource } from "../../src/assembly/start-prompts.ts";
 import type { Completer } from "../../src/decoder/completer.ts";
 import { readContents } from "../../src/decoder/folder-contents.ts";
@@ -134,36 +136,63 @@ describe("while a model is served", () => {
     expect(ids!.length).toBeGreaterThan(0);
   });
 
-  it("a worker that died is not replaced by one of other files under the same name", async () => {
-    const folder = copy();
-    const located = await locateModel({ model: folder, dtype: undefined });
-    const notes: string[] = [];
-    // The real worker, which a call for scores ends.
+  /** The real worker, which a call for scores ends. */
+  async function startMortal(folder: string, onNote: (note: string) => void): Promise<WorkerCompleter> {
     const entry = `
       import { parentPort } from "node:worker_threads";
       parentPort.on("message", ({ type }) => { if (type === "score") throw new Error("planted"); });
       await import("${built("assembly/worker.js").href}");`;
-    await using completer = await WorkerCompleter.start({
+    const stamps = await hashFiles(await stampFiles(await locateModel({ model: folder, dtype: undefined })));
+    return WorkerCompleter.start({
       entry: new URL(`data:text/javascript,${encodeURIComponent(entry)}`),
-      workerData: { settings: settings(folder), stamps: await stampFiles(located) },
+      workerData: { settings: settings(folder), stamps },
       tokenizer: byteTokenizer(),
       prompts: bytePrompts(),
-      onNote: (note) => notes.push(note),
+      onNote,
     });
-    expect((await answer(completer)).length).toBe(12);
+  }
+
+  const kill = (completer: Completer): Promise<void> =>
+    expect(completer.score([1, 2], { topCount: 0 }, never)).rejects.toMatchObject({ code: "engine_failed" });
+
+  it("a worker that died is not replaced by one of other files under the same name, until the old ones are back", async () => {
+    const folder = copy();
+    const notes: string[] = [];
+    await using completer = await startMortal(folder, (note) => notes.push(note));
+    const before = await answer(completer);
+    expect(before.length).toBe(12);
     const path = join(folder, "model.onnx.data");
     const { atime, mtime } = statSync(path);
     writeFileSync(path, noise(path), { flag: "r+" });
     // Of the same size and date, as `cp --preserve` and `rsync --times` leave it.
     utimesSync(path, atime, mtime);
-    await expect(completer.score([1, 2], { topCount: 0 }, never)).rejects.toMatchObject({
-      code: "engine_failed",
-    });
-    await expect(completer.health()).rejects.toMatchObject({
+    await kill(completer);
+    const problem = {
       code: "engine_failed",
       message: expect.stringMatching(/files changed since the start \(.*model\.onnx\.data\)/) as string,
-    });
+    };
+    await expect(completer.health()).rejects.toMatchObject(problem);
+    // It is said for as long as it lasts, not in the moment of an attempt alone.
+    await expect(completer.health()).rejects.toMatchObject(problem);
     expect(notes.join("\n")).toMatch(/did not start: The model's files changed/);
+    rmSync(folder, { recursive: true });
+    cpSync(original, folder, { recursive: true });
+    await expect.poll(() => completer.health().catch(() => undefined), { timeout: 30_000 }).toBeDefined();
+    expect(await answer(completer)).toEqual(before);
+  });
+
+  it("a worker that died is replaced where a backup, an owner or a date touched the files alone", async () => {
+    const folder = copy();
+    await using completer = await startMortal(folder, () => undefined);
+    const before = await answer(completer);
+    const at = (name: string): string => join(folder, name);
+    linkSync(at("model.onnx.data"), at("backup"));
+    chmodSync(at("model.onnx"), 0o400);
+    utimesSync(at("tokenizer.json"), 0, 0);
+    cpSync(at("config.json"), at("config.json.new"));
+    renameSync(at("config.json.new"), at("config.json"));
+    await kill(completer);
+    expect(await answer(completer)).toEqual(before);
   });
 });
 

@@ -125,12 +125,20 @@ describe("WorkerCompleter", () => {
       return worker;
     };
 
-    it("fails the calls that wait for it, with the reason", async () => {
+    it("fails the calls that wait for it with the reason, and later ones at once", async () => {
       const worker = await startDying();
-      await expect(types(worker, 0)).rejects.toMatchObject({
+      const reason = {
         code: "engine_failed",
         message: expect.stringMatching(/did not start: no GPU.*send the request later/) as unknown,
-      });
+      };
+      await expect(types(worker, 0)).rejects.toMatchObject(reason);
+      const told = notes.length;
+      // Many more than attempts are made meanwhile.
+      for (let call = 0; call < 100; call++) {
+        await expect(types(worker, 0)).rejects.toMatchObject(reason);
+        await expect(worker.health()).rejects.toMatchObject(reason);
+      }
+      expect(notes.length).toBeLessThan(told + 100);
     });
 
     it("answers for its health in time, and lets go of calls that are cancelled", async () => {
