@@ -7,7 +7,7 @@ import { nextTurn } from "./turns.ts";
 export const jsonLimits = {
   /** Lists and objects within one another: what reads them later may go down by recursion. */
   depth: 64,
-  /** Of the outermost object: each that is unknown is judged by itself. */
+  /** Of an object, `numberFields` aside: each that is unknown is judged by itself. */
   fields: 1024,
   /** Names, strings, lists, objects, literals, and numbers that are not in `numberFields`. */
   parts: 32_768,
@@ -84,8 +84,9 @@ class TextScan {
   #end = 0;
   /** Characters so far of the number at hand; 0 where there is none. */
   #digits = 0;
+  /** Fields so far of the objects that are open, by their depth. */
+  readonly #fields = new Uint32Array(jsonLimits.depth + 1);
   /** The field of the outermost object that is being read. */
-  #fields = 0;
   #field: Buffer = noBytes;
   #holdsNumbers = false;
 
@@ -127,15 +128,20 @@ class TextScan {
       this.#isInString = true;
       this.#start = this.#at;
       this.parts++;
-    } else if (byte === colon && this.#depth === 1) {
-      if (++this.#fields > jsonLimits.fields) throw this.tooMuch(`${jsonLimits.fields} fields`);
-      this.#field = this.#bytes.subarray(this.#start, this.#end);
-      this.#holdsNumbers = numberFields.some((name) => name.equals(this.#field));
+    } else if (byte === colon) {
+      if (this.#depth === 1) {
+        this.#field = this.#bytes.subarray(this.#start, this.#end);
+        this.#holdsNumbers = numberFields.some((name) => name.equals(this.#field));
+      }
+      if (++this.#fields[this.#depth]! > jsonLimits.fields && (this.#depth === 1 || !this.#holdsNumbers))
+        throw this.tooMuch(`${jsonLimits.fields} fields in an object`);
     } else if (kind === closes) this.#depth--;
     else if (kind === opens || kind === literal) {
       this.parts++;
-      if (kind === opens && ++this.#depth > jsonLimits.depth)
+      if (kind !== opens) return;
+      if (++this.#depth > jsonLimits.depth)
         throw this.#refuse("malformed", `is nested more than ${jsonLimits.depth} levels deep`, "Flatten it.");
+      this.#fields[this.#depth] = 0;
     }
   }
 

@@ -118,6 +118,16 @@ describe("a body that holds too much is refused before it is parsed", () => {
       `{"prompt": "1+1=", ${many(jsonLimits.fields + 1, (index) => `"a${index}": 1`)}}`,
     ],
     [
+      "unknown keys of an option",
+      completions,
+      `{"prompt": "1+1=", "stream_options": {${many(jsonLimits.fields + 1, (index) => `"a${index}": 1`)}}}`,
+    ],
+    [
+      "unknown keys of a message",
+      chats,
+      `{"messages": [{${many(jsonLimits.fields + 1, (index) => `"a${index}": 1`)}}]}`,
+    ],
+    [
       "keys of logit_bias",
       completions,
       `{"prompt": "1+1=", "logit_bias": {${many(tooMany, (index) => `"${index}": 1`)}}}`,
