@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import { exitOnSignals } from "./commands/exit-on-signals.ts";
+import { exitOnLostOutput } from "./commands/lost-output.ts";
 import { isMendable } from "./assembly/mendable.ts";
 import { version } from "./core/version.ts";
 
@@ -16,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 exitOnSignals();
+exitOnLostOutput();
 const program = new Command("metropolis")
   .description("Inference by power sampling: whole answers from p(x)^alpha, over OpenAI's API.")
   .version(version, "-V, --version");

@@ -2,7 +2,6 @@ import { randomInt } from "node:crypto";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { pino } from "pino";
 import { InferenceError } from "../core/errors.ts";
 import { samplerNames } from "../samplers/registry.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
@@ -15,6 +14,7 @@ import { parseOrigin, parsePublicUrl } from "../server/origins.ts";
 import { checkProxy, trustedProxies } from "../server/trusted-proxies.ts";
 import { connectionLimits, connectionOptions } from "./connection-options.ts";
 import { endOnSignals } from "./end-on-signals.ts";
+import { surviveLostOutput } from "./lost-output.ts";
 import { collect, collectEach, integerFrom, modelOptions, option } from "./options.ts";
 import { provideModel } from "./provide-model.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
@@ -23,6 +23,7 @@ import { stampFiles } from "../assembly/model-files.ts";
 import { startCompleter } from "../assembly/start-completer.ts";
 import { startProbe } from "../assembly/start-probe.ts";
 import { startPrompts } from "../assembly/start-prompts.ts";
+import { openLog } from "./server-log.ts";
 import type { ServeSettings } from "./serve-settings.ts";
 import { readText } from "./text-file.ts";
 
@@ -188,7 +189,8 @@ export function serveCommand(): Command {
 }
 
 async function serve(settings: ServeSettings): Promise<void> {
-  const logger = pino({ level: settings.logLevel });
+  surviveLostOutput();
+  const logger = openLog(settings.logLevel);
   // Whatever may be wrong with the settings is found before a worker is started.
   const apiKeys = await readApiKeys(settings);
   const located = await provideModel(settings);

@@ -70,11 +70,6 @@ export function watchCommand(): Command {
 }
 
 async function watch(prompt: string, settings: WatchSettings): Promise<void> {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // A pipe that closed early, as into `head`, has seen enough.
-    if (error.code === "EPIPE") process.exit();
-    throw error;
-  });
   await using server = await reachServer(settings);
   const client = new MetropolisClient({ baseUrl: server.url, apiKey: server.apiKey });
   const body = requestOf(prompt, settings);

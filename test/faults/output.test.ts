@@ -1,0 +1,64 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { openSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it } from "vitest";
+import { commandPath } from "../support/server-process.ts";
+
+/** Disks fill up, and readers of pipes leave: results are not lost without a word, and a server does not end by it. */
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+const start = (args: readonly string[], stdout: "pipe" | number, stderr: "pipe" | number = "pipe") =>
+  spawn(process.execPath, [commandPath, ...args], { stdio: ["ignore", stdout, stderr] });
+
+describe.runIf(process.platform === "linux")("output that cannot be written", () => {
+  it.each(["full", "unread"])("leaves a server alone: %s", async (kind) => {
+    const port = await freePort();
+    const full = (): number => openSync("/dev/full", "w");
+    const args = ["serve", "--port", String(port), "--log-level", "info"];
+    const server = kind === "full" ? start(args, full(), full()) : start(args, "pipe");
+    server.stdout?.destroy();
+    server.stderr?.destroy();
+    const exited = once(server, "exit");
+    const isHealthy = (): Promise<boolean> =>
+      fetch(`http://127.0.0.1:${port}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    try {
+      await expect
+        .poll(async () => server.exitCode !== null || (await isHealthy()), { timeout: 60_000 })
+        .toBe(true);
+      // Each request is a line of the log.
+      for (let request = 0; request < 20; request++) expect(await isHealthy()).toBe(true);
+    } finally {
+      server.kill();
+    }
+    expect(await exited).toEqual([0, null]);
+  });
+
+  it("is said by other commands, which end with code 1", async () => {
+    const command = start(["doctor"], openSync("/dev/full", "w"));
+    let said = "";
+    command.stderr!.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const [code] = (await once(command, "close")) as [number];
+    expect([code, said]).toEqual([1, expect.stringMatching(/^error: The output cannot be written: ENOSPC/)]);
+  });
+
+  it("ends other commands without a word where a pipe's reader left", async () => {
+    const command = start(["doctor"], "pipe");
+    command.stdout!.destroy();
+    let said = "";
+    command.stderr!.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const [code] = (await once(command, "close")) as [number];
+    expect([code, said]).toEqual([141, ""]);
+  });
+});
