@@ -135,9 +135,14 @@ async function watchInLines(client: MetropolisClient, body: CompleteRequest): Pr
   throw new Error("a watch ends with done");
 }
 
-function summary({ response }: EventOf<"done">, seed: number | string): string {
+/** What is left on the screen: the answer, and how it came to be. */
+export function summary({ response }: Pick<EventOf<"done">, "response">, seed: number | string): string {
   const [choice] = response.choices;
-  const answer = printable(choice!.text);
+  const end =
+    choice!.ended_early === undefined
+      ? ""
+      : "\n\nThe server shut down before the sampler was through; this is what it had come to.";
+  const answer = printable(choice!.text) + end;
   const run = findReport(choice!);
   if (run === undefined) return `${answer}\n\nseed ${seed}`;
   if (!isRunReport(run.body)) return `${answer}\n\nseed ${seed}`;
