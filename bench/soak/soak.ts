@@ -28,6 +28,13 @@ const releaseMs = 120_000;
 /** A rise of resident memory that counts as none, as a share of it in an hour. */
 const flatShare = 0.02;
 
+/**
+ * For a model that takes ten seconds over what the embedded one does in one: a memo that is full in the first ten
+ * minutes, so that what grows after them is something else; and no deadline, which batch work would miss beside a crowd
+ * that leaves it no lane until most clients wait for it.
+ */
+const slowModel = ["--memo-mib", "24", "--request-timeout", "0"];
+
 interface Timed extends Reading {
   readonly ms: number;
 }
@@ -39,7 +46,7 @@ interface Timed extends Reading {
 export async function benchSoak({ model, minutes, clients, threads }: SoakOptions): Promise<void> {
   await using server = await ServerProcess.start([
     ...["--threads", String(threads)],
-    ...(model === undefined ? [] : ["--model", model]),
+    ...(model === undefined ? [] : ["--model", model, ...slowModel]),
   ]);
   const crowd = new Crowd(server.url, workloadFor(model));
   // What is opened once and kept, such as a second process for prompts, belongs to the start.
