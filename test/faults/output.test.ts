@@ -4,7 +4,7 @@ import { openSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
-import { commandPath } from "../support/server-process.ts";
+import { commandPath, runCommand } from "../support/server-process.ts";
 
 /** Disks fill up, and readers of pipes leave: results are not lost without a word, and a server does not end by it. */
 
@@ -51,6 +51,12 @@ describe.runIf(process.platform === "linux")("output that cannot be written", ()
     command.stderr!.on("data", (chunk: Buffer) => (said += chunk.toString()));
     const [code] = (await once(command, "close")) as [number];
     expect([code, said]).toEqual([1, expect.stringMatching(/^error: The output cannot be written: ENOSPC/)]);
+  });
+
+  it("is said in a line where it is a file that a command writes", async () => {
+    const published = "test/fixtures/data-sets/math500.jsonl";
+    const { code, output } = await runCommand(["import", "math500", published, "--out", "/dev/full"]);
+    expect([code, output]).toEqual([1, expect.stringMatching(/^error: ENOSPC: no space left[^\n]*\n$/)]);
   });
 
   it("ends other commands without a word where a pipe's reader left", async () => {
