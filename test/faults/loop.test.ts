@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { Worker } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { ReplyBatches } from "../../src/decoder/reply-batches.ts";
@@ -406,6 +407,25 @@ describe("health on a port of its own", () => {
     await Promise.allSettled(silent.map((socket) => once(socket, "connect")));
     expect(await ask(probe.url)).toMatchObject({ code: 503 });
     for (const socket of silent) socket.destroy();
+  });
+
+  it("asks the engine once for each connection, whatever is pipelined on it", async () => {
+    await using probe = await ProbeServer.start({ entry, host: "127.0.0.1", port: 0 });
+    let asked = 0;
+    probe.watch({
+      postMessage(message) {
+        const { port } = message as { readonly port: MessagePort };
+        port.on("message", (id: number) => {
+          asked++;
+          port.postMessage({ id, health: { status: "ok" } });
+        });
+      },
+    });
+    const socket = connect(Number(new URL(probe.url).port), "127.0.0.1").on("error", () => undefined);
+    socket.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(500));
+    await once(socket.resume(), "close");
+    expect(await ask(probe.url)).toMatchObject({ code: 200 });
+    expect(asked).toBe(2);
   });
 
   it("is all that is told there, and a port that is taken is an error", async () => {

@@ -62,6 +62,9 @@ const server = createServer(
   },
 );
 
+// Each is answered once; what is pipelined behind would ask the engine by the thousand.
+server.maxRequestsPerSocket = 1;
+
 const connections = new Set<Socket>();
 server.on("connection", (socket) => {
   socket.setTimeout(patienceMs, () => {
