@@ -58,6 +58,8 @@ export class WorkerCompleter implements Completer {
   /** Why no worker could be started since the last one died. */
   #problem: InferenceError | undefined;
   #nextId = 0;
+  /** Of this turn. */
+  readonly #outgoing = new Map<Worker, ToWorker[]>();
   readonly #stop = new AbortController();
   #isEnding = false;
 
@@ -113,7 +115,7 @@ export class WorkerCompleter implements Completer {
     this.#isEnding = true;
     this.#worker.then(
       (worker) => {
-        worker.postMessage({ type: "end_early" } satisfies ToWorker);
+        this.#send(worker, { type: "end_early" });
       },
       () => undefined,
     );
@@ -124,7 +126,7 @@ export class WorkerCompleter implements Completer {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     const worker = await this.#worker.catch(() => undefined);
-    worker?.postMessage({ type: "stop" } satisfies ToWorker);
+    if (worker !== undefined) this.#send(worker, { type: "stop" });
     await Promise.all([this.#exit, this.prompts[Symbol.asyncDispose]()]);
   }
 
@@ -154,7 +156,7 @@ export class WorkerCompleter implements Completer {
       (started) => {
         if (this.#calls.get(id) !== queue) return;
         worker = started;
-        worker.postMessage(message(id));
+        this.#send(worker, message(id));
       },
       (error: unknown) => {
         queue.fail(error);
@@ -166,7 +168,7 @@ export class WorkerCompleter implements Completer {
       for await (const reply of queue) {
         yield reply;
         if (++read < mostUnreadEvents / 2) continue;
-        worker?.postMessage({ type: "read", id, count: read } satisfies ToWorker);
+        if (worker !== undefined) this.#send(worker, { type: "read", id, count: read });
         read = 0;
       }
       isOver = true;
@@ -174,8 +176,26 @@ export class WorkerCompleter implements Completer {
       signal.removeEventListener("abort", onAbort);
       this.#calls.delete(id);
       // The caller left it, or it failed.
-      if (!isOver) worker?.postMessage({ type: "abort", id } satisfies ToWorker);
+      if (!isOver && worker !== undefined) this.#send(worker, { type: "abort", id });
     }
+  }
+
+  /**
+   * Sends what is to be sent in this turn as one message: what completions of one request have in common (its prompt,
+   * stop strings, biases) is copied once in a message, and would be copied for each in messages of their own.
+   */
+  #send(worker: Worker, message: ToWorker): void {
+    const waiting = this.#outgoing.get(worker);
+    if (waiting !== undefined) {
+      waiting.push(message);
+      return;
+    }
+    const messages = [message];
+    this.#outgoing.set(worker, messages);
+    process.nextTick(() => {
+      this.#outgoing.delete(worker);
+      worker.postMessage(messages);
+    });
   }
 
   get #stopping(): boolean {
@@ -192,7 +212,7 @@ export class WorkerCompleter implements Completer {
       for (const reply of message) this.#deliver(reply);
       // In another turn: sockets are served before the next batch comes.
       setImmediate(() => {
-        worker.postMessage({ type: "taken" } satisfies ToWorker);
+        this.#send(worker, { type: "taken" });
       });
     });
     let reason = "it exited";

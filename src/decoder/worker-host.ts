@@ -44,9 +44,9 @@ class Unread {
 /** Answers calls that arrive at `port` with `completer`, until told to stop. Disposes of the completer then. */
 export function hostCompleter(port: MessagePort, completer: Completer, notes: readonly string[]): void {
   const host = new WorkerHost(port, completer);
-  port.on("message", (message: ToWorker) => {
+  port.on("message", (messages: readonly ToWorker[]) => {
     // A failed call reports itself; anything else takes the worker down rather than leave it half alive.
-    void host.take(message);
+    for (const message of messages) void host.take(message);
   });
   port.postMessage({ type: "ready", model: completer.model, notes } satisfies WorkerStart);
 }

@@ -17,7 +17,7 @@ export const mostUnreadEvents = 64;
 export const mostBatchesUnread = 2;
 
 /**
- * From the server's thread to the worker: the calls of a `Completer`, each with an `id`, and what becomes of them. Of a
+ * From the server's thread to the worker, in lists: the calls of a `Completer`, each with an `id`, and what becomes of them. Of a
  * model's logits no more crosses than the scores of tokens, with as many of the likeliest as the request asked for.
  */
 export type ToWorker =

@@ -55,7 +55,7 @@ export class ProbeServer {
   /** Has it ask this engine from now on. */
   watch(engine: EngineThread): void {
     const { port1, port2 } = new MessageChannel();
-    engine.postMessage({ type: "line", port: port1 }, [port1]);
+    engine.postMessage([{ type: "line", port: port1 }], [port1]);
     this.#thread.postMessage({ type: "engine", port: port2 } satisfies ToProbe, [port2]);
   }
 

@@ -9,6 +9,9 @@ import { harmless, unofferedFields } from "./unoffered.ts";
 
 const tokenId = z.number().int().nonnegative();
 
+/** Characters of all stop strings together: each completion looks for them all. */
+const maxStopLength = 8192;
+
 const chains = samplerNames.filter((name) => samplers[name].isChain === true);
 const summaries = samplerNames.map((name) => `\`${name}\`: ${samplers[name].summary}.`).join(" ");
 
@@ -61,8 +64,11 @@ export const generationFields = {
         ],
         { error: "stop must be a non-empty string or a list of at most 64 of them" },
       )
+      .refine((stop) => [stop].flat().join("").length <= maxStopLength, {
+        error: `stop must hold no more than ${maxStopLength} characters in all`,
+      })
       .nullish(),
-    "Text at which the completion ends, itself left out. Up to 64 strings.",
+    `Text at which the completion ends, itself left out. Up to 64 strings, ${maxStopLength} characters in all.`,
     ";",
   ),
   stream: described(z.boolean().nullish(), "Send server-sent events as text becomes final.", false),

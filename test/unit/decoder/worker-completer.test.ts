@@ -12,7 +12,7 @@ import { never } from "../../support/toy-engine.ts";
 const script = `
   import { parentPort } from "node:worker_threads";
   parentPort.postMessage({ type: "ready", model: { id: "fake" }, notes: ["hello"] });
-  parentPort.on("message", (message) => {
+  const take = (message) => {
     if (message.type === "stop") parentPort.close();
     if (message.type === "health") return; // hangs
     if (message.type !== "complete") return;
@@ -21,7 +21,8 @@ const script = `
     if (message.request.seed === 3) return parentPort.postMessage([{ type: "error", id: message.id, error: { code: "numerical_error", message: "NaN", param: "x" } }]);
     parentPort.postMessage([{ type: "event", id: message.id, event: { type: "finish", reason: "stop" } }]);
     parentPort.postMessage([{ type: "end", id: message.id }]);
-  });
+  };
+  parentPort.on("message", (messages) => messages.forEach(take));
 `;
 
 const entryOf = (source: string): URL => new URL(`data:text/javascript,${encodeURIComponent(source)}`);
@@ -193,6 +194,29 @@ describe("WorkerCompleter", () => {
     const last = Atomics.load(beats, 0);
     await sleep(50);
     expect(Atomics.load(beats, 0)).toBe(last);
+  });
+
+  it("sends completions that begin together as one, and what they share once", async () => {
+    const worker = await start(`
+      import { parentPort } from "node:worker_threads";
+      parentPort.postMessage({ type: "ready", model: { id: "fake" }, notes: [] });
+      parentPort.on("message", (messages) => {
+        if (messages.some(({ type }) => type === "stop")) parentPort.close();
+        const stops = new Set(messages.filter(({ type }) => type === "complete").map(({ request }) => request.stop));
+        for (const { type, id } of messages) {
+          if (type !== "complete") continue;
+          const text = stops.size + " of " + messages.length;
+          parentPort.postMessage([{ type: "event", id, event: { type: "text", text, tokens: [] } }, { type: "end", id }]);
+        }
+      });
+    `);
+    const stop = ["a", "b"];
+    const texts = [1, 2, 3].map(async (choice) => {
+      for await (const event of worker.complete({ ...request(0), stop, choice }, never))
+        return event.type === "text" ? event.text : event.type;
+      return undefined;
+    });
+    expect(await Promise.all(texts)).toEqual(["1 of 3", "1 of 3", "1 of 3"]);
   });
 
   it("lets a chain run only so far ahead of its reader, and hands over every event in order", async () => {
