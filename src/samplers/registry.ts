@@ -49,6 +49,10 @@ export function settle(
   return { sampler, ...samplers[sampler].settle(given, context) } as SamplerSettings;
 }
 
+/** Completions that the sampler holds side by side while it draws one. */
+export const completionsHeld = (sampler: SamplerName, given: Readonly<Record<string, unknown>>): number =>
+  samplers[sampler].held?.(given) ?? 1;
+
 /** 1/τ of the law that a request's tokens are drawn from. */
 export const inverseTemperatureOf = (settings: SamplerSettings): number =>
   samplers[settings.sampler].inverseTemperature(settings);

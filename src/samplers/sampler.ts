@@ -48,6 +48,8 @@ export interface Sampler<
    * @throws InferenceError `invalid_request` naming the field at fault
    */
   settle(given: Values<Own>, context: SettingsContext): Settings;
+  /** Completions that it holds side by side while it draws one; 1 when left out. */
+  held?(given: Values<Own>): number;
   /** 1/τ of the law q that it draws tokens from: log q = (1/τ)·log p − log Z. */
   inverseTemperature(settings: Settings): number;
   /** The fields of OpenAI's API that ask another server for the same; left out where it has none. */

@@ -3,7 +3,7 @@ import { InferenceError } from "../core/errors.ts";
 export interface AdmissionLimits {
   /** Completions in flight at once. */
   readonly maxCompletions: number;
-  /** Tokens that they may come to: prompts and max_tokens together. */
+  /** Tokens that they may come to: prompts and max_tokens together, and what samplers hold beside an answer. */
   readonly maxTokens: number;
   /** JSON that their answers may come to, bytes: see `answerRates`. */
   readonly maxAnswerBytes: number;
@@ -21,7 +21,7 @@ export interface Demand {
 }
 
 const shorterAnswer =
-  "Lower logprobs (top_logprobs in a chat), n, best_of or max_tokens, leave out echo, entropy or return_token_ids, or split the request.";
+  "Lower logprobs (top_logprobs in a chat), n, best_of, max_tokens, particles, tries or replicas, leave out echo, entropy or return_token_ids, or split the request.";
 
 const mebibyte = 1024 * 1024;
 
@@ -64,7 +64,7 @@ export class Admission {
     if (completions > mostCompletions || tokens > maxTokens) {
       throw new InferenceError(
         "invalid_request",
-        `The request asks for ${completions} completions and ${tokens} tokens; this server takes ${mostCompletions} and ${maxTokens} at once. Split it, or lower n or max_tokens.`,
+        `The request asks for ${completions} completions and ${tokens} tokens; this server takes ${mostCompletions} and ${maxTokens} at once, what samplers hold beside an answer included. Split it, or lower n, max_tokens, particles, tries or replicas.`,
       );
     }
     if (answerBytes > maxAnswerBytes) {

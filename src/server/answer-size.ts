@@ -51,22 +51,26 @@ export function answerRates(
   };
 }
 
-/** What completions of prompts of these lengths ask for, each as long as it may become. */
+/**
+ * What completions of prompts of these lengths ask for. What a sampler holds beside an answer counts as the answer does:
+ * it has the same tokens, with the same alternatives.
+ */
 export function demandOf({
   promptLengths,
   candidates,
-  maxTokens,
+  tokensHeld,
   rates,
 }: {
   readonly promptLengths: readonly number[];
   /** Completions of each prompt. */
   readonly candidates: number;
-  readonly maxTokens: number;
+  /** Of each completion, as long as it may become, and of what its sampler holds beside it. */
+  readonly tokensHeld: number;
   readonly rates: AnswerRates;
 }): Demand {
   const completions = promptLengths.length * candidates;
   const promptTokens = candidates * promptLengths.reduce((sum, length) => sum + length, 0);
-  const generated = completions * maxTokens;
+  const generated = completions * tokensHeld;
   return {
     completions,
     tokens: promptTokens + generated,

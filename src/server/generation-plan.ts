@@ -12,6 +12,7 @@ import type {
   Prompt,
   EncodeOptions,
 } from "../decoder/completer.ts";
+import { completionsHeld } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import type { Admission, Demand } from "./admission.ts";
 import { answerRates, demandOf } from "./answer-size.ts";
@@ -20,7 +21,7 @@ import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import { planMaxTokens } from "./max-tokens.ts";
 import type { LengthInput } from "./max-tokens.ts";
-import { planSampling } from "./sampling-plan.ts";
+import { chooseSampler, planSampling } from "./sampling-plan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 
 /** Completions of one request, over all its prompts. */
@@ -65,7 +66,7 @@ export interface PlanContext {
 }
 
 /** What an endpoint reads in its own way before the common fields are planned. */
-export interface PlanInput extends Omit<LengthInput, "rates">, AnswerShape {
+export interface PlanInput extends Omit<LengthInput, "rates" | "held">, AnswerShape {
   readonly texts?: readonly string[] | undefined;
   readonly bestOf?: number | undefined;
   /** Fields of its own that it takes and lets be. */
@@ -91,7 +92,9 @@ export function planGeneration(
   const n = body.n ?? 1;
   const candidates = planCandidates(body, n, input);
   const rates = answerRates(input, model.vocabularySize);
-  const { maxTokens, isOpen } = planMaxTokens({ ...input, rates }, candidates, {
+  const sampler = chooseSampler(body, model, context.defaultSampler);
+  const held = completionsHeld(sampler, body);
+  const { maxTokens, isOpen } = planMaxTokens({ ...input, rates, held }, candidates, {
     model,
     admission: context.admission,
   });
@@ -100,7 +103,7 @@ export function planGeneration(
   const { settings, ignored } = planSampling(body, {
     // Blocks of the model's own size are for completions of its own length, not for a whole context.
     model: isOpen ? { ...model, defaults: { ...model.defaults, blockSize: undefined } } : model,
-    defaultSampler: context.defaultSampler,
+    sampler,
     maxTokens,
     stop,
   });
@@ -126,7 +129,12 @@ export function planGeneration(
     prompts,
     texts: input.texts,
     requests,
-    demand: demandOf({ promptLengths: prompts.map(({ length }) => length), candidates, maxTokens, rates }),
+    demand: demandOf({
+      promptLengths: prompts.map(({ length }) => length),
+      candidates,
+      tokensHeld: maxTokens * held,
+      rates,
+    }),
     priority: planPriority(body),
     candidates,
     n,

@@ -7,7 +7,8 @@ import type { CompletionRequest } from "./schemas/completions.ts";
 
 /**
  * The least that a body asks for, known without tokenising it: as many completions as it says, each with its
- * max_tokens and, where the prompt is token ids, the prompt. Text counts once it is tokenised.
+ * max_tokens and, where the prompt is token ids, the prompt. Text counts once it is tokenised, and what
+ * the sampler holds once its fields are read.
  */
 export function leastDemand(
   body: CompletionRequest | ChatRequest,
@@ -19,7 +20,7 @@ export function leastDemand(
   const asked = "max_completion_tokens" in body ? body.max_completion_tokens : undefined;
   const maxTokens = asked ?? body.max_tokens ?? 1;
   const rates = answerRates("prompt" in body ? completionShape(body) : chatShape(body), vocabularySize);
-  return demandOf({ promptLengths, candidates, maxTokens, rates });
+  return demandOf({ promptLengths, candidates, tokensHeld: maxTokens, rates });
 }
 
 /** What a body's answer will be like. */

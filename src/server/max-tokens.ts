@@ -16,6 +16,8 @@ export interface LengthInput {
   readonly usualMaxTokens: number;
   readonly echo: boolean;
   readonly rates: AnswerRates;
+  /** Completions that the sampler holds while it draws one. */
+  readonly held: number;
 }
 
 export interface LengthContext {
@@ -37,7 +39,7 @@ export interface MaxTokens {
  * @throws InferenceError `context_length_exceeded`; `invalid_request` where nothing would be generated
  */
 export function planMaxTokens(
-  { prompts, maxTokens: asked, usualMaxTokens, promptField, echo, rates }: LengthInput,
+  { prompts, maxTokens: asked, usualMaxTokens, promptField, echo, rates, held }: LengthInput,
   candidates: number,
   { model, admission }: LengthContext,
 ): MaxTokens {
@@ -57,13 +59,13 @@ export function planMaxTokens(
   if (asked !== undefined) return { maxTokens: asked, isOpen: false };
   const { maxTokens: usual } = model.defaults;
   const promptLengths = prompts.map(({ length }) => length);
-  const idle = demandOf({ promptLengths, candidates, maxTokens: 0, rates });
+  const idle = demandOf({ promptLengths, candidates, tokensHeld: 0, rates });
   const share = Math.min(
     (admission.mostTokens - idle.tokens) / idle.completions,
     (admission.mostAnswerBytes - idle.answerBytes) / idle.completions / rates.generated,
   );
   return {
-    maxTokens: Math.min(usual ?? usualMaxTokens, room, Math.max(1, Math.floor(share))),
+    maxTokens: Math.min(usual ?? usualMaxTokens, room, Math.max(1, Math.floor(share / held))),
     isOpen: usual === undefined && usualMaxTokens === Infinity,
   };
 }

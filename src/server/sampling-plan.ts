@@ -12,8 +12,7 @@ export type SamplingBody = Given<Pick<GenerationFields, "model" | "sampler" | Fi
 
 export interface SamplingContext extends Pick<SettingsContext, "maxTokens" | "stop"> {
   readonly model: ModelInfo;
-  /** What the server uses when neither field nor model name says. */
-  readonly defaultSampler: SamplerName;
+  readonly sampler: SamplerName;
 }
 
 export interface SamplingPlan {
@@ -23,14 +22,13 @@ export interface SamplingPlan {
 }
 
 /**
- * Chooses the sampler and its settings.
+ * What a body asks of its sampler.
  * @throws InferenceError `invalid_request` or `unsupported`, naming the field
  */
 export function planSampling(
   body: SamplingBody,
-  { model, defaultSampler, maxTokens, stop }: SamplingContext,
+  { model, sampler, maxTokens, stop }: SamplingContext,
 ): SamplingPlan {
-  const sampler = chooseSampler(body, model, defaultSampler);
   const ignored = foreignFields(body, sampler);
   const refused = ignored.find(
     (name) => body.sampler !== undefined || samplerFields[name].isSentUnasked !== true,
@@ -40,7 +38,15 @@ export function planSampling(
   return { settings: settle(sampler, body, { defaults, vocabularySize, maxTokens, stop }), ignored };
 }
 
-function chooseSampler(body: SamplingBody, model: ModelInfo, defaultSampler: SamplerName): SamplerName {
+/**
+ * @param defaultSampler what the server uses when neither field nor model name says
+ * @throws InferenceError `invalid_request` where the two disagree, `model_not_found`
+ */
+export function chooseSampler(
+  body: Pick<SamplingBody, "model" | "sampler">,
+  model: ModelInfo,
+  defaultSampler: SamplerName,
+): SamplerName {
   const named = samplerOfModelName(body.model, model);
   if (named !== undefined && body.sampler !== undefined && body.sampler !== named) {
     throw new InferenceError(

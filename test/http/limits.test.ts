@@ -49,6 +49,12 @@ describe("limits of each client", () => {
   });
 });
 
+/** Instead of any sampler's own fields. */
+const plain = {
+  sampler: "standard",
+  ...{ kernel: undefined, tries: undefined, replicas: undefined, particles: undefined },
+};
+
 describe("a request's size", () => {
   it("is judged before its text is tokenised", async () => {
     const completer = await createToyCompleter();
@@ -75,6 +81,43 @@ describe("a request's size", () => {
     expect(encoded).toBe(0);
     expect(await statusOf("/v1/completions", { prompt: "1+1=", max_tokens: 4 })).toBe(200);
     expect(encoded).toBe(1);
+  });
+
+  it.each([
+    { sampler: "smc", particles: 100 },
+    { sampler: "power", kernel: "multiple_try", tries: 50 },
+    { sampler: "power", kernel: "tempering", replicas: 16 },
+  ])("counts what its sampler holds beside the answer: %j", async (fields) => {
+    const body = { prompt: "1+1=", max_tokens: 8, n: 2, logprobs: 2, ...fields };
+    await using roomy = await createTestApp({ completer: await createToyCompleter() });
+    expect((await roomy.post("/v1/completions", { ...body, max_tokens: 1 })).status).toBe(200);
+    await using few = await createTestApp({
+      completer: await createToyCompleter(),
+      limits: { maxTokens: 200 },
+    });
+    const answer = await few.post("/v1/completions", body);
+    expect(answer.status).toBe(400);
+    expect(answer.json()).toMatchObject({ error: { message: expect.stringContaining("tries or replicas") } });
+    await using short = await createTestApp({
+      completer: await createToyCompleter(),
+      limits: { maxAnswerBytes: 20_000 },
+    });
+    expect((await short.post("/v1/completions", body)).status).toBe(400);
+    expect((await short.post("/v1/completions", { ...body, ...plain })).status).toBe(200);
+  });
+
+  it("counts its stop strings, for which each completion looks", async () => {
+    await using server = await createTestApp({ completer: await createToyCompleter() });
+    const post = (stop: string | string[]) =>
+      server.post("/v1/completions", { prompt: "1+1=", max_tokens: 1, stop });
+    expect((await post("x".repeat(8192))).status).toBe(200);
+    for (const stop of ["x".repeat(8193), Array.from({ length: 64 }, () => "x".repeat(129))]) {
+      const answer = await post(stop);
+      expect(answer.status).toBe(400);
+      expect(answer.json()).toMatchObject({
+        error: { param: "stop", message: "stop must hold no more than 8192 characters in all." },
+      });
+    }
   });
 });
 

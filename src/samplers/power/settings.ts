@@ -64,6 +64,17 @@ export const power = declareSampler({
     min_p: noWayBack,
   },
   report: powerReport,
+  held(given) {
+    const kernel = settleKernel(given);
+    switch (kernel.name) {
+      case "single_try":
+        return 1;
+      case "multiple_try":
+        return kernel.tries;
+      case "tempering":
+        return kernel.replicas;
+    }
+  },
   settle(given, context): PowerSettings {
     const exponent = given.alpha ?? context.defaults.alpha;
     const kernel = settleKernel(given);

@@ -12,6 +12,8 @@ export interface SmcSettings extends CostSettings {
   readonly proposalTemperature: number;
 }
 
+const usualParticles = 16;
+
 export const smc = declareSampler({
   label: "SMC",
   summary: "approximately p(x)^alpha, by particles (sequential Monte Carlo)",
@@ -24,19 +26,20 @@ export const smc = declareSampler({
       {
         meaning:
           "Completions grown side by side, of which one is drawn by weight; resampled when their effective number falls under half. The more, the nearer to p^alpha.",
-        usual: "16",
-        example: 16,
+        usual: String(usualParticles),
+        example: usualParticles,
         label: "Particles",
       },
     ),
     ...costFields,
   },
   report: smcReport,
+  held: ({ particles }) => particles ?? usualParticles,
   settle(given, { defaults }): SmcSettings {
     const exponent = given.alpha ?? defaults.alpha;
     return {
       alpha: exponent,
-      particles: given.particles ?? 16,
+      particles: given.particles ?? usualParticles,
       proposalTemperature: given.proposal_temperature ?? 1 / exponent,
       ...settleCost(given),
     };

@@ -50,7 +50,7 @@ describe("configurations", () => {
       for (const [field, value] of Object.entries(values)) {
         const body = { model: undefined, sampler, [field]: value } as Parameters<typeof planSampling>[0];
         const byServer = isTaken(() =>
-          planSampling(body, { model, maxTokens: 16, stop: [], defaultSampler: "power" }),
+          planSampling(body, { model, maxTokens: 16, stop: [], sampler }),
         );
         expect(
           isTaken(() => configurations([sampler], { [field]: [value] })),
