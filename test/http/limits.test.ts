@@ -97,7 +97,8 @@ describe("a request's size", () => {
     });
     const answer = await few.post("/v1/completions", body);
     expect(answer.status).toBe(400);
-    expect(answer.json()).toMatchObject({ error: { message: expect.stringContaining("tries or replicas") } });
+    const { error } = answer.json() as { error: { message: string } };
+    expect(error.message).toContain("tries or replicas");
     await using short = await createTestApp({
       completer: await createToyCompleter(),
       limits: { maxAnswerBytes: 20_000 },
