@@ -414,7 +414,7 @@ describe("health on a port of its own", () => {
     let asked = 0;
     probe.watch({
       postMessage(message) {
-        const { port } = message as { readonly port: MessagePort };
+        const [{ port }] = message as [{ readonly port: MessagePort }];
         port.on("message", (id: number) => {
           asked++;
           port.postMessage({ id, health: { status: "ok" } });
