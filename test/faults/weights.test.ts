@@ -140,7 +140,7 @@ describe("while a model is served", () => {
   async function startMortal(folder: string, onNote: (note: string) => void): Promise<WorkerCompleter> {
     const entry = `
       import { parentPort } from "node:worker_threads";
-      parentPort.on("message", ({ type }) => { if (type === "score") throw new Error("planted"); });
+      parentPort.on("message", (list) => { if (list.some(({ type }) => type === "score")) throw new Error("planted"); });
       await import("${built("assembly/worker.js").href}");`;
     const stamps = await hashFiles(await stampFiles(await locateModel({ model: folder, dtype: undefined })));
     return WorkerCompleter.start({
