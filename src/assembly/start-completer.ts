@@ -17,17 +17,13 @@ export interface WorkerData {
  * replaces a worker that died is of the same model: of the files that were stamped, or of none.
  * @throws InferenceError what the worker says when it cannot start
  */
-export function startCompleter(
+export async function startCompleter(
   settings: EngineSettings,
   stamps: FileStamps,
   options: Omit<WorkerCompleterOptions, "entry" | "workerData">,
 ): Promise<WorkerCompleter> {
   let known = stamps;
-  // While the worker loads the model.
-  void hashFiles(stamps).then((hashed) => {
-    known = hashed;
-  });
-  return WorkerCompleter.start({
+  const completer = await WorkerCompleter.start({
     ...options,
     // Workers run what was compiled.
     entry: new URL("./worker.js", import.meta.url),
@@ -39,6 +35,11 @@ export function startCompleter(
       },
     } satisfies WorkerData,
   });
+  // Once the model is loaded, which reads the same files: a file that has changed by now gets no hash.
+  void hashFiles(stamps).then((hashed) => {
+    known = hashed;
+  });
+  return completer;
 }
 
 /** The engine's settings alone: what else the caller's settings hold, keys among it, stays in its own thread. */
