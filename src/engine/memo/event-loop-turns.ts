@@ -1,3 +1,5 @@
+import { TurnQueue } from "../../core/turn-queue.ts";
+
 /**
  * How long work may keep the event loop from turning, ms: short for a client that cancels, long for nearly every walk
  * on remembered prefixes, so that walks that set out together still meet in one pass.
@@ -16,7 +18,9 @@ const mostWalks = 64;
 export class EventLoopTurns {
   readonly #now: () => number;
   #turnedAt: number;
-  #waiting: (() => void)[] = [];
+  readonly #queue = new TurnQueue(mostWalks, () => {
+    this.note();
+  });
 
   /** @param now ms on a clock that never goes back */
   constructor(now: () => number = () => performance.now()) {
@@ -45,19 +49,6 @@ export class EventLoopTurns {
    * by and by.
    */
   next(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      if (this.#waiting.length === 1) this.#letGoOn();
-    });
-  }
-
-  #letGoOn(): void {
-    setImmediate(() => {
-      this.note();
-      const walks = this.#waiting.slice(0, mostWalks);
-      this.#waiting = this.#waiting.slice(mostWalks);
-      if (this.#waiting.length > 0) this.#letGoOn();
-      for (const goOn of walks) goOn();
-    });
+    return this.#queue.next();
   }
 }
