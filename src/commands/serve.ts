@@ -3,26 +3,22 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
-import { samplerNames } from "../samplers/registry.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
 import { readContents } from "../decoder/folder-contents.ts";
 import { describeFolder } from "../decoder/model-folder.ts";
 import { buildApp } from "../server/app.ts";
-import { parseAllowedHost } from "../server/hosts.ts";
 import { prepareGracefulClose } from "../server/graceful-close.ts";
-import { parseOrigin, parsePublicUrl } from "../server/origins.ts";
-import { checkProxy, trustedProxies } from "../server/trusted-proxies.ts";
-import { connectionLimits, connectionOptions } from "./connection-options.ts";
+import { trustedProxies } from "../server/trusted-proxies.ts";
+import { connectionLimits } from "./connection-options.ts";
 import { endOnSignals } from "./end-on-signals.ts";
 import { surviveLostOutput } from "./lost-output.ts";
-import { collect, collectEach, integerFrom, modelOptions, option } from "./options.ts";
 import { provideModel } from "./provide-model.ts";
-import { usualEngine } from "../assembly/engine-settings.ts";
 import { IdleRelease, collectGarbage } from "../assembly/idle-memory.ts";
 import { stampFiles } from "../assembly/model-files.ts";
 import { startCompleter } from "../assembly/start-completer.ts";
 import { startProbe } from "../assembly/start-probe.ts";
 import { startPrompts } from "../assembly/start-prompts.ts";
+import { serveOptions } from "./serve-options.ts";
 import { openLog } from "./server-log.ts";
 import type { ServeSettings } from "./serve-settings.ts";
 import { readText } from "./text-file.ts";
@@ -40,152 +36,10 @@ Each option is also read from the environment: --log-level from METROPOLIS_LOG_L
 export function serveCommand(): Command {
   const command = new Command("serve")
     .description("Serve a model over HTTP, with OpenAI's API and power sampling.")
-    .addOption(option("--host <address>", "address to listen on").default("127.0.0.1"))
-    .addOption(
-      option("--port <n>", "port to listen on; 0 picks a free one")
-        .argParser(integerFrom(0, 65_535))
-        .default(8000),
-    )
-    .addOption(
-      option(
-        "--health-port <n>",
-        "port of which a thread of its own answers /health, however busy the server is; none by default",
-      ).argParser(integerFrom(0, 65_535)),
-    )
-    .addOption(modelOptions.model())
-    .addOption(modelOptions.dtype())
-    .addOption(
-      option("--sampler <name>", "sampler of requests that name none")
-        .choices(samplerNames)
-        .default("standard"),
-    )
-    .addOption(option("--api-key <key>", "key that clients must send; repeat for several").argParser(collect))
-    .addOption(option("--api-key-file <file>", "file of such keys, one a line"))
-    .addOption(
-      option("--max-completions <n>", "completions in flight before requests are turned away")
-        .argParser(integerFrom(1))
-        .default(4096),
-    )
-    .addOption(
-      option("--max-tokens-in-flight <n>", "tokens, prompts and max_tokens together, that they may come to")
-        .argParser(integerFrom(1))
-        .default(16_000_000),
-    )
-    .addOption(
-      option(
-        "--max-answers-mib <n>",
-        "JSON that the answers in flight may come to, log-probs and echoes included",
-      )
-        .argParser(integerFrom(1))
-        .default(512),
-    )
-    .addOption(
-      option(
-        "--completions-per-client <n>",
-        "completions in flight of each key, or of each address without keys",
-      ).argParser(integerFrom(1)),
-    )
-    .addOption(
-      option(
-        "--requests-per-minute <n>",
-        "requests of each key, or of each address without keys; unlimited when left out",
-      ).argParser(integerFrom(1)),
-    )
-    .addOption(
-      option("--request-timeout <seconds>", "longest time a request may take; 0 for no limit")
-        .argParser(integerFrom(0, 2_000_000))
-        .default(600),
-    )
-    .addOption(
-      option(
-        "--shutdown-timeout <seconds>",
-        "how long what runs may go on after SIGTERM, SIGINT or SIGHUP; it then ends with what it has come to",
-      )
-        .argParser(integerFrom(0, 2_000_000))
-        .default(8),
-    )
-    .addOption(
-      option("--max-body-mib <n>", "largest request body").argParser(integerFrom(1, 1024)).default(8),
-    )
-    .addOption(
-      option(
-        "--cors-origin <origin>",
-        "origin whose pages may call the API, or *; repeat for several; none by default",
-      ).argParser(collectEach(parseOrigin)),
-    )
-    .addOption(
-      option(
-        "--public-url <url>",
-        "address at which browsers reach the server through a proxy; repeat for several",
-      ).argParser(collectEach(parsePublicUrl)),
-    )
-    .addOption(
-      option(
-        "--allowed-host <name>",
-        "further name of this server: example.com, .example.com for all below it, or * for any; repeat for several",
-      ).argParser(collectEach(parseAllowedHost)),
-    )
-    .addOption(
-      option(
-        "--trust-proxy <address>",
-        "proxy whose X-Forwarded headers are believed: an address, a range, loopback or private; repeat for several",
-      ).argParser(collectEach(checkProxy)),
-    )
-    .addOption(
-      option("--chat-template <file>", "Jinja template for conversations, instead of the model's own"),
-    )
-    .addOption(modelOptions.device())
-    .addOption(modelOptions.threads())
-    .addOption(modelOptions.mapWeights())
-    .addOption(modelOptions.lanes())
-    .addOption(modelOptions.context())
-    .addOption(
-      option("--prefill-chunk <tokens>", "most prompt tokens run between two decode passes")
-        .argParser(integerFrom(1))
-        .default(usualEngine.prefillChunk),
-    )
-    .addOption(
-      option(
-        "--max-gap-ms <ms>",
-        "longest pause in other streams that prompts may cause; their chunks are cut to it",
-      )
-        .argParser(integerFrom(1))
-        .default(usualEngine.maxGapMs),
-    )
-    .addOption(
-      option("--prefix-store-mib <n>", "memory for prefixes of finished sequences; 0 keeps none")
-        .argParser(integerFrom(0))
-        .default(usualEngine.prefixStoreMib),
-    )
-    .addOption(
-      option(
-        "--deterministic",
-        "the same completion for the same seed for certain: every pass runs all lanes, one token each",
-      ).default(usualEngine.deterministic),
-    )
-    .addOption(
-      option("--memo-mib <n>", "memory for what chains remember of the prefixes they visited")
-        .argParser(integerFrom(1))
-        .default(usualEngine.memoMib),
-    )
-    .addOption(option("--no-memo", "evaluate visited prefixes again; the chain is the same, only slower"))
-    .addOption(
-      option("--no-early-rejection", "complete hopeless proposals; the chain is the same, only slower"),
-    )
-    .addOption(
-      option(
-        "--no-prefetch",
-        "leave idle lanes idle; the chain is the same, only slower where few steps are accepted",
-      ),
-    )
-    .addOption(
-      option("--log-level <level>", "least severe messages logged")
-        .choices(["fatal", "error", "warn", "info", "debug", "silent"])
-        .default("warn"),
-    )
     .addHelpText("after", examples)
     .action(serve);
-  return connectionOptions().reduce((whole, added) => whole.addOption(added), command);
+  for (const one of serveOptions()) command.addOption(one);
+  return command;
 }
 
 async function serve(settings: ServeSettings): Promise<void> {
