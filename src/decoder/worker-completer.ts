@@ -1,7 +1,12 @@
-import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
-import { InferenceError, fromErrorDescription, shuttingDown, toErrorDescription } from "../core/errors.ts";
+import type { Worker } from "node:worker_threads";
+import {
+  InferenceError,
+  cancelled,
+  fromErrorDescription,
+  shuttingDown,
+  toErrorDescription,
+} from "../core/errors.ts";
 import type { Awaitable } from "../core/token-stream.ts";
 import type { TokenList } from "../core/token-list.ts";
 import type { TokenIds } from "../core/tokens.ts";
@@ -16,19 +21,16 @@ import type {
 } from "./completer.ts";
 import { PackedTokens } from "./packed-tokens.ts";
 import type { PromptEncoder } from "./prompts/prompt-encoder.ts";
+import { startWorker } from "./start-worker.ts";
+import type { StartedWorker, WorkerSource } from "./start-worker.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { mostUnreadEvents } from "./worker-protocol.ts";
-import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
+import type { ToWorker, WorkerReply } from "./worker-protocol.ts";
 
-export interface WorkerCompleterOptions {
-  /** The script that builds a completer and hands it to `hostCompleter`. */
-  readonly entry: URL;
-  readonly workerData: unknown;
+export interface WorkerCompleterOptions extends WorkerSource {
   readonly tokenizer: Tokenizer;
   /** May still be starting, which it does beside the worker; the completer owns it, failed starts included. */
   readonly prompts: Awaitable<PromptEncoder>;
-  /** Called with what the worker has to say at its start, and when it is restarted. */
-  readonly onNote: (note: string) => void;
   /** Called with each worker that is ready: it takes a `line` to whatever else asks for its health. */
   readonly onWorker?: (worker: Pick<Worker, "postMessage">) => void;
   /** How long a health call may take before the worker counts as hung. */
@@ -139,14 +141,14 @@ export class WorkerCompleter implements Completer {
     message: (id: number) => ToWorker,
     signal: AbortSignal,
   ): AsyncGenerator<WorkerReply, void, undefined> {
-    if (signal.aborted) throw aborted();
+    if (signal.aborted) throw cancelled();
     if (this.#stopping || this.#isEnding) throw shuttingDown();
     // The next attempt may be half a minute off.
     if (this.#problem !== undefined) throw this.#problem;
     const id = this.#nextId++;
     const queue: Call = new EventQueue();
     const onAbort = (): void => {
-      queue.fail(aborted());
+      queue.fail(cancelled());
     };
     signal.addEventListener("abort", onAbort, { once: true });
     this.#calls.set(id, queue);
@@ -278,31 +280,6 @@ export class WorkerCompleter implements Completer {
   }
 }
 
-const aborted = (): InferenceError => new InferenceError("aborted", "The request was cancelled.");
-
 function unexpected(reply: WorkerReply): never {
   throw new InferenceError("internal", `The worker answered with '${reply.type}'.`);
-}
-
-interface StartedWorker {
-  readonly worker: Worker;
-  readonly model: ModelInfo;
-}
-
-async function startWorker({ entry, workerData, onNote }: WorkerCompleterOptions): Promise<StartedWorker> {
-  const worker = new Worker(entry, { workerData });
-  const startup = new AbortController();
-  try {
-    const [message] = (await Promise.race([
-      once(worker, "message", { signal: startup.signal }),
-      once(worker, "exit", { signal: startup.signal }).then(() => {
-        throw new InferenceError("engine_failed", "The engine's worker exited while it started.");
-      }),
-    ])) as [WorkerStart];
-    if (message.type === "unusable") throw fromErrorDescription(message.error);
-    for (const note of message.notes) onNote(note);
-    return { worker, model: message.model };
-  } finally {
-    startup.abort();
-  }
 }

@@ -17,8 +17,8 @@ export const mostUnreadEvents = 64;
 export const mostBatchesUnread = 2;
 
 /**
- * From the server's thread to the worker, in lists: the calls of a `Completer`, each with an `id`, and what becomes of them. Of a
- * model's logits no more crosses than the scores of tokens, with as many of the likeliest as the request asked for.
+ * From the server's thread to the worker, in lists: the calls of a `Completer`, each with an `id`, and what becomes of
+ * them. Of a model's logits no more crosses than the scores of tokens, with as many of the likeliest as were asked for.
  */
 export type ToWorker =
   | { readonly type: "complete"; readonly id: number; readonly request: GenerateRequest }
