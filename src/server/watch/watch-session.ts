@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { WebSocket } from "@fastify/websocket";
 import { clip } from "../../core/clip.ts";
-import { InferenceError } from "../../core/errors.ts";
+import { InferenceError, shuttingDown } from "../../core/errors.ts";
 import { traceNames } from "../../decoder/completer.ts";
 import { answerHead } from "../answer.ts";
 import { completionEndpoint, prepare } from "../endpoint.ts";
@@ -146,7 +146,7 @@ export class WatchSession {
         { param: "id" },
       );
     }
-    if (this.#isClosing) throw new InferenceError("shutting_down", "The server is shutting down.");
+    if (this.#isClosing) throw shuttingDown();
     if (this.#running.size >= mostRunning) {
       throw new InferenceError(
         "overloaded",
