@@ -3,11 +3,10 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { chmod, chown } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../support/free-port.ts";
 
 /** The image's root, laid out by scripts/lay-out-image.sh; .ci/run does so, for it needs a registry. */
 const root = process.env.METROPOLIS_TEST_IMAGE ?? "";
@@ -59,14 +58,6 @@ function run([program, ...args]: readonly string[], port: number): ChildProcess 
 
 const exitOf = async (child: ChildProcess): Promise<number | null> =>
   ((await once(child, "exit")) as [number | null])[0];
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 describe.skipIf(root === "")("the container image", () => {
   beforeAll(async () => {

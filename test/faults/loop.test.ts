@@ -14,6 +14,7 @@ import { nextTurn } from "../../src/server/turns.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { Connection } from "../support/connection.ts";
 import { openWatcher } from "../support/watcher.ts";
+import { turnsDuring } from "../support/turns.ts";
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
 beforeAll(async () => {
@@ -32,20 +33,6 @@ async function post(url: string, payload: string | Buffer, headers: Readonly<Rec
     headers: { "content-type": "application/json", ...headers },
   });
   return { status: reply.statusCode, ...reply.json<{ error?: { message: string; param: string | null } }>() };
-}
-
-/** How often the event loop came round during some work. */
-async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
-  let turns = 0;
-  let isOver = false;
-  const count = (): void => {
-    turns++;
-    if (!isOver) setImmediate(count);
-  };
-  setImmediate(count);
-  await work();
-  isOver = true;
-  return turns;
 }
 
 const many = (count: number, item: (index: number) => string): string =>

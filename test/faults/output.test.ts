@@ -1,20 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { commandPath, runCommand } from "../support/server-process.ts";
+import { freePort } from "../support/free-port.ts";
 
 /** Disks fill up, and readers of pipes leave: results are not lost without a word, and a server does not end by it. */
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 const start = (args: readonly string[], stdout: "pipe" | number, stderr: "pipe" | number = "pipe") =>
   spawn(process.execPath, [commandPath, ...args], { stdio: ["ignore", stdout, stderr] });

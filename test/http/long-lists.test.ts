@@ -2,25 +2,12 @@ import { describe, expect, it, vi } from "vitest";
 import { completionRequest } from "../../src/server/schemas/completions.ts";
 import { detokenizeRequest } from "../../src/server/schemas/tokens.ts";
 import { createTestApp, createEmbedded } from "../support/embedded.ts";
+import { turnsDuring } from "../support/turns.ts";
 
 /** Lists as long as the tokens of a megabyte: others are answered while they are written and read. */
 const million = Array.from({ length: 1_000_000 }, (_, index) => index % 14);
 /** Pieces that the work on a million is done in at least: a piece of that many is a few milliseconds' work. */
 const leastTurns = 40;
-
-/** How often the event loop came round during some work. */
-async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
-  let turns = 0;
-  let isOver = false;
-  const count = (): void => {
-    turns++;
-    if (!isOver) setImmediate(count);
-  };
-  setImmediate(count);
-  await work();
-  isOver = true;
-  return turns;
-}
 
 async function createLongApp() {
   const completer = await createEmbedded();
