@@ -8,11 +8,12 @@ const rooms = {
   samplers: ["core", "sampling", "mcmc"],
   jinja: [],
   decoder: ["core", "sampling", "mcmc", "samplers", "jinja"],
-  hub: ["core"],
+  files: ["core"],
+  hub: ["core", "files"],
   server: ["core", "sampling"],
-  evaluation: ["core"],
+  evaluation: ["core", "files"],
   client: [],
-  assembly: ["core", "engine", "decoder", "samplers", "hub", "server", "client"],
+  assembly: ["core", "engine", "decoder", "samplers", "files", "hub", "server", "client"],
 };
 /** What is known of samplers where requests and answers are read: browsers too. */
 const declarations =

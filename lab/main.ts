@@ -1,9 +1,10 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { init } from "@jax-js/jax";
 import { SingleBar } from "cli-progress";
 import { Argument, Command } from "commander";
 import { isMendable } from "../src/assembly/mendable.ts";
+import { writeWhole } from "../src/files/write-whole.ts";
 import { embeddedModelNames, embeddedModels, modelFiles } from "./embedded-model.ts";
 import type { EmbeddedModelName } from "./embedded-model.ts";
 import { evaluate } from "./evaluate.ts";
@@ -66,7 +67,7 @@ program
     bar.stop();
     console.log(`loss over the last steps: ${mean.toFixed(4)} nats per token`);
     await mkdir(out, { recursive: true });
-    await writeFile(
+    await writeWhole(
       join(out, "model.onnx"),
       exportOnnx(model.shape, (weight) => values.get(weight)!),
     );
@@ -112,7 +113,7 @@ program
   });
 
 async function writeFiles(name: EmbeddedModelName, out: string): Promise<void> {
-  for (const [file, content] of modelFiles(embeddedModels[name])) await writeFile(join(out, file), content);
+  for (const [file, content] of modelFiles(embeddedModels[name])) await writeWhole(join(out, file), content);
 }
 
 try {

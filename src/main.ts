@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { exitOnSignals } from "./commands/exit-on-signals.ts";
+import { Interrupted, exitOnSignals } from "./commands/exit-on-signals.ts";
 import { exitOnLostOutput } from "./commands/lost-output.ts";
 import { isMendable } from "./assembly/mendable.ts";
 import { version } from "./core/version.ts";
@@ -30,5 +30,5 @@ try {
   await program.parseAsync();
 } catch (error) {
   console.error(isMendable(error) ? `error: ${error.message}` : error);
-  process.exitCode = 1;
+  process.exitCode = error instanceof Interrupted ? error.exitCode : 1;
 }

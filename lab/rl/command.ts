@@ -1,8 +1,10 @@
-import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { init } from "@jax-js/jax";
 import { SingleBar } from "cli-progress";
 import { Argument, Command, Option } from "commander";
+import { fileFault } from "../../src/files/file-fault.ts";
+import { writeWhole } from "../../src/files/write-whole.ts";
 import { embeddedModelNames, embeddedModels, modelFiles } from "../embedded-model.ts";
 import type { EmbeddedModelName } from "../embedded-model.ts";
 import { exportOnnx } from "../export-onnx.ts";
@@ -68,8 +70,8 @@ export const rlCommand = new Command("rl")
     const values = importOnnx(model.shape, await readFile(join(base, "model.onnx")));
     await mkdir(out, { recursive: true });
     const log = join(out, "training.jsonl");
-    await writeFile(log, "");
-    await writeFile(join(out, "training.json"), `${JSON.stringify({ base, ...training }, null, 2)}\n`);
+    await writeWhole(log, "");
+    await writeWhole(join(out, "training.json"), `${JSON.stringify({ base, ...training }, null, 2)}\n`);
     await init("wasm");
     const bar = new SingleBar({
       format: "{bar} {value}/{total} steps  entropy {entropy}  right {right}  {eta_formatted} left",
@@ -85,17 +87,19 @@ export const rlCommand = new Command("rl")
     const trained = await trainPolicy(model, values, training, {
       signal: interrupt.signal,
       onLine: async (line) => {
-        await appendFile(log, `${JSON.stringify(line, roundNumbers)}\n`);
+        await appendFile(log, `${JSON.stringify(line, roundNumbers)}\n`).catch((error: unknown) => {
+          throw fileFault(`${log} cannot be written`, error);
+        });
         bar.update(line.step, { entropy: line.H.toFixed(3), right: line.R.toFixed(3) });
       },
     });
     bar.stop();
-    await writeFile(
+    await writeWhole(
       join(out, "model.onnx"),
       exportOnnx(model.shape, (weight) => trained.get(weight)!),
     );
     for (const [file, content] of modelFiles(model))
-      if (file !== "test.jsonl") await writeFile(join(out, file), content);
+      if (file !== "test.jsonl") await writeWhole(join(out, file), content);
     console.log(`written to ${out}`);
     if (interrupt.signal.aborted) process.exitCode = 130;
   });

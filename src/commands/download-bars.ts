@@ -20,6 +20,8 @@ export class DownloadBars implements Disposable {
       },
       Presets.shades_classic,
     );
+    // A signal ends the process amid a download: the terminal gets its cursor back.
+    process.once("exit", this.#stop);
   }
 
   show({ path, size }: HubFile, bytes: number): void {
@@ -35,7 +37,12 @@ export class DownloadBars implements Disposable {
     bar.update(bytes);
   }
 
-  [Symbol.dispose](): void {
+  readonly #stop = (): void => {
     this.#bars?.stop();
+  };
+
+  [Symbol.dispose](): void {
+    process.off("exit", this.#stop);
+    this.#stop();
   }
 }

@@ -1,4 +1,4 @@
-import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
@@ -7,6 +7,8 @@ import { fitPoints, warningsOf } from "../evaluation/entropy/fit.ts";
 import { measureEntropy } from "../evaluation/entropy/measure.ts";
 import { parsePoints } from "../evaluation/entropy/points.ts";
 import type { Estimate } from "../evaluation/statistics.ts";
+import { fileFault } from "../files/file-fault.ts";
+import { appendWhole, writeWhole } from "../files/write-whole.ts";
 import { dataOptions, engineOptions, openEvaluation, runModels } from "./evaluated-models.ts";
 import type { EvaluationSettings } from "./evaluated-models.ts";
 import { refuseIdleOptions } from "./idle-options.ts";
@@ -100,9 +102,15 @@ async function measureModels(settings: MeasureSettings, command: Command): Promi
 
 /** Adds a line that the file does not have: a measurement that is repeated is the same point. */
 async function appendPoint(path: string, line: string): Promise<void> {
-  const text = await readFile(path, "utf8").catch(() => "");
-  if (text.split("\n").includes(line)) return;
-  await appendFile(path, `${text === "" || text.endsWith("\n") ? "" : "\n"}${line}\n`);
+  try {
+    await using file = await open(path, "a+");
+    const text = await readFile(path, "utf8");
+    if (text.split("\n").includes(line)) return;
+    await appendWhole(file, `${text === "" || text.endsWith("\n") ? "" : "\n"}${line}\n`);
+  } catch (error) {
+    const kept = "The answers are kept: the same command adds the point";
+    throw fileFault(`--points: ${path} cannot be written`, error, kept);
+  }
 }
 
 async function fitFile(path: string, { first, out }: { first: number; out?: string }): Promise<void> {
@@ -130,7 +138,7 @@ async function fitFile(path: string, { first, out }: { first: number; out?: stri
   // The chart library is slow to load, and only this needs it.
   const { drawFit, renderFit } = await import("../evaluation/entropy/fit-report.ts");
   const content = { title: basename(path), points, fit, warnings };
-  await writeFile(out, out.endsWith(".svg") ? drawFit(content) : renderFit(content));
+  await writeWhole(out, out.endsWith(".svg") ? drawFit(content) : renderFit(content));
   console.log(`\nplot: ${out}`);
 }
 

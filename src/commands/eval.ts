@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
@@ -11,6 +10,7 @@ import type { Configuration, Sweeps } from "../evaluation/configurations.ts";
 import { formatInterval } from "../evaluation/report/page.ts";
 import { summarize } from "../evaluation/summary.ts";
 import type { Summary } from "../evaluation/summary.ts";
+import { writeWhole } from "../files/write-whole.ts";
 import { dataOptions, engineOptions, nameModel, openEvaluation, runModels } from "./evaluated-models.ts";
 import type { EvaluationSettings } from "./evaluated-models.ts";
 import { refuseIdleOptions } from "./idle-options.ts";
@@ -95,12 +95,12 @@ async function writeReport(
   { data, out, base }: EvalSettings,
   content: { readonly evaluation: object; readonly summaries: readonly Summary[] },
 ): Promise<void> {
-  await writeFile(join(out, "report.json"), `${JSON.stringify(content)}\n`);
+  await writeWhole(join(out, "report.json"), `${JSON.stringify(content)}\n`);
   // The chart library is slow to load, and only this needs it.
   const { renderReport } = await import("../evaluation/report/report.ts");
   const { summaries } = content;
   const baseName = base === undefined ? undefined : await nameModel(base);
-  await writeFile(
+  await writeWhole(
     join(out, "report.html"),
     renderReport({ title: basename(data), summaries, base: baseName }),
   );

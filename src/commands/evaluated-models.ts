@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Option } from "commander";
@@ -16,7 +16,10 @@ import { missingTasks, runEvaluation } from "../evaluation/run.ts";
 import type { EvaluatedModel } from "../evaluation/run.ts";
 import { listServedModels, parseAddress } from "../evaluation/server-request.ts";
 import type { ServerAddress } from "../evaluation/server-request.ts";
+import { fileFault } from "../files/file-fault.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { createCompleter } from "../assembly/create-completer.ts";
+import { abortOnSignals } from "./exit-on-signals.ts";
 import { integerFrom, listOf, modelOptions, option } from "./options.ts";
 import { reachServer } from "../assembly/own-server.ts";
 import { provideModel } from "./provide-model.ts";
@@ -100,10 +103,8 @@ export async function openEvaluation(settings: EvaluationSettings): Promise<{
     ...(context === undefined ? {} : { context }),
     ...(plain ? { plain } : {}),
   };
-  await mkdir(out, { recursive: true }).catch((cause: unknown) => {
-    throw new InferenceError("invalid_request", `--out: ${out} is no folder, and cannot be made one.`, {
-      cause,
-    });
+  await makeFolder(resolve(out)).catch((cause: unknown) => {
+    throw fileFault(`--out: ${out} is no folder, and cannot be made one`, cause);
   });
   return { items, file: await ResultFile.open(join(out, "results.jsonl"), evaluation), evaluation };
 }
@@ -115,7 +116,7 @@ export async function nameModel(source: string): Promise<string> {
 }
 
 /**
- * Asks all models, one after another, for what the file lacks; shows how far it has come. Ctrl-C leaves what is done.
+ * Asks all models, one after another, for what the file lacks; shows how far it has come. A signal leaves what is done.
  */
 export async function runModels(
   settings: EvaluationSettings,
@@ -127,14 +128,6 @@ export async function runModels(
 ): Promise<readonly EvaluatedModel[]> {
   const models = await listModels(settings);
   checkSources(models, work.file);
-  const stop = new AbortController();
-  const interrupt = (): void => {
-    // An operator who interrupts twice would not wait for a grader's program: it ends with this process.
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort(new InferenceError("aborted", "Interrupted; start it again to go on."));
-  };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const name of signals) process.on(name, interrupt);
   const bar = new SingleBar({
     format: "{bar} {value}/{total} questions  {duration_formatted}, {eta_formatted} left  {model}",
     gracefulExit: false,
@@ -151,6 +144,8 @@ export async function runModels(
       if (missing[index] === 0) continue;
       bar.update({ model: model.name });
       await using server = await openServer(settings, model);
+      // What comes before has nothing to bring to an end.
+      using interruption = abortOnSignals();
       await runEvaluation({
         ...work,
         ...settings,
@@ -163,7 +158,7 @@ export async function runModels(
         }),
         // What it says of its own answers is the same to the rounding of a pass.
         score: model.source === settings.base ? undefined : base.score,
-        signal: stop.signal,
+        signal: interruption.signal,
         onResult: () => {
           bar.increment();
         },
@@ -171,7 +166,6 @@ export async function runModels(
     }
   } finally {
     bar.stop();
-    for (const name of signals) process.off(name, interrupt);
   }
   return models;
 }

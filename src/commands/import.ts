@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { Command, Option } from "commander";
@@ -10,6 +10,8 @@ import { importGpqa } from "../evaluation/importers/gpqa.ts";
 import { importHumanEval } from "../evaluation/importers/humaneval.ts";
 import { importMath500 } from "../evaluation/importers/math500.ts";
 import type { ImportOptions } from "../evaluation/importers/importer.ts";
+import { fileFault, isSystemError } from "../files/file-fault.ts";
+import { writeWhole } from "../files/write-whole.ts";
 import { integerFrom } from "./options.ts";
 
 interface ImportSettings {
@@ -52,7 +54,7 @@ async function convert(file: string, { out, chat, seed }: ImportSettings, import
 
     name: basename(file),
   });
-  await writeFile(out, text);
+  await writeWhole(out, text);
   console.log(`${lines.length} questions in ${out}`);
 }
 
@@ -62,6 +64,7 @@ async function readPublished(file: string): Promise<string> {
     bytes = await readFile(file);
     if (file.endsWith(".gz")) bytes = gunzipSync(bytes);
   } catch (cause) {
+    if (isSystemError(cause)) throw fileFault(`${file} cannot be read`, cause);
     throw new InferenceError("invalid_request", `${file} cannot be read.`, { cause });
   }
   return decodeText(bytes, file);

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { decodeText } from "../core/decode-text.ts";
-import { InferenceError } from "../core/errors.ts";
+import { fileFault } from "../files/file-fault.ts";
 
 /** @param what the option that named the file @throws InferenceError naming it */
 export async function readText(path: string, what: string): Promise<string> {
@@ -8,7 +8,7 @@ export async function readText(path: string, what: string): Promise<string> {
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    throw new InferenceError("invalid_request", `${what}: ${path} cannot be read.`, { cause });
+    throw fileFault(`${what}: ${path} cannot be read`, cause);
   }
   return decodeText(bytes, `${what}: ${path}`);
 }

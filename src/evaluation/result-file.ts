@@ -2,6 +2,8 @@ import { open, readFile, truncate } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
+import { fileFault } from "../files/file-fault.ts";
+import { appendWhole } from "../files/write-whole.ts";
 import { parseJson } from "./json-lines.ts";
 
 const sample = z.object({
@@ -68,10 +70,12 @@ export const keyOf = ({ model, configuration, id }: Pick<Result, "model" | "conf
  */
 export class ResultFile implements AsyncDisposable {
   readonly results: Result[];
+  readonly #path: string;
   readonly #file: FileHandle;
   #written: Promise<void> = Promise.resolve();
 
-  private constructor(file: FileHandle, results: Result[]) {
+  private constructor(path: string, file: FileHandle, results: Result[]) {
+    this.#path = path;
     this.#file = file;
     this.results = results;
   }
@@ -83,7 +87,7 @@ export class ResultFile implements AsyncDisposable {
   static async open(path: string, evaluation: Readonly<Record<string, unknown>>): Promise<ResultFile> {
     const text = await readFile(path, "utf8").catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-      throw new InferenceError("invalid_request", `${path} cannot be read.`, { cause: error });
+      throw fileFault(`${path} cannot be read`, error);
     });
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
     const [first, ...lines] = whole.split("\n").filter((line) => line !== "");
@@ -93,28 +97,45 @@ export class ResultFile implements AsyncDisposable {
     const results = lines.flatMap((line, index) =>
       line === first ? [] : [parseLine(line, `${path}, line ${index + 2}`)],
     );
-    if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
-    const file = await open(path, "a");
-    if (first === undefined) await file.appendFile(`${JSON.stringify({ evaluation })}\n`);
+    const file = await openAt(path, whole.length < text.length ? Buffer.byteLength(whole) : undefined);
     // Two runs side by side may both have answered a question: the first answer counts.
     const seen = new Set<string>();
     const firsts = results.filter((one) => seen.size < seen.add(keyOf(one)).size);
-    return new ResultFile(file, firsts);
+    const opened = new ResultFile(path, file, firsts);
+    if (first === undefined) await opened.#write({ evaluation });
+    return opened;
   }
 
-  /** On disk once this resolves. */
+  /** On disk once this resolves. @throws InferenceError where it cannot be: what was appended before stays */
   append(next: Result): Promise<void> {
     this.results.push(next);
     // A long line is written in pieces, and those of two lines must not mix.
-    this.#written = this.#written.then(async () => {
-      await this.#file.appendFile(`${JSON.stringify(next)}\n`);
-      await this.#file.datasync();
-    });
+    this.#written = this.#written.then(() => this.#write(next));
     return this.#written;
+  }
+
+  async #write(line: object): Promise<void> {
+    try {
+      await appendWhole(this.#file, `${JSON.stringify(line)}\n`);
+      await this.#file.datasync();
+    } catch (error) {
+      const kept = "What was finished is kept: start it again to go on";
+      throw fileFault(`${this.#path} cannot be written`, error, kept);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
+  }
+}
+
+/** Opens a file to append to. @param length to which it is cut first */
+async function openAt(path: string, length: number | undefined): Promise<FileHandle> {
+  try {
+    if (length !== undefined) await truncate(path, length);
+    return await open(path, "a");
+  } catch (error) {
+    throw fileFault(`${path} cannot be written`, error);
   }
 }
 

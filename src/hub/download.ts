@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
-import { constants, createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, rename, rm, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InferenceError } from "../core/errors.ts";
+import { fileFault, isOutOfRoom, isSystemError } from "../files/file-fault.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import type { HubFile } from "./hub-client.ts";
 
 export interface DownloadOptions {
@@ -33,12 +36,15 @@ export const incompleteBytes = (target: string): Promise<number> => sizeOf(incom
  */
 export async function download(file: HubFile, target: string, options: DownloadOptions): Promise<void> {
   const incomplete = incompletePath(target);
-  await mkdir(dirname(target), { recursive: true });
+  await makeFolder(dirname(target));
   let failures = 0;
   for (;;) {
     const before = await sizeOf(incomplete);
     try {
-      const hash = await fill(file, incomplete, options);
+      if (before > file.size) await rm(incomplete, { force: true });
+      await using output = await open(incomplete, constants.O_RDWR | constants.O_CREAT);
+      const hash = await fill(file, { path: incomplete, output }, options);
+      if (!(await isStill(output, incomplete))) throw new Error("another process took the file");
       if (hash !== file.hash) {
         await rm(incomplete, { force: true });
         throw new InferenceError(
@@ -50,10 +56,10 @@ export async function download(file: HubFile, target: string, options: DownloadO
       return;
     } catch (error) {
       if (error instanceof InferenceError) throw error;
-      if (isFull(error)) throw diskFull(file, target, error);
       // Another process pulled it meanwhile.
       if ((await sizeOf(target)) === file.size) return;
-      if (isOfDisk(error)) throw error;
+      if (isOutOfRoom(error)) throw await outOfRoom(file, target, error);
+      if (isSystemError(error)) throw error;
       failures = (await sizeOf(incomplete)) > before ? 1 : failures + 1;
       if (failures >= maxFailures) throw givenUp(file, error);
       await sleep((options.retryDelayMs ?? 500) * 2 ** (failures - 1));
@@ -63,21 +69,17 @@ export async function download(file: HubFile, target: string, options: DownloadO
 
 /**
  * Appends what is missing of the file, and returns the hash of all of it. Nothing that is there is cut away: another
- * process may be pulling the same bytes into the same file.
+ * process may be pulling the same bytes into the same file. It may also finish, and take the file's name from it: so
+ * what is read and what is written go by one descriptor, lest a new file get the end alone.
  */
 async function fill(
   file: HubFile,
-  path: string,
+  { path, output }: { readonly path: string; readonly output: FileHandle },
   { openAt, onProgress, stallMs = 60_000 }: DownloadOptions,
 ): Promise<string> {
-  let offset = await sizeOf(path);
-  if (offset > file.size) {
-    await rm(path, { force: true });
-    offset = 0;
-  }
-  let hash = await startHash(file, path, offset);
+  let offset = (await output.stat()).size;
+  let hash = await startHash(file, output, offset);
   onProgress(offset);
-  await using output = await open(path, constants.O_RDWR | constants.O_CREAT);
   if (offset < file.size) {
     const stall = new AbortController();
     const timer = setTimeout(() => {
@@ -87,7 +89,7 @@ async function fill(
       const reply = await openAt(offset, stall.signal);
       if (reply.status !== 206 && offset > 0) {
         offset = 0;
-        hash = await startHash(file, path, 0);
+        hash = await startHash(file, output, 0);
       }
       for await (const chunk of reply.body ?? []) {
         timer.refresh();
@@ -109,11 +111,7 @@ async function fill(
   return hash.digest("hex");
 }
 
-async function writeAll(
-  output: Awaited<ReturnType<typeof open>>,
-  bytes: Uint8Array,
-  position: number,
-): Promise<void> {
+async function writeAll(output: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let written = 0;
   while (written < bytes.length) {
     const { bytesWritten } = await output.write(bytes, written, bytes.length - written, position + written);
@@ -122,29 +120,30 @@ async function writeAll(
 }
 
 /** The hash of the first `length` bytes that are there already; git's starts with a header. */
-async function startHash({ hashKind, size }: HubFile, path: string, length: number): Promise<Hash> {
+async function startHash({ hashKind, size }: HubFile, file: FileHandle, length: number): Promise<Hash> {
   const hash = createHash(hashKind === "git" ? "sha1" : "sha256");
   if (hashKind === "git") hash.update(`blob ${size}\0`);
   if (length > 0) {
-    for await (const chunk of createReadStream(path, { end: length - 1 })) hash.update(chunk as Buffer);
+    const bytes = file.createReadStream({ start: 0, end: length - 1, autoClose: false });
+    for await (const chunk of bytes) hash.update(chunk as Buffer);
   }
   return hash;
 }
 
 const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
 
-const isFull = (error: unknown): boolean =>
-  ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
+/** Whether a descriptor is of the file that has the name now. */
+async function isStill(file: FileHandle, path: string): Promise<boolean> {
+  const [own, there] = await Promise.all([file.stat(), stat(path).catch(() => undefined)]);
+  return own.ino === there?.ino && own.dev === there.dev;
+}
 
-/** Whether a file could not be opened, written or renamed; what the network does comes without a system call. */
-export const isOfDisk = (error: unknown): error is NodeJS.ErrnoException =>
-  (error as NodeJS.ErrnoException).syscall !== undefined;
-
-function diskFull({ path, size }: HubFile, target: string, cause: unknown): InferenceError {
-  return new InferenceError(
-    "model_not_found",
-    `No space is left for ${path} (${size} bytes) in ${dirname(target)}. Make room and pull again: it goes on where it stopped. HF_HOME puts the cache elsewhere.`,
-    { cause },
+async function outOfRoom({ path, size }: HubFile, target: string, cause: unknown): Promise<unknown> {
+  const missing = size - (await incompleteBytes(target));
+  return fileFault(
+    `${path} (${size} bytes, of which ${missing} are missing) cannot be written to ${dirname(target)}`,
+    cause,
+    "Pull again then: it goes on where it stopped. HF_HOME puts the cache elsewhere",
   );
 }
 

@@ -1,7 +1,10 @@
-import { mkdir, readFile, readdir, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { readFile, readdir, readlink, rm, stat, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { InferenceError } from "../core/errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
+import { writeWhole } from "../files/write-whole.ts";
+import { nonEmpty } from "./hub-settings.ts";
 
 /** `organisation/name`, as on the hub. */
 const idPattern = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
@@ -27,6 +30,21 @@ export function checkRevision(revision: string): string {
   );
 }
 
+/** @throws InferenceError for a user without a home */
+function userCache({ XDG_CACHE_HOME }: NodeJS.ProcessEnv): string {
+  const named = nonEmpty(XDG_CACHE_HOME);
+  if (named !== undefined) return named;
+  try {
+    return join(nonEmpty(homedir()) ?? "/", ".cache");
+  } catch (cause) {
+    throw new InferenceError(
+      "invalid_request",
+      "This user has no home, where models would be kept. Set HF_HOME to a folder for them.",
+      { cause },
+    );
+  }
+}
+
 /** One commit of a model in the cache. */
 export interface Snapshot {
   readonly id: string;
@@ -46,10 +64,12 @@ export interface NamedSnapshot extends Snapshot {
 export class HubCache {
   readonly root: string;
 
-  /** @param env HF_HUB_CACHE, HF_HOME or XDG_CACHE_HOME move it, as they do elsewhere */
+  /** @param env HF_HUB_CACHE, HF_HOME or XDG_CACHE_HOME move it, as they do elsewhere @throws InferenceError without any home */
   constructor(env: NodeJS.ProcessEnv) {
-    const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "huggingface");
-    this.root = env.HF_HUB_CACHE ?? env.HUGGINGFACE_HUB_CACHE ?? join(home, "hub");
+    this.root =
+      nonEmpty(env.HF_HUB_CACHE) ??
+      nonEmpty(env.HUGGINGFACE_HUB_CACHE) ??
+      join(nonEmpty(env.HF_HOME) ?? join(userCache(env), "huggingface"), "hub");
   }
 
   /** Where the bytes of a file with this hash stand. */
@@ -60,15 +80,15 @@ export class HubCache {
   /** The snapshot that a revision was at when it was pulled last; `undefined` when it never was. */
   async snapshot(id: string, revision = "main"): Promise<Snapshot | undefined> {
     const repository = this.#repository(id);
-    const commit = (await readText(join(repository, "refs", checkRevision(revision)))) ?? revision;
-    const folder = join(repository, "snapshots", commit.trim());
-    return (await isFolder(folder)) ? { id, commit: commit.trim(), folder } : undefined;
+    const commit = (await this.#commitOf(id, revision)) ?? revision;
+    const folder = join(repository, "snapshots", commit);
+    return (await isFolder(folder)) ? { id, commit, folder } : undefined;
   }
 
   /** Links a blob into a snapshot. */
   async link(id: string, commit: string, { path, hash }: { path: string; hash: string }): Promise<void> {
     const link = join(this.#repository(id), "snapshots", commit, path);
-    await mkdir(dirname(link), { recursive: true });
+    await makeFolder(dirname(link));
     const target = relative(dirname(link), this.blob(id, hash));
     if ((await readlink(link).catch(() => undefined)) === target) return;
     await rm(link, { force: true });
@@ -81,9 +101,17 @@ export class HubCache {
   }
 
   async setRevision(id: string, revision: string, commit: string): Promise<void> {
+    // A cache that has it already may be read-only.
+    if ((await this.#commitOf(id, revision)) === commit) return;
     const ref = join(this.#repository(id), "refs", checkRevision(revision));
-    await mkdir(dirname(ref), { recursive: true });
-    await writeFile(ref, commit);
+    await makeFolder(dirname(ref));
+    await writeWhole(ref, commit);
+  }
+
+  /** What a pull wrote last; `undefined` also for a file that a full disk left empty. */
+  async #commitOf(id: string, revision: string): Promise<string | undefined> {
+    const text = await readText(join(this.#repository(id), "refs", checkRevision(revision)));
+    return nonEmpty(text?.trim());
   }
 
   /** Every commit of every model in the cache. */

@@ -6,7 +6,8 @@ export interface HubSettings extends HubClientOptions {
   readonly isOffline: boolean;
 }
 
-const nonEmpty = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
+/** Variables that are set to nothing count as left out. */
+export const nonEmpty = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
 
 const truths: ReadonlySet<string> = new Set(["1", "ON", "YES", "TRUE"]);
 

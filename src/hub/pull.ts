@@ -1,7 +1,9 @@
-import { mkdir, stat, statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import { dirname, posix } from "node:path";
 import { InferenceError } from "../core/errors.ts";
-import { describeFailure, download, incompleteBytes, isOfDisk } from "./download.ts";
+import { fileFault, isSystemError } from "../files/file-fault.ts";
+import { makeFolder } from "../files/make-folder.ts";
+import { describeFailure, download, incompleteBytes } from "./download.ts";
 import type { DownloadOptions } from "./download.ts";
 import { chooseGraph } from "./graph-choice.ts";
 import type { Dtype } from "./graph-choice.ts";
@@ -41,7 +43,7 @@ export async function pullModel(
   try {
     return await bringModel(id, hub, options);
   } catch (error) {
-    throw isOfDisk(error) ? unwritable(hub.cache, error) : error;
+    throw isSystemError(error) ? unwritable(hub.cache, error) : error;
   }
 }
 
@@ -121,20 +123,15 @@ export class HubUnreachable extends InferenceError {
   }
 }
 
-function unwritable({ root }: HubCache, cause: Error): InferenceError {
-  return new InferenceError(
-    "model_not_found",
-    `The cache ${root} cannot be written: ${cause.message}. Give this user the right to, or set HF_HOME to a folder of its own.`,
-    { cause },
-  );
-}
+const unwritable = ({ root }: HubCache, cause: Error): unknown =>
+  fileFault(`The cache ${root} cannot be written`, cause, "HF_HOME puts it elsewhere");
 
 /** Room that is left alone, bytes. */
 const reserve = 64 * 1024 * 1024;
 
 async function checkSpace(file: HubFile, blob: string): Promise<void> {
   const folder = dirname(blob);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const missing = file.size - (await incompleteBytes(blob));
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 
 export interface ChildOptions {
@@ -51,7 +52,8 @@ export function connect(one: Child, other: Child): void {
     [one, other],
     [other, one],
   ] as const) {
-    if (from === undefined || to === undefined) throw new Error("A child without pipes cannot be connected.");
+    // One that could not be started says so by its outcome.
+    if (from === undefined || to === undefined) return;
     // A child that has ended hears no more.
     to.hears.on("error", () => undefined);
     from.says.pipe(to.hears);
@@ -61,6 +63,13 @@ export function connect(one: Child, other: Child): void {
 /** Runs a command as {@link startChild} does, to its end. */
 export const runChild = (command: readonly string[], options: ChildOptions): Promise<ChildOutcome> =>
   startChild(command, options).outcome;
+
+/** A child without streams: no descriptor was left for them. Why is told by an event. */
+const notStarted = (child: ChildProcess): Child => ({
+  outcome: new Promise((_resolve, reject) => child.once("error", reject)),
+  kill: () => undefined,
+  pipes: undefined,
+});
 
 /** Starts a command in a process group of its own, all of which is killed when the command ends or its time is up. */
 export function startChild(
@@ -73,7 +82,9 @@ export function startChild(
     detached: true,
     stdio: ["pipe", "pipe", "ignore", ...(hasPipes ? (["pipe", "pipe"] as const) : [])],
   });
-  const [stdin, stdout, , hears, says] = child.stdio as [Writable, Readable, null, Writable?, Readable?];
+  const streams = child.stdio as [Writable, Readable, null, Writable?, Readable?] | undefined;
+  if (streams === undefined) return notStarted(child);
+  const [stdin, stdout, , hears, says] = streams;
   const group = child.pid;
   const kill = (): void => {
     if (group !== undefined) killGroup(group);

@@ -1,4 +1,4 @@
-import { InferenceError } from "../../core/errors.ts";
+import { fileFault } from "../../files/file-fault.ts";
 import { runChild } from "./child.ts";
 
 /** Longest time that a command may judge one answer. */
@@ -20,9 +20,6 @@ export async function passesCommand(
   try {
     return (await runChild(command, { input: text, env, timeoutMs, maxOutputBytes })).code === 0;
   } catch (cause) {
-    throw new InferenceError("invalid_request", `grader: the command '${command[0]}' cannot be run.`, {
-      param: "grader",
-      cause,
-    });
+    throw fileFault(`grader: the command '${command[0]}' cannot be run`, cause);
   }
 }

@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
+import { fileFault } from "../../../files/file-fault.ts";
+import { makeTemporaryFolder } from "../../../files/temporary-folder.ts";
 import type { GraderSettings } from "../../data-set.ts";
 import { connect, startChild } from "../child.ts";
 import type { Child } from "../child.ts";
@@ -32,7 +32,7 @@ export async function passesPython(
   limits: PythonLimits = usualLimits,
 ): Promise<boolean> {
   const { prompt, test, entry_point } = grader;
-  const folders = await Promise.all([0, 1].map(() => mkdtemp(join(tmpdir(), "metropolis-python-"))));
+  const folders: string[] = [];
   const start = (source: string, given: object, folder: string): Child => {
     const home = runtime.home(folder);
     return startChild([...runtime.command(folder), "-I", "-c", source], {
@@ -50,12 +50,18 @@ export async function passesPython(
     });
   };
   try {
+    for (const _ of ["candidate", "checker"]) folders.push(await makeTemporaryFolder("metropolis-python-"));
     const candidate = start(candidateSource, { program: toProgram(grader, text) }, folders[0]!);
     const checker = start(checkerSource, { prompt, test }, folders[1]!);
     connect(checker, candidate);
-    const { code } = await checker.outcome;
-    candidate.kill();
-    const { code: candidateCode } = await candidate.outcome;
+    // Where one cannot be started neither is left running, and both may say why.
+    const judged = checker.outcome.finally(candidate.kill);
+    const [{ code }, { code: candidateCode }] = await Promise.all([judged, candidate.outcome]).catch(
+      (error: unknown) => {
+        checker.kill();
+        throw fileFault("grader: python3 cannot be started", error);
+      },
+    );
     if (code === limitsFailed || candidateCode === limitsFailed)
       throw unusable("this system cannot limit a process's memory and time");
     return code === 0;

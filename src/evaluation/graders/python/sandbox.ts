@@ -1,7 +1,6 @@
-import { mkdtemp, rmdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmdir } from "node:fs/promises";
 import { InferenceError } from "../../../core/errors.ts";
+import { makeTemporaryFolder } from "../../../files/temporary-folder.ts";
 import { runChild } from "../child.ts";
 
 /** Where and how python3 runs. */
@@ -103,7 +102,7 @@ function knownSandbox(): Promise<PythonRuntime | undefined> {
 }
 
 async function works(runtime: PythonRuntime): Promise<boolean> {
-  const folder = await mkdtemp(join(tmpdir(), "metropolis-python-"));
+  const folder = await makeTemporaryFolder("metropolis-python-");
   try {
     const { code } = await runChild([...runtime.command(folder), "-I", "-c", "pass"], probeLimits);
     return code === 0;
