@@ -5,7 +5,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { EventStream } from "./event-stream.ts";
 import { uniqueId } from "./ids.ts";
 import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
-import { sendWhole } from "./send-whole.ts";
+import { sendWhole, sent } from "./send-whole.ts";
 import { requestSignal } from "./request-signal.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { causeOf, runAdmitted } from "./run-admitted.ts";
@@ -69,9 +69,6 @@ async function streamEvents(
   }
   await stream.send("[DONE]");
 }
-
-/** Fastify takes the reply itself for "answered already"; the type provider has no word for that. */
-const sent = (reply: FastifyReply): never => reply as never;
 
 /** Id and time that all chunks of an answer share. */
 export const answerHead = (): AnswerHead => ({ id: uniqueId(), created: Math.floor(Date.now() / 1000) });

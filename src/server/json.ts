@@ -1,5 +1,4 @@
 import { JsonScan } from "./json-scan.ts";
-import { mapPieces } from "./map-pieces.ts";
 import { refusal, sentence } from "./errors.ts";
 import { nextTurn } from "./turns.ts";
 
@@ -70,19 +69,4 @@ function inheritedKey(value: unknown): string | undefined {
     if (key !== undefined) return key;
   }
   return undefined;
-}
-
-/** As JSON.stringify writes an object of JSON values, whose lists may be of any length: other clients are answered meanwhile. */
-export async function stringifyLong(object: Readonly<Record<string, unknown>>): Promise<string> {
-  const fields: string[] = [];
-  for (const [name, value] of Object.entries(object)) {
-    const json = Array.isArray(value) ? await stringifyList(value) : JSON.stringify(value);
-    fields.push(`${JSON.stringify(name)}:${json}`);
-  }
-  return `{${fields.join(",")}}`;
-}
-
-async function stringifyList(list: readonly unknown[]): Promise<string> {
-  const pieces = await mapPieces(list, (piece) => JSON.stringify(piece).slice(1, -1));
-  return `[${pieces.join(",")}]`;
 }

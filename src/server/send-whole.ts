@@ -35,3 +35,6 @@ async function* chunks(first: JsonChunk, rest: JsonReader): AsyncGenerator<strin
     await nextTurn();
   }
 }
+
+/** Fastify takes the reply itself for "answered already"; the type provider has no word for that. */
+export const sent = (reply: FastifyReply): never => reply as never;

@@ -4,9 +4,10 @@ import { InferenceError } from "../../core/errors.ts";
 import { mapPieces } from "../map-pieces.ts";
 import { checkPromptSizes, checkVocabulary } from "../generation-plan.ts";
 import { dropNulls } from "../given.ts";
-import { stringifyLong } from "../json.ts";
+import { longList, longObject, mapLazily } from "../long-json.ts";
 import { samplerOfModelName } from "../model-name.ts";
 import { requestSignal } from "../request-signal.ts";
+import { sendWhole, sent } from "../send-whole.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import {
   detokenizeRequest,
@@ -44,20 +45,17 @@ export function tokenRoutes({ completer, requestTimeoutMs }: RouteContext): Fast
         checkPromptSizes([prompt], model, param);
         const signal = requestSignal(request, reply, requestTimeoutMs);
         const [tokens = []] = await completer.prompts.encode([prompt], { param, signal });
-        const strings =
-          body.return_token_strs === true
-            ? await mapPieces(tokens, (piece) => piece.map((token) => tokenizer.textOf(token)))
-            : null;
-        const response = {
+        const json = longObject<z.output<typeof tokenizeResponse>>({
           count: tokens.length,
           max_model_len: model.maxLength,
-          tokens: [...tokens],
-          token_strs: strings?.flat() ?? null,
-        };
-        // Checking and writing a long list in one go would take the thread from other clients.
-        const json = await stringifyLong(response);
-        void reply.type("application/json; charset=utf-8").serializer(() => json);
-        return response;
+          tokens: longList(() => tokens),
+          token_strs:
+            body.return_token_strs === true
+              ? longList(() => mapLazily(tokens, (token) => tokenizer.textOf(token)))
+              : null,
+        });
+        await sendWhole(reply, json, signal);
+        return sent(reply);
       },
     );
 
