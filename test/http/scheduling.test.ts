@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createTestApp } from "../support/embedded.ts";
 
 const body = { prompt: "7-2*3+4=", max_tokens: 32, ignore_eos: true, seed: 1 };
-const crowd = { ...body, n: 16 };
+const crowd = { ...body, n: 64 };
 
 /** Starts the requests in this order and says in which they were answered. */
 async function orderOfAnswers(lanes: number, bodies: readonly object[]): Promise<number[]> {
@@ -23,11 +23,12 @@ describe("requests side by side", () => {
   });
 
   it("of batch priority let interactive ones pass, those of service_tier flex too", async () => {
-    const eight = { ...body, n: 8 };
-    expect(await orderOfAnswers(2, [{ ...eight, priority: "batch" }, eight])).toEqual([1, 0]);
-    expect(await orderOfAnswers(2, [{ ...eight, service_tier: "flex" }, eight])).toEqual([1, 0]);
-    const named = { ...eight, priority: "batch" };
-    const overruled = { ...eight, service_tier: "flex", priority: "interactive" };
+    // So many that the first is far from its end when the second comes, however busy the machine.
+    const many = { ...body, n: 64 };
+    expect(await orderOfAnswers(2, [{ ...many, priority: "batch" }, many])).toEqual([1, 0]);
+    expect(await orderOfAnswers(2, [{ ...many, service_tier: "flex" }, many])).toEqual([1, 0]);
+    const named = { ...many, priority: "batch" };
+    const overruled = { ...many, service_tier: "flex", priority: "interactive" };
     expect(await orderOfAnswers(2, [named, overruled])).toEqual([1, 0]);
   });
 
