@@ -5,6 +5,7 @@ import { benchAttacks } from "./attacks/attacks.ts";
 import { benchDecode } from "./decode.ts";
 import { benchDevice } from "./device.ts";
 import { benchFairness } from "./fairness.ts";
+import { benchFrontier } from "./frontier/frontier.ts";
 import { benchHttp } from "./http.ts";
 import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
 import { benchNumbers } from "./numbers.ts";
@@ -27,6 +28,11 @@ interface BenchOptions {
   readonly serverMain?: string;
   readonly seconds: number;
   readonly only?: string;
+  readonly data?: string;
+  readonly questions: number;
+  readonly seeds: number;
+  readonly maxTokens: number;
+  readonly results: string;
 }
 
 const parts: Record<string, (threads: number) => Promise<void>> = {
@@ -46,10 +52,12 @@ const parts: Record<string, (threads: number) => Promise<void>> = {
 };
 
 /** With --model. */
-const modelParts: Record<string, (model: string, threads: number) => Promise<void>> = {
-  speed: benchRealModel,
-  mixing: (model, threads) => benchMixing(threads, model),
-  numbers: (model, threads) => benchNumbers(threads, model),
+const modelParts: Record<string, (model: string, options: BenchOptions) => Promise<void>> = {
+  speed: (model, { threads }) => benchRealModel(model, threads),
+  mixing: (model, { threads }) => benchMixing(threads, model),
+  numbers: (model, { threads }) => benchNumbers(threads, model),
+  frontier: (model, { threads, data, questions, seeds, maxTokens, results, only }) =>
+    benchFrontier({ model, threads, data, questions, seeds, maxTokens, results, only }),
 };
 
 /** Only where they are named: they take long, and say whether something is wrong rather than how fast it is. */
@@ -67,6 +75,7 @@ const program = new Command("bench")
       ...Object.keys(parts),
       ...Object.keys(trials),
       "speed",
+      "frontier",
     ]),
   )
   .option("--model <folder>", "measure this model instead")
@@ -78,7 +87,12 @@ const program = new Command("bench")
   .option("--clients <n>", "clients of the soak", Number, 500)
   .option("--server-main <file>", "dist/main.js of the build that is attacked; this one's when left out")
   .option("--seconds <n>", "how long each attack goes on", Number, 10)
-  .option("--only <text>", "attacks whose names have this in them")
+  .option("--only <text>", "attacks, or settings of the frontier, whose names have this in them")
+  .option("--data <folder>", "svamp.json and gsm8k-test.jsonl as published: questions of the frontier")
+  .option("--questions <n>", "questions of each set", Number, 8)
+  .option("--seeds <n>", "completions of each question", Number, 2)
+  .option("--max-tokens <n>", "of each completion", Number, 64)
+  .option("--results <folder>", "where the frontier keeps its runs, to go on from", "frontier")
   .action(async (named: string[], options: BenchOptions) => {
     const { model, device, threads } = options;
     console.log(describeMachine());
@@ -90,7 +104,7 @@ const program = new Command("bench")
         const run = modelParts[name];
         if (run === undefined)
           throw new Error(`with --model there are ${Object.keys(modelParts).join(", ")}`);
-        await run(model, threads);
+        await run(model, options);
       }
       return;
     }

@@ -6,7 +6,7 @@ import type {
 } from "../src/decoder/completer.ts";
 
 export type Asked = Pick<GenerateRequest, "prompt" | "settings" | "maxTokens" | "seed" | "choice"> &
-  Partial<Pick<GenerateRequest, "topCount">>;
+  Partial<Pick<GenerateRequest, "topCount" | "ignoreEnd">>;
 
 export type Completed = Extract<CompletionEvent, { type: "finish" }> & {
   readonly text: string;
