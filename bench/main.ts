@@ -1,6 +1,8 @@
 import { Argument, Command, Option } from "commander";
 import { devices } from "../src/engine/onnx/ort/device-memory.ts";
 import type { Device } from "../src/engine/onnx/ort/device-memory.ts";
+import { int4Computes } from "../src/engine/onnx/graphs/matmul-compute.ts";
+import type { Int4Compute } from "../src/engine/onnx/graphs/matmul-compute.ts";
 import { benchAttacks } from "./attacks/attacks.ts";
 import { benchDecode } from "./decode.ts";
 import { benchDevice } from "./device.ts";
@@ -22,6 +24,7 @@ import { benchText } from "./text.ts";
 interface BenchOptions {
   readonly model?: string;
   readonly device?: Device;
+  readonly int4Compute?: Int4Compute;
   readonly threads: number;
   readonly minutes: number;
   readonly clients: number;
@@ -55,9 +58,9 @@ const parts: Record<string, (threads: number) => Promise<void>> = {
 const modelParts: Record<string, (model: string, options: BenchOptions) => Promise<void>> = {
   speed: (model, { threads }) => benchRealModel(model, threads),
   mixing: (model, { threads }) => benchMixing(threads, model),
-  numbers: (model, { threads }) => benchNumbers(threads, model),
   frontier: (model, { threads, data, questions, seeds, maxTokens, results, only }) =>
     benchFrontier({ model, threads, data, questions, seeds, maxTokens, results, only }),
+  numbers: (model, { threads, int4Compute }) => benchNumbers(threads, model, int4Compute),
 };
 
 /** Only where they are named: they take long, and say whether something is wrong rather than how fast it is. */
@@ -82,6 +85,7 @@ const program = new Command("bench")
   .addOption(
     new Option("--device <device>", "measure decoding on this device, the CPU beside it").choices(devices),
   )
+  .addOption(new Option("--int4-compute <type>", "of `numbers`").choices(int4Computes))
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
   .option("--minutes <n>", "how long the soak goes on", Number, 60)
   .option("--clients <n>", "clients of the soak", Number, 500)

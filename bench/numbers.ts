@@ -2,14 +2,18 @@
  * How far the log-probs of one answer move with what else runs: greedy answers alone and cold, held against the same
  * ones warm (from the prefix store), eight at once, and scored in one prefill.
  */
+import { locateModel } from "../src/assembly/locate-model.ts";
+import { createRunner, openGraph } from "../src/engine/onnx/open-graph.ts";
+import type { OpenOptions } from "../src/engine/onnx/open-graph.ts";
 import { createCompleter } from "../src/assembly/create-completer.ts";
 import { usualEngine } from "../src/assembly/engine-settings.ts";
 import type { EngineSettings } from "../src/assembly/engine-settings.ts";
+import type { Int4Compute } from "../src/engine/onnx/graphs/matmul-compute.ts";
 import type { TokenId, TokenIds } from "../src/core/tokens.ts";
 import type { Completer } from "../src/decoder/completer.ts";
 import { abacus } from "../lab/abacus.ts";
 import { complete } from "../lab/complete.ts";
-import { printRow, printTable } from "./report.ts";
+import { median, printRow, printTable } from "./report.ts";
 import { encodeQuestion } from "./question.ts";
 
 const maxTokens = 24;
@@ -91,19 +95,47 @@ function compare(left: readonly Answer[], right: readonly Answer[]): string[] {
   return [largest === 0 ? "0" : largest.toExponential(1), `${same} of ${left.length}`];
 }
 
+/** CPU ms of passes: of so many rows of a token each, or of one row of so many tokens; medians of rounds in turn. */
+async function passCosts(graphPath: string, options: OpenOptions): Promise<string[]> {
+  const shapes = [
+    { rows: 1, tokens: 1 },
+    { rows: 4, tokens: 1 },
+    { rows: 16, tokens: 1 },
+    { rows: 1, tokens: 64 },
+  ];
+  const size = { device: options.device, lanes: 16, capacity: 128, maxRowTokens: 64 };
+  await using runner = await createRunner(openGraph(graphPath, options), size);
+  const costs = shapes.map((): number[] => []);
+  for (let round = 0; round <= 9; round++) {
+    for (const [index, { rows, tokens }] of shapes.entries()) {
+      const row = { tokens: Array<number>(tokens).fill(1), position: 0 };
+      const before = process.cpuUsage();
+      await runner.step(Array.from({ length: rows }, (_, lane) => ({ ...row, lane })));
+      const { user, system } = process.cpuUsage(before);
+      // The first round makes the bindings.
+      if (round > 0) costs[index]!.push((user + system) / 1000);
+    }
+  }
+  return costs.map((each) => median(each).toFixed(1));
+}
+
 const open = async (changes: Partial<EngineSettings>): Promise<Completer> =>
   (await createCompleter({ ...usualEngine, lanes: atOnce, context: 128, ...changes })).completer;
 
 /** Log-probs of one answer, by how it came about. */
-export async function benchNumbers(threads: number, model?: string): Promise<void> {
+export async function benchNumbers(
+  threads: number,
+  model?: string,
+  int4Compute?: Int4Compute,
+): Promise<void> {
   console.log(
-    `\n${model ?? "abacus"}, ${threads} thread(s): greedy answers of up to ${maxTokens} tokens against those alone and cold\n`,
+    `\n${model ?? "abacus"}${int4Compute === undefined ? "" : ` (${int4Compute})`}, ${threads} thread(s): greedy answers of up to ${maxTokens} tokens against those alone and cold\n`,
   );
   const head = ["against", "", "largest difference of log p, nats", "same greedy answers"];
   printTable(head, []);
   // One by one as they come: a fixed shape takes long.
   for (const deterministic of [false, true]) {
-    const settings = { threads, deterministic, ...(model === undefined ? {} : { model }) };
+    const settings = { threads, deterministic, int4Compute, ...(model === undefined ? {} : { model }) };
     await using cold = await open({ ...settings, prefixStoreMib: 0 });
     const prompts =
       model === undefined
@@ -122,4 +154,9 @@ export async function benchNumbers(threads: number, model?: string): Promise<voi
     add("warm", await alone(warm, prompts));
     add(`${atOnce} at once, warm`, await together(warm, prompts));
   }
+  if (model === undefined) return;
+  const { graphPath } = await locateModel({ model, dtype: undefined });
+  const costs = await passCosts(graphPath, { device: "cpu", threads, int4Compute });
+  console.log("\nCPU ms of a pass\n");
+  printTable(["1 row", "4 rows", "16 rows", "64 tokens of one row"], [costs]);
 }

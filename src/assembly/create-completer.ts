@@ -50,8 +50,8 @@ async function createEngine(
   maxPositions: number | undefined,
   settings: EngineSettings,
 ): Promise<{ engine: Engine; notes: string[] }> {
-  const { device, threads, mapWeights, lanes, prefillChunk, maxGapMs, deterministic } = settings;
-  const opened = openGraph(graphPath, { device, threads, mapWeights });
+  const { device, threads, mapWeights, int4Compute, lanes, prefillChunk, maxGapMs, deterministic } = settings;
+  const opened = openGraph(graphPath, { device, threads, mapWeights, int4Compute });
   const runner = await closeOnError(opened.session, () => {
     const capacity = chooseContext(settings.context, maxPositions);
     // A device says itself what it has room for.
@@ -80,10 +80,16 @@ async function createEngine(
     const rows = opened.form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";
     return {
       engine,
-      notes: [`cache: ${lanes} lanes x ${capacity} tokens = ${cacheMib} MiB, allocated once${place}${rows}`],
+      notes: [
+        `cache: ${lanes} lanes x ${capacity} tokens = ${cacheMib} MiB, allocated once${place}${rows}`,
+        ...(runner.reproducibility === "approximate" ? [approximateNote] : []),
+      ],
     };
   });
 }
+
+const approximateNote =
+  "numbers: activations are rounded to 8 bits, so log-probs of one request differ by tenths of a nat from time to time; --deterministic stills them, --int4-compute fp32 nearly so for weights in blocks";
 
 async function closeOnError<T>(owned: Disposable | AsyncDisposable, work: () => Promise<T>): Promise<T> {
   try {

@@ -1,4 +1,5 @@
 import type { Dtype } from "../hub/graph-choice.ts";
+import type { Int4Compute } from "../engine/onnx/graphs/matmul-compute.ts";
 import type { Device } from "../engine/onnx/ort/device-memory.ts";
 import { embeddedModel } from "./embedded-model.ts";
 
@@ -8,6 +9,8 @@ export interface EngineSettings {
   readonly model: string;
   readonly dtype: Dtype | undefined;
   readonly device: Device;
+  /** What products with block-quantized weights are computed in; what the graph states when left out. */
+  readonly int4Compute: Int4Compute | undefined;
   /** Native threads of one forward pass. */
   readonly threads: number;
   /** Whether weights in files of their own are mapped instead of read. */
@@ -36,6 +39,7 @@ export const usualEngine: EngineSettings = {
   model: embeddedModel,
   dtype: undefined,
   device: "cpu",
+  int4Compute: undefined,
   threads: 1,
   mapWeights: false,
   lanes: 16,

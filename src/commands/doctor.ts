@@ -2,9 +2,10 @@ import { freemem } from "node:os";
 import { Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
-import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
+import type { OpenedGraph, OpenOptions } from "../engine/onnx/open-graph.ts";
 import { runtimeVersion } from "../engine/onnx/ort/api.ts";
 import { builtInProviders } from "../engine/onnx/ort/runtime.ts";
+import type { ProductType } from "../engine/health.ts";
 import type { ModelRunner } from "../engine/local/runner.ts";
 import { findGpus } from "./gpu.ts";
 import { locateModel } from "../assembly/locate-model.ts";
@@ -14,7 +15,7 @@ import { devices } from "../engine/onnx/ort/device-memory.ts";
 import type { Device } from "../engine/onnx/ort/device-memory.ts";
 import type { EngineSettings } from "../assembly/engine-settings.ts";
 
-type DoctorSettings = Pick<EngineSettings, "model" | "dtype" | "threads"> & {
+type DoctorSettings = Pick<EngineSettings, "model" | "dtype" | "int4Compute" | "threads"> & {
   readonly device: Device | undefined;
 };
 
@@ -27,6 +28,7 @@ export function doctorCommand(): Command {
     .addOption(modelOptions.model())
     .addOption(modelOptions.dtype())
     .addOption(modelOptions.device().default(undefined, "all of them"))
+    .addOption(modelOptions.int4Compute())
     .addOption(modelOptions.threads())
     .action(doctor);
 }
@@ -40,12 +42,13 @@ async function doctor(settings: DoctorSettings): Promise<void> {
   say("gpu", await describeGpus());
   say("model", graphPath);
 
-  const reference = await tryDevice(graphPath, "cpu", settings.threads);
+  const { threads, int4Compute } = settings;
+  const reference = await tryDevice(graphPath, { device: "cpu", threads, int4Compute });
   report("cpu", reference, undefined);
   if (reference instanceof InferenceError) throw reference;
   for (const device of settings.device === undefined ? devices : [settings.device]) {
     if (device === "cpu") continue;
-    const outcome = await tryDevice(graphPath, device, settings.threads);
+    const outcome = await tryDevice(graphPath, { device, threads, int4Compute });
     report(device, outcome, reference);
     if (settings.device === undefined) continue;
     if (outcome instanceof InferenceError) throw outcome;
@@ -92,6 +95,7 @@ interface Trial {
   readonly stepMs: number;
   /** Of the graph with its weights, which a pass reads once. */
   readonly fileBytes: number;
+  readonly compute: ProductType;
   /** Attention and its cache stay on the CPU, though the device is another. */
   readonly isAttentionOnCpu: boolean;
 }
@@ -100,11 +104,12 @@ const promptLength = 5;
 const steps = 20;
 
 /** A short prompt and a few steps over two lanes. */
-async function tryDevice(path: string, device: Device, threads: number): Promise<Trial | InferenceError> {
+async function tryDevice(path: string, opening: OpenOptions): Promise<Trial | InferenceError> {
+  const { device } = opening;
   const started = performance.now();
   let opened: OpenedGraph | undefined;
   try {
-    opened = openGraph(path, { device, threads });
+    opened = openGraph(path, opening);
     const options = { device, lanes: 2, capacity: 32, maxRowTokens: promptLength };
     await using runner: ModelRunner = await createRunner(opened, options);
     const token = (position: number): number => (position * 7 + 1) % runner.vocabularySize;
@@ -120,8 +125,8 @@ async function tryDevice(path: string, device: Device, threads: number): Promise
       times.push(performance.now() - start);
     }
     const stepMs = times.sort((a, b) => a - b)[times.length >> 1]!;
-    const { fileBytes, cacheDevice } = opened;
-    return { logits, startMs, stepMs, fileBytes, isAttentionOnCpu: cacheDevice !== device };
+    const { fileBytes, compute, cacheDevice } = opened;
+    return { logits, startMs, stepMs, fileBytes, compute, isAttentionOnCpu: cacheDevice !== device };
   } catch (error) {
     opened?.session[Symbol.dispose]();
     if (error instanceof InferenceError) return error;
@@ -134,7 +139,7 @@ function report(device: Device, outcome: Trial | InferenceError, reference: Tria
     say(device, `cannot be used. ${outcome.message}`);
     return;
   }
-  const { startMs, stepMs, fileBytes, logits, isAttentionOnCpu } = outcome;
+  const { startMs, stepMs, fileBytes, compute, logits, isAttentionOnCpu } = outcome;
   const parity =
     reference === undefined
       ? logits.every(Number.isFinite)
@@ -143,7 +148,7 @@ function report(device: Device, outcome: Trial | InferenceError, reference: Tria
       : `, ${agrees(outcome, reference) ? "agrees with" : "DIFFERS from"} the cpu (logits by ${difference(outcome, reference).toExponential(1)})`;
   say(
     device,
-    `works: ready in ${startMs.toFixed(0)} ms, ${stepMs.toFixed(2)} ms a step of two rows (${(fileBytes / stepMs / 1e6).toFixed(2)} GB/s of weights)${parity}`,
+    `works: ready in ${startMs.toFixed(0)} ms, ${stepMs.toFixed(2)} ms a step of two rows (${(fileBytes / stepMs / 1e6).toFixed(2)} GB/s of weights), products in ${compute}${parity}`,
   );
   if (isAttentionOnCpu) {
     say("", `attention runs on the CPU: ${device} has it in float16 alone. A float16 model runs whole`);

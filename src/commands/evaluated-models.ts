@@ -29,7 +29,10 @@ import type { EngineSettings } from "../assembly/engine-settings.ts";
 
 /** Settings of the commands that ask questions. */
 export type EvaluationSettings = DataSetOptions &
-  Pick<EngineSettings, "dtype" | "device" | "threads" | "lanes" | "context" | "deterministic"> & {
+  Pick<
+    EngineSettings,
+    "dtype" | "device" | "int4Compute" | "threads" | "lanes" | "context" | "deterministic"
+  > & {
     readonly data: string;
     /** Questions to ask, the first of the data; all when left out. */
     readonly limit?: number;
@@ -73,6 +76,7 @@ export const engineOptions = (): Option[] => [
     .default([usualEngine.model], "the embedded abacus"),
   modelOptions.dtype(),
   modelOptions.device(),
+  modelOptions.int4Compute(),
   modelOptions.threads(),
   modelOptions.lanes().default(32),
   modelOptions.context(),
@@ -87,7 +91,7 @@ export async function openEvaluation(settings: EvaluationSettings): Promise<{
   readonly evaluation: Readonly<Record<string, unknown>>;
 }> {
   const { data, limit = null, n, maxTokens = null, seed, grader, base = null, out } = settings;
-  const { dtype, context, plain } = settings;
+  const { dtype, int4Compute, context, plain } = settings;
   const items = parseDataSet(await readText(data, "--data"), { ...settings, name: data }).slice(
     0,
     settings.limit,
@@ -100,6 +104,7 @@ export async function openEvaluation(settings: EvaluationSettings): Promise<{
   const evaluation = {
     ...{ data: digest, limit, n, maxTokens, seed, grader, base },
     ...(dtype === undefined ? {} : { dtype }),
+    ...(int4Compute === undefined ? {} : { int4Compute }),
     ...(context === undefined ? {} : { context }),
     ...(plain ? { plain } : {}),
   };
@@ -227,16 +232,18 @@ async function openBase(settings: EvaluationSettings): Promise<AsyncDisposable &
 const engineOf = ({
   dtype,
   device,
+  int4Compute,
   threads,
   lanes,
   context,
   deterministic,
 }: EvaluationSettings): Pick<
   EngineSettings,
-  "dtype" | "device" | "threads" | "lanes" | "context" | "deterministic" | "prefetch"
+  "dtype" | "device" | "int4Compute" | "threads" | "lanes" | "context" | "deterministic" | "prefetch"
 > => ({
   dtype,
   device,
+  int4Compute,
   threads,
   lanes,
   context,

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
 
-const engine = ["dtype", "device", "threads", "lanes", "context", "deterministic"] as const;
+const engine = ["dtype", "device", "int4Compute", "threads", "lanes", "context", "deterministic"] as const;
 
 /**
  * Refuses options that the command would not read: of a server where it asks none, of an engine where it runs none.

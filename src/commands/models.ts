@@ -4,8 +4,11 @@ import { InferenceError } from "../core/errors.ts";
 import { withinVocabulary } from "../decoder/end-tokens.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import { readDecoderGraph } from "../engine/onnx/graphs/decoder-graph.ts";
+import type { DecoderGraph } from "../engine/onnx/graphs/decoder-graph.ts";
 import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import type { GraphFile } from "../engine/onnx/graphs/graph-file.ts";
+import { hasComputeChoice, matMulCompute, checkComputeChoice } from "../engine/onnx/graphs/matmul-compute.ts";
+import type { Int4Compute } from "../engine/onnx/graphs/matmul-compute.ts";
 import { formOf } from "../engine/onnx/open-graph.ts";
 import { byteLength } from "../engine/onnx/ort/tensor.ts";
 import { dtypesAmong } from "../hub/graph-choice.ts";
@@ -47,6 +50,7 @@ export function modelsCommand(): Command {
           ),
         )
         .addOption(modelOptions.dtype())
+        .addOption(modelOptions.int4Compute())
         .addOption(modelOptions.lanes())
         .addOption(modelOptions.context())
         .action(inspectAction),
@@ -78,12 +82,16 @@ async function listAction(): Promise<void> {
   if (count === 0) console.log(`no models in ${cache.root}; bring one with: metropolis models pull ID`);
 }
 
-type InspectSettings = Pick<EngineSettings, "dtype" | "lanes" | "context">;
+type InspectSettings = Pick<EngineSettings, "dtype" | "int4Compute" | "lanes" | "context">;
 
-async function inspectAction(model: string, { dtype, lanes, context }: InspectSettings): Promise<void> {
+async function inspectAction(
+  model: string,
+  { dtype, int4Compute, lanes, context }: InspectSettings,
+): Promise<void> {
   const { id, folder, graphPath } = await locateModel({ model, dtype });
   const { maxPositions, model: info, notes, prompts } = await readModelFolder(folder, id);
   const file = readGraph(graphPath);
+  checkComputeChoice(graphPath, file, { device: "cpu", int4Compute });
   const graph = readDecoderGraph(file);
   const { planes, kvHeads, headDim, cacheType, vocabularySize } = graph;
   const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
@@ -101,6 +109,7 @@ async function inspectAction(model: string, { dtype, lanes, context }: InspectSe
         : "cache by Concat: rows run one by one",
     ],
     ["weights", describeWeights(file)],
+    ["products", describeProducts(file, graph, int4Compute)],
     ["attention", describeWindows(file)],
     [
       "cache",
@@ -160,6 +169,20 @@ function describeWeights({ weightBits, weightBytes, operators }: GraphFile): str
     .sort(([, a], [, b]) => b - a)
     .map(([type]) => type);
   return [...bits, ...types].join(", ");
+}
+
+/** What products with weights are computed in on the CPU, and what that does to log-probs. */
+function describeProducts(
+  file: GraphFile,
+  { cacheType }: Pick<DecoderGraph, "cacheType">,
+  int4Compute: Int4Compute | undefined,
+): string {
+  const float = cacheType === "float16" ? "fp16" : "fp32";
+  const compute = matMulCompute(file, { device: "cpu", int4Compute }, float);
+  const stated = int4Compute === undefined && hasComputeChoice(file) ? ", as the file states" : "";
+  if (compute !== "int8") return `${compute}${stated}: log-probs repeat but for the rounding of sums`;
+  const advice = hasComputeChoice(file) ? "; --int4-compute fp32 steadies them" : "";
+  return `int8${stated}: activations are rounded to 8 bits, log-probs of one request differ by tenths of a nat${advice}`;
 }
 
 /** GroupQueryAttention states its window; other graphs build it into the mask that they compute. */

@@ -1,12 +1,13 @@
 import { InvalidArgumentError, Option } from "commander";
 import { dtypes } from "../hub/graph-choice.ts";
+import { int4Computes } from "../engine/onnx/graphs/matmul-compute.ts";
 import { devices } from "../engine/onnx/ort/device-memory.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import { seed } from "../server/schemas/seed.ts";
 
 /** An option that is also read from the environment: --log-level from METROPOLIS_LOG_LEVEL, and so on. */
 export function option(flags: string, description: string): Option {
-  const name = /--(?:no-)?([a-z-]+)/.exec(flags)![1]!;
+  const name = /--(?:no-)?([a-z0-9-]+)/.exec(flags)![1]!;
   return new Option(flags, description).env(`METROPOLIS_${name.replaceAll("-", "_").toUpperCase()}`);
 }
 
@@ -60,6 +61,11 @@ export const modelOptions = {
     option("--dtype <format>", "format of the weights, where a model comes in several").choices(dtypes),
   device: () =>
     option("--device <name>", "where the model runs").choices(devices).default(usualEngine.device),
+  int4Compute: () =>
+    option(
+      "--int4-compute <type>",
+      "what products with block-quantized weights are computed in: int8 is faster, fp32 gives steadier log-probs; what the model's file states when left out",
+    ).choices(int4Computes),
   threads: () =>
     option("--threads <n>", "native threads of one forward pass")
       .argParser(integerFrom(1))

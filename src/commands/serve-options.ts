@@ -70,6 +70,7 @@ export const serveOptions = (): readonly Option[] => [
   ).argParser(collectEach(checkProxy)),
   option("--chat-template <file>", "Jinja template for conversations, instead of the model's own"),
   modelOptions.device(),
+  modelOptions.int4Compute(),
   modelOptions.threads(),
   modelOptions.mapWeights(),
   modelOptions.lanes(),

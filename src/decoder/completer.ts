@@ -1,7 +1,7 @@
 import type { TokenList } from "../core/token-list.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
-import { priorities } from "../engine/engine.ts";
-import type { EngineInfo, Priority, ScoreOptions, Share } from "../engine/engine.ts";
+import { priorities, reproducibilities } from "../engine/engine.ts";
+import type { EngineInfo, Priority, Reproducibility, ScoreOptions, Share } from "../engine/engine.ts";
 import type { EngineHealth } from "../engine/health.ts";
 import type { MemoHealth } from "../engine/memo/memos.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
@@ -163,7 +163,7 @@ export interface Completer extends AsyncDisposable {
   health(): Promise<CompleterHealth>;
 }
 
-export { priorities, promptBytes };
+export { priorities, promptBytes, reproducibilities };
 export type {
   MixingTrace,
   ChatMessage,
@@ -172,6 +172,7 @@ export type {
   Prompt,
   PromptEncoder,
   Priority,
+  Reproducibility,
   ScoreOptions,
   Share,
   Tokenizer,

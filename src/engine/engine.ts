@@ -5,10 +5,22 @@ import type { TokenStream } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth } from "./health.ts";
 
+/**
+ * How far the log-probs of one prefix may differ from time to time, by what else runs and what is cached: `bitwise`, not
+ * at all; `rounding`, by the order in which floats are summed, so that a seed repeats its tokens but where a draw falls
+ * between two; `approximate`, by the rounding of activations to 8 bits or more than that, so that it need not.
+ */
+export const reproducibilities = ["bitwise", "rounding", "approximate"] as const;
+export type Reproducibility = (typeof reproducibilities)[number];
+
 /** What engines differ in. A request for what an engine lacks is refused as `unsupported`, naming the field. */
 export interface EngineCapabilities {
-  /** Whether the same prefix, law and address give the same token, whatever else runs. */
+  /**
+   * Whether tokens are drawn by the uniforms at their addresses: the same distribution, law and address then give the
+   * same token. How near the distributions of one prefix are to each other is `reproducibility`.
+   */
   readonly repeats: boolean;
+  readonly reproducibility: Reproducibility;
   /**
    * How many of the likeliest tokens it reports with each token at most; all of them where it is the vocabulary's size.
    */

@@ -12,6 +12,12 @@ export interface EngineHealth {
 /** By kind of engine; a new kind adds its own. */
 export type EngineDetails = LocalDetails;
 
+/**
+ * What products with weights, which are most of a pass, are computed in. For int8 the activations of a pass are rounded
+ * to 8 bits as well: a last bit that another shape of pass moves can flip such a rounding, and grow to tenths of a nat.
+ */
+export type ProductType = "int8" | "fp16" | "fp32";
+
 /** What decode passes take by rows, and prefill passes by tokens; ms, 0 for what is not known. */
 export interface PassTimesReport {
   readonly decode: { readonly rows: number; readonly ms: number }[];
@@ -35,6 +41,7 @@ export interface LocalDetails {
   /** Times that a sequence lost its lane to one of another request while it was pulled. */
   readonly preemptions: number;
   readonly passTimes: PassTimesReport;
+  readonly compute: ProductType;
 }
 
 export interface LocalHealth extends EngineHealth {

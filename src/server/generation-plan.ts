@@ -10,6 +10,7 @@ import type {
   ModelInfo,
   Priority,
   Prompt,
+  Reproducibility,
   EncodeOptions,
 } from "../decoder/completer.ts";
 import { completionsHeld } from "../samplers/registry.ts";
@@ -50,6 +51,7 @@ export interface GenerationPlan {
   readonly tokensAsIds: boolean;
   /** Fields of the body that the sampler does without, or that nothing is offered for, by name. */
   readonly ignored: readonly string[];
+  readonly reproducibility: Reproducibility;
   readonly includeUsage: boolean;
   /** Whether every chunk of a stream has the usage so far. */
   readonly continuousUsage: boolean;
@@ -145,6 +147,7 @@ export function planGeneration(
     returnTokenIds,
     tokensAsIds: body.return_tokens_as_token_ids ?? false,
     ignored: [...ignored, ...(input.ignored ?? [])],
+    reproducibility: model.capabilities.reproducibility,
     includeUsage: include_usage ?? false,
     continuousUsage: continuous_usage_stats ?? false,
     modelName: body.model ?? model.id,

@@ -26,6 +26,7 @@ export class MinimalEngine implements Engine {
       maxLength,
       capabilities: {
         repeats: false,
+        reproducibility: "approximate",
         mostTop: 0,
         logNormalizer: "interval",
         entropy: false,

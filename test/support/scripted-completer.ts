@@ -21,6 +21,7 @@ class ScriptedEngine implements Engine {
       maxLength: 4096,
       capabilities: {
         repeats: true,
+        reproducibility: "bitwise",
         mostTop: Infinity,
         logNormalizer: "exact",
         entropy: true,

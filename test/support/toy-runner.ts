@@ -82,6 +82,8 @@ export const turn = (): Promise<void> => setImmediate();
 
 /** Runs a toy model on lanes, and holds its caller to the contract of `ModelRunner`. */
 export class ToyRunner implements ModelRunner {
+  readonly compute = "fp32";
+  readonly reproducibility = "bitwise";
   readonly vocabularySize: number;
   readonly limits: PassLimits;
   readonly memory: ToyMemory;

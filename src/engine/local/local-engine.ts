@@ -24,12 +24,13 @@ export class LocalEngine implements Engine {
   ) {
     this.#runner = runner;
     this.#scheduler = new Scheduler(runner, settings, passTimes);
-    const { vocabularySize, memory } = runner;
+    const { vocabularySize, memory, reproducibility } = runner;
     this.info = {
       vocabularySize,
       maxLength: memory.capacity,
       capabilities: {
         repeats: true,
+        reproducibility,
         mostTop: vocabularySize,
         logNormalizer: "exact",
         entropy: true,

@@ -2,6 +2,8 @@ import type { Distribution } from "../../sampling/distribution.ts";
 import { measure } from "../../sampling/measure.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
+import type { Reproducibility } from "../engine.ts";
+import type { ProductType } from "../health.ts";
 
 /** The tokens that one lane feeds into a forward pass. */
 export interface BatchRow {
@@ -61,6 +63,8 @@ export interface ModelRunner extends AsyncDisposable {
   readonly vocabularySize: number;
   readonly limits: PassLimits;
   readonly memory: KvMemory;
+  readonly compute: ProductType;
+  readonly reproducibility: Reproducibility;
   /**
    * Each lane then holds the tokens up to its row's last; other lanes hold what they held.
    * @throws Error when the batch is beyond the limits

@@ -105,6 +105,7 @@ export class Scheduler {
         passes: this.#passes,
         preemptions: this.#preemptions,
         passTimes: this.#passTimes.report,
+        compute: this.#runner.compute,
       },
     };
   }

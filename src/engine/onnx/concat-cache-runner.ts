@@ -30,7 +30,7 @@ export class ConcatCacheRunner extends OnnxRunner {
   readonly #shortRun: RepeatedRun;
 
   constructor(session: Session, graph: DecoderGraph, options: OnnxRunnerOptions) {
-    super(session, graph);
+    super(session, graph, options);
     const { logitsType, vocabularySize } = graph;
     const maxRowTokens = options.isFixedShape === true ? 1 : options.maxRowTokens;
     // The row of one lane is as long as any may be; the others have one token each.

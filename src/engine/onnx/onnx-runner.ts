@@ -1,6 +1,8 @@
 import { InferenceError } from "../../core/errors.ts";
 import type { KvMemory } from "../../kvcache/kv-memory.ts";
 import { checkBatch } from "../local/check-batch.ts";
+import type { Reproducibility } from "../engine.ts";
+import type { ProductType } from "../health.ts";
 import type { Batch, LogitsView, ModelRunner, PassLimits } from "../local/runner.ts";
 import type { LiveCacheSize } from "./cache/live-cache.ts";
 import { passFailure } from "./device-failure.ts";
@@ -8,6 +10,8 @@ import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import type { Session } from "./ort/session.ts";
 
 export interface OnnxRunnerOptions extends LiveCacheSize {
+  /** What the graph's products with weights are computed in. */
+  readonly compute: ProductType;
   /** The longest row of a pass, tokens. */
   readonly maxRowTokens: number;
   /**
@@ -22,6 +26,8 @@ export interface OnnxRunnerOptions extends LiveCacheSize {
  */
 export abstract class OnnxRunner implements ModelRunner {
   readonly vocabularySize: number;
+  readonly compute: ProductType;
+  readonly reproducibility: Reproducibility;
   abstract readonly limits: PassLimits;
   abstract readonly memory: KvMemory;
   protected readonly session: Session;
@@ -29,9 +35,15 @@ export abstract class OnnxRunner implements ModelRunner {
   #isClosed = false;
 
   /** Takes the session over: closing the runner closes it. */
-  constructor(session: Session, { vocabularySize }: DecoderGraph) {
+  constructor(
+    session: Session,
+    { vocabularySize }: DecoderGraph,
+    { compute, isFixedShape = false }: Pick<OnnxRunnerOptions, "compute" | "isFixedShape">,
+  ) {
     this.session = session;
     this.vocabularySize = vocabularySize;
+    this.compute = compute;
+    this.reproducibility = isFixedShape ? "bitwise" : compute === "int8" ? "approximate" : "rounding";
   }
 
   async step(batch: Batch): Promise<LogitsView> {

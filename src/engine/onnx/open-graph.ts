@@ -1,11 +1,14 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { InferenceError } from "../../core/errors.ts";
+import type { ProductType } from "../health.ts";
 import type { ModelRunner } from "../local/runner.ts";
 import { ConcatCacheRunner } from "./concat-cache-runner.ts";
 import { readDecoderGraph } from "./graphs/decoder-graph.ts";
 import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import { adviseOnDevice } from "./device-failure.ts";
+import { matMulCompute, withCompute } from "./graphs/matmul-compute.ts";
+import type { ComputeChoice } from "./graphs/matmul-compute.ts";
 import { readGraphFile } from "./graphs/graph-file.ts";
 import type { GraphFile } from "./graphs/graph-file.ts";
 import type { OnnxRunnerOptions } from "./onnx-runner.ts";
@@ -30,6 +33,8 @@ export interface OpenedGraph {
   readonly bytesPerToken: number;
   /** Where the live cache stands: where attention runs. */
   readonly cacheDevice: Device;
+  /** What products with weights are computed in. */
+  readonly compute: ProductType;
   /** The file and its weights. */
   readonly fileBytes: number;
   readonly path: string;
@@ -39,7 +44,7 @@ export interface OpenedGraph {
 export const formOf = (operators: ReadonlyMap<string, number>): GraphForm =>
   operators.has("GroupQueryAttention") ? "shared" : "concat";
 
-export interface OpenOptions extends Omit<SessionOptions, "weights"> {
+export interface OpenOptions extends Omit<SessionOptions, "weights" | "folder">, ComputeChoice {
   /**
    * Whether the runtime maps weights that stand in files of their own, instead of having them read into memory: less
    * memory while the graph is loaded, but a process that writes to the files then writes into the model, and ends this one by cutting them short.
@@ -53,20 +58,21 @@ export interface OpenOptions extends Omit<SessionOptions, "weights"> {
  */
 export function openGraph(path: string, options: OpenOptions): OpenedGraph {
   if (!existsSync(path)) throw new InferenceError("engine_failed", `${path} does not exist.`);
-  const { session, form, fileBytes, headDim: openHeadDim } = openSession(path, options);
+  const { session, form, file } = openSession(path, options);
   try {
-    const graph = readDecoderGraph(session, openHeadDim);
+    const graph = readDecoderGraph(session, file.headDim);
     const { planes, kvHeads, headDim, cacheType } = graph;
     const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
     const cacheDevice = form === "shared" ? attentionDevice(session, graph) : session.device;
-    return { session, graph, form, bytesPerToken, cacheDevice, fileBytes, path };
+    const compute = matMulCompute(file, options, cacheType === "float16" ? "fp16" : "fp32");
+    return { session, graph, form, bytesPerToken, cacheDevice, compute, fileBytes: file.bytes, path };
   } catch (error) {
     session[Symbol.dispose]();
     throw error;
   }
 }
 
-export interface RunnerOptions extends OnnxRunnerOptions, Pick<SessionOptions, "device"> {}
+export interface RunnerOptions extends Omit<OnnxRunnerOptions, "compute">, Pick<SessionOptions, "device"> {}
 
 /**
  * The runner for a graph's form, after a first and a second token went through it: a graph that cannot do this is found
@@ -74,13 +80,13 @@ export interface RunnerOptions extends OnnxRunnerOptions, Pick<SessionOptions, "
  * @throws InferenceError `unsupported` with what ONNX Runtime says
  */
 export async function createRunner(opened: OpenedGraph, options: RunnerOptions): Promise<ModelRunner> {
-  const { session, graph, form, path } = opened;
+  const { session, graph, form, compute, path } = opened;
   let runner: ModelRunner | undefined;
   try {
     runner =
       form === "shared"
-        ? new SharedCacheRunner(session, graph, options)
-        : new ConcatCacheRunner(session, graph, options);
+        ? new SharedCacheRunner(session, graph, { ...options, compute })
+        : new ConcatCacheRunner(session, graph, { ...options, compute });
     for (const position of [0, 1]) await runner.step([{ lane: 0, tokens: [0], position }]);
     runner.memory.truncate(0, 0);
     return runner;
@@ -99,17 +105,21 @@ export async function createRunner(opened: OpenedGraph, options: RunnerOptions):
 
 function openSession(
   path: string,
-  { mapWeights = false, ...options }: OpenOptions,
-): Pick<OpenedGraph, "session" | "form" | "fileBytes"> & Pick<GraphFile, "headDim"> {
+  { mapWeights = false, int4Compute, ...options }: OpenOptions,
+): Pick<OpenedGraph, "session" | "form"> & { readonly file: GraphFile } {
   try {
-    const { operators, dataFiles, missingFiles, shortFiles, bytes, headDim } = readGraphFile(path);
+    const file = readGraphFile(path);
+    const { operators, dataFiles, missingFiles, shortFiles } = file;
     if (missingFiles.length > 0)
       throw new Error(`it keeps weights in ${missingFiles.join(", ")}, which must stand beside it`);
     if (shortFiles.length > 0)
       throw new Error(`${shortFiles.join(", ")} beside it is cut short; copy or pull it again`);
-    using weights = mapWeights ? undefined : new WeightFiles(dirname(path), dataFiles);
-    const session = new Session(path, { ...options, weights });
-    return { session, form: formOf(operators), fileBytes: bytes, headDim };
+    const { device } = options;
+    const changed = withCompute(path, file, { device, int4Compute });
+    const folder = dirname(path);
+    using weights = mapWeights ? undefined : new WeightFiles(folder, dataFiles);
+    const session = new Session(changed ?? path, { ...options, weights, folder });
+    return { session, form: formOf(operators), file };
   } catch (error) {
     if (error instanceof InferenceError) throw error;
     const reason = (error as Error).message;

@@ -40,7 +40,7 @@ export class SharedCacheRunner extends OnnxRunner {
   readonly #passes = new Map<string, BoundPass>();
 
   constructor(session: Session, graph: DecoderGraph, options: OnnxRunnerOptions) {
-    super(session, graph);
+    super(session, graph, options);
     const { lanes, isFixedShape = false } = options;
     const maxRowTokens = isFixedShape ? 1 : options.maxRowTokens;
     const maxTokens = Math.max(lanes, maxRowTokens);

@@ -9,7 +9,14 @@ import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./choice-tracker.ts";
 import type { PlacedToken } from "./placed-tokens.ts";
-import { progressOf, statedEnd, statedIgnored, statedMixing, statedUsage } from "./presenter.ts";
+import {
+  progressOf,
+  statedEnd,
+  statedIgnored,
+  statedMixing,
+  statedReproducibility,
+  statedUsage,
+} from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/completions. */
@@ -27,6 +34,7 @@ export class CompletionPresenter implements Presenter<CompletionResponse, Comple
       model: plan.modelName,
       ...statedMode(plan),
       ...statedIgnored(plan),
+      ...statedReproducibility(plan),
     };
     this.#plan = plan;
     this.#tracker = new AnswerTracker(plan, tokenizer);

@@ -26,6 +26,7 @@ function toDetails({
   passes,
   preemptions,
   passTimes,
+  compute,
 }: NonNullable<CompleterHealth["details"]>): Partial<HealthResponse> {
   return {
     lanes,
@@ -39,6 +40,7 @@ function toDetails({
     passes,
     preemptions,
     pass_times: passTimes,
+    compute,
     prefixStore,
     passTimes,
   };

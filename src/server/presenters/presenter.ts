@@ -26,6 +26,12 @@ export interface AnswerHead {
 export const statedIgnored = ({ ignored }: Pick<GenerationPlan, "ignored">): { ignored?: string[] } =>
   ignored.length === 0 ? {} : { ignored: [...ignored] };
 
+/** Whether the answer's numbers do not repeat. */
+export const statedReproducibility = ({
+  reproducibility,
+}: Pick<GenerationPlan, "reproducibility">): { reproducibility?: "approximate" } =>
+  reproducibility === "approximate" ? { reproducibility } : {};
+
 /** Why a choice ended before its sampler was through, where it did. */
 export const statedEnd = ({ finish }: Pick<ChoicePart, "finish">): { ended_early?: "shutdown" } =>
   finish?.endedEarly === undefined ? {} : { ended_early: finish.endedEarly };

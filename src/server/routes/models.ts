@@ -15,6 +15,7 @@ export function modelRoutes({ completer: { model }, startedAt }: RouteContext): 
     root: model.id,
     parent: id === model.id ? null : model.id,
     max_model_len: model.maxLength,
+    reproducibility: model.capabilities.reproducibility,
     eos_token_ids: [...model.endTokenIds],
     example_prompt: model.examplePrompt ?? null,
   }));

@@ -160,6 +160,11 @@ export const answerFields = {
     "Fields of the request that had no effect: those that mean nothing to a sampler which the model's name or the server chose, and those that nothing is offered for. Absent where there are none.",
     ["temperature", "top_p"],
   ),
+  reproducibility: described(
+    z.literal("approximate").optional(),
+    "Stated where log-probs do not repeat: the model rounds activations to 8 bits, by which those of the same tokens differ by tenths of a nat with what else runs and what is cached, so that the same seed may give another completion. Absent where they repeat but for the rounding of sums.",
+    "approximate",
+  ),
   mixing: described(
     z.array(promptMixing).optional(),
     "power with several chains of a prompt: whether they agree, one entry for each prompt. In a stream it comes with the last chain's finish.",

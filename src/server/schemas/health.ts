@@ -49,6 +49,11 @@ const localDetails = {
     prefixStore,
   ),
   passes: count("Forward passes run since the start.", 4000),
+  compute: described(
+    z.enum(["int8", "fp16", "fp32"]),
+    "What products with weights are computed in. int8: activations are rounded to 8 bits as well, and log-probs of the same tokens differ from time to time (`reproducibility` of the model). `--int4-compute` chooses for weights in blocks of 4 or 8 bits.",
+    "fp32",
+  ),
   preemptions: count("Times that a sequence gave its lane up to another request.", 2),
   pass_times: described(
     passTimes,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { reproducibilities } from "../../decoder/completer.ts";
 import { described } from "../../samplers/described.ts";
 
 const entry = z.object({
@@ -13,6 +14,11 @@ const entry = z.object({
   root: described(z.string(), "The model without a sampler suffix.", "abacus"),
   parent: described(z.string().nullable(), "The model that a suffixed name stands for.", "abacus"),
   max_model_len: described(z.number().int(), "Prompt and completion together, tokens.", 256),
+  reproducibility: described(
+    z.enum(reproducibilities),
+    "How far log-probs of the same tokens may differ with what else runs and what is cached. `bitwise`: not at all (`serve --deterministic`). `rounding`: by the order in which floats are summed, so that a seed repeats its completion but where a draw falls between two tokens. `approximate`: by tenths of a nat, where activations are rounded to 8 bits.",
+    "rounding",
+  ),
   eos_token_ids: described(z.array(z.number().int()), "Tokens that end a completion.", [16]),
   example_prompt: described(z.string().nullable(), "A prompt that shows the model at work.", "7-2*3+4="),
 });

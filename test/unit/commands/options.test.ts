@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { seedFrom } from "../../../src/commands/options.ts";
+import { option, seedFrom } from "../../../src/commands/options.ts";
 
 describe("--seed", () => {
   it.each([
@@ -15,5 +15,15 @@ describe("--seed", () => {
 
   it.each(["", " ", "1.5", "seven", "36893488147419103232", "1e300"])("refuses %j", (text) => {
     expect(() => seedFrom(text)).toThrow(/a whole number of 64 bits/);
+  });
+});
+
+describe("an option's variable", () => {
+  it.each([
+    ["--int4-compute <type>", "METROPOLIS_INT4_COMPUTE"],
+    ["--no-memo", "METROPOLIS_MEMO"],
+    ["--max-gap-ms <ms>", "METROPOLIS_MAX_GAP_MS"],
+  ])("of %s is %s", (flags, name) => {
+    expect(option(flags, "").envVar).toBe(name);
   });
 });

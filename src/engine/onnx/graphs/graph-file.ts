@@ -14,6 +14,8 @@ export interface GraphFile {
   readonly operators: ReadonlyMap<string, number>;
   /** Bits per weight of block-quantized matrices. */
   readonly weightBits: ReadonlySet<number>;
+  /** Levels that MatMulNBits states, 0 where it states none; see `matMulCompute`. */
+  readonly accuracyLevels: ReadonlySet<number>;
   /** Weights inside or beside the file, by their element type's name, bytes. */
   readonly weightBytes: ReadonlyMap<string, number>;
   /** Sliding windows of GroupQueryAttention, tokens; empty where attention sees everything. */
@@ -69,6 +71,7 @@ export function readGraphFile(path: string): GraphFile {
   const outputs: GraphValue[] = [];
   const operators = new Map<string, number>();
   const weightBits = new Set<number>();
+  const accuracyLevels = new Set<number>();
   const weightBytes = new Map<string, number>();
   const windows = new Set<number>();
   const queries = new Map<string, QueryHeads>();
@@ -85,6 +88,7 @@ export function readGraphFile(path: string): GraphFile {
           operators.set(operator, (operators.get(operator) ?? 0) + 1);
           const bits = attributes.get("bits");
           if (bits !== undefined && blockQuantized.has(operator)) weightBits.add(bits);
+          if (operator === "MatMulNBits") accuracyLevels.add(attributes.get("accuracy_level") ?? 0);
           const window = attributes.get("local_window_size");
           if (window !== undefined && window > 0) windows.add(window);
           if (operator === "GroupQueryAttention") queries.set(from[0] ?? "", readHeads(from, attributes));
@@ -111,7 +115,7 @@ export function readGraphFile(path: string): GraphFile {
     const missingFiles = besides.filter(({ size }) => size === undefined).map(({ name }) => name);
     const shortFiles = besides.filter(({ size = Infinity, end }) => size < end).map(({ name }) => name);
     return {
-      ...{ inputs, outputs, operators, weightBits, weightBytes, windows, headDim },
+      ...{ inputs, outputs, operators, weightBits, accuracyLevels, weightBytes, windows, headDim },
       ...{ dataFiles: new Set(dataEnds.keys()), missingFiles, shortFiles, bytes },
     };
   } finally {

@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly isWhole?: boolean;
   /** Weights of files beside the graph; without them the runtime maps the files. */
   readonly weights?: WeightFiles | undefined;
+  /** Where the files that the runtime maps are, for a graph that comes as its contents. */
+  readonly folder?: string;
 }
 
 /** An input or output of a graph. */
@@ -92,18 +94,23 @@ export class Session implements Disposable {
   }
 }
 
-function configure(options: Pointer, { device, threads, isWhole, weights }: SessionOptions): void {
+function configure(options: Pointer, { device, threads, isWhole, weights, folder }: SessionOptions): void {
   weights?.addTo(options);
+  if (folder !== undefined) setEntry(options, "session.model_external_initializers_file_folder_path", folder);
   check(ort().SetIntraOpNumThreads(options, threads) as Pointer | null);
   // Threads that spin between passes take the cores from everything else on the machine.
-  check(ort().AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0") as Pointer | null);
+  setEntry(options, "session.intra_op.allow_spinning", "0");
   if (isWhole === true && device !== "cpu") {
-    check(ort().AddSessionConfigEntry(options, "session.disable_cpu_ep_fallback", "1") as Pointer | null);
+    setEntry(options, "session.disable_cpu_ep_fallback", "1");
   }
   if (device === "webgpu") {
     check(ort().SessionOptionsAppendExecutionProvider(options, "WebGPU", [], [], 0) as Pointer | null);
   }
   if (device === "cuda") appendCuda(options);
+}
+
+function setEntry(options: Pointer, key: string, value: string): void {
+  check(ort().AddSessionConfigEntry(options, key, value) as Pointer | null);
 }
 
 /**
