@@ -12,6 +12,7 @@
  * worse. So the search keeps the likeliest that has ended, proposals that were turned down among them, and a stage
  * goes back to it where its draft is less likely.
  */
+import { AsRecorded } from "./as-recorded.ts";
 import { hasEnded, isComplete, isSame, logProbability } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { completions } from "./completions.ts";
@@ -40,7 +41,8 @@ async function* search(
     draft: async (state, context) => {
       const draft = await walk.draft(state, context);
       const isBehind = best !== undefined && logProbability(best) > logProbability(draft.state);
-      return isBehind ? { ...draft, state: best!, isComplete: true } : draft;
+      // The same tokens may have been drawn twice, and recorded with other values by a model whose numbers move.
+      return isBehind && !isSame(best!, draft.state) ? { ...draft, state: best!, isComplete: true } : draft;
     },
     step: (state, context) => {
       // The search may go back to a proposal that ends and is less likely than a state that has not: it has to see its
@@ -88,8 +90,10 @@ async function climb(
   const best = logProbability(state);
   const completion: CompletionToken[] = [...kept];
   let logprob = logProbability(kept);
+  const along = new AsRecorded(state, cut);
   for await (const run of propose(kept, 0)) {
-    for (const token of run) {
+    for (const drawn of run) {
+      const token = along.take(drawn);
       completion.push(token);
       logprob += token.logprob;
       // Further tokens only make it less likely.

@@ -20,6 +20,7 @@
  * 1801.09065.
  */
 import { logSumExp, selectByLogWeight } from "../core/log-sum-exp.ts";
+import { AsRecorded } from "./as-recorded.ts";
 import { isComplete } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { powerLaw } from "./completions.ts";
@@ -57,7 +58,7 @@ async function resample(
   const canRejectEarly = earlyRejection && weightsAreNegative(target);
 
   const kept = state.slice(0, cut);
-  const tries = Array.from({ length: count }, () => new Try(kept, keptWeight));
+  const tries = Array.from({ length: count }, () => new Try(kept, keptWeight, new AsRecorded(state, cut)));
   const proposal = (selected: Try, logRatio: number) => ({
     completion: selected.completion,
     cut,
@@ -88,13 +89,16 @@ class Try {
   readonly completion: CompletionToken[];
   #logSuffixWeight = 0;
   #cutWeight: number;
+  readonly #along: AsRecorded;
 
-  constructor(kept: Completion, keptWeight: number) {
+  constructor(kept: Completion, keptWeight: number, along: AsRecorded) {
+    this.#along = along;
     this.completion = [...kept];
     this.#cutWeight = keptWeight;
   }
 
-  push(token: CompletionToken, target: PowerTarget, weigh: CutWeight): void {
+  push(drawn: CompletionToken, target: PowerTarget, weigh: CutWeight): void {
+    const token = this.#along.take(drawn);
     this.completion.push(token);
     this.#logSuffixWeight += logWeight(target, token);
     this.#cutWeight += weigh(this.completion, this.completion.length - 1);

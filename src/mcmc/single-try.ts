@@ -10,6 +10,7 @@
  *
  * Source: Karan & Du, "Reasoning with Sampling", arXiv 2510.14901, Algorithm 1, with the cut's ratio restored.
  */
+import { AsRecorded } from "./as-recorded.ts";
 import { isComplete } from "./completion.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import { powerLaw } from "./completions.ts";
@@ -44,13 +45,15 @@ async function resample(
   let cutWeight = keptWeight;
   // In no closure: it changes with every token, and V8 would allocate a number for each.
   let logRatio = Infinity;
+  const along = new AsRecorded(state, cut);
   using extension = propose(state.slice(0, cut), 0);
   for (;;) {
     const pulled = extension.pull();
     // Awaited only where it is a promise: most runs are known, and waiting costs as much as the rest of a step.
     const run = pulled instanceof Promise ? await pulled : pulled;
     if (run === undefined) break;
-    for (const token of run) {
+    for (const drawn of run) {
+      const token = along.take(drawn);
       completion.push(token);
       logNew += logWeight(target, token);
       cutWeight += weigh(completion, completion.length - 1);

@@ -123,7 +123,7 @@ export class MemoExtension extends TokenStream {
       const run = await asking.pull();
       this.#turns.note();
       if (run === undefined) this[Symbol.dispose]();
-      return run?.map((drawn) => this.#learn(drawn));
+      return run && this.#learn(run);
     } finally {
       if (node.asked === asked) node.asked = undefined;
       asked.settle();
@@ -131,11 +131,28 @@ export class MemoExtension extends TokenStream {
     }
   }
 
-  #learn(drawn: ScoredToken): ScoredToken {
-    this.#trie.remember(this.#node, drawn, this.#request.sampling.inverseTemperature);
-    this.#step(drawn);
-    const { top, ...token } = drawn;
-    return withTop(token, top!, this.#request);
+  /** The tokens as they are recorded, up to where they are not those that the inner engine goes on from. */
+  #learn(run: TokenRun): TokenRun {
+    const learned: ScoredToken[] = [];
+    for (const drawn of run) {
+      const node = this.#node;
+      const token = this.#record(node, drawn);
+      this.#step(token);
+      learned.push(withTop(token, node.visit!.top, this.#request));
+      if (token.token === drawn.token) continue;
+      this.#stopAsking();
+      break;
+    }
+    return learned;
+  }
+
+  /** What another walk has recorded of the prefix meanwhile decides the draw; else this answer does. */
+  #record(node: MemoNode, drawn: ScoredToken): ScoredToken {
+    const position = this.#request.prefix.length + this.#tokens.length;
+    return (
+      recall(node, this.#request, position) ??
+      this.#trie.remember(node, drawn, this.#request.sampling.inverseTemperature)
+    );
   }
 
   #step({ token }: ScoredToken): void {

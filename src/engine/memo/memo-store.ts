@@ -6,7 +6,8 @@ import type { MemoHealth, MemoKey, Memos } from "./memos.ts";
 
 /**
  * The memos of many prompts under one byte budget. The least recently used is forgotten first, even in mid-use: a
- * memo saves evaluations and decides nothing. One that outgrows the budget by itself starts again from nothing.
+ * memo saves evaluations and decides nothing. (Tokens of a chain's state keep what was recorded of them: see
+ * `mcmc/as-recorded.ts`.) One that outgrows the budget by itself starts again from nothing.
  */
 export class MemoStore implements Memos {
   readonly #maxBytes: number;

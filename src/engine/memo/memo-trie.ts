@@ -11,6 +11,8 @@ interface Visit {
   readonly entropy: number;
   /** The tokens drawn so far, by rank: a chain comes by the same few over and over. */
   readonly drawn: ScoredToken[];
+  /** log p of tokens beyond the top that were drawn, by the model's later answers. */
+  readonly beyond: Map<TokenId, number>;
 }
 
 /** A walk asks the model about a prefix. */
@@ -43,6 +45,7 @@ export interface MemoNode {
  */
 const nodeBytes = 250;
 const visitBytes = 1000;
+const beyondBytes = 100;
 
 /**
  * The prefixes visited after one prompt, and what the model said after each. Forgotten as a whole: a walk that is in it
@@ -86,15 +89,37 @@ export class MemoTrie {
   }
 
   /**
-   * Keeps what the model said after the node's prefix, unless as many of the likeliest tokens are known there already.
+   * Keeps what the model said after the node's prefix. What it said first is the law there: where it is asked again, for
+   * a draw in the tail, for more of the likeliest tokens, or by two walks at once, a model whose numbers move says
+   * something else, and a token must not have two values within a chain. Later answers only add tokens that were not
+   * known.
    * @param drawn from the untruncated law of `inverseTemperature`
+   * @returns the token that was drawn, as it is recorded from now on
    */
-  remember(node: MemoNode, drawn: ScoredToken, inverseTemperature: number): void {
-    const { top, entropy } = drawn;
-    const before = node.visit;
-    if (before !== undefined && before.top.ids.length >= top!.ids.length) return;
-    node.visit = { top: top!, law: temperedLaw(drawn, inverseTemperature), entropy, drawn: [] };
-    this.#grow(bytesOf(top!) + visitBytes - (before === undefined ? 0 : bytesOf(before.top) + visitBytes));
+  remember(node: MemoNode, drawn: ScoredToken, inverseTemperature: number): ScoredToken {
+    const { top, ...token } = drawn;
+    const { visit } = node;
+    if (visit === undefined) {
+      const law = temperedLaw(drawn, inverseTemperature);
+      node.visit = { top: top!, law, entropy: drawn.entropy, drawn: [], beyond: new Map() };
+      this.#grow(bytesOf(top!) + visitBytes);
+      return token;
+    }
+    if (visit.top.ids.length < top!.ids.length) {
+      const wider = widened(visit, top!);
+      node.visit = { ...visit, top: wider, drawn: [] };
+      this.#grow(bytesOf(wider) - bytesOf(visit.top));
+    }
+    const { entropy, law, beyond } = visit;
+    const rank = node.visit!.top.ids.indexOf(drawn.token);
+    if (rank >= 0) return scoredAt(node.visit!, rank);
+    const known = beyond.get(drawn.token);
+    if (known === undefined) {
+      beyond.set(drawn.token, drawn.logprob);
+      this.#grow(beyondBytes);
+    }
+    const { logNormalizer } = law;
+    return { token: drawn.token, logprob: known ?? drawn.logprob, logNormalizer, entropy };
   }
 
   forget(): void {
@@ -128,13 +153,27 @@ export function recall(
 ): ScoredToken | undefined {
   const { visit } = node;
   if (visit === undefined || !isKnown(node, topCount)) return undefined;
-  const { top, law, entropy, drawn } = visit;
-  const rank = drawFromTop(top, law, uniform(draws, "token", position));
-  if (rank === undefined) return undefined;
-  return (drawn[rank] ??= {
+  const rank = drawFromTop(visit.top, visit.law, uniform(draws, "token", position));
+  return rank === undefined ? undefined : scoredAt(visit, rank);
+}
+
+const scoredAt = ({ top, law, entropy, drawn }: Visit, rank: number): ScoredToken =>
+  (drawn[rank] ??= {
     token: top.ids[rank]!,
     logprob: top.logprobs[rank]!,
     logNormalizer: law.logNormalizer,
     entropy,
   });
+
+/** More of the likeliest tokens, each with the log p that it was first known with. */
+function widened({ top, beyond }: Visit, more: TopTokens): TopTokens {
+  const known = new Map<TokenId, number>();
+  for (const [rank, id] of more.ids.entries()) known.set(id, more.logprobs[rank]!);
+  for (const [id, logprob] of beyond) known.set(id, logprob);
+  for (const [rank, id] of top.ids.entries()) known.set(id, top.logprobs[rank]!);
+  const entries = [...known].sort(([id, logprob], [other, its]) => its - logprob || id - other);
+  return {
+    ids: Int32Array.from(entries, ([id]) => id),
+    logprobs: Float64Array.from(entries, ([, logprob]) => logprob),
+  };
 }
