@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { InferenceError } from "../../../core/errors.ts";
+import { leadsOut } from "../../../files/leads-out.ts";
 import { elementTypeOf } from "../ort/element-type.ts";
 import type { GraphValue } from "../ort/session.ts";
 import { ProtobufFile } from "./protobuf-file.ts";
@@ -78,6 +79,7 @@ export function readGraphFile(path: string): GraphFile {
   let headDim: number | undefined;
   /** How far the weights in each reach, bytes. */
   const dataEnds = new Map<string, number>();
+  if (leadsOut(dirname(path), path)) throw linkedOut(path);
   const file = new ProtobufFile(path, () => corrupt(path));
   try {
     for (const part of file.fields(0, file.size)) {
@@ -106,11 +108,11 @@ export function readGraphFile(path: string): GraphFile {
       }
     }
     if (operators.size === 0) throw corrupt(path);
-    const besides = [...dataEnds].map(([name, end]) => ({
-      name,
-      end,
-      size: sizeOf(join(dirname(path), name)),
-    }));
+    const besides = [...dataEnds].map(([name, end]) => {
+      const place = join(dirname(path), name);
+      if (leadsOut(dirname(path), place)) throw linkedOut(place);
+      return { name, end, size: sizeOf(place) };
+    });
     const bytes = besides.reduce((sum, { size = 0 }) => sum + size, file.size);
     const missingFiles = besides.filter(({ size }) => size === undefined).map(({ name }) => name);
     const shortFiles = besides.filter(({ size = Infinity, end }) => size < end).map(({ name }) => name);
@@ -136,6 +138,12 @@ const outside = (path: string, name: string): InferenceError =>
   new InferenceError(
     "engine_failed",
     `${path} keeps weights in ${name}, outside of its own folder. Save them beside it.`,
+  );
+
+const linkedOut = (path: string): InferenceError =>
+  new InferenceError(
+    "engine_failed",
+    `${path} is a link out of the model's folder. Put the file itself there.`,
   );
 
 const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;
