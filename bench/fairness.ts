@@ -71,12 +71,14 @@ async function measure(rounds: number, lone: Share, crowd: Share | undefined): P
 
 /** How long a request of one completion takes beside one of 64 that holds all lanes. */
 export async function benchFairness(rounds: number): Promise<void> {
-  const lone: Share = { request: "lone", priority: "interactive" };
+  const lone: Share = { client: "anyone", request: "lone", priority: "interactive" };
+  const crowd: Share = { ...lone, request: "crowd" };
   const cases: readonly (readonly [string, Share, Share | undefined])[] = [
     ["alone", lone, undefined],
-    ["in the crowd's queue", { ...lone, request: "crowd" }, { request: "crowd", priority: "interactive" }],
-    ["a request of its own", lone, { request: "crowd", priority: "interactive" }],
-    ["beside a batch crowd", lone, { request: "crowd", priority: "batch" }],
+    ["in the crowd's queue", crowd, crowd],
+    ["a request of its own", lone, crowd],
+    ["of another client", { ...lone, client: "another" }, crowd],
+    ["beside a batch crowd", lone, { ...crowd, priority: "batch" }],
   ];
   const rows: string[][] = [];
   let alone: number | undefined;

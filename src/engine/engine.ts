@@ -52,8 +52,12 @@ export const priorities = ["interactive", "batch"] as const;
 /** Batch work gets the lanes that interactive work leaves. */
 export type Priority = (typeof priorities)[number];
 
-/** The request that a sequence works for: lanes are divided between requests, however many sequences each has. */
+/**
+ * Whom a sequence works for: lanes are divided between clients, those of a client between its requests, however many
+ * requests and sequences each has.
+ */
 export interface Share {
+  readonly client: string;
   readonly request: string;
   readonly priority: Priority;
 }
@@ -72,7 +76,7 @@ export interface ExtendRequest {
   readonly topCount: number;
   /** The law whose log-probs those have; the raw model when left out. */
   readonly logprobsMode?: LogprobsMode | undefined;
-  /** An extension without one counts as an interactive request of its own. */
+  /** An extension without one counts as an interactive request of a client of its own. */
   readonly share?: Share | undefined;
   /** Where a meter adds what this extension asks the model for. */
   readonly cost?: DrawCost | undefined;
@@ -81,7 +85,7 @@ export interface ExtendRequest {
 export interface ScoreOptions {
   /** How many of the likeliest tokens to report at each position; 0 for none. */
   readonly topCount: number;
-  /** Scores without one count as an interactive request of their own. */
+  /** Scores without one count as an interactive request of a client of their own. */
   readonly share?: Share | undefined;
 }
 

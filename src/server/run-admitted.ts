@@ -2,7 +2,7 @@ import { InferenceError } from "../core/errors.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { runPlan } from "./run-plan.ts";
-import type { ChoiceEvent } from "./run-plan.ts";
+import type { ChoiceEvent, RunOptions } from "./run-plan.ts";
 
 /**
  * Admits a plan and runs it for as long as `use` reads its events: what every way of answering shares.
@@ -11,15 +11,15 @@ import type { ChoiceEvent } from "./run-plan.ts";
 export async function runAdmitted<Result>(
   plan: GenerationPlan,
   { completer, admission, metrics }: Pick<RouteContext, "completer" | "admission" | "metrics">,
-  { client, signal }: { readonly client: string; readonly signal: AbortSignal },
+  options: RunOptions,
   use: (events: AsyncIterable<ChoiceEvent>) => Promise<Result>,
 ): Promise<Result> {
-  const release = admission.admit(plan.demand, client);
+  const release = admission.admit(plan.demand, options.client);
   try {
     const promptTokens = plan.prompts.reduce((sum, { length }) => sum + length, 0);
-    return await use(metrics.observe(runPlan(plan, completer, signal), promptTokens));
+    return await use(metrics.observe(runPlan(plan, completer, options), promptTokens));
   } catch (error) {
-    throw causeOf(error, signal);
+    throw causeOf(error, options.signal);
   } finally {
     release();
   }

@@ -12,10 +12,17 @@ export type ChoiceEvent = (CompletionEvent | { readonly type: "prompt"; readonly
   readonly index: number;
 };
 
+export interface RunOptions {
+  /** Whose share of the engine it is run on. */
+  readonly client: string;
+  /** Its abort stops the run. */
+  readonly signal: AbortSignal;
+}
+
 /** Events that may wait for a reader before the work that makes them does. */
 const mostUnread = 512;
 
-/** Longest that a reader's work on events may hold the thread, ms. */
+/** Longest that a reader may work on events before other requests get the thread, ms. */
 const longestTurnMs = 5;
 
 /** How a choice ends that has no tokens. */
@@ -31,7 +38,7 @@ const isShutdown = (error: unknown): boolean =>
 export async function* runPlan(
   plan: GenerationPlan,
   completer: Completer,
-  signal: AbortSignal,
+  { client, signal }: RunOptions,
 ): AsyncGenerator<ChoiceEvent, void, undefined> {
   const events = new EventQueue<ChoiceEvent>();
   const controller = new AbortController();
@@ -39,7 +46,7 @@ export async function* runPlan(
   // Every choice listens.
   setMaxListeners(0, stop);
   // Not the id that clients see, which they may choose: no request joins another's share.
-  const share: Share = { request: randomUUID(), priority: plan.priority };
+  const share: Share = { client, request: randomUUID(), priority: plan.priority };
   const prompts = plan.prompts.map((tokens) =>
     plan.echo && plan.logprobs !== undefined
       ? completer.score(tokens, { topCount: plan.logprobs, share }, stop)
@@ -76,13 +83,15 @@ export async function* runPlan(
       events.fail(error);
     });
   try {
-    let since = performance.now();
+    let workedMs = 0;
     for await (const event of events) {
-      if (performance.now() - since > longestTurnMs) {
+      if (workedMs > longestTurnMs) {
         await nextTurn();
-        since = performance.now();
+        workedMs = 0;
       }
+      const given = performance.now();
       yield event;
+      workedMs += performance.now() - given;
     }
   } finally {
     // With a reason of its own: without one, an exception is made, and its stack read.

@@ -8,9 +8,12 @@ import type { Tenant } from "./tenant.ts";
 
 /**
  * Tokens that a sequence may run before its lane goes to a request with fewer lanes: what a request waits for at most
- * while another one holds all lanes; long enough to make a move to the prefix store and back worth its cost.
+ * while others of its client hold all lanes; long enough to make a move to the prefix store and back worth its cost.
  */
 export const turnTokens = 32;
+
+/** As many where the lane goes to another client, which is not to wait for what this one does to its own requests. */
+const shortTurnTokens = 4;
 
 /** Another sequence, the leader, that is running the tokens up to `sharedTokens`, which both begin with. */
 export interface Lead {
@@ -24,8 +27,10 @@ export class PlacedSequence implements Schedulable {
   readonly lane: Lane;
   /** While it waits for K/V that its leader is computing; `LaneCache` sets it. */
   lead: Lead | undefined;
-  /** Tokens that it may still run before its lane can be given to another tenant. */
-  #turn = 0;
+  /** Tokens run since it got the lane, less those that it had run before on an earlier one. */
+  #newTokens = 0;
+  /** Tokens that were lost with an earlier lane. */
+  #lostTokens = 0;
 
   constructor(open: OpenSequence, lane: Lane) {
     this.open = open;
@@ -70,18 +75,30 @@ export class PlacedSequence implements Schedulable {
     return this.open.arrival;
   }
 
+  get clientsLastPrefill(): number {
+    return this.tenant.client.lastPrefill;
+  }
+
   get lastPrefill(): number {
     return this.tenant.lastPrefill;
   }
 
-  get isTurnOver(): boolean {
-    return this.#turn <= 0;
+  get hasHadTurn(): boolean {
+    return this.#hasRun(turnTokens);
+  }
+
+  get hasHadShortTurn(): boolean {
+    return this.#hasRun(shortTurnTokens);
+  }
+
+  beginTurn(): void {
+    this.#lostTokens = Math.max(0, this.open.ranTokens - this.cached);
+    this.#newTokens = -this.#lostTokens;
   }
 
   /** A turn is long enough to run again what was lost with an earlier lane, and then at least as much besides. */
-  beginTurn(): void {
-    const lostTokens = Math.max(0, this.open.ranTokens - this.cached);
-    this.#turn = lostTokens + Math.max(turnTokens, lostTokens);
+  #hasRun(tokens: number): boolean {
+    return this.#newTokens >= Math.max(tokens, this.#lostTokens);
   }
 
   /** Notes that the next `count` tokens were run. */
@@ -90,6 +107,6 @@ export class PlacedSequence implements Schedulable {
     const end = this.cached + count;
     for (let position = this.cached; position < end; position++) lane.tokens.push(this.tokens[position]!);
     open.ranTokens = Math.max(open.ranTokens, this.cached);
-    this.#turn -= count;
+    this.#newTokens += count;
   }
 }

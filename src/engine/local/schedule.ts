@@ -12,6 +12,8 @@ export interface Schedulable {
   readonly priority: Priority;
   /** Its number among all that were opened. */
   readonly arrival: number;
+  /** The pass in which its client last had a chunk of a prompt run. */
+  readonly clientsLastPrefill: number;
   /** The pass in which its request last had a chunk of a prompt run. */
   readonly lastPrefill: number;
 }
@@ -80,9 +82,10 @@ function roomFor(decoding: readonly Schedulable[], { limits, passTimes, settings
   return Math.min(free, Math.max(1, passTimes.longestChunkWithin(room)));
 }
 
-/** Interactive work first; then tenants in turn; of one tenant the oldest, which other sequences may be following. */
+/** Interactive work first; then clients in turn, and their requests in turn; of a request the oldest, which other sequences may be following. */
 function goesBefore(a: Schedulable, b: Schedulable): boolean {
   if (a.priority !== b.priority) return a.priority === "interactive";
+  if (a.clientsLastPrefill !== b.clientsLastPrefill) return a.clientsLastPrefill < b.clientsLastPrefill;
   if (a.lastPrefill !== b.lastPrefill) return a.lastPrefill < b.lastPrefill;
   return a.arrival < b.arrival;
 }

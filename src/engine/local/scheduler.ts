@@ -27,14 +27,14 @@ export interface SchedulerSettings extends ScheduleSettings {
 export interface OpenOptions {
   /** Once it aborts, what is pulled of the sequence rejects with `aborted`. */
   readonly signal: AbortSignal;
-  /** The request that it works for; an interactive one of its own when left out. */
+  /** Whom it works for; an interactive request of a client of its own when left out. */
   readonly share?: Share | undefined;
 }
 
 /**
  * Continuous batching, pass by pass: lanes are given out, a pass is planned over the sequences that hold them, run and
- * absorbed. Whatever is pulled when a pass starts may share it. When there are more sequences than lanes, requests
- * share the lanes evenly. Lanes change hands between passes alone.
+ * absorbed. Whatever is pulled when a pass starts may share it. When there are more sequences than lanes, clients
+ * share the lanes evenly, and the requests of each its part of them. Lanes change hands between passes alone.
  */
 export class Scheduler {
   readonly #runner: ModelRunner;
@@ -146,7 +146,7 @@ export class Scheduler {
     }
   }
 
-  /** Gives lanes to pulled sequences, taking them from sequences of requests with a weaker claim. */
+  /** Gives lanes to pulled sequences, taking them from sequences with a weaker claim. */
   #admit(): void {
     for (let next = this.#tenants.next(); next !== undefined; next = this.#tenants.next()) {
       if (this.#lanes.leased === this.#lanes.total && !this.#preempt(next.tenant)) break;
@@ -178,7 +178,7 @@ export class Scheduler {
     const planned = decoding.map((sequence) => ({ sequence, count: 1 }));
     if (chunk !== undefined) {
       planned.push(chunk);
-      chunk.sequence.tenant.lastPrefill = this.#passes + 1;
+      chunk.sequence.tenant.noteChunk(this.#passes + 1);
     }
     const started = this.#now();
     this.#inPass = true;

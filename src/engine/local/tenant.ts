@@ -1,9 +1,7 @@
 import type { Priority, Share } from "../engine.ts";
 
-/** A request with open sequences, among which its lanes go. */
-export class Tenant {
-  readonly request: string | undefined;
-  readonly priority: Priority;
+/** What a client, or one of its requests, has of the engine: the one that has less goes before. */
+export class Holding {
   /** Sequences open. */
   open = 0;
   /** Lanes held. */
@@ -12,9 +10,32 @@ export class Tenant {
   since = 0;
   /** The pass in which it last had a chunk of a prompt run. */
   lastPrefill = 0;
+}
 
-  constructor(share: Share | undefined) {
-    this.request = share?.request;
-    this.priority = share?.priority ?? "interactive";
+/** A request with open sequences, among which its lanes go. */
+export class Tenant extends Holding {
+  readonly share: Share | undefined;
+  /** What all requests of its client have that are of its priority. */
+  readonly client: Holding;
+
+  constructor(share: Share | undefined, client: Holding) {
+    super();
+    this.share = share;
+    this.client = client;
+  }
+
+  get priority(): Priority {
+    return this.share?.priority ?? "interactive";
+  }
+
+  /** Notes the pass that runs a chunk of one of its prompts. */
+  noteChunk(pass: number): void {
+    this.lastPrefill = pass;
+    this.client.lastPrefill = pass;
+  }
+
+  /** Of the client's holding and the request's, the one that says how two requests stand to each other. */
+  against(other: Tenant): Holding {
+    return this.client === other.client ? this : this.client;
   }
 }

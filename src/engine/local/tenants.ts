@@ -1,11 +1,16 @@
-import type { Share } from "../engine.ts";
+import type { Priority, Share } from "../engine.ts";
 import type { OpenSequence } from "./open-sequence.ts";
 import type { PlacedSequence } from "./placed-sequence.ts";
-import { Tenant } from "./tenant.ts";
+import { Holding, Tenant } from "./tenant.ts";
 
 /** Requests that have sequences open, and which of these wait for lanes. Moves nothing itself. */
 export class Tenants {
   readonly #byRequest = new Map<string, Tenant>();
+  /** What clients have, by name. Batch work counts apart: it takes nothing from the client's interactive work. */
+  readonly #clients: Readonly<Record<Priority, Map<string, Holding>>> = {
+    interactive: new Map(),
+    batch: new Map(),
+  };
   /** Pulled sequences without a lane, by tenant, the oldest first; never empty lists. */
   readonly #queues = new Map<Tenant, OpenSequence[]>();
   #waiting = 0;
@@ -16,20 +21,30 @@ export class Tenants {
     return this.#waiting;
   }
 
-  /** The tenant of a sequence that is opened; one without a share is a tenant of its own. */
+  /** The tenant of a sequence that is opened; one without a share is a tenant of a client of its own. */
   join(share: Share | undefined): Tenant {
-    let tenant = share === undefined ? undefined : this.#byRequest.get(share.request);
-    if (tenant === undefined) {
-      tenant = new Tenant(share);
-      if (share !== undefined) this.#byRequest.set(share.request, tenant);
-    }
+    const tenant = share === undefined ? new Tenant(share, new Holding()) : this.#tenantOf(share);
     tenant.open++;
+    tenant.client.open++;
+    return tenant;
+  }
+
+  #tenantOf(share: Share): Tenant {
+    const clients = this.#clients[share.priority];
+    const client = clients.get(share.client) ?? new Holding();
+    const tenant = this.#byRequest.get(share.request) ?? new Tenant(share, client);
+    clients.set(share.client, client);
+    this.#byRequest.set(share.request, tenant);
     return tenant;
   }
 
   leave(tenant: Tenant): void {
+    const { client, share } = tenant;
     tenant.open--;
-    if (tenant.open === 0 && tenant.request !== undefined) this.#byRequest.delete(tenant.request);
+    client.open--;
+    if (share === undefined) return;
+    if (tenant.open === 0) this.#byRequest.delete(share.request);
+    if (client.open === 0) this.#clients[share.priority].delete(share.client);
   }
 
   /** Queues a pulled sequence behind the older ones of its tenant. */
@@ -60,17 +75,20 @@ export class Tenants {
   gain(sequence: OpenSequence): void {
     this.stopWaiting(sequence);
     sequence.tenant.lanes++;
+    sequence.tenant.client.lanes++;
     this.#mark(sequence.tenant);
   }
 
   /** Counts a lane that was taken from a sequence. */
   lose({ tenant }: OpenSequence): void {
     tenant.lanes--;
+    tenant.client.lanes--;
   }
 
   /**
-   * The sequence that gets the next lane: interactive work goes before batch, then the request with the fewest lanes,
-   * then the one that waits longest; of its sequences the oldest.
+   * The sequence that gets the next lane: interactive work goes before batch, then the client with the fewest lanes, then
+   * the one that waits longest; of its requests the one with the fewest, then the one that waits longest; of its
+   * sequences the oldest.
    */
   next(): OpenSequence | undefined {
     if (this.#waiting === 0) return undefined;
@@ -83,24 +101,29 @@ export class Tenants {
 
   /** @throws Error when something is counted that is no longer there; run when no sequence is open. */
   checkIntegrity(): void {
-    if (this.#byRequest.size + this.#queues.size + this.#waiting === 0) return;
-    throw new Error(`${this.#byRequest.size} requests and ${this.#waiting} waiting sequences are left over`);
+    const clients = this.#clients.interactive.size + this.#clients.batch.size;
+    if (clients + this.#byRequest.size + this.#queues.size + this.#waiting === 0) return;
+    throw new Error(
+      `${clients} clients, ${this.#byRequest.size} requests and ${this.#waiting} waiting sequences are left over`,
+    );
   }
 
   #mark(tenant: Tenant): void {
     tenant.since = ++this.#events;
+    tenant.client.since = tenant.since;
   }
 }
 
 function comesBefore(a: Tenant, b: Tenant): boolean {
   if (a.priority !== b.priority) return a.priority === "interactive";
-  return a.lanes === b.lanes ? a.since < b.since : a.lanes < b.lanes;
+  const [ours, theirs] = [a.against(b), b.against(a)];
+  return ours.lanes === theirs.lanes ? ours.since < theirs.since : ours.lanes < theirs.lanes;
 }
 
 /**
  * The sequence that loses its lane to the taker when none is free: one that no caller pulls; else, for interactive
- * work, one of batch work; else one of a tenant with more lanes than the taker, held for a whole turn. Of these the
- * youngest of the tenant with most lanes, so that what was begun first ends first.
+ * work, one of batch work; else one of a client, or of another request of the taker's client, with more lanes, held for
+ * a turn. Of these the youngest of the client and the request with most lanes, so that what was begun first ends first.
  */
 export function chooseVictim(taker: Tenant, holders: readonly PlacedSequence[]): PlacedSequence | undefined {
   let victim: PlacedSequence | undefined;
@@ -111,16 +134,20 @@ export function chooseVictim(taker: Tenant, holders: readonly PlacedSequence[]):
   return victim;
 }
 
-function yieldsTo({ isPulled, tenant, isTurnOver, isFollowing }: PlacedSequence, taker: Tenant): boolean {
-  if (!isPulled) return true;
+function yieldsTo(holder: PlacedSequence, taker: Tenant): boolean {
+  const { tenant } = holder;
+  if (!holder.isPulled) return true;
   if (tenant.priority !== taker.priority) return taker.priority === "interactive";
-  const surplus = tenant.lanes - taker.lanes;
-  // A follower loses no work with its lane, even in mid-turn; but two tenants may not pass the lane to and fro.
-  return isTurnOver ? surplus > 0 : isFollowing && surplus > 1;
+  const surplus = tenant.against(taker).lanes - taker.against(tenant).lanes;
+  if (holder.hasHadTurn) return surplus > 0;
+  // A follower loses no work with its lane, even in mid-turn; and a client does not wait for another's turns. But two may
+  // not pass the lane to and fro.
+  return surplus > 1 && (holder.isFollowing || (holder.hasHadShortTurn && tenant.client !== taker.client));
 }
 
 function isRatherTaken(a: PlacedSequence, b: PlacedSequence): boolean {
   if (a.isPulled !== b.isPulled) return b.isPulled;
   if (a.tenant.priority !== b.tenant.priority) return a.tenant.priority === "batch";
-  return a.tenant.lanes === b.tenant.lanes ? a.arrival > b.arrival : a.tenant.lanes > b.tenant.lanes;
+  const [ours, theirs] = [a.tenant.against(b.tenant), b.tenant.against(a.tenant)];
+  return ours.lanes === theirs.lanes ? a.arrival > b.arrival : ours.lanes > theirs.lanes;
 }

@@ -6,7 +6,7 @@ import { OpenSequence } from "../../../../src/engine/local/open-sequence.ts";
 import type { PlacedSequence } from "../../../../src/engine/local/placed-sequence.ts";
 import { Pulls } from "../../../../src/engine/local/pulls.ts";
 import { ExtendSequence } from "../../../../src/engine/local/sequence.ts";
-import { Tenant } from "../../../../src/engine/local/tenant.ts";
+import { Holding, Tenant } from "../../../../src/engine/local/tenant.ts";
 import { drawToken } from "../../../../src/sampling/draw.ts";
 import { measure } from "../../../../src/sampling/measure.ts";
 import { createToyEngine, never } from "../../../support/toy-engine.ts";
@@ -29,7 +29,7 @@ let arrival = 0;
 const open = (prefix: readonly number[]): OpenSequence =>
   new OpenSequence(new ExtendSequence(request(prefix)), {
     signal: never,
-    tenant: new Tenant(undefined),
+    tenant: new Tenant(undefined, new Holding()),
     arrival: ++arrival,
   });
 

@@ -15,6 +15,7 @@ const sequence = (name: string, pending: number, changes: Partial<Schedulable> =
     isFollowing: false,
     priority: "interactive",
     arrival: ++arrivals,
+    clientsLastPrefill: 0,
     lastPrefill: 0,
     ...changes,
   });
@@ -88,6 +89,14 @@ describe("schedule", () => {
     const batch = decoding.map((one) => ({ ...one, priority: "batch" }) as const);
     expect(plan([...batch, prompt], { settings }).chunk).toEqual(["prompt", 32]);
     expect(plan([prompt], { settings }).chunk).toEqual(["prompt", 32]);
+  });
+
+  it("takes clients in turn, however many requests one has", () => {
+    const first = sequence("first", 9, { clientsLastPrefill: 5, lastPrefill: 0 });
+    const second = sequence("second", 9, { clientsLastPrefill: 5, lastPrefill: 5 });
+    const other = sequence("other", 9, { clientsLastPrefill: 4, lastPrefill: 4 });
+    expect(plan([first, second, other]).chunk).toEqual(["other", 9]);
+    expect(plan([second, first]).chunk).toEqual(["first", 9]);
   });
 
   it("takes interactive prompts before batch, then requests in turn, then the oldest", () => {

@@ -20,11 +20,13 @@ interface Wish {
   readonly seed: number;
   readonly prefix?: readonly number[];
   readonly maxTokens?: number;
+  readonly client?: string;
   readonly request?: string;
   readonly priority?: Priority;
 }
 
-function toRequest({ seed, prefix, maxTokens = 40, request, priority = "interactive" }: Wish): ExtendRequest {
+function toRequest({ seed, prefix, maxTokens = 40, ...whose }: Wish): ExtendRequest {
+  const { client = "anyone", request, priority = "interactive" } = whose;
   return {
     prefix: prefix ?? [seed % 5, Math.floor(seed / 5) % 5, seed % 3],
     maxTokens,
@@ -32,7 +34,7 @@ function toRequest({ seed, prefix, maxTokens = 40, request, priority = "interact
     sampling: { inverseTemperature: 1 },
     draws: { seed, choice: 0, stage: 0, step: 0 },
     topCount: 0,
-    share: request === undefined ? undefined : { request, priority },
+    share: request === undefined ? undefined : { client, request, priority },
   };
 }
 
@@ -243,7 +245,7 @@ describe("requests with more sequences than lanes", () => {
       await using engine = createToyEngine({ model, lanes: 1, scheduler, onStep });
       const scored = engine.score(
         tokens,
-        { topCount: 0, share: { request: "scored", priority: "batch" } },
+        { topCount: 0, share: { client: "scoring", request: "scored", priority: "batch" } },
         never,
       );
       await reached(3);
@@ -253,6 +255,96 @@ describe("requests with more sequences than lanes", () => {
       await expectIdle(engine);
     },
   );
+});
+
+describe("clients with more sequences than lanes", () => {
+  /** 20 requests of 4 sequences each, all of one client. */
+  const crowd = Array.from({ length: 20 }, (_, request) =>
+    wishes(4, 100 + 4 * request, { client: "crowd", request: `crowd's ${request}`, maxTokens: 60 }),
+  ).flat();
+
+  /** Passes that one token of another client waits for, once the lanes are all taken. */
+  async function passesWaited(client: string, settings: ToySettings = {}): Promise<number> {
+    const { onStep, reached } = watchPasses();
+    await using engine = createToyEngine({ model, lanes: 4, capacity: 128, onStep, ...settings });
+    const work = crowd.map((wish) => draw(engine, wish));
+    await reached(10);
+    const started = engine.health().details.passes;
+    const lone: Wish = { seed: 7, client, request: "lone", maxTokens: 1 };
+    const answers = [await draw(engine, lone)];
+    const waited = engine.health().details.passes - started;
+    answers.push(...(await Promise.all(work)));
+    await expectIdle(engine);
+    expect(answers).toEqual(await drawAlone([lone, ...crowd]));
+    return waited;
+  }
+
+  it("serve one of a single request at once, however many requests another has", async () => {
+    expect(await passesWaited("lone")).toBeLessThanOrEqual(4);
+    expect(await passesWaited("lone", { scheduler: { prefixStoreBytes: 0 } })).toBeLessThanOrEqual(4);
+    expect(await passesWaited("lone", { maxRowTokens: 1 })).toBeLessThanOrEqual(6);
+    expect(await passesWaited("crowd")).toBeGreaterThan(turnTokens / 2);
+  });
+
+  it("get as many lanes each, however many requests each has", async () => {
+    const { onStep, reached } = watchPasses();
+    await using engine = createToyEngine({ model, lanes: 4, capacity: 128, onStep });
+    const drawn = { crowd: 0, pair: 0 };
+    const leaving = new AbortController();
+    setMaxListeners(0, leaving.signal);
+    const pair = wishes(2, 1, { client: "pair", request: "pair's", maxTokens: 100 });
+    const work = [...crowd, ...pair].map(async (wish) => {
+      for await (const _ of engine.extend(toRequest(wish), leaving.signal))
+        drawn[wish.client as keyof typeof drawn]++;
+    });
+    await reached(100);
+    leaving.abort();
+    await Promise.allSettled(work);
+    expect(drawn.pair).toBeGreaterThan(0.8 * drawn.crowd);
+    expect(drawn.pair).toBeLessThan(1.25 * drawn.crowd);
+    await expectIdle(engine);
+  });
+
+  it("do not pass a lane to and fro where each has one", async () => {
+    const { onStep, reached } = watchPasses();
+    await using engine = createToyEngine({ model, lanes: 2, capacity: 128, onStep });
+    const leaving = new AbortController();
+    setMaxListeners(0, leaving.signal);
+    const work = ["a", "b", "c"].map(async (client, seed) => {
+      const wish = { seed, client, request: client, maxTokens: 100 };
+      for await (const _ of engine.extend(toRequest(wish), leaving.signal));
+    });
+    await reached(100);
+    const { preemptions, passes } = engine.health().details;
+    expect(preemptions).toBeLessThanOrEqual((2 * passes) / turnTokens);
+    leaving.abort();
+    await Promise.allSettled(work);
+    await expectIdle(engine);
+  });
+
+  it("have batch work of their own that takes nothing from their interactive work", async () => {
+    const { onStep, reached } = watchPasses();
+    await using engine = createToyEngine({ model, lanes: 4, capacity: 128, onStep });
+    const leaving = new AbortController();
+    setMaxListeners(0, leaving.signal);
+    const drawn = { a: 0, b: 0 };
+    const batch = wishes(8, 200, { client: "a", request: "batch", priority: "batch", maxTokens: 100 });
+    const interactive = ["a", "b"].flatMap((client, index) =>
+      wishes(4, 10 * index, { client, request: client, maxTokens: 100 }),
+    );
+    const run = async (wish: Wish): Promise<void> => {
+      for await (const _ of engine.extend(toRequest(wish), leaving.signal))
+        if (wish.priority === undefined) drawn[wish.client as keyof typeof drawn]++;
+    };
+    const work = batch.map(run);
+    await reached(10);
+    work.push(...interactive.map(run));
+    await reached(110);
+    leaving.abort();
+    await Promise.allSettled(work);
+    expect(drawn.a).toBeGreaterThan(0.8 * drawn.b);
+    await expectIdle(engine);
+  });
 });
 
 describe("batch work", () => {
@@ -395,7 +487,7 @@ describe("whatever comes together", () => {
     shared: fc.integer({ min: 1, max: 24 }),
     own: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 6 }),
     maxTokens: fc.integer({ min: 1, max: 44 }),
-    tenant: fc.integer({ min: 0, max: 4 }),
+    tenant: fc.integer({ min: 0, max: 8 }),
     startPass: fc.integer({ min: 0, max: 30 }),
     leavesAfter: fc.option(fc.integer({ min: 0, max: 30 }), { nil: Infinity }),
   });
@@ -431,9 +523,13 @@ describe("whatever comes together", () => {
         const started = all.map(async ({ startPass, leavesAfter, tenant, ...rest }) => {
           if (startPass > 0) await reachedOrIdle(startPass);
           const tokens: number[] = [];
-          // Tenant 0 stands for sequences without a share; odd ones are batch work.
-          const share = tenant === 0 ? {} : { request: String(tenant), priority: priorities[tenant % 2]! };
-          for await (const run of engine.extend(toRequest({ ...rest, ...share }), never)) {
+          // Tenant 0 stands for sequences without a share; odd ones are batch work; three clients have the others.
+          const share = {
+            client: String(tenant % 3),
+            request: String(tenant),
+            priority: priorities[tenant % 2]!,
+          };
+          for await (const run of engine.extend(toRequest({ ...rest, ...(tenant > 0 && share) }), never)) {
             tokens.push(...run.map(({ token }) => token));
             if (tokens.length > leavesAfter) break;
           }

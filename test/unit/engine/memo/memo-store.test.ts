@@ -90,7 +90,7 @@ describe("MemoStore", () => {
     await using engine = createToyEngine({ model, lanes: 4, capacity: 128 });
     const store = new MemoStore(10_000_000);
     const draw = async (request: string, seed: number, maxTokens: number): Promise<void> => {
-      const share = { request, priority: "interactive" as const };
+      const share = { client: "a", request, priority: "interactive" as const };
       const wish = { ...requestOf([0, 1], seed), maxTokens, sampling: { inverseTemperature: 1 }, share };
       const memo = store.share(engine, { ...key([0, 1]), inverseTemperature: 1 });
       for await (const _run of memo.extend(wish, never));
