@@ -1,43 +1,58 @@
 /**
- * Long work that waits for the event loop to turn: so much of it goes on in each turn, in the order in which it came, and
- * whatever else waits for the thread is served in between.
+ * Long work that waits for the event loop to turn: so much of it goes on in each turn, and whatever else waits for the
+ * thread is served in between. Clients take turns, and the works of one go on in the order in which they came: however
+ * many one client has, another waits for one of them.
  */
 export class TurnQueue {
-  readonly #perTurn: number;
+  readonly #isTurnOver: () => boolean;
   readonly #onTurn: () => void;
-  #waiting: (() => void)[] = [];
-  /** How many of them have gone on. */
-  #taken = 0;
+  /** By client; never empty lists. The client that was served last stands last. */
+  readonly #waiting = new Map<string | undefined, (() => void)[]>();
+  /** Whether a turn was asked for, or is being had. */
+  #isAtWork = false;
 
   /**
-   * @param perTurn how many go on in one turn
-   * @param onTurn called in each turn before they do
+   * @param isTurnOver asked after each that went on, and all that it did: whether the others wait for the next turn
+   * @param onTurn called in each turn before any goes on
    */
-  constructor(perTurn: number, onTurn: () => void = () => undefined) {
-    this.#perTurn = perTurn;
+  constructor(isTurnOver: () => boolean, onTurn: () => void = () => undefined) {
+    this.#isTurnOver = isTurnOver;
     this.#onTurn = onTurn;
   }
 
   /** Resolves in the turn in which the caller may go on. */
-  next(): Promise<void> {
+  next(client?: string): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      if (this.#waiting.length - this.#taken === 1) this.#ask();
+      const queue = this.#waiting.get(client);
+      if (queue === undefined) this.#waiting.set(client, [resolve]);
+      else queue.push(resolve);
+      if (!this.#isAtWork) this.#askForTurn();
     });
   }
 
-  #ask(): void {
+  #askForTurn(): void {
+    this.#isAtWork = true;
     setImmediate(() => {
       this.#onTurn();
-      const those = this.#waiting.slice(this.#taken, this.#taken + this.#perTurn);
-      this.#taken += those.length;
-      // Not each time: taking from the front of a long array costs its length.
-      if (this.#taken * 2 > this.#waiting.length) {
-        this.#waiting = this.#waiting.slice(this.#taken);
-        this.#taken = 0;
-      }
-      if (this.#waiting.length > this.#taken) this.#ask();
-      for (const goOn of those) goOn();
+      this.#letOneGoOn();
+    });
+  }
+
+  #letOneGoOn(): void {
+    for (const [client, queue] of this.#waiting) {
+      const goOn = queue.shift()!;
+      this.#waiting.delete(client);
+      if (queue.length > 0) this.#waiting.set(client, queue);
+      goOn();
+      break;
+    }
+    // A tick that a promise's reaction asks for comes when all that the one above goes on to do in this turn is done.
+    queueMicrotask(() => {
+      process.nextTick(() => {
+        if (this.#waiting.size === 0) this.#isAtWork = false;
+        else if (this.#isTurnOver()) this.#askForTurn();
+        else this.#letOneGoOn();
+      });
     });
   }
 }

@@ -1,6 +1,6 @@
 import { TurnQueue } from "../core/turn-queue.ts";
 
-const queue = new TurnQueue(1);
+const queue = new TurnQueue(() => true);
 
 /**
  * Resolves in a turn of the event loop that no other long work has: however many requests are long, what else waits for

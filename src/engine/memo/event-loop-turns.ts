@@ -8,8 +8,11 @@ const longestTurnMs = 50;
 /** Work shorter than this makes no walk wait: a turn costs, too. */
 const shortestTurnMs = 1;
 
-/** Walks that go on in one turn. */
-const mostWalks = 64;
+/**
+ * How long the pass takes that other sequences wait for, ms; infinite where none does. Walks that keep them from it may
+ * take as long as they do, so that they get half of the time.
+ */
+export type PassMs = () => number;
 
 /**
  * When the event loop turned last, as far as the walks of one memo know. Messages and timers, an abort among them, are
@@ -18,9 +21,14 @@ const mostWalks = 64;
 export class EventLoopTurns {
   readonly #now: () => number;
   #turnedAt: number;
-  readonly #queue = new TurnQueue(mostWalks, () => {
-    this.note();
-  });
+  /** As the walk that waits for a turn last told it. */
+  #passMs: PassMs = () => Infinity;
+  readonly #queue = new TurnQueue(
+    () => this.isDue(this.#passMs),
+    () => {
+      this.note();
+    },
+  );
 
   /** @param now ms on a clock that never goes back */
   constructor(now: () => number = () => performance.now()) {
@@ -28,12 +36,8 @@ export class EventLoopTurns {
     this.#turnedAt = now();
   }
 
-  /**
-   * Whether a walk has to let the event loop turn before it goes on.
-   * @param passMs how long the pass takes that other sequences wait for; infinite where none does. Walks that keep them
-   *   from it may take as long as they do, so that they get half of the time.
-   */
-  isDue(passMs: () => number): boolean {
+  /** Whether a walk has to let the event loop turn before it goes on. */
+  isDue(passMs: PassMs): boolean {
     const ms = this.#now() - this.#turnedAt;
     return ms > longestTurnMs || (ms > shortestTurnMs && ms > passMs());
   }
@@ -44,11 +48,11 @@ export class EventLoopTurns {
   }
 
   /**
-   * A turn of the event loop, the next one where no crowd waits. Walks that wait share it: each on a turn of its own would
-   * have them add up. But each does some work before it can see that another turn is due, so that hundreds are let go on
-   * by and by.
+   * A turn of the event loop, the next one where no crowd waits. Walks that wait share it, those of all clients in turn:
+   * each on a turn of its own would have them add up. But those that would go on when another turn is due wait for it.
    */
-  next(): Promise<void> {
-    return this.#queue.next();
+  next(passMs: PassMs, client: string | undefined): Promise<void> {
+    this.#passMs = passMs;
+    return this.#queue.next(client);
   }
 }

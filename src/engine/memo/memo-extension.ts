@@ -55,7 +55,7 @@ export class MemoExtension extends TokenStream {
   override pull(): Awaitable<TokenRun | undefined> {
     if (this.#isOver) return undefined;
     if (this.#asking !== undefined) return this.#ask(this.#asking);
-    if (this.#isTurnDue() || this.#signal.aborted) return this.#walkLater();
+    if (this.#turns.isDue(this.#passMs) || this.#signal.aborted) return this.#walkLater();
     const run = this.#walk();
     return run.length > 0 ? run : this.#walkLater();
   }
@@ -66,12 +66,10 @@ export class MemoExtension extends TokenStream {
     this.#wake?.();
   }
 
-  #isTurnDue(): boolean {
-    return this.#turns.isDue(() => {
-      const load = this.#inner.load();
-      return load === undefined || load.pulled === 0 ? Infinity : load.passMs(load.pulled);
-    });
-  }
+  readonly #passMs = (): number => {
+    const load = this.#inner.load();
+    return load === undefined || load.pulled === 0 ? Infinity : load.passMs(load.pulled);
+  };
 
   /** Along visited prefixes; empty where the model has to be asked. */
   #walk(): TokenRun {
@@ -90,7 +88,7 @@ export class MemoExtension extends TokenStream {
   /** Where there is something to wait for first. */
   async #walkLater(): Promise<TokenRun | undefined> {
     for (;;) {
-      if (this.#isTurnDue()) await this.#turns.next();
+      if (this.#turns.isDue(this.#passMs)) await this.#turns.next(this.#passMs, this.#request.share?.client);
       if (this.#signal.aborted || this.#isOver) throw cancelled();
       const run = this.#walk();
       if (run.length > 0) return run;
