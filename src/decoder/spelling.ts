@@ -58,9 +58,33 @@ const stepsOf = (decoder: DecoderJson | null | undefined): readonly DecoderJson[
 export const hasStep = (decoder: DecoderJson | null | undefined, type: string): boolean =>
   stepsOf(decoder).some((step) => step.type === type);
 
-/** Reads a decoder as the Rust library does: token by token up to Fuse, the text as a whole behind it. */
+/** How many characters a decoder may make of one at most. */
+const mostGrowth = 16;
+
+/**
+ * Tokens become text in the thread that serves HTTP, which is to wait for none of them: what a decoder makes of a token
+ * must not grow without bound, nor be found by a pattern that may take for ever.
+ * @throws Error naming what the decoder may not do
+ */
+function checkReplacements(steps: readonly DecoderJson[]): void {
+  let growth = 1;
+  for (const { type, pattern, content = "" } of steps) {
+    if (type !== "Replace") continue;
+    if (pattern?.String === undefined || pattern.String === "")
+      throw new Error("decoder: Replace takes a pattern of one or more characters as String, no Regex");
+    growth *= Math.max(1, content.length / pattern.String.length);
+  }
+  if (growth > mostGrowth)
+    throw new Error(`decoder: Replace makes more than ${mostGrowth} characters of one`);
+}
+
+/**
+ * Reads a decoder as the Rust library does: token by token up to Fuse, the text as a whole behind it.
+ * @throws Error when it replaces by a regular expression, or one character by many
+ */
 export function spellingOf(decoder: DecoderJson | null | undefined, hasByteTokens: boolean): Spelling {
   const steps = stepsOf(decoder);
+  checkReplacements(steps);
   if (hasStep(decoder, "ByteLevel")) return { bytesOf: byteLevel(), leading: undefined };
   const fuse = steps.findIndex(({ type }) => type === "Fuse");
   const edits = steps.flatMap((step, index) => editOf(step, fuse < 0 || index < fuse) ?? []);
@@ -91,7 +115,7 @@ function editOf(step: DecoderJson, isBeforeFuse: boolean): ((token: string) => s
     case "Metaspace":
       return (token) => token.replaceAll(replacement, " ");
     case "Replace": {
-      const found = pattern?.String ?? new RegExp(pattern?.Regex ?? "(?!)", "gu");
+      const found = pattern!.String!;
       return (token) => token.replaceAll(found, () => content);
     }
     case "Strip":

@@ -6,15 +6,25 @@ import { TokenBytes } from "./token-bytes.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
 import { tokenNames } from "./vocabulary.ts";
 
+/** Longer than any token that text was learnt from, characters: each may be written many times in one answer. */
+const mostCharacters = 4096;
+
+function checkLengths(names: readonly (string | undefined)[]): void {
+  const tooLong = names.findIndex((name) => name !== undefined && name.length > mostCharacters);
+  if (tooLong >= 0) throw new Error(`token ${tooLong} has more than ${mostCharacters} characters`);
+}
+
 /** Tokens to text, for one model; text to tokens is a `PromptEncoder`'s. */
 export class Tokenizer {
   /** tokenizer_config.json as it stands. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly #bytes: TokenBytes;
 
+  /** @throws Error saying what is wrong with the tokenizer */
   constructor(json: TokenizerJson, config: Readonly<Record<string, unknown>>) {
     this.config = config;
     const names = tokenNames(json.model);
+    checkLengths([...names, ...(json.added_tokens ?? []).map(({ content }) => content)]);
     this.#bytes = new TokenBytes(json, (id) => names[id]);
   }
 

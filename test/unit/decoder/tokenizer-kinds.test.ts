@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { LocalPromptEncoder } from "../../../src/decoder/prompts/local-prompt-encoder.ts";
+import { Tokenizer } from "../../../src/decoder/tokenizer.ts";
 import type { TokenizerJson } from "../../../src/decoder/token-bytes.ts";
 import { encode } from "../../support/encode.ts";
 
@@ -32,6 +33,46 @@ describe.each(kinds)("a tokenizer of the kind %s", (name) => {
       expect(await encode(prompts, text)).toHaveLength(ids.length + added);
     },
   );
+});
+
+describe("a tokenizer.json whose tokens become too much text", () => {
+  const replace = (from: object, content: string) => ({ type: "Replace", pattern: from, content });
+  const open = (
+    decoder: NonNullable<TokenizerJson["decoder"]> | null,
+    changes: Partial<TokenizerJson> = {},
+  ): Tokenizer => new Tokenizer({ model: { vocab: { a: 0 } }, decoder, ...changes }, {});
+
+  it.each<[string, NonNullable<TokenizerJson["decoder"]>, string]>([
+    ["by a pattern", replace({ Regex: "(a+)+b" }, "b"), "no Regex"],
+    ["by a pattern, nested", { type: "Sequence", decoders: [replace({ Regex: "a" }, "b")] }, "no Regex"],
+    ["between all characters", replace({ String: "" }, "b"), "one or more characters"],
+    ["a million for one", replace({ String: "a" }, "b".repeat(1_000_000)), "more than 16 characters"],
+    [
+      "step by step",
+      {
+        type: "Sequence",
+        decoders: ["a", "b", "c"].map((from) => replace({ String: from }, "bcd".repeat(2))),
+      },
+      "more than 16 characters",
+    ],
+  ])("is refused: it replaces %s", (_name, decoder, message) => {
+    expect(() => open(decoder)).toThrow(message);
+  });
+
+  it("is refused where a token is too long", () => {
+    const long = "a".repeat(5000);
+    expect(() => open(null, { model: { vocab: { a: 0, [long]: 1 } } })).toThrow("token 1 has more than 4096");
+    expect(() => open(null, { model: { vocab: [[long, 0]] } })).toThrow("token 0 has more than 4096");
+    expect(() => open(null, { added_tokens: [{ id: 1, content: long, special: true }] })).toThrow(
+      "more than 4096",
+    );
+  });
+
+  it("is read where it replaces as decoders do", () => {
+    const decoders = [replace({ String: "▁" }, " "), replace({ String: "</w>" }, " ")];
+    const tokenizer = open({ type: "Sequence", decoders }, { model: { vocab: { "▁a</w>": 0 } } });
+    expect(tokenizer.decode([0])).toBe(" a ");
+  });
 });
 
 describe("a tokenizer.json that cuts, pads or draws", () => {
