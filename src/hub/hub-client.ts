@@ -50,7 +50,8 @@ export class HubClient {
   async files(id: string, commit: string): Promise<HubFile[]> {
     const files: HubFile[] = [];
     let next: string | undefined = `/api/models/${id}/tree/${commit}?recursive=true`;
-    while (next !== undefined) {
+    for (let page = 1; next !== undefined; page++) {
+      if (page > mostPages) throw tooLong(id);
       const reply: Response = await this.#get(next, id, this.#deadline());
       for (const { type, path, size, oid, lfs } of treeSchema.parse(await this.#read(reply))) {
         if (type !== "file") continue;
@@ -61,6 +62,7 @@ export class HubClient {
             : { path, size: lfs.size, hash: lfs.oid, hashKind: "sha256" },
         );
       }
+      if (files.length > mostFiles) throw tooLong(id);
       const link = /<([^>]+)>;\s*rel="next"/.exec(reply.headers.get("link") ?? "")?.[1];
       next = link === undefined ? undefined : this.#sameOrigin(link);
     }
@@ -84,9 +86,18 @@ export class HubClient {
 
   /** A body, whose bytes may come as slowly as those before them. */
   async #read(reply: Response): Promise<unknown> {
-    return reply.json().catch((error: unknown) => {
+    let text = "";
+    try {
+      for await (const part of reply.body!.pipeThrough(new TextDecoderStream())) {
+        text += part;
+        if (text.length > mostCharacters) break;
+      }
+    } catch (error) {
       throw this.#inTime(error);
-    });
+    }
+    if (text.length > mostCharacters)
+      throw new InferenceError("model_not_found", "The hub's answer does not end. Is HF_ENDPOINT a hub?");
+    return JSON.parse(text) as unknown;
   }
 
   /** What fetch says of a deadline names neither the hub nor what to do. */
@@ -126,6 +137,16 @@ export class HubClient {
     throw refusal(reply.status, id, token !== undefined);
   }
 }
+
+/** More than any repository has that is a model. */
+const mostFiles = 100_000;
+const mostPages = 1_000;
+
+/** Of one answer, much more than a page of files takes. */
+const mostCharacters = 2 ** 25;
+
+const tooLong = (id: string): InferenceError =>
+  new InferenceError("model_not_found", `The hub lists files of ${id} without end. Is HF_ENDPOINT a hub?`);
 
 /** A path from the network must stay inside the snapshot it is joined to. */
 function checkPath(path: string): void {
