@@ -21,7 +21,7 @@ export const serveOptions = (): readonly Option[] => [
   modelOptions.dtype(),
   option("--sampler <name>", "sampler of requests that name none").choices(samplerNames).default("standard"),
   option("--api-key <key>", "key that clients must send; repeat for several").argParser(collect),
-  option("--api-key-file <file>", "file of such keys, one a line"),
+  option("--api-key-file <file>", "file of such keys, one a line; lines that begin with # are comments"),
   option("--max-completions <n>", "completions in flight before requests are turned away")
     .argParser(integerFrom(1))
     .default(4096),

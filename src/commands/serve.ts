@@ -106,7 +106,7 @@ async function readApiKeys({ apiKey = [], apiKeyFile }: ServeSettings): Promise<
   const keys = [...apiKey];
   if (apiKeyFile !== undefined) {
     const lines = (await readText(apiKeyFile, "--api-key-file")).split(/\r?\n/).map((line) => line.trim());
-    const fromFile = lines.filter((line) => line !== "");
+    const fromFile = lines.filter((line) => line !== "" && !line.startsWith("#"));
     if (fromFile.length === 0)
       throw new InferenceError("invalid_request", `--api-key-file: ${apiKeyFile} holds no key.`);
     keys.push(...fromFile);

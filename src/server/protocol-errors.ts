@@ -46,6 +46,9 @@ const known: Readonly<Record<string, ProtocolRefusal>> = {
 /** Goes to the constructor of the HTTP server, whose own refusal has no body. */
 export const protocolOptions = { requireHostHeader: false } satisfies ServerOptions;
 
+/** Of two of these a proxy may have read the one, and this server the other. */
+const sentOnce = ["Host", "Authorization", "Content-Type", "Origin"];
+
 /** How long a client may take to read that it was refused, ms. */
 const lingerMs = 5000;
 
@@ -63,9 +66,16 @@ export function answerProtocolErrors(
       next(refusal("malformed", "A header's name ends at its colon. Leave no space between them."));
       return;
     }
-    const hosts = names.filter((name) => name.toLowerCase() === "host");
-    const isOne = hosts.length === 1 || (hosts.length === 0 && raw.httpVersion === "1.0");
-    next(isOne ? undefined : refusal("malformed", "A request has one header Host. Send it once."));
+    const sent = (header: string): number =>
+      names.filter((name) => name.toLowerCase() === header.toLowerCase()).length;
+    const twice = sentOnce.find((header) => sent(header) > 1);
+    const missing = sent("Host") === 0 && raw.httpVersion !== "1.0" ? "Host" : undefined;
+    const wrong = twice ?? missing;
+    next(
+      wrong === undefined
+        ? undefined
+        : refusal("malformed", `A request has one header ${wrong}. Send it once.`),
+    );
   });
   server.on("clientError", (error: ProtocolError, socket) => {
     if (socket.writableEnded) return;

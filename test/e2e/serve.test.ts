@@ -36,7 +36,7 @@ describe("metropolis serve", () => {
   it("asks for API keys given as options, in a file, or in the environment", async () => {
     const folder = await mkdtemp(join(tmpdir(), "metropolis-keys-"));
     const file = join(folder, "keys");
-    await writeFile(file, "third\n\nfourth\n");
+    await writeFile(file, "# of the team\nthird\n\nfourth\n");
     await using server = await ServerProcess.start([
       "--api-key",
       "first",

@@ -41,6 +41,17 @@ describe("malformed HTTP gets an error of OpenAI's shape", () => {
     ["a space before the colon", `GET /v1/models HTTP/1.1\r\n${host}X-A : 1\r\n\r\n`, 400],
     ["no Host", "GET /v1/models HTTP/1.1\r\n\r\n", 400],
     ["two Hosts", `GET /v1/models HTTP/1.1\r\n${host}Host: elsewhere\r\n\r\n`, 400],
+    [
+      "two keys",
+      `GET /v1/models HTTP/1.1\r\n${host}Authorization: Bearer a\r\nauthorization: Bearer b\r\n\r\n`,
+      400,
+    ],
+    [
+      "two types",
+      `POST /v1/completions HTTP/1.1\r\n${host}${length}Content-Type: a/b\r\ncontent-type: c/d\r\n\r\n${json}`,
+      400,
+    ],
+    ["two origins", `GET /v1/models HTTP/1.1\r\n${host}Origin: http://a\r\nOrigin: http://b\r\n\r\n`, 400],
     ["a length that is none", `POST /v1/completions HTTP/1.1\r\n${host}Content-Length: many\r\n\r\n`, 400],
     ["a negative length", `POST /v1/completions HTTP/1.1\r\n${host}Content-Length: -1\r\n\r\n`, 400],
     ["two lengths", `POST /v1/completions HTTP/1.1\r\n${host}${length}Content-Length: 7\r\n\r\n${json}`, 400],
