@@ -1,6 +1,9 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { openSync } from "node:fs";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { commandPath, runCommand } from "../support/server-process.ts";
 import { freePort } from "../support/free-port.ts";
@@ -34,6 +37,31 @@ describe.runIf(process.platform === "linux")("output that cannot be written", ()
       server.kill();
     }
     expect(await exited).toEqual([0, null]);
+  });
+
+  it("keeps no server waiting: a pipe that is full, and whose reader does not read", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "metropolis-pipe-"));
+    const path = join(folder, "pipe");
+    execFileSync("mkfifo", [path]);
+    const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const output = openSync(path, "w");
+    const port = await freePort();
+    const server = start(["serve", "--port", String(port), "--log-level", "info"], output, output);
+    const exited = once(server, "exit");
+    const ask = (): Promise<number> => fetch(`http://127.0.0.1:${port}/health`).then(({ status }) => status);
+    try {
+      await expect.poll(() => ask().catch(() => 0), { timeout: 60_000 }).toBe(200);
+      expect(() => {
+        for (;;) writeSync(pipe, "x".repeat(4096));
+      }).toThrow("EAGAIN");
+      for (let request = 0; request < 20; request++) expect(await ask()).toBe(200);
+    } finally {
+      server.kill();
+    }
+    expect(await exited).toEqual([0, null]);
+    closeSync(pipe);
+    closeSync(output);
+    await rm(folder, { recursive: true });
   });
 
   it("is said by other commands, which end with code 1", async () => {

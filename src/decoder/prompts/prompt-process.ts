@@ -26,8 +26,10 @@ export class PromptProcess {
     this.#child = fork(entry, {
       execArgv: [],
       serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      // An inherited pipe would be made one that waits for its reader, for the server's own output, too.
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
+    this.#child.stderr?.on("data", (said: Buffer) => process.stderr.write(said));
     const end = (): void => void this.#child.kill("SIGKILL");
     process.once("exit", end);
     this.#child.on("message", (reply: ProcessReply) => {
