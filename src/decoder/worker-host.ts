@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
-import { toErrorDescription } from "../core/errors.ts";
+import { cancelled, toErrorDescription } from "../core/errors.ts";
+import { TurnQueue } from "../core/turn-queue.ts";
 import type { Completer, CompletionEvent } from "./completer.ts";
 import { packTokens } from "./packed-tokens.ts";
 import { ReplyBatches } from "./reply-batches.ts";
@@ -9,6 +10,9 @@ import type { ToWorker, WorkerReply, WorkerStart } from "./worker-protocol.ts";
 
 /** Tokens alone that are sooner copied as objects than packed. */
 const leastPacked = 8;
+
+/** How long completions may begin in one turn of the event loop, ms. */
+const longestStartsMs = 2;
 
 /** Events of one call that were sent and not read yet. */
 class Unread {
@@ -58,6 +62,17 @@ class WorkerHost {
   /** By call. */
   readonly #running = new Map<number, AbortController>();
   readonly #unread = new Map<number, Unread>();
+  #turnedAt = 0;
+  /**
+   * Completions that are to begin. By the time that one's turn comes its client may have left: what a client asks for and
+   * leaves at once costs the others next to nothing.
+   */
+  readonly #starts = new TurnQueue(
+    () => performance.now() - this.#turnedAt > longestStartsMs,
+    () => {
+      this.#turnedAt = performance.now();
+    },
+  );
 
   constructor(port: MessagePort, completer: Completer) {
     this.#port = port;
@@ -128,6 +143,8 @@ class WorkerHost {
   async #complete({ id, request }: ToWorker & { type: "complete" }, signal: AbortSignal): Promise<void> {
     const sent = new Unread();
     this.#unread.set(id, sent);
+    await this.#starts.next(request.share?.client);
+    if (signal.aborted) throw cancelled();
     for await (const event of this.#completer.complete(request, signal)) {
       this.#pushEvent(id, event, request.topCount);
       sent.add();

@@ -27,11 +27,11 @@ export async function answer<Body extends CompletionRequest | ChatRequest>(
   const client = context.identifyClient(request);
   const { body } = request;
   const signal = requestSignal(request, reply, context.requestTimeoutMs);
-  const options = { context, client, head: answerHead(), signal };
-  const { plan, presenter } = await prepare(endpoint, body, options);
+  const caller = { client, signal };
+  const { plan, presenter } = await prepare(endpoint, body, { context, head: answerHead(), caller });
   // For operators and proxies, which see no bodies.
   if (plan.ignored.length > 0) void reply.header(ignoredHeader, plan.ignored.join(", "));
-  return runAdmitted(plan, context, { client, signal }, async (events) => {
+  return runAdmitted(plan, context, caller, async (events) => {
     const { includeUsage } = plan;
     const { heartbeatMs } = context;
     if (body.stream === true)

@@ -1,4 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
+import type { Caller } from "./caller.ts";
 import { toChatMessages } from "./chat-message.ts";
 import { encodePrompts, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
@@ -12,7 +13,7 @@ import { ignoredChatNames } from "./schemas/unoffered.ts";
 export async function planChat(
   body: Given<ChatRequest>,
   context: PlanContext,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<GenerationPlan> {
   const { prompts, model } = context.completer;
   if (!prompts.takesChats) {
@@ -44,7 +45,7 @@ export async function planChat(
     addSpecialTokens: body.add_special_tokens ?? false,
   };
   const input = {
-    prompts: await encodePrompts([conversation], context.completer, { param: "messages", signal }),
+    prompts: await encodePrompts([conversation], context.completer, { param: "messages", ...caller }),
     promptField: "messages" as const,
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
     // To the end of the context.

@@ -1,4 +1,5 @@
 import type { TokenIds } from "../core/tokens.ts";
+import type { Caller } from "./caller.ts";
 import { checkVocabulary, encodePrompts, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
@@ -12,11 +13,11 @@ const usualMaxTokens = 16;
 export async function planCompletion(
   body: Given<CompletionRequest>,
   context: PlanContext,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<GenerationPlan> {
   const texts = textsOf(body.prompt);
   const input = {
-    prompts: await toPrompts(body, texts, { completer: context.completer, signal }),
+    prompts: await toPrompts(body, texts, context.completer, caller),
     texts,
     promptField: "prompt" as const,
     maxTokens: body.max_tokens,
@@ -36,11 +37,12 @@ function textsOf(prompt: CompletionRequest["prompt"]): readonly string[] | undef
 async function toPrompts(
   { prompt, add_special_tokens: addSpecialTokens = true }: Given<CompletionRequest>,
   texts: readonly string[] | undefined,
-  { completer, signal }: { readonly completer: PlanContext["completer"]; readonly signal: AbortSignal },
+  completer: PlanContext["completer"],
+  caller: Caller,
 ): Promise<TokenIds[]> {
   if (texts !== undefined) {
     const prompts = texts.map((text) => ({ text, addSpecialTokens }));
-    return encodePrompts(prompts, completer, { param: "prompt", signal });
+    return encodePrompts(prompts, completer, { param: "prompt", ...caller });
   }
   const lists = typeof prompt[0] === "number" ? [prompt as number[]] : (prompt as number[][]);
   return lists.map((tokens) => checkVocabulary("prompt", tokens, completer.model));

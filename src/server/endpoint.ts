@@ -1,4 +1,5 @@
 import type { Tokenizer } from "../decoder/completer.ts";
+import type { Caller } from "./caller.ts";
 import { planChat } from "./chat-plan.ts";
 import { planCompletion } from "./completion-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
@@ -19,7 +20,7 @@ export interface Endpoint<
   Whole extends object = object,
   Chunk extends object = object,
 > {
-  plan(body: Given<Body>, context: PlanContext, signal: AbortSignal): Promise<GenerationPlan>;
+  plan(body: Given<Body>, context: PlanContext, caller: Caller): Promise<GenerationPlan>;
   present(plan: GenerationPlan, tokenizer: Tokenizer, head: AnswerHead): Presenter<Whole, Chunk>;
 }
 
@@ -47,18 +48,16 @@ export async function prepare<
   body: Body,
   {
     context,
-    client,
     head,
-    signal,
+    caller,
   }: {
     readonly context: PlanContext & Pick<RouteContext, "admission" | "completer">;
-    readonly client: string;
     readonly head: AnswerHead;
-    readonly signal: AbortSignal;
+    readonly caller: Caller;
   },
 ): Promise<{ readonly plan: GenerationPlan; readonly presenter: Presenter<Whole, Chunk> }> {
   const given = dropNulls(body);
-  context.admission.check(leastDemand(body, context.completer.model), client);
-  const plan = await endpoint.plan(given, context, signal);
+  context.admission.check(leastDemand(body, context.completer.model), caller.client);
+  const plan = await endpoint.plan(given, context, caller);
   return { plan, presenter: endpoint.present(plan, context.completer.tokenizer, head) };
 }

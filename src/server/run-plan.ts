@@ -4,6 +4,7 @@ import { InferenceError, shuttingDown } from "../core/errors.ts";
 import { EventQueue } from "../core/event-queue.ts";
 import type { TokenList } from "../core/token-list.ts";
 import type { Completer, CompletionEvent, Share } from "../decoder/completer.ts";
+import type { Caller } from "./caller.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 import { nextTurn } from "./turns.ts";
 
@@ -11,13 +12,6 @@ import { nextTurn } from "./turns.ts";
 export type ChoiceEvent = (CompletionEvent | { readonly type: "prompt"; readonly scores: TokenList }) & {
   readonly index: number;
 };
-
-export interface RunOptions {
-  /** Whose share of the engine it is run on. */
-  readonly client: string;
-  /** Its abort stops the run. */
-  readonly signal: AbortSignal;
-}
 
 /** Events that may wait for a reader before the work that makes them does. */
 const mostUnread = 512;
@@ -38,7 +32,7 @@ const isShutdown = (error: unknown): boolean =>
 export async function* runPlan(
   plan: GenerationPlan,
   completer: Completer,
-  { client, signal }: RunOptions,
+  { client, signal }: Caller,
 ): AsyncGenerator<ChoiceEvent, void, undefined> {
   const events = new EventQueue<ChoiceEvent>();
   const controller = new AbortController();

@@ -50,7 +50,8 @@ export class ProcessPromptEncoder implements PromptEncoder {
   }
 
   /** @throws InferenceError `overloaded` where too much text waits; `deadline_exceeded`; `engine_failed` */
-  async encode(prompts: readonly Prompt[], { param, signal }: EncodeOptions): Promise<TokenIds[]> {
+  async encode(prompts: readonly Prompt[], options: EncodeOptions): Promise<TokenIds[]> {
+    const { param } = options;
     const bytes = prompts.reduce((sum, prompt) => sum + promptBytes(prompt), callBytes);
     if (this.#bytes > 0 && this.#bytes + bytes > this.#options.maxBytes) {
       throw new InferenceError(
@@ -60,7 +61,7 @@ export class ProcessPromptEncoder implements PromptEncoder {
     }
     this.#bytes += bytes;
     try {
-      const call = { prompts, param, bytes, signal };
+      const call = { ...options, prompts, bytes };
       return await this.#run(call).catch((error: unknown) => {
         if (error instanceof ProcessDied) return this.#run(call);
         throw error;
@@ -77,12 +78,12 @@ export class ProcessPromptEncoder implements PromptEncoder {
     }
   }
 
-  async #run({ prompts, param, bytes, signal }: Call): Promise<TokenIds[]> {
+  async #run({ prompts, param, bytes, client = "", signal }: Call): Promise<TokenIds[]> {
     const { callTimeoutMs, graceMs } = this.#options;
-    const worker = await this.#queue.take(bytes, signal);
+    const worker = await this.#queue.take({ bytes, client }, signal);
     const endAfter = (ms: number, reason: Error): NodeJS.Timeout =>
       setTimeout(() => {
-        worker.kill(reason);
+        this.#queue.end(worker, reason);
       }, ms);
     const timers = [endAfter(callTimeoutMs, tooLong(param, callTimeoutMs))];
     let leave = (): void => undefined;

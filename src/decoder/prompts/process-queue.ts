@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { InferenceError, shuttingDown, toErrorDescription, whyAborted } from "../../core/errors.ts";
 import { ProcessDied, PromptProcess } from "./prompt-process.ts";
 
@@ -9,8 +10,15 @@ interface QueueOptions {
   readonly processes: number;
 }
 
+/** A text that wants a process. */
+export interface Text {
+  readonly bytes: number;
+  /** Empty where there is but one. */
+  readonly client: string;
+}
+
 interface Waiting {
-  readonly isLong: boolean;
+  readonly text: Text;
   readonly lend: (worker: PromptProcess) => void;
   readonly refuse: (error: InferenceError) => void;
 }
@@ -21,9 +29,14 @@ const longBytes = 64 * 1024;
 /** How long a process may take to read the vocabulary, ms. */
 const startTimeoutMs = 120_000;
 
+/** How many clients are remembered by texts that had to be ended, and for how long, ms. */
+const mostRemembered = 1000;
+const rememberedMs = 600_000;
+
 /**
- * Lends processes, first come, first served; but long texts never have all of them, so that a short one waits for short
- * ones alone. Replaces what dies.
+ * Lends processes to clients in turn, to the texts of each as they came; but long texts never have all of them, so that a
+ * short one waits for short ones alone. A client whose text had to be ended is taken to send long ones, for a while.
+ * Replaces what dies.
  */
 export class ProcessQueue {
   readonly #options: QueueOptions;
@@ -31,9 +44,14 @@ export class ProcessQueue {
   readonly #processes = new Set<PromptProcess>();
   #starting = 0;
   #idle: PromptProcess[] = [];
-  /** Those that work on long texts. */
-  readonly #long = new Set<PromptProcess>();
+  /** What those that are lent work on. */
+  readonly #lent = new Map<PromptProcess, Text>();
   #waiting: Waiting[] = [];
+  /** When each client was last lent a process, as a count. */
+  readonly #served = new LRUCache<string, number>({ max: mostRemembered });
+  #count = 0;
+  /** Clients a text of which had to be ended. */
+  readonly #slow = new LRUCache<string, true>({ max: mostRemembered, ttl: rememberedMs });
   #isClosed = false;
 
   constructor(options: QueueOptions) {
@@ -41,7 +59,7 @@ export class ProcessQueue {
   }
 
   /** Lends a process that is idle. @throws InferenceError `shutting_down`; `engine_failed` when none starts; `aborted` */
-  take(bytes: number, signal: AbortSignal): Promise<PromptProcess> {
+  take(text: Text, signal: AbortSignal): Promise<PromptProcess> {
     return new Promise((resolve, reject: (error: Error) => void) => {
       if (signal.aborted) {
         reject(whyAborted(signal));
@@ -56,7 +74,7 @@ export class ProcessQueue {
         reject(whyAborted(signal));
       };
       const waiting: Waiting = {
-        isLong: bytes >= longBytes,
+        text,
         lend: (worker) => {
           signal.removeEventListener("abort", leave);
           resolve(worker);
@@ -74,9 +92,16 @@ export class ProcessQueue {
 
   /** Takes a process back that was lent, dead or alive. */
   release(worker: PromptProcess): void {
-    this.#long.delete(worker);
+    this.#lent.delete(worker);
     if (worker.isAlive) this.#idle.push(worker);
     this.#lend();
+  }
+
+  /** Ends a process that was lent and works for too long. */
+  end(worker: PromptProcess, reason: Error): void {
+    const text = this.#lent.get(worker);
+    if (text !== undefined) this.#slow.set(text.client, true);
+    worker.kill(reason);
   }
 
   /** Starts a process. @throws InferenceError what it says when it cannot start */
@@ -121,18 +146,36 @@ export class ProcessQueue {
   }
 
   #lend(): void {
-    const { processes } = this.#options;
-    const mostLong = Math.max(1, processes - 1);
-    const mayRun = ({ isLong }: Waiting): boolean => !isLong || this.#long.size < mostLong;
-    this.#waiting = this.#waiting.filter((waiting) => {
-      const worker = mayRun(waiting) ? this.#idle.pop() : undefined;
-      if (worker === undefined) return true;
-      if (waiting.isLong) this.#long.add(worker);
-      waiting.lend(worker);
-      return false;
-    });
-    const isShort = this.#starting === 0 && this.#processes.size < processes;
-    if (isShort && this.#waiting.some(mayRun)) this.#restart();
+    for (let next = this.#next(); next !== undefined && this.#idle.length > 0; next = this.#next()) {
+      const worker = this.#idle.pop()!;
+      this.#waiting = this.#waiting.filter((other) => other !== next);
+      this.#served.set(next.text.client, ++this.#count);
+      this.#lent.set(worker, next.text);
+      next.lend(worker);
+    }
+    const isShort = this.#starting === 0 && this.#processes.size < this.#options.processes;
+    if (isShort && this.#next() !== undefined) this.#restart();
+  }
+
+  /** The text that gets the next process: of the clients that have the fewest, the one that was served longest ago. */
+  #next(): Waiting | undefined {
+    const lent = [...this.#lent.values()];
+    const longOnes = lent.filter((text) => this.#isLong(text)).length;
+    const mayLong = longOnes < Math.max(1, this.#options.processes - 1);
+    let best: { waiting: Waiting; has: number; servedAt: number } | undefined;
+    for (const waiting of this.#waiting) {
+      const { client } = waiting.text;
+      if (!mayLong && this.#isLong(waiting.text)) continue;
+      const has = lent.filter((text) => text.client === client).length;
+      const servedAt = this.#served.get(client) ?? 0;
+      if (best === undefined || has < best.has || (has === best.has && servedAt < best.servedAt))
+        best = { waiting, has, servedAt };
+    }
+    return best?.waiting;
+  }
+
+  #isLong({ bytes, client }: Text): boolean {
+    return bytes >= longBytes || this.#slow.has(client);
   }
 
   #restart(): void {

@@ -23,6 +23,8 @@ export type Prompt = TextPrompt | ChatPrompt;
 export interface EncodeOptions {
   /** What the request calls the text: errors name it. */
   readonly param: string;
+  /** Whose text it is, where several clients' texts wait: they take turns. */
+  readonly client?: string | undefined;
   readonly signal: AbortSignal;
 }
 

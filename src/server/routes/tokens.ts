@@ -18,7 +18,11 @@ import {
 import type { RouteContext } from "./context.ts";
 
 /** POST /tokenize and /detokenize, in vLLM's and llama.cpp's shapes at once. */
-export function tokenRoutes({ completer, requestTimeoutMs }: RouteContext): FastifyPluginCallbackZod {
+export function tokenRoutes({
+  completer,
+  identifyClient,
+  requestTimeoutMs,
+}: RouteContext): FastifyPluginCallbackZod {
   const { model, tokenizer } = completer;
   return (app, _options, done) => {
     app.post(
@@ -44,7 +48,11 @@ export function tokenRoutes({ completer, requestTimeoutMs }: RouteContext): Fast
         const prompt = { text, addSpecialTokens: body.add_special_tokens ?? true };
         checkPromptSizes([prompt], model, param);
         const signal = requestSignal(request, reply, requestTimeoutMs);
-        const [tokens = []] = await completer.prompts.encode([prompt], { param, signal });
+        const [tokens = []] = await completer.prompts.encode([prompt], {
+          param,
+          client: identifyClient(request),
+          signal,
+        });
         const json = longObject<z.output<typeof tokenizeResponse>>({
           count: tokens.length,
           max_model_len: model.maxLength,

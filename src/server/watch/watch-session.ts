@@ -179,14 +179,9 @@ export class WatchSession {
     { wanted, signal }: { readonly wanted: ReadonlySet<EventName>; readonly signal: AbortSignal },
   ): Promise<void> {
     const { context, request } = this.#options;
-    const client = context.identifyClient(request);
+    const caller = { client: context.identifyClient(request), signal };
     await context.countRequest(request);
-    const prepared = await prepare(completionEndpoint, body, {
-      context,
-      client,
-      head: answerHead(),
-      signal,
-    });
+    const prepared = await prepare(completionEndpoint, body, { context, head: answerHead(), caller });
     const plan = watched(prepared.plan, wanted);
     const watch = new WatchPresenter(id, plan, context.completer.tokenizer);
     const push = (event: WatchEvent): void => {
@@ -199,7 +194,7 @@ export class WatchSession {
         yield event;
       }
     };
-    await runAdmitted(plan, context, { client, signal }, async (events) => {
+    await runAdmitted(plan, context, caller, async (events) => {
       const response = await prepared.presenter.whole(shown(events));
       // Over for the client, which may ask for the next under this id as soon as it reads the end.
       this.#running.delete(id);

@@ -45,9 +45,9 @@ const processIds = (): number[] =>
     .map(([pid]) => Number(pid));
 
 /** Begins a call that does not end by itself. */
-function begin(prompts: ProcessPromptEncoder, prompt: Prompt, param = "prompt") {
+function begin(prompts: ProcessPromptEncoder, prompt: Prompt, param = "prompt", client?: string) {
   const controller = new AbortController();
-  const work = prompts.encode([prompt], { param, signal: controller.signal });
+  const work = prompts.encode([prompt], { param, client, signal: controller.signal });
   work.catch(() => undefined);
   const leave = (): void => {
     controller.abort();
@@ -104,6 +104,33 @@ describe("processes that encode", () => {
     leave();
     second.leave();
     await expect(work).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it("go to clients in turn, however many texts of one wait", async () => {
+    const prompts = await start({ processes: 1, callTimeoutMs: 500 });
+    const order: string[] = [];
+    const crowd = [0, 1, 2].map(async (index) => {
+      await begin(prompts, endlessChat, "messages", "crowd").work.catch(() => order.push(`crowd ${index}`));
+    });
+    const lone = begin(prompts, { text: "hi", addSpecialTokens: false }, "prompt", "lone").work;
+    await Promise.all([...crowd, lone.then(() => order.push("lone"))]);
+    expect(order).toEqual(["crowd 0", "lone", "crowd 1", "crowd 2"]);
+  });
+
+  it("are never all of a client's whose text had to be ended", async () => {
+    const prompts = await start({ processes: 2, callTimeoutMs: 1000 });
+    const order: string[] = [];
+    const slow = (): Promise<unknown> =>
+      begin(prompts, endlessChat, "messages", "slow").work.catch(() => order.push("slow"));
+    await slow();
+    const more = [slow(), slow(), slow()];
+    for (let round = 0; round < 3; round++) {
+      const text = { text: "hi", addSpecialTokens: false };
+      await begin(prompts, text, "prompt", "lone").work.then(() => order.push("lone"));
+    }
+    await prompts[Symbol.asyncDispose]();
+    await Promise.all(more);
+    expect(order).toEqual(["slow", "lone", "lone", "lone", "slow", "slow", "slow"]);
   });
 
   it.each([

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { InferenceError } from "../../../src/core/errors.ts";
@@ -217,6 +218,42 @@ describe("WorkerCompleter", () => {
       return undefined;
     });
     expect(await Promise.all(texts)).toEqual(["1 of 3", "1 of 3", "1 of 3"]);
+  });
+
+  it("begins nothing that was left before its turn, and lets another client's begin in between", async () => {
+    const host = JSON.stringify(new URL("../../../dist/decoder/worker-host.js", import.meta.url).href);
+    const worker = await start(`
+      import { parentPort } from "node:worker_threads";
+      import { hostCompleter } from ${host};
+      const begun = [];
+      hostCompleter(parentPort, {
+        model: { id: "fake" },
+        async *complete({ seed, share }) {
+          begun.push(share.client);
+          // Beginning takes its time: 200 of them would take two seconds.
+          for (const end = performance.now() + 10; performance.now() < end;);
+          yield { type: "finish", reason: "stop" };
+        },
+        async health() { return { begun }; },
+        async [Symbol.asyncDispose]() {},
+      }, []);
+    `);
+    const leaving = new AbortController();
+    setMaxListeners(0, leaving.signal);
+    const ask = async (client: string, signal: AbortSignal): Promise<void> => {
+      const share = { client, request: client, priority: "interactive" as const };
+      for await (const _ of worker.complete({ ...request(0), share }, signal));
+    };
+    const storm = Array.from({ length: 200 }, () => ask("storm", leaving.signal).catch(() => undefined));
+    await ask("lone", never);
+    const begun = async () => ((await worker.health()) as unknown as { begun: string[] }).begun;
+    expect((await begun()).slice(0, 2)).toEqual(["storm", "lone"]);
+    leaving.abort();
+    await Promise.all(storm);
+    const byThen = (await begun()).length;
+    expect(byThen).toBeLessThan(200);
+    await ask("lone", never);
+    expect((await begun()).slice(byThen)).toEqual(["lone"]);
   });
 
   it("lets a chain run only so far ahead of its reader, and hands over every event in order", async () => {
