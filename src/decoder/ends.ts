@@ -15,6 +15,10 @@ export class TextEnds implements Ends {
     this.#text = text;
   }
 
+  endsWith(kept: readonly ScoredToken[], token: TokenId): boolean {
+    return this.tokens.has(token) || this.#scan(kept)(token);
+  }
+
   mark(kept: readonly ScoredToken[], extension: TokenStream): TokenStream<CompletionToken> {
     const completesStop = this.#scan(kept);
     return new MarkedStream(extension, (token) => this.tokens.has(token) || completesStop(token));

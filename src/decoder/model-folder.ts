@@ -101,7 +101,7 @@ export function describeFolder(folder: ReadFolder, id?: string, chatTemplate?: s
       defaults: {
         maxTokens: generation?.max_new_tokens ?? undefined,
         alpha: metropolis?.alpha ?? 4,
-        mcmcSteps: metropolis?.mcmc_steps ?? 10,
+        mcmcSteps: metropolis?.mcmc_steps,
         blockSize: metropolis?.block_size,
       },
       examplePrompt: metropolis?.example_prompt,

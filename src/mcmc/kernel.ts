@@ -1,4 +1,5 @@
 import type { TokenStream } from "../core/token-stream.ts";
+import type { TopTokens } from "../core/tokens.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import type { PowerTarget } from "./target.ts";
 
@@ -15,8 +16,17 @@ export interface StepDraws {
   readonly swap: number;
 }
 
+/** What may follow a prefix, and what q drew there. */
+export interface Candidates {
+  /** The likeliest tokens, under the raw model. */
+  readonly top: TopTokens;
+  readonly drawn: CompletionToken;
+  /** The one of this rank; before the next are pulled. */
+  readonly take: (rank: number) => CompletionToken;
+}
+
 /**
- * What a step, or a draft, needs from outside. Branches set apart what is drawn within it: each has its own uniforms.
+ * What a step needs from outside. Branches set apart what is drawn within it: each has its own uniforms.
  */
 export interface StepContext {
   /** Most tokens of a completion. */
@@ -31,6 +41,12 @@ export interface StepContext {
   readonly earlyRejection: boolean;
   /** Whether what could go side by side goes in turn, for the sake of a budget: see `mapAsync` in core/map-async.ts. */
   readonly inTurn: boolean;
+}
+
+/** What a draft needs beside. */
+export interface DraftContext extends StepContext {
+  /** Draws as `propose` does, token by token, and tells what else the model had in mind. */
+  readonly candidates: (kept: Completion, branch: number) => AsyncGenerator<Candidates, void, undefined>;
 }
 
 /** Swaps of replicas. */
@@ -75,7 +91,7 @@ export interface Walk<State> {
   /** Before anything is drawn. */
   readonly start: State;
   /** Draws on from q where the state is not complete at the horizon. */
-  readonly draft: (state: State, context: StepContext) => Promise<Draft<State>>;
+  readonly draft: (state: State, context: DraftContext) => Promise<Draft<State>>;
   /** Takes a step; `undefined` when the budget ran out before its end: the step did not happen. */
   readonly step: (state: State, context: StepContext) => Promise<StepResult<State> | undefined>;
   readonly answer: (state: State) => Completion;

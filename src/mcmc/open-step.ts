@@ -2,7 +2,7 @@ import type { DrawCost } from "../core/draw-cost.ts";
 import { cancelled } from "../core/errors.ts";
 import type { TokenStream } from "../core/token-stream.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
-import type { StepContext, StepDraws } from "./kernel.ts";
+import type { Candidates, DraftContext, StepContext, StepDraws } from "./kernel.ts";
 
 /** Names a step; step 0 is the draft that brings a block to its horizon. */
 export interface StepAddress {
@@ -25,10 +25,17 @@ export interface DrawSource {
     address: DrawAddress,
     cost: DrawCost,
   ) => TokenStream<CompletionToken>;
+  /** See `DraftContext.candidates`. */
+  readonly candidates: (
+    kept: Completion,
+    horizon: number,
+    address: DrawAddress,
+    cost: DrawCost,
+  ) => AsyncGenerator<Candidates, void, undefined>;
 }
 
 /** A step that is being taken, and may be called off: it holds what it draws from. */
-export class OpenStep implements StepContext {
+export class OpenStep implements DraftContext {
   readonly horizon: number;
   readonly earlyRejection: boolean;
   readonly inTurn: boolean;
@@ -58,6 +65,9 @@ export class OpenStep implements StepContext {
     this.#extensions.push(extension);
     return extension;
   };
+
+  readonly candidates: DraftContext["candidates"] = (kept, branch) =>
+    this.#source.candidates(kept, this.horizon, this.#addressOf(branch), this.cost);
 
   /** Gives up what it draws from, so that it is settled soon. */
   readonly callOff = (): void => {

@@ -36,3 +36,35 @@ function countOffspring(logWeights: readonly number[], u: number): number[] {
     return placed - before;
   });
 }
+
+/** One that is kept, with its weight then. */
+export interface Kept {
+  readonly index: number;
+  readonly logWeight: number;
+}
+
+/**
+ * Keeps at most N of many, each with probability min(1, N·W/ΣW): those under 1 by one systematic draw, with weight
+ * ΣW/N then. So the weight of each stays what it was on average.
+ *
+ * Source: Fearnhead & Clifford, JRSS B 65 (2003), section 3, with ΣW/N for the threshold.
+ * @param u in [0, 1)
+ */
+export function keepByWeight(logWeights: readonly number[], most: number, u: number): readonly Kept[] {
+  const logThreshold = logSumExp(logWeights) - Math.log(most);
+  let cumulative = u;
+  const kept: Kept[] = [];
+  for (const [index, logWeight] of logWeights.entries()) {
+    if (logWeight >= logThreshold) {
+      kept.push({ index, logWeight });
+      continue;
+    }
+    const before = Math.floor(cumulative);
+    cumulative += Math.exp(logWeight - logThreshold);
+    if (Math.floor(cumulative) > before) kept.push({ index, logWeight: logThreshold });
+  }
+  if (kept.length > 0) return kept;
+  // Rounding left the whole a hair under u.
+  const index = logWeights.findLastIndex((logWeight) => logWeight > -Infinity);
+  return [{ index, logWeight: logThreshold }];
+}

@@ -16,7 +16,7 @@ import { mapAsync } from "../core/map-async.ts";
 import { isSame } from "./completion.ts";
 import type { Completion } from "./completion.ts";
 import { accepts } from "./decide.ts";
-import type { Draft, Kernel, KernelFamily, StepContext, StepResult, Swaps } from "./kernel.ts";
+import type { Draft, DraftContext, Kernel, KernelFamily, StepContext, StepResult, Swaps } from "./kernel.ts";
 import type { PowerTarget } from "./target.ts";
 
 /** Targets of the replicas, coldest first: α_i = α^{1 − i/(n−1)}, from α down to 1. One replica is the chain alone. */
@@ -52,8 +52,14 @@ class Tempering implements Kernel<Replicas> {
   readonly logLaw = (states: Replicas): number =>
     states.reduce((sum, state, replica) => sum + this.#kernels[replica]!.logLaw(state), 0);
 
-  readonly draft = async (states: Replicas, context: StepContext): Promise<Draft<Replicas>> => {
-    const drafts = await this.#each(states, context, (kernel, state, its) => kernel.draft(state, its));
+  readonly draft = async (states: Replicas, context: DraftContext): Promise<Draft<Replicas>> => {
+    const { length } = states;
+    const drafts = await this.#each(states, context, (kernel, state, its, replica) =>
+      kernel.draft(state, {
+        ...its,
+        candidates: (kept, branch) => context.candidates(kept, branch * length + replica),
+      }),
+    );
     return {
       state: moved(
         states,
@@ -87,18 +93,28 @@ class Tempering implements Kernel<Replicas> {
   #each<Result>(
     states: Replicas,
     context: StepContext,
-    run: (kernel: Kernel<Completion>, state: Completion, context: StepContext) => Promise<Result>,
+    run: (
+      kernel: Kernel<Completion>,
+      state: Completion,
+      context: StepContext,
+      replica: number,
+    ) => Promise<Result>,
   ): Promise<Result[]> {
     const { length } = states;
     const { horizon, draws, propose, earlyRejection, inTurn } = context;
     return mapAsync(states, inTurn, (state, replica) =>
-      run(this.#kernels[replica]!, state, {
-        horizon,
-        draws: (branch) => draws(branch * length + replica),
-        propose: (kept, branch) => propose(kept, branch * length + replica),
-        earlyRejection,
-        inTurn,
-      }),
+      run(
+        this.#kernels[replica]!,
+        state,
+        {
+          horizon,
+          draws: (branch) => draws(branch * length + replica),
+          propose: (kept, branch) => propose(kept, branch * length + replica),
+          earlyRejection,
+          inTurn,
+        },
+        replica,
+      ),
     );
   }
 

@@ -14,4 +14,7 @@ export function checkEngine(settings: SamplerSettings, { capabilities }: EngineI
   if ("cut" in settings && settings.cut === "entropy" && !capabilities.entropy) {
     throw beyondEngine("cut", "tell the entropy of its distributions, which cut 'entropy' follows");
   }
+  if ("warmUp" in settings && settings.warmUp.name === "particles" && capabilities.mostTop === 0) {
+    throw beyondEngine("warm_up", "tell the likeliest tokens, which warm_up 'particles' weighs");
+  }
 }

@@ -30,6 +30,8 @@ export interface DecodeRequest {
 export interface Ends {
   /** End tokens. */
   readonly tokens: ReadonlySet<TokenId>;
+  /** Whether a token after `kept` ends the completion. */
+  endsWith(kept: readonly ScoredToken[], token: TokenId): boolean;
   /** Marks the token after `kept` that ends the completion, and stops pulling there. */
   mark(kept: readonly ScoredToken[], extension: TokenStream): TokenStream<CompletionToken>;
 }

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { declarations } from "./declarations.ts";
 import type { Field } from "./field.ts";
 import type { CostReport, ReportDeclaration } from "./report.ts";
-import type { Sampler, SettingsContext } from "./sampler.ts";
+import type { Sampler, SamplerDefaults, SettingsContext } from "./sampler.ts";
 
 type Declarations = typeof declarations;
 export type SamplerName = keyof Declarations;
@@ -50,8 +50,11 @@ export function settle(
 }
 
 /** Completions that the sampler holds side by side while it draws one. */
-export const completionsHeld = (sampler: SamplerName, given: Readonly<Record<string, unknown>>): number =>
-  samplers[sampler].held?.(given) ?? 1;
+export const completionsHeld = (
+  sampler: SamplerName,
+  given: Readonly<Record<string, unknown>>,
+  defaults: SamplerDefaults,
+): number => samplers[sampler].held?.(given, defaults) ?? 1;
 
 /** 1/τ of the law that a request's tokens are drawn from. */
 export const inverseTemperatureOf = (settings: SamplerSettings): number =>

@@ -4,7 +4,7 @@ import type { ReportDeclaration } from "./report.ts";
 /** What a request leaves open, the model's own files decide. */
 export interface SamplerDefaults {
   readonly alpha: number;
-  readonly mcmcSteps: number;
+  readonly mcmcSteps: number | undefined;
   readonly blockSize: number | undefined;
 }
 
@@ -49,7 +49,7 @@ export interface Sampler<
    */
   settle(given: Values<Own>, context: SettingsContext): Settings;
   /** Completions that it holds side by side while it draws one; 1 when left out. */
-  held?(given: Values<Own>): number;
+  held?(given: Values<Own>, defaults: SamplerDefaults): number;
   /** 1/τ of the law q that it draws tokens from: log q = (1/τ)·log p − log Z. */
   inverseTemperature(settings: Settings): number;
   /** The fields of OpenAI's API that ask another server for the same; left out where it has none. */

@@ -95,7 +95,7 @@ export function planGeneration(
   const candidates = planCandidates(body, n, input);
   const rates = answerRates(input, model.vocabularySize);
   const sampler = chooseSampler(body, model, context.defaultSampler);
-  const held = completionsHeld(sampler, body);
+  const held = completionsHeld(sampler, body, model.defaults);
   const { maxTokens, isOpen } = planMaxTokens({ ...input, rates, held }, candidates, {
     model,
     admission: context.admission,

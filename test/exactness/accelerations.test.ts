@@ -13,6 +13,11 @@ const kernels = {
   entropy_cut: { cut: "entropy" },
   multiple_try: { cut: "entropy", kernel: { name: "multiple_try", tries: 3 } },
   tempering: { kernel: { name: "tempering", replicas: 3 } },
+  particles: { warmUp: { name: "particles", particles: 4 } },
+  tempered_particles: {
+    warmUp: { name: "particles", particles: 2 },
+    kernel: { name: "tempering", replicas: 2 },
+  },
 } as const;
 
 const openMemo = (isOn: boolean) => (isOn ? new MemoStore(1_000_000) : undefined);
@@ -81,7 +86,7 @@ describe("accelerations", () => {
         const isAlone = kernel === "single_try" || kernel === "entropy_cut";
         if (isAlone) expect(chains[3]!.evaluated).toBeLessThanOrEqual(plain!.evaluated);
       }),
-      { numRuns: 100, seed: 20 },
+      { numRuns: 130, seed: 20 },
     );
   });
 

@@ -54,12 +54,14 @@ async function enumerateServed(): Promise<Map<string, number>> {
 }
 
 describe("completions fetched over HTTP", () => {
-  for (const { alpha, proposal_temperature } of [
-    { alpha: 1, proposal_temperature: 1 },
-    { alpha: 2, proposal_temperature: 0.5 },
-    { alpha: 2, proposal_temperature: 1 },
+  for (const { alpha, proposal_temperature, ...warmUp } of [
+    { alpha: 1, proposal_temperature: 1, block_size: 1 },
+    { alpha: 2, proposal_temperature: 0.5, block_size: 1 },
+    { alpha: 2, proposal_temperature: 1, block_size: 1 },
+    { alpha: 2, proposal_temperature: 0.5, warm_up_particles: 4 },
   ]) {
-    it(`match the enumerated p^${alpha}, proposals at temperature ${proposal_temperature}`, async () => {
+    const named = JSON.stringify(warmUp);
+    it(`match the enumerated p^${alpha}, proposals at temperature ${proposal_temperature}, ${named}`, async () => {
       const weights = [...p.values()].map((logprob) => Math.exp(alpha * logprob));
       const total = weights.reduce((sum, weight) => sum + weight, 0);
       const index = new Map([...p.keys()].map((key, position) => [key, position]));
@@ -71,7 +73,7 @@ describe("completions fetched over HTTP", () => {
           alpha,
           proposal_temperature,
           max_tokens: horizon,
-          block_size: 1,
+          ...warmUp,
           mcmc_steps: 20,
           n: 128,
           seed,

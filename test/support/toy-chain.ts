@@ -14,7 +14,7 @@ import type { PowerSettings } from "../../src/samplers/power/settings.ts";
 import { byteTokenizer } from "./byte-tokenizer.ts";
 import { never } from "./toy-engine.ts";
 
-export interface ChainRun extends Pick<PowerSettings, "alpha" | "blockSize" | "cut" | "kernel"> {
+export interface ChainRun extends Pick<PowerSettings, "alpha" | "blockSize" | "cut" | "kernel" | "warmUp"> {
   readonly prompt: TokenIds;
   readonly endToken: TokenId;
   readonly inverseTemperature: number;
@@ -45,6 +45,7 @@ function contextOf(engine: Engine, run: ChainRun): DecodeContext<PowerSettings> 
       schedule: run.schedule ?? "full",
       ...(run.cut && { cut: run.cut }),
       ...(run.kernel && { kernel: run.kernel }),
+      ...(run.warmUp && { warmUp: run.warmUp }),
     },
     inverseTemperature,
     engine,

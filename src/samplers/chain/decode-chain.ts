@@ -72,6 +72,7 @@ export function stageSettings(
     ending,
     draws: (address) => new KeyedDraws(suffixes.keyOf(address)),
     extend: (kept, horizon, address, cost) => suffixes.extend(kept, horizon, address, cost),
+    candidates: (kept, horizon, address, cost) => suffixes.candidates(kept, horizon, address, cost),
   };
 }
 

@@ -13,7 +13,7 @@ export type CutName = (typeof cutNames)[number];
 export const chainFields = {
   mcmc_steps: field(z.number().int().min(0).max(10_000), {
     meaning: "Steps per block.",
-    usual: "the model's, usually 10",
+    usual: "the model's, else 10; 2 after a warm-up by particles",
     example: 10,
     label: "Steps per block",
     option: "steps",
@@ -52,6 +52,9 @@ export interface ChainSettings extends CostSettings {
   readonly schedule: "full" | "until_finished";
 }
 
+/** The paper's: arXiv 2510.14901, section 5. */
+const usualSteps = 10;
+
 /** @param usualTemperature of proposals, where the request says none */
 export function settleChain(
   given: Values<typeof chainFields>,
@@ -59,7 +62,7 @@ export function settleChain(
   usualTemperature: number,
 ): ChainSettings {
   return {
-    mcmcSteps: given.mcmc_steps ?? defaults.mcmcSteps,
+    mcmcSteps: given.mcmc_steps ?? defaults.mcmcSteps ?? usualSteps,
     blockSize: given.block_size ?? defaults.blockSize ?? Math.max(1, Math.ceil(maxTokens / 16)),
     proposalTemperature: given.proposal_temperature ?? usualTemperature,
     cut: given.cut ?? "uniform",

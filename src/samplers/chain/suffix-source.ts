@@ -1,12 +1,25 @@
 import type { DrawCost } from "../../core/draw-cost.ts";
 import type { DrawKey } from "../../core/random.ts";
 import type { TokenStream } from "../../core/token-stream.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { ScoredToken, TopTokens } from "../../core/tokens.ts";
+import type { Engine, ExtendRequest } from "../../engine/engine.ts";
 import type { Completion, CompletionToken } from "../../mcmc/completion.ts";
+import type { Candidates } from "../../mcmc/kernel.ts";
+import { sampledTop, temperedLaw } from "../../sampling/law.ts";
 import type { DecodeContext } from "../decoder.ts";
 
 /** Names what is drawn within a request's completion. */
 export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>;
+
+interface Suffix {
+  readonly kept: Completion;
+  readonly horizon: number;
+  readonly address: SuffixAddress;
+  readonly cost: DrawCost;
+}
+
+/** Likeliest tokens that candidates tell at most: at α = 4 the next one has less than 10⁻⁶ of the first one's weight. */
+const mostCandidates = 32;
 
 /** Draws suffixes of a request's completion from q, by way of the memo. */
 export class SuffixSource {
@@ -33,6 +46,55 @@ export class SuffixSource {
     address: SuffixAddress,
     cost: DrawCost,
   ): TokenStream<CompletionToken> {
+    return this.#extend({ kept, horizon, address, cost }, this.#context.request);
+  }
+
+  /** The same, token by token, with the likeliest tokens beside each. */
+  async *candidates(
+    kept: Completion,
+    horizon: number,
+    address: SuffixAddress,
+    cost: DrawCost,
+  ): AsyncGenerator<Candidates, void, undefined> {
+    const { request, ends } = this.#context;
+    const { mostTop } = this.#engine.info.capabilities;
+    const topCount = Math.max(request.topCount, Math.min(mostCandidates, mostTop));
+    const before = [...kept];
+    for await (const run of this.#extend({ kept, horizon, address, cost }, { topCount })) {
+      for (const { top, ...token } of run) {
+        if (top === undefined) throw new Error("the engine tells no likeliest tokens");
+        const report = this.#topAsAsked(top, token);
+        const take = (rank: number): CompletionToken => {
+          const { logNormalizer, entropy } = token;
+          const scored = {
+            token: top.ids[rank]!,
+            logprob: top.logprobs[rank]!,
+            logNormalizer,
+            entropy,
+            ...report,
+          };
+          return ends.endsWith(before, scored.token) ? { ...scored, ends: true } : scored;
+        };
+        const drawn = { ...token, ...report };
+        yield { top, drawn, take };
+        before.push(drawn);
+      }
+    }
+  }
+
+  /** The likeliest tokens as the request wants them reported. */
+  #topAsAsked(top: TopTokens, token: ScoredToken): Pick<ScoredToken, "top"> {
+    const { topCount, logprobsMode } = this.#context.request;
+    if (topCount === 0) return {};
+    const law = temperedLaw(token, this.#context.inverseTemperature);
+    const raw = { ...law, inverseTemperature: 1, logNormalizer: 0 };
+    return { top: sampledTop(top, topCount, logprobsMode === "sampled" ? law : raw) };
+  }
+
+  #extend(
+    { kept, horizon, address, cost }: Suffix,
+    { topCount, logprobsMode }: Pick<ExtendRequest, "topCount" | "logprobsMode">,
+  ): TokenStream<CompletionToken> {
     const { request, inverseTemperature, ends, signal } = this.#context;
     const extension = this.#engine.extend(
       {
@@ -41,8 +103,8 @@ export class SuffixSource {
         endTokens: ends.tokens,
         sampling: { inverseTemperature },
         draws: this.keyOf(address),
-        topCount: request.topCount,
-        logprobsMode: request.logprobsMode,
+        topCount,
+        logprobsMode,
         share: request.share,
         cost,
       },

@@ -1,7 +1,9 @@
 import { chainOf } from "../../mcmc/chain.ts";
 import type { ChainResult } from "../../mcmc/chain.ts";
 import type { ChainDiagnostics } from "../../mcmc/diagnostics.ts";
+import type { KernelFamily } from "../../mcmc/kernel.ts";
 import { multipleTry } from "../../mcmc/multiple-try.ts";
+import { draftedByParticles } from "../../mcmc/particle-draft.ts";
 import { singleTry } from "../../mcmc/single-try.ts";
 import type { Driver } from "../../mcmc/stages.ts";
 import { ladder, tempering } from "../../mcmc/tempering.ts";
@@ -42,18 +44,20 @@ const reportSwaps = ({ swaps, firstTokenSwaps }: ChainDiagnostics): SwapReport =
 
 /** The chain of the kernel that the settings name; a new kernel is a file and a case here. */
 export function chainFor({
-  settings: { alpha, cut = "uniform", kernel },
+  settings: { alpha, cut = "uniform", kernel, warmUp },
   inverseTemperature,
 }: Pick<DecodeContext<PowerSettings>, "settings" | "inverseTemperature">): Driver<ChainResult> {
   const target = { alpha, inverseTemperature };
   const weigh = cuts[cut];
+  const drafted = (family: KernelFamily): KernelFamily =>
+    warmUp?.name === "particles" ? draftedByParticles(family, warmUp.particles) : family;
   switch (kernel?.name) {
     case "multiple_try":
-      return chainOf(multipleTry(weigh, kernel.tries)(target));
+      return chainOf(drafted(multipleTry(weigh, kernel.tries))(target));
     case "tempering":
-      return chainOf(tempering(singleTry(weigh), ladder(target, kernel.replicas)));
+      return chainOf(tempering(drafted(singleTry(weigh)), ladder(target, kernel.replicas)));
     case "single_try":
     case undefined:
-      return chainOf(singleTry(weigh)(target));
+      return chainOf(drafted(singleTry(weigh))(target));
   }
 }

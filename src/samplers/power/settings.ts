@@ -6,6 +6,7 @@ import { choice, field } from "../field.ts";
 import type { Values } from "../field.ts";
 import { alpha } from "../law-fields.ts";
 import { declareSampler } from "../sampler.ts";
+import type { SamplerDefaults } from "../sampler.ts";
 import { powerReport } from "./report.ts";
 
 export type KernelSettings =
@@ -13,13 +14,22 @@ export type KernelSettings =
   | { readonly name: "multiple_try"; readonly tries: number }
   | { readonly name: "tempering"; readonly replicas: number };
 
+export type WarmUpSettings =
+  { readonly name: "blocks" } | { readonly name: "particles"; readonly particles: number };
+
 export interface PowerSettings extends ChainSettings {
   readonly alpha: number;
+  /** What brings the chain to its last block: "blocks" when left out. */
+  readonly warmUp?: WarmUpSettings;
   /** "single_try" when left out. */
   readonly kernel?: KernelSettings;
 }
 
 const { mcmc_steps, proposal_temperature, cut, ...scheduleFields } = chainFields;
+
+/** What gains most for its evaluations: docs/benchmarks.md, (r). */
+const usualParticles = 20;
+const usualStepsAfterParticles = 2;
 
 const fields = {
   alpha,
@@ -46,6 +56,19 @@ const fields = {
       example: 3,
     },
   ),
+  warm_up: choice("warm_up", ["blocks", "particles"], {
+    meaning:
+      "What brings the chain to its full length; the steps there leave p^alpha invariant either way. `blocks` extends the completion block by block, with steps in each. `particles` drafts it at once, by several beginnings that are weighed by p^alpha as they grow: one where the model is sure, up to `warm_up_particles` where it is not; then mcmc_steps follow.",
+    usual:
+      "particles; blocks at alpha 1, for a model that brings its own steps or blocks, and where block_size or schedule is given",
+    example: "particles",
+    label: "Warm-up",
+  }),
+  warm_up_particles: field(z.number().int().min(1).max(64), {
+    meaning: "With warm_up particles: beginnings kept side by side at most.",
+    usual: String(usualParticles),
+    example: usualParticles,
+  }),
   ...scheduleFields,
 };
 
@@ -64,23 +87,29 @@ export const power = declareSampler({
     min_p: noWayBack,
   },
   report: powerReport,
-  held(given) {
+  held(given, defaults) {
     const kernel = settleKernel(given);
-    switch (kernel.name) {
-      case "single_try":
-        return 1;
-      case "multiple_try":
-        return kernel.tries;
-      case "tempering":
-        return kernel.replicas;
-    }
+    const warmUp = settleWarmUp(given, given.alpha ?? defaults.alpha, defaults);
+    const replicas = kernel.name === "tempering" ? kernel.replicas : 1;
+    const tries = kernel.name === "multiple_try" ? kernel.tries : 1;
+    return replicas * Math.max(tries, warmUp.name === "particles" ? warmUp.particles : 1);
   },
   settle(given, context): PowerSettings {
     const exponent = given.alpha ?? context.defaults.alpha;
     const kernel = settleKernel(given);
+    const warmUp = settleWarmUp(given, exponent, context.defaults);
     // Sharp proposals would keep the hot replicas where they are; tempering's own default lets them roam.
     const usualTemperature = kernel.name === "tempering" ? 1 : 1 / exponent;
-    return { alpha: exponent, ...settleChain(given, context, usualTemperature), kernel };
+    const settled = settleChain(given, context, usualTemperature);
+    if (warmUp.name === "blocks") return { alpha: exponent, ...settled, kernel, warmUp };
+    return {
+      alpha: exponent,
+      ...settled,
+      mcmcSteps: given.mcmc_steps ?? context.defaults.mcmcSteps ?? usualStepsAfterParticles,
+      blockSize: context.maxTokens,
+      kernel,
+      warmUp,
+    };
   },
   inverseTemperature: ({ proposalTemperature: temperature }) => 1 / temperature,
 });
@@ -90,8 +119,10 @@ function settleKernel({
   tries,
   replicas,
 }: Values<typeof fields>): KernelSettings {
-  if (name !== "multiple_try" && tries !== undefined) throw foreign("tries", name, "multiple_try");
-  if (name !== "tempering" && replicas !== undefined) throw foreign("replicas", name, "tempering");
+  if (name !== "multiple_try" && tries !== undefined)
+    throw foreign("tries", "kernel", { name, user: "multiple_try" });
+  if (name !== "tempering" && replicas !== undefined)
+    throw foreign("replicas", "kernel", { name, user: "tempering" });
   switch (name) {
     case "single_try":
       return { name };
@@ -102,9 +133,32 @@ function settleKernel({
   }
 }
 
-const foreign = (param: string, name: string, user: string): InferenceError =>
+function settleWarmUp(
+  { warm_up, warm_up_particles: particles, block_size, schedule }: Values<typeof fields>,
+  exponent: number,
+  defaults: SamplerDefaults,
+): WarmUpSettings {
+  const isForBlocks = block_size !== undefined || schedule !== undefined;
+  const bringsOwn = defaults.mcmcSteps !== undefined || defaults.blockSize !== undefined;
+  const isUsual = particles !== undefined || !(isForBlocks || bringsOwn || exponent === 1);
+  const name = warm_up ?? (isUsual ? "particles" : "blocks");
+  if (name === "blocks") {
+    if (particles !== undefined) throw foreign("warm_up_particles", "warm_up", { name, user: "particles" });
+    return { name };
+  }
+  if (block_size !== undefined) throw foreign("block_size", "warm_up", { name, user: "blocks" });
+  if (schedule !== undefined) throw foreign("schedule", "warm_up", { name, user: "blocks" });
+  return { name, particles: particles ?? usualParticles };
+}
+
+/** What a field of another choice's user is refused with. */
+const foreign = (
+  param: string,
+  choice: string,
+  { name, user }: { readonly name: string; readonly user: string },
+): InferenceError =>
   new InferenceError(
     "invalid_request",
-    `${param} has no meaning for kernel '${name}'. Leave it out, or use kernel '${user}'.`,
+    `${param} has no meaning for ${choice} '${name}'. Leave it out, or use ${choice} '${user}'.`,
     { param },
   );

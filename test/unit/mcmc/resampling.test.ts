@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { effectiveSampleSize, resampleSystematically } from "../../../src/mcmc/resampling.ts";
+import { effectiveSampleSize, keepByWeight, resampleSystematically } from "../../../src/mcmc/resampling.ts";
 
 const logs = (weights: readonly number[]): number[] => weights.map(Math.log);
 
@@ -42,5 +42,42 @@ describe("systematic resampling", () => {
       for (const u of [1e-9, 0.3, 1 - 1e-9])
         expect(resampleSystematically(new Array<number>(count).fill(-1234.5), u)).toEqual(everyone);
     }
+  });
+});
+
+describe("keeping by weight", () => {
+  const draws = 4096;
+  for (const { name, weights } of [
+    { name: "one that outweighs the rest", weights: [0.9, 0.05, 0.03, 0.02] },
+    { name: "equal ones", weights: [1, 1, 1, 1, 1, 1, 1] },
+    { name: "some of no weight", weights: [0, 3, 0, 1, 0.001, 2] },
+    { name: "many small ones", weights: Array.from({ length: 40 }, (_, index) => 1 / (1 + index)) },
+  ]) {
+    it(`keeps the most at most, and every weight on average: ${name}`, () => {
+      for (const most of [1, 2, 5]) {
+        const means = weights.map(() => 0);
+        for (let draw = 0; draw < draws; draw++) {
+          const kept = keepByWeight(logs(weights), most, (draw + 0.5) / draws);
+          expect(kept.length).toBeGreaterThan(0);
+          expect(kept.length).toBeLessThanOrEqual(most);
+          for (const { index, logWeight } of kept) means[index]! += Math.exp(logWeight) / draws;
+        }
+        for (const [index, weight] of weights.entries()) expect(means[index]).toBeCloseTo(weight, 2);
+      }
+    });
+  }
+
+  it("keeps for certain, as it is, what has a share of one in that many", () => {
+    for (const u of [0, 0.4, 1 - 1e-9]) {
+      const kept = keepByWeight(logs([6, 1, 3]), 3, u);
+      expect(kept).toContainEqual({ index: 0, logWeight: Math.log(6) });
+    }
+  });
+
+  it("keeps one of those that have weight where rounding leaves none", () => {
+    expect(keepByWeight([0, -1e-17, -Infinity], 1, 0)).toHaveLength(1);
+    const tenths = new Array<number>(10).fill(Math.log(0.1));
+    for (const most of [1, 3, 9])
+      expect(keepByWeight([...tenths, -Infinity], most, 0).length).toBeGreaterThan(0);
   });
 });

@@ -1,0 +1,200 @@
+import { describe, expect, it } from "vitest";
+import { uniform } from "../../src/core/random.ts";
+import { logSumExp, selectByLogWeight } from "../../src/core/log-sum-exp.ts";
+import type { Completion, CompletionToken } from "../../src/mcmc/completion.ts";
+import type { Candidates, DraftContext } from "../../src/mcmc/kernel.ts";
+import { KeyedDraws } from "../../src/mcmc/keyed-draws.ts";
+import { growParticles } from "../../src/mcmc/particle-draft.ts";
+import { createToyModel, powerDistribution } from "../support/toy-model.ts";
+import type { ToyOptions } from "../support/toy-model.ts";
+import { stateSpace } from "../support/state-space.ts";
+import type { Law, StateSpace } from "../support/state-space.ts";
+
+/**
+ * Particles that draft, on enumerable models. Exact for any number of them: E[ΣW · 1{answer = x}] = p(x)^α, whatever
+ * is kept, left to q or recombined. The answer's own law tends to p^α.
+ */
+
+const prompt = [0, 1];
+
+const textOf = (tokens: readonly { readonly token: number }[]): string =>
+  tokens.map(({ token }) => token).join();
+
+/** All next tokens by the tokens before them, likeliest first. */
+function nextTokens({ states }: StateSpace): Map<string, CompletionToken[]> {
+  const next = new Map<string, Map<number, CompletionToken>>();
+  for (const state of states) {
+    for (const [position, token] of state.entries()) {
+      const prefix = textOf(state.slice(0, position));
+      next.set(prefix, (next.get(prefix) ?? new Map<number, CompletionToken>()).set(token.token, token));
+    }
+  }
+  return new Map(
+    [...next].map(([prefix, tokens]) => [prefix, [...tokens.values()].sort((a, b) => b.logprob - a.logprob)]),
+  );
+}
+
+/** Tells so many of the likeliest next tokens, and draws from q. */
+function candidatesFrom(space: StateSpace, seed: number, told: number): DraftContext["candidates"] {
+  const next = nextTokens(space);
+  const { inverseTemperature } = space.law;
+  return async function* (kept: Completion): AsyncGenerator<Candidates, void, undefined> {
+    const before = [...kept];
+    while (before.length < space.horizon && before.at(-1)?.ends !== true) {
+      const tokens = next.get(textOf(before))!;
+      let u = uniform({ seed, choice: 0, stage: 0, step: 0 }, "token", before.length);
+      const drawn =
+        tokens.find(
+          ({ logprob, logNormalizer }) => (u -= Math.exp(inverseTemperature * logprob - logNormalizer)) < 0,
+        ) ?? tokens.at(-1)!;
+      const top = {
+        ids: Int32Array.from(tokens.slice(0, told), ({ token }) => token),
+        logprobs: Float64Array.from(tokens.slice(0, told), ({ logprob }) => logprob),
+      };
+      yield await Promise.resolve({ top, drawn, take: (rank) => tokens[rank]! });
+      before.push(drawn);
+    }
+  };
+}
+
+interface Setup {
+  readonly particles: number;
+  /** Likeliest tokens that the engine tells. */
+  readonly told: number;
+  readonly alpha?: number;
+}
+
+async function grow(space: StateSpace, seed: number, { particles, told, alpha = space.law.alpha }: Setup) {
+  const context: DraftContext = {
+    horizon: space.horizon,
+    draws: (branch) => new KeyedDraws({ seed, choice: 0, stage: 0, step: 0, branch }),
+    propose: () => {
+      throw new Error("a draft by particles proposes nothing");
+    },
+    candidates: candidatesFrom(space, seed, told),
+    earlyRejection: true,
+    inTurn: seed % 2 === 0,
+  };
+  const target = { ...space.law, alpha };
+  const { grown } = await growParticles([], { target, particles }, context);
+  const logWeights = grown.map(({ logWeight }) => logWeight);
+  const answer = grown[selectByLogWeight(logWeights, context.draws(0).select)]!.completion;
+  return { grown, answer, evidence: Math.exp(logSumExp(logWeights)) };
+}
+
+/** What an answer is counted under: itself, and how it begins. */
+const eventsOf = (tokens: readonly number[]): Set<string> =>
+  new Set([tokens.join(), ...[1, 2].map((length) => `begins ${tokens.slice(0, length).join()}`)]);
+
+/** The largest |z| over events E of the mean of ΣW · 1{answer ∈ E} against Σ_{x ∈ E} p(x)^α. */
+async function worstBias(space: StateSpace, setup: Setup, seeds: number): Promise<number> {
+  const { alpha } = space.law;
+  const sums = new Map<string, { sum: number; squares: number }>();
+  for (let seed = 0; seed < seeds; seed++) {
+    const { grown, answer, evidence } = await grow(space, seed, setup);
+    expect(grown.length).toBeLessThanOrEqual(setup.particles);
+    for (const event of eventsOf(answer.map(({ token }) => token))) {
+      const { sum, squares } = sums.get(event) ?? { sum: 0, squares: 0 };
+      sums.set(event, { sum: sum + evidence, squares: squares + evidence ** 2 });
+    }
+  }
+  const expected = new Map<string, number>();
+  for (const { tokens, logprob } of space.completions)
+    for (const event of eventsOf(tokens))
+      expected.set(event, (expected.get(event) ?? 0) + Math.exp(alpha * logprob));
+  const total = space.completions.reduce((sum, { logprob }) => sum + Math.exp(alpha * logprob), 0);
+  let worst = 0;
+  for (const [event, mass] of expected) {
+    // Of rare events the mean is far from normal.
+    if (mass / total < 0.03) continue;
+    const { sum, squares } = sums.get(event) ?? { sum: 0, squares: 0 };
+    const mean = sum / seeds;
+    const variance = Math.max(0, squares / seeds - mean ** 2);
+    // Where every run gives the same, rounding is left.
+    worst = Math.max(worst, Math.abs(mean - mass) / Math.sqrt(variance / seeds + 1e-20));
+  }
+  return worst;
+}
+
+const spaceOf = (options: ToyOptions, horizon: number, law: Law): StateSpace =>
+  stateSpace(createToyModel(options), { prompt, horizon, law });
+
+const toys: { name: string; options: ToyOptions; law: Law; horizon: number }[] = [
+  {
+    name: "ends common",
+    options: { seed: 1, vocabularySize: 3, endBias: 0 },
+    law: { alpha: 4, inverseTemperature: 4 },
+    horizon: 4,
+  },
+  {
+    name: "ends rare, sharp",
+    options: { seed: 2, vocabularySize: 3, endBias: -2, scale: 5 },
+    law: { alpha: 4, inverseTemperature: 1.5 },
+    horizon: 5,
+  },
+  {
+    name: "long enough to recombine",
+    options: { seed: 9, vocabularySize: 3, endBias: -3, scale: 1.5 },
+    law: { alpha: 2, inverseTemperature: 1 },
+    horizon: 7,
+  },
+];
+
+describe.each(toys)("particles that draft: $name", ({ options, law, horizon }) => {
+  const space = spaceOf(options, horizon, law);
+
+  for (const setup of [
+    { particles: 2, told: 3 },
+    { particles: 4, told: 1 },
+    { particles: 6, told: 2 },
+    { particles: 6, told: 4 },
+  ]) {
+    const { particles, told } = setup;
+    it(`estimate p(x)^alpha without bias: ${particles} of them, ${told} tokens told`, async () => {
+      expect(await worstBias(space, setup, 1500)).toBeLessThan(4);
+    });
+  }
+
+  it("would be caught weighed by another law", async () => {
+    const setup = { particles: 4, told: 3, alpha: law.alpha * 1.2 };
+    expect(await worstBias(space, setup, 1500)).toBeGreaterThan(6);
+  });
+});
+
+describe("the law of what is drafted", () => {
+  it("tends to p^alpha as the particles grow in number", async () => {
+    const space = spaceOf(toys[2]!.options, 5, { alpha: 4, inverseTemperature: 4 });
+    const pi = powerDistribution(space.completions, 4);
+    const index = new Map(space.completions.map(({ tokens }, position) => [tokens.join(), position]));
+    const distance = async (particles: number, seeds: number): Promise<number> => {
+      const mass = new Array<number>(pi.length).fill(0);
+      for (let seed = 0; seed < seeds; seed++) {
+        const { grown, evidence } = await grow(space, seed, { particles, told: 4 });
+        // The law of the answer given the particles: their weights.
+        for (const { completion, logWeight } of grown)
+          mass[index.get(textOf(completion))!]! += Math.exp(logWeight) / evidence / seeds;
+      }
+      return mass.reduce((sum, value, position) => sum + Math.abs(value - pi[position]!), 0) / 2;
+    };
+    const [few, some, many] = [await distance(1, 1000), await distance(8, 400), await distance(200, 50)];
+    expect(some).toBeLessThan(few);
+    expect(many).toBeLessThan(few / 4);
+  });
+
+  it("is that of low temperature with a single one, where all tokens are told", async () => {
+    const space = spaceOf(toys[0]!.options, 3, { alpha: 4, inverseTemperature: 4 });
+    const counts = new Map<string, number>();
+    const seeds = 3000;
+    for (let seed = 0; seed < seeds; seed++) {
+      const { answer } = await grow(space, seed, { particles: 1, told: 3 });
+      counts.set(textOf(answer), (counts.get(textOf(answer)) ?? 0) + 1);
+    }
+    for (const state of space.states) {
+      const mass = Math.exp(
+        state.reduce((sum, { logprob, logNormalizer }) => sum + 4 * logprob - logNormalizer, 0),
+      );
+      const deviation = Math.sqrt((mass * (1 - mass)) / seeds);
+      expect(Math.abs((counts.get(textOf(state)) ?? 0) / seeds - mass)).toBeLessThan(5 * deviation + 1e-3);
+    }
+  });
+});
