@@ -37,7 +37,7 @@ export interface FrontierOptions {
 }
 
 /** Completions at once. */
-const lanes = 16;
+const lanes = 32;
 
 /** The table of docs/benchmarks.md, a row as soon as it is known. */
 export async function benchFrontier(options: FrontierOptions): Promise<void> {
@@ -47,7 +47,7 @@ export async function benchFrontier(options: FrontierOptions): Promise<void> {
     ...(data === undefined ? [] : await readQuestions(data, options.questions)),
   ];
   const file = await RunFile.open(options.results);
-  const { completer } = await createCompleter({ ...usualEngine, model, threads, lanes, context: 512 });
+  const { completer } = await createCompleter({ ...usualEngine, model, threads, lanes, context: 384 });
   await using frontier = new Frontier(completer, { questions, file, seeds, maxTokens });
   const asked = settingsFor(maxTokens).filter(
     ({ name }) => name === plainName || name === referenceName || name.includes(only),

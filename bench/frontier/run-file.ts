@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { SamplerSettings } from "../../src/samplers/registry.ts";
 
 /** Whether completions end where the model ends them, or all have `max_tokens` tokens. */
-export const forms = ["whole", "fixed"] as const;
+export const forms = ["fixed", "whole"] as const;
 export type Form = (typeof forms)[number];
 
 /** One completion that is asked for. */

@@ -31,24 +31,29 @@ export function settingsFor(maxTokens: number): readonly NamedSettings[] {
     name,
     settings: powerOf(maxTokens, changes),
   });
+  const particles = (particles: number, mcmcSteps: number): NamedSettings =>
+    power(`${particles} particles, ${mcmcSteps} steps`, {
+      blockSize: maxTokens,
+      mcmcSteps,
+      warmUp: { name: "particles", particles },
+    });
   return [
     { name: plainName, settings: { sampler: "low_temperature", alpha } },
     power(referenceName),
-    power("16 x 5", { mcmcSteps: 5 }),
-    power("16 x 2", { mcmcSteps: 2 }),
-    power("16 x 1", { mcmcSteps: 1 }),
-    power("8 x 4", { blockSize: blockOf(8), mcmcSteps: 4 }),
-    power("8 x 2", { blockSize: blockOf(8), mcmcSteps: 2 }),
-    power("4 x 4", { blockSize: blockOf(4), mcmcSteps: 4 }),
-    power("2 x 4", { blockSize: blockOf(2), mcmcSteps: 4 }),
-    power("1 x 8", { blockSize: maxTokens, mcmcSteps: 8 }),
-    power("16 x 2, entropy cut", { mcmcSteps: 2, cut: "entropy" }),
-    power("16 x 2, proposals at 1/3", { mcmcSteps: 2, proposalTemperature: 1 / 3 }),
-    power("16 x 2, proposals at 1/2", { mcmcSteps: 2, proposalTemperature: 1 / 2 }),
-    power("8 x 1, 4 tries", {
-      blockSize: blockOf(8),
-      mcmcSteps: 1,
+    power("16 blocks x 2", { mcmcSteps: 2 }),
+    power("4 blocks x 4", { blockSize: blockOf(4), mcmcSteps: 4 }),
+    power("1 block x 10", { blockSize: maxTokens }),
+    power("1 block x 20", { blockSize: maxTokens, mcmcSteps: 20 }),
+    power("1 block x 10, entropy cut", { blockSize: maxTokens, cut: "entropy" }),
+    power("1 block x 4, 4 tries", {
+      blockSize: maxTokens,
+      mcmcSteps: 4,
       kernel: { name: "multiple_try", tries: 4 },
     }),
+    particles(5, 0),
+    particles(10, 2),
+    particles(20, 0),
+    particles(20, 2),
+    particles(40, 2),
   ];
 }
