@@ -163,7 +163,7 @@ describe("a memo has one value for each token after each prefix", () => {
       sampling: { inverseTemperature: 1 },
       draws: { seed, choice: 0, stage: 0, step: 0 },
       topCount: 0,
-      share: { request: String(seed), priority: "interactive" },
+      share: { request: String(seed), client: String(seed), priority: "interactive" },
     });
     const key = { prompt, inverseTemperature: 1, priority: "interactive" } as const;
     const walk = async (seed: number): Promise<void> => {
