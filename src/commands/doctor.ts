@@ -1,5 +1,5 @@
 import { freemem } from "node:os";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { OpenedGraph, OpenOptions } from "../engine/onnx/open-graph.ts";
@@ -7,16 +7,23 @@ import { runtimeVersion } from "../engine/onnx/ort/api.ts";
 import { builtInProviders } from "../engine/onnx/ort/runtime.ts";
 import type { ProductType } from "../engine/health.ts";
 import type { ModelRunner } from "../engine/local/runner.ts";
+import { compareModels, describeAgreement, modelToCompare } from "./compare-models.ts";
+import { comparisonText } from "./comparison-text.ts";
 import { findGpus } from "./gpu.ts";
 import { locateModel } from "../assembly/locate-model.ts";
 import { machineMemory, mib } from "../assembly/memory.ts";
 import { modelOptions } from "./options.ts";
+import { readText } from "./text-file.ts";
 import { devices } from "../engine/onnx/ort/device-memory.ts";
 import type { Device } from "../engine/onnx/ort/device-memory.ts";
 import type { EngineSettings } from "../assembly/engine-settings.ts";
 
 type DoctorSettings = Pick<EngineSettings, "model" | "dtype" | "int4Compute" | "threads"> & {
   readonly device: Device | undefined;
+  /** Model to hold this one against. */
+  readonly compare?: string;
+  /** File of what both read. */
+  readonly text?: string;
 };
 
 /** `metropolis doctor` */
@@ -30,10 +37,20 @@ export function doctorCommand(): Command {
     .addOption(modelOptions.device().default(undefined, "all of them"))
     .addOption(modelOptions.int4Compute())
     .addOption(modelOptions.threads())
+    .addOption(
+      new Option(
+        "--compare <folder|id>",
+        "say instead how the model differs from this one on a text: perplexity, agreement, log-probs",
+      ),
+    )
+    .addOption(new Option("--text <file>", "what both read with --compare; a page of English when left out"))
     .action(doctor);
 }
 
 async function doctor(settings: DoctorSettings): Promise<void> {
+  if (settings.compare !== undefined) return compare(settings, settings.compare);
+  if (settings.text !== undefined)
+    throw new InferenceError("invalid_request", "--text is what --compare reads; give --compare too.");
   const { graphPath } = await locateModel(settings);
   say("node", `${process.version} on ${process.platform}-${process.arch}`);
   say("runtime", `ONNX Runtime ${runtimeVersion()}, built with ${builtInProviders().join(", ")}`);
@@ -56,6 +73,17 @@ async function doctor(settings: DoctorSettings): Promise<void> {
       throw new InferenceError("engine_failed", `Device '${device}' computes other logits than the CPU.`);
     }
   }
+}
+
+async function compare(settings: DoctorSettings, other: string): Promise<void> {
+  const { model: name, device = "cpu", threads, int4Compute, text: file } = settings;
+  const model = await modelToCompare(settings, { device, threads, int4Compute });
+  const reference = await modelToCompare({ model: other, dtype: undefined }, { device: "cpu", threads });
+  const text = file === undefined ? comparisonText : await readText(file, "--text");
+  say("model", name);
+  say("against", other);
+  for (const [row, value] of describeAgreement(await compareModels({ text, model, reference })))
+    say(row, value);
 }
 
 const say = (name: string, value: string): void => {

@@ -92,7 +92,7 @@ async function inspectAction(
   const { maxPositions, model: info, notes, prompts } = await readModelFolder(folder, id);
   const file = readGraph(graphPath);
   checkComputeChoice(graphPath, file, { device: "cpu", int4Compute });
-  const graph = readDecoderGraph(file);
+  const graph = readDecoderGraph(file, file.headDim);
   const { planes, kvHeads, headDim, cacheType, vocabularySize } = graph;
   const bytesPerToken = planes.length * byteLength(cacheType, [kvHeads, headDim]);
   const ends = withinVocabulary({ ids: info.endTokenIds, notes }, vocabularySize);
@@ -110,6 +110,7 @@ async function inspectAction(
     ],
     ["weights", describeWeights(file)],
     ["products", describeProducts(file, graph, int4Compute)],
+    ...describeQuality(file, model).map((text): [string, string] => ["quality", text]),
     ["attention", describeWindows(file)],
     [
       "cache",
@@ -184,6 +185,12 @@ function describeProducts(
   const advice = hasComputeChoice(file) ? "; --int4-compute fp32 steadies them" : "";
   return `int8${stated}: activations are rounded to 8 bits, log-probs of one request differ by tenths of a nat${advice}`;
 }
+
+/** What quantized weights may have cost. Only a comparison tells; a file does not say how it was made. */
+const describeQuality = ({ weightBits, operators }: GraphFile, model: string): string[] =>
+  weightBits.size === 0 && !operators.has("MatMulInteger") && !operators.has("DynamicQuantizeMatMul")
+    ? []
+    : [`quantized; what that costs: metropolis doctor --model ${model} --compare FLOAT_MODEL`];
 
 /** GroupQueryAttention states its window; other graphs build it into the mask that they compute. */
 const describeWindows = ({ windows, operators }: GraphFile): string =>

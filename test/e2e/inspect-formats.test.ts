@@ -1,0 +1,56 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import onnxProto from "onnx-proto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { layOutModel } from "../support/exported-model.ts";
+import type { ExportedModel } from "../support/exported-model.ts";
+import { runCommand } from "../support/server-process.ts";
+
+const { onnx } = onnxProto;
+const models = ["builder-llama-fp32", "builder-llama-int8", "builder-qwen2-int4"] as const;
+
+describe("metropolis models inspect, of formats", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "metropolis-formats-"));
+    for (const name of models) layOutModel(name, join(folder, name));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  const inspect = (name: ExportedModel, ...more: string[]) =>
+    runCommand(["models", "inspect", join(folder, name), ...more]);
+
+  it.each([
+    ["builder-llama-fp32", [], /^products +fp32: log-probs repeat but for the rounding of sums$/m],
+    ["builder-llama-int8", [], /^products +int8, as the file states: activations .*--int4-compute fp32/m],
+    ["builder-qwen2-int4", ["--int4-compute", "fp32"], /^products +fp32: /m],
+  ] as const)(
+    "says what products of %s with %j are computed in, and what it may cost",
+    async (name, more, expected) => {
+      const { code, output } = await inspect(name, ...more);
+      expect(output).toMatch(expected);
+      expect(/^quality .*doctor --model .* --compare/m.test(output)).toBe(name !== "builder-llama-fp32");
+      expect(code).toBe(0);
+    },
+  );
+
+  it("refuses a choice that a format does not have", async () => {
+    const { code, output } = await inspect("builder-llama-fp32", "--int4-compute", "int8");
+    expect(output).toMatch(/error: --int4-compute: .*no block-quantized weights/);
+    expect(code).toBe(1);
+  });
+
+  it("reads graphs whose cache leaves the size of a head open, as newer builders write them", async () => {
+    const path = join(folder, "builder-qwen2-int4", "model.onnx");
+    const model = onnx.ModelProto.decode(await readFile(path));
+    for (const { name, type } of [...model.graph!.input!, ...model.graph!.output!]) {
+      const size = type?.tensorType?.shape?.dim?.[3];
+      if (/^(past|present)/.test(name!)) Object.assign(size!, { dimValue: null, dimParam: "kv_cache_dim" });
+    }
+    await writeFile(path, onnx.ModelProto.encode(model).finish());
+    const { code, output } = await inspect("builder-qwen2-int4");
+    expect(output).toMatch(/^cache +\d+ layers x \d+ heads x \d+, float32: \d+ bytes a token$/m);
+    expect(code).toBe(0);
+  });
+});
