@@ -35,8 +35,8 @@ const rememberedMs = 600_000;
 
 /**
  * Lends processes to clients in turn, to the texts of each as they came; but long texts never have all of them, so that a
- * short one waits for short ones alone. A client whose text had to be ended is taken to send long ones, for a while.
- * Replaces what dies.
+ * short one waits for short ones alone. A client whose text had to be ended is taken to send long ones, for a while and
+ * where there are others. Replaces what dies.
  */
 export class ProcessQueue {
   readonly #options: QueueOptions;
@@ -48,7 +48,7 @@ export class ProcessQueue {
   readonly #lent = new Map<PromptProcess, Text>();
   #waiting: Waiting[] = [];
   /** When each client was last lent a process, as a count. */
-  readonly #served = new LRUCache<string, number>({ max: mostRemembered });
+  readonly #served = new LRUCache<string, number>({ max: mostRemembered, ttl: rememberedMs });
   #count = 0;
   /** Clients a text of which had to be ended. */
   readonly #slow = new LRUCache<string, true>({ max: mostRemembered, ttl: rememberedMs });
@@ -175,7 +175,7 @@ export class ProcessQueue {
   }
 
   #isLong({ bytes, client }: Text): boolean {
-    return bytes >= longBytes || this.#slow.has(client);
+    return bytes >= longBytes || (this.#served.size > 1 && this.#slow.has(client));
   }
 
   #restart(): void {
