@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { describeError, toErrorResponse } from "./errors.ts";
+import { describeError, logFailure, toErrorResponse } from "./errors.ts";
 import { prepare } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EventStream } from "./event-stream.ts";
@@ -63,7 +63,7 @@ async function streamEvents(
   } catch (error) {
     const description = describeError(causeOf(error, signal));
     if (description.code === "aborted") return;
-    request.log.error({ err: error }, "a stream failed");
+    logFailure(request, error, "a stream failed");
     if (stream.isStuck) return;
     await stream.send(toErrorResponse(description));
   }

@@ -84,13 +84,20 @@ export function toErrorResponse({ code, message, param }: ErrorDescription): Err
   };
 }
 
+/** For operators: what is wrong with the server, not what is with requests, nor that it was told to end. */
+export function logFailure({ log }: FastifyRequest, error: unknown, message: string): void {
+  const { code } = describeError(error);
+  if (code === "shutting_down") log.info(message);
+  else if (httpErrors[code].status >= 500 || isOutOfDescriptors(error)) log.error({ err: error }, message);
+}
+
 /** Answers every failure in OpenAI's error shape, without a stack trace. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const description = describeError(error);
   const { status, retry } = httpErrors[description.code];
   const statusCode =
     description.code === "invalid_request" && isClientError(error) ? error.statusCode : status;
-  if (statusCode >= 500 || isOutOfDescriptors(error)) request.log.error({ err: error }, description.message);
+  logFailure(request, error, description.message);
   void reply.headers({ "x-request-id": request.id, "x-should-retry": String(retry) });
   // A limit that knows better when has said so already.
   if (retry && !reply.hasHeader("retry-after")) void reply.header("retry-after", String(retryAfterSeconds));

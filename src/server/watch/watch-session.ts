@@ -7,7 +7,7 @@ import { answerHead } from "../answer.ts";
 import { completionEndpoint, prepare } from "../endpoint.ts";
 import type { Connections } from "../connections.ts";
 import { readJson } from "../json.ts";
-import { describeError, describeIssues, toErrorResponse } from "../errors.ts";
+import { describeError, describeIssues, logFailure, toErrorResponse } from "../errors.ts";
 import { longObject } from "../long-json.ts";
 import type { LongJson } from "../long-json.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
@@ -220,8 +220,7 @@ export class WatchSession {
 
   #fail(id: string | null, error: unknown): void {
     const description = describeError(error);
-    if (description.code === "internal")
-      this.#options.request.log.error({ err: error }, "a watched request failed");
+    logFailure(this.#options.request, error, "a watched request failed");
     this.#outbox.fail({ type: "error", id, error: toErrorResponse(description).error });
   }
 }
