@@ -53,6 +53,12 @@ export const serveOptions = (): readonly Option[] => [
     .default(8),
   option("--max-body-mib <n>", "largest request body").argParser(integerFrom(1, 1024)).default(8),
   option(
+    "--max-bodies-mib <n>",
+    "request bodies in memory at once; beyond it the largest of the client that has most is dropped",
+  )
+    .argParser(integerFrom(1))
+    .default(256),
+  option(
     "--cors-origin <origin>",
     "origin whose pages may call the API, or *; repeat for several; none by default",
   ).argParser(collectEach(parseOrigin)),

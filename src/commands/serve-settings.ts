@@ -14,6 +14,7 @@ export interface ServeSettings extends EngineSettings, ConnectionSettings {
   readonly maxCompletions: number;
   readonly maxTokensInFlight: number;
   readonly maxAnswersMib: number;
+  readonly maxBodiesMib: number;
   /** Of each key, or of each address where no keys are asked for. */
   readonly completionsPerClient: number | undefined;
   readonly requestsPerMinute: number | undefined;

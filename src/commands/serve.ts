@@ -78,6 +78,7 @@ async function serve(settings: ServeSettings): Promise<void> {
     requestsPerMinute: settings.requestsPerMinute,
     requestTimeoutMs: settings.requestTimeout * 1000,
     bodyLimit: settings.maxBodyMib * 1024 * 1024,
+    bodiesLimit: settings.maxBodiesMib * 1024 * 1024,
     corsOrigins: settings.corsOrigin ?? [],
     publicOrigins: (settings.publicUrl ?? []).map((url) => new URL(url).origin),
     listensOn: settings.host,

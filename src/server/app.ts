@@ -7,6 +7,7 @@ import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Completer } from "../decoder/completer.ts";
 import type { SamplerName } from "../samplers/registry.ts";
+import { BodyBudget } from "./body-budget.ts";
 import { Admission } from "./admission.ts";
 import { ignoredHeader } from "./answer.ts";
 import type { AdmissionLimits } from "./admission.ts";
@@ -71,6 +72,8 @@ export interface AppOptions {
   readonly connections?: Partial<ConnectionLimits>;
   /** Largest request body, and largest message on a socket, bytes. */
   readonly bodyLimit?: number;
+  /** Of all bodies in memory together, bytes. */
+  readonly bodiesLimit?: number;
 }
 
 const defaultBodyLimit = 8 * 1024 * 1024;
@@ -82,6 +85,7 @@ const defaultLimits: AdmissionLimits = {
 };
 
 /** As long as OpenAI's clients wait, ms. */
+const defaultBodiesLimit = 256 * 1024 * 1024;
 const defaultRequestTimeoutMs = 600_000;
 
 /** The HTTP application, ready to listen or to be injected into. */
@@ -142,7 +146,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   answerProtocolErrors(app, answers, routes);
-  readBodies(app, bodyLimit);
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-request-id", request.id);
   });
@@ -165,6 +168,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   await setSecurityHeaders(app, corsOrigins);
   const identifyClient = requireApiKeys(app, apiKeys);
+  const bodies = new BodyBudget(options.bodiesLimit ?? defaultBodiesLimit);
+  readBodies(app, { bodyLimit, bodies, identifyClient });
   const countRequest = await limitRate(app, options.requestsPerMinute, identifyClient);
   routes.refuseTheRest(app);
   const admission = new Admission({ ...defaultLimits, ...options.limits });
@@ -174,12 +179,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     freshSeed: options.freshSeed,
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     admission,
+    bodies,
     identifyClient,
     countRequest,
     heartbeatMs: heartbeatIntervalMs,
     metrics: new Metrics({
       completer: options.completer,
       admission,
+      bodies,
       held: new HeldResources(app.server, sockets),
     }),
     startedAt: Math.floor(Date.now() / 1000),

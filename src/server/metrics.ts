@@ -4,6 +4,7 @@ import { findReport, samplerFields, samplerNames, samplers } from "../samplers/r
 import type { Reports, SamplerName } from "../samplers/registry.ts";
 import type { ReportCounter } from "../samplers/report.ts";
 import type { Admission } from "./admission.ts";
+import type { BodyBudget } from "./body-budget.ts";
 import type { HeldResources } from "./held-resources.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
@@ -20,6 +21,7 @@ const countersOf = (sampler: SamplerName): readonly ReportCounter[] =>
 interface MetricsSources {
   readonly completer: Completer;
   readonly admission: Admission;
+  readonly bodies: BodyBudget;
   readonly held: HeldResources;
 }
 
@@ -53,7 +55,7 @@ export class Metrics {
   );
   readonly #endToEnd = this.#histogram("e2e_request_latency_seconds", "From the request to its end.");
 
-  constructor({ completer, admission, held }: MetricsSources) {
+  constructor({ completer, admission, bodies, held }: MetricsSources) {
     for (const { name, help, label } of samplerNames.flatMap(countersOf)) {
       if (!this.#reported.has(name))
         this.#reported.set(name, this.#counter(name, help, label === undefined ? [] : [label]));
@@ -87,6 +89,7 @@ export class Metrics {
     ]);
     const connections = gauge("connections", "TCP connections open, those of WebSockets among them.");
     const watchSockets = gauge("watch_sockets", "WebSockets open.");
+    const bodyBytes = gauge("body_bytes", "Bytes of request bodies in memory that --max-bodies-mib counts.");
     const listeners = gauge("listeners", "Event listeners of the process and of the HTTP server.", ["of"]);
     const engineThread = gauge(
       "engine_thread_bytes",
@@ -99,6 +102,7 @@ export class Metrics {
     for (const name of misnamed) this.#registry.removeSingleMetric(name);
     this.#read = async () => {
       running.set(admission.inFlight.completions);
+      bodyBytes.set(bodies.bytes);
       watchSockets.set(held.watchSockets);
       for (const [of, count] of Object.entries(held.listeners)) listeners.set({ of }, count);
       connections.set(await held.connections());

@@ -1,8 +1,12 @@
 import type { IncomingMessage } from "node:http";
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { InferenceError } from "../core/errors.ts";
+import type { IdentifyClient } from "./api-keys.ts";
+import { freeBytes } from "./body-budget.ts";
+import type { BodyBudget, BodyHold } from "./body-budget.ts";
 import { refusal } from "./errors.ts";
 import { readJson } from "./json.ts";
 
@@ -15,13 +19,23 @@ const decoders = {
 
 const codings = Object.keys(decoders).filter((name) => !name.startsWith("x-"));
 
+export interface BodyOptions {
+  /** Of one, bytes. */
+  readonly bodyLimit: number;
+  /** Of all. */
+  readonly bodies: BodyBudget;
+  readonly identifyClient: IdentifyClient;
+}
+
 /** Reads JSON bodies: in UTF-8 and no other charset, compressed or not. */
-export function readBodies(app: FastifyInstance, bodyLimit: number): void {
+export function readBodies(app: FastifyInstance, { bodyLimit, bodies, identifyClient }: BodyOptions): void {
+  const holds = new WeakMap<FastifyRequest, BodyHold>();
   app.removeContentTypeParser("text/plain");
   app.addContentTypeParser(
     "application/json",
     { parseAs: "buffer" },
     async (request: FastifyRequest, body: Buffer) => {
+      holds.get(request)?.complete();
       checkCharset(request);
       return readJson(body, "body");
     },
@@ -32,10 +46,30 @@ export function readBodies(app: FastifyInstance, bodyLimit: number): void {
       done(refusal("malformed", `Of transfer codings chunked alone is read; ${transfer} is not.`));
       return;
     }
+    if (!hasBody(request)) {
+      done(null, payload);
+      return;
+    }
+    const body = new PassThrough();
+    const hold = bodies.hold(identifyClient(request), () => {
+      void reply.header("connection", "close");
+      body.destroy(tooMany());
+    });
+    holds.set(request, hold);
+    const end = (): void => {
+      hold[Symbol.dispose]();
+    };
+    reply.raw.once("close", end).once("finish", end);
+    const length = Number(request.headers["content-length"] ?? 0);
+    hold.add(length);
     const coding = content.trim().toLowerCase();
-    const sent = transfer === undefined ? payload : joinChunks(payload, request.raw, reply);
-    if (coding === "" || coding === "identity" || !hasBody(request)) done(null, sent);
-    else if (isReadable(coding)) done(null, decompress(sent, coding, bodyLimit));
+    const isPlain = coding === "" || coding === "identity";
+    const sent = transfer === undefined ? payload : joinChunks(payload, request.raw, { reply, hold });
+    // The usual request, which is never dropped.
+    if (isPlain && transfer === undefined && length <= freeBytes) done(null, payload);
+    else if (isPlain) done(null, passOn(sent, body));
+    else if (isReadable(coding))
+      done(null, passOn(decompress(sent, coding, { limit: bodyLimit, hold }), body));
     else {
       void reply.header("accept-encoding", codings.join(", "));
       const offer = `${codings.join(", ")} are read, one at a time`;
@@ -47,6 +81,19 @@ export function readBodies(app: FastifyInstance, bodyLimit: number): void {
       );
     }
   });
+}
+
+const tooMany = (): InferenceError =>
+  new InferenceError(
+    "overloaded",
+    "The server holds as many bytes of bodies as it may, and this is the largest of the client that has most. Send it again in a moment, or in parts; its operator may raise serve --max-bodies-mib.",
+  );
+
+/** What comes is read through a stream that can be ended while its connection lives on, to be told why. */
+function passOn(from: Readable & { readonly receivedEncodedLength?: number }, to: PassThrough): PassThrough {
+  from.once("error", (error) => to.destroy(error)).pipe(to);
+  if (from.receivedEncodedLength === undefined) return to;
+  return Object.defineProperty(to, "receivedEncodedLength", { get: () => from.receivedEncodedLength });
 }
 
 const isReadable = (coding: string): coding is keyof typeof decoders => Object.hasOwn(decoders, coding);
@@ -61,12 +108,17 @@ const freeFramingBytes = 32 * 1024;
  * The bytes of a body in chunks, those that came together as one: tiny chunks kept one by one would take a hundred times
  * their size. A body that is chunks more than bytes is refused, for each chunk is work.
  */
-function joinChunks(payload: Readable, { socket }: IncomingMessage, reply: FastifyReply): Readable {
+function joinChunks(
+  payload: Readable,
+  { socket }: IncomingMessage,
+  { reply, hold }: { readonly reply: FastifyReply; readonly hold: BodyHold },
+): Readable {
   const before = socket.bytesRead;
   async function* joined(): AsyncGenerator<Buffer, void, undefined> {
     let length = 0;
     for await (const bytes of payload as AsyncIterable<Buffer>) {
       length += bytes.length;
+      hold.add(bytes.length);
       if (socket.bytesRead - before > 2 * length + freeFramingBytes) {
         // What is still to come is as much work.
         void reply.header("connection", "close");
@@ -82,7 +134,11 @@ function joinChunks(payload: Readable, { socket }: IncomingMessage, reply: Fasti
  * A body's own bytes, as far as the limit: few compressed ones may stand for any number.
  * Fastify compares `receivedEncodedLength`, the compressed bytes read, with the header content-length.
  */
-function decompress(payload: Readable, coding: keyof typeof decoders, limit: number): Readable {
+function decompress(
+  payload: Readable,
+  coding: keyof typeof decoders,
+  { limit, hold }: { readonly limit: number; readonly hold: BodyHold },
+): Readable & { readonly receivedEncodedLength: number } {
   async function* decoded(): AsyncGenerator<Buffer, void, undefined> {
     const decoder = decoders[coding]();
     payload.on("data", (chunk: Buffer) => {
@@ -95,6 +151,7 @@ function decompress(payload: Readable, coding: keyof typeof decoders, limit: num
     try {
       for await (const chunk of decoder as AsyncIterable<Buffer>) {
         length += chunk.length;
+        hold.add(chunk.length);
         if (length > limit)
           throw refusal("tooLarge", `The body is larger than ${limit} bytes when decompressed.`);
         yield chunk;

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { IdentifyClient } from "../api-keys.ts";
+import type { BodyBudget } from "../body-budget.ts";
 import type { Admission } from "../admission.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Completer } from "../../decoder/completer.ts";
@@ -13,6 +14,8 @@ export interface RouteContext {
   /** A seed for a request that brings none. */
   readonly freshSeed: () => number;
   readonly admission: Admission;
+  /** Bodies, and messages of sockets, that are in memory. */
+  readonly bodies: BodyBudget;
   readonly identifyClient: IdentifyClient;
   /**
    * Counts a request that came otherwise than over HTTP towards its client's rate. @throws InferenceError `overloaded`

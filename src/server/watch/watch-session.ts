@@ -19,6 +19,7 @@ import type { ChoiceEvent } from "../run-plan.ts";
 import { cancelMessage, completeMessage, eventNames, requestId } from "./messages.ts";
 import type { CancelMessage, CompleteMessage, EventName, EventOf, WatchEvent } from "./messages.ts";
 import { answerPings } from "./control-frames.ts";
+import { countMessages } from "./count-messages.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Mail } from "./mailbox.ts";
 import { Outbox } from "./outbox.ts";
@@ -77,6 +78,9 @@ export class WatchSession {
       this.#ping();
     }, options.pingIntervalMs);
     answerPings(socket);
+    const { context, request } = options;
+    const client = context.identifyClient(request);
+    countMessages(socket, { connection: request.raw.socket, client, bodies: context.bodies });
     socket.on("pong", isAlive);
     socket.on("message", (data, isBinary) => {
       isAlive();

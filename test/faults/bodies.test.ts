@@ -1,0 +1,116 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { watchPath } from "../../src/server/watch/messages.ts";
+import { Connection } from "../support/connection.ts";
+import { createTestApp } from "../support/embedded.ts";
+
+/** Bodies that are on their way, all at once: together they must not take the memory that the server needs. */
+
+const kib = 1024;
+/** What of each body does not count. */
+const free = 16 * kib;
+
+let server: Awaited<ReturnType<typeof createTestApp>>;
+beforeAll(async () => {
+  server = await createTestApp({ bodiesLimit: 100 * kib, apiKeys: ["many", "one"] });
+  await server.app.listen({ host: "127.0.0.1", port: 0 });
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const head = (key: string, ...headers: string[]): string =>
+  [
+    "POST /v1/completions HTTP/1.1",
+    "Host: localhost",
+    "Content-Type: application/json",
+    `Authorization: Bearer ${key}`,
+    ...headers,
+    "",
+    "",
+  ].join("\r\n");
+
+/** A request whose body is so long, and never comes whole. */
+async function begin(key: string, length: number): Promise<Connection> {
+  const connection = await Connection.open(server.app);
+  await connection.send(`${head(key, `Content-Length: ${length}`)}{"prompt":"`);
+  return connection;
+}
+
+/** What is counted, KiB. */
+async function counted(): Promise<number> {
+  const { body } = await server.app.inject({ url: "/metrics", headers: { authorization: "Bearer one" } });
+  return Number(/^metropolis_body_bytes (\d+)$/m.exec(body)![1]) / kib;
+}
+
+const dropped = { status: 429, body: expect.stringContaining("--max-bodies-mib") as unknown };
+
+const complete = async (key: string, text: string, headers: Record<string, string> = {}): Promise<number> => {
+  const payload = JSON.stringify({ prompt: "1+1=", max_tokens: 1, user: text });
+  const { port } = server.app.server.address() as AddressInfo;
+  const body = headers["content-encoding"] === "gzip" ? gzipSync(payload) : payload;
+  const { status } = await fetch(`http://127.0.0.1:${port}/v1/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${key}`, ...headers },
+    body,
+  });
+  return status;
+};
+
+describe("bodies in memory", () => {
+  beforeEach(async () => {
+    await expect.poll(counted).toBe(0);
+  });
+
+  it("are as many as the limit allows; the largest of the client that has most goes", async () => {
+    using small = await begin("many", free + 30 * kib);
+    using large = await begin("many", free + 40 * kib);
+    await expect.poll(counted).toBe(70);
+    using other = await begin("one", free + 50 * kib);
+    expect(await large.response()).toMatchObject(dropped);
+    await large.closed();
+    expect(await counted()).toBe(80);
+    expect(await complete("one", "")).toBe(200);
+    expect([small, other]).toHaveLength(2);
+  });
+
+  it("are counted in chunks as they come", async () => {
+    using chunked = await Connection.open(server.app);
+    await chunked.send(`${head("many", "Transfer-Encoding: chunked")}10000\r\n`);
+    await chunked.send("x".repeat(0x10000));
+    await expect.poll(counted).toBe(64 - 16);
+    await chunked.send(`\r\n10000\r\n${"x".repeat(0x10000)}`);
+    expect(await chunked.response()).toMatchObject(dropped);
+  });
+
+  it("are counted as what they decompress to", async () => {
+    expect(await complete("one", "x".repeat(200 * kib), { "content-encoding": "gzip" })).toBe(429);
+    expect(await complete("one", "x".repeat(50 * kib), { "content-encoding": "gzip" })).not.toBe(429);
+  });
+
+  it("are no more when they are answered, refused, or left", async () => {
+    await Promise.all(Array.from({ length: 20 }, () => complete("one", "x".repeat(free))));
+    const left = await begin("many", free + 60 * kib);
+    await expect.poll(counted).toBe(60);
+    left[Symbol.dispose]();
+    await expect.poll(counted).toBe(0);
+    expect(await complete("many", "x".repeat(60 * kib))).not.toBe(429);
+  });
+
+  it("include messages of sockets that are on their way", async () => {
+    const { port } = server.app.server.address() as AddressInfo;
+    const socket = new WebSocket(`ws://127.0.0.1:${port}${watchPath}`, {
+      headers: { authorization: "Bearer many" },
+    });
+    await once(socket, "open");
+    socket.send("x".repeat(50 * kib), { fin: false });
+    await expect.poll(counted).toBeGreaterThan(30);
+    socket.send("x".repeat(20 * kib), { fin: true });
+    await expect.poll(counted).toBe(0);
+    socket.send("x".repeat(60 * kib), { fin: false });
+    socket.send("x".repeat(60 * kib), { fin: false });
+    const [code] = (await once(socket, "close")) as [number];
+    expect(code).toBe(1013);
+  });
+});

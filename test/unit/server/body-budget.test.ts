@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { BodyBudget } from "../../../src/server/body-budget.ts";
+
+const kib = 1024;
+const free = 16 * kib;
+
+describe("BodyBudget", () => {
+  function create(limitKib: number) {
+    const budget = new BodyBudget(limitKib * kib);
+    const dropped: string[] = [];
+    const hold = (client: string, kibs: number, name = client) => {
+      const body = budget.hold(client, () => dropped.push(name));
+      body.add(free + kibs * kib);
+      return body;
+    };
+    return { budget, dropped, hold };
+  }
+
+  it("drops the largest of the client that has most, whoever came last", () => {
+    const { budget, dropped, hold } = create(100);
+    hold("many", 30, "first");
+    hold("many", 40, "second");
+    hold("one", 50);
+    expect(dropped).toEqual(["second"]);
+    expect(budget.bytes).toBe(80 * kib);
+  });
+
+  it("drops as many as it takes, the one that asks among them", () => {
+    const { budget, dropped, hold } = create(100);
+    for (let index = 0; index < 9; index++) hold("many", 10, `many ${index}`);
+    hold("huge", 101);
+    expect(dropped).toEqual(["huge"]);
+    expect(budget.bytes).toBe(90 * kib);
+  });
+
+  it("drops none that has come whole, and then the one that comes", () => {
+    const { budget, dropped, hold } = create(100);
+    hold("whole", 90).complete();
+    hold("late", 20);
+    expect(dropped).toEqual(["late"]);
+    expect(budget.bytes).toBe(90 * kib);
+  });
+
+  it("counts small ones for nothing, and takes them in whatever there is", () => {
+    const { budget, dropped, hold } = create(10);
+    hold("large", 10).complete();
+    for (let index = 0; index < 1000; index++) hold(`small ${index}`, 0);
+    expect([dropped, budget.bytes]).toEqual([[], 10 * kib]);
+  });
+
+  it("gives back what ends, once, and what is read", () => {
+    const { budget, dropped, hold } = create(100);
+    const bodies = [hold("a", 30), hold("a", 30), hold("b", 30)];
+    bodies[0]!.restart();
+    expect(budget.bytes).toBe(60 * kib);
+    bodies[0]!.add(free + 40 * kib);
+    for (const body of [...bodies, ...bodies]) body[Symbol.dispose]();
+    bodies[0]!.add(1000 * kib);
+    expect([dropped, budget.bytes]).toEqual([[], 0]);
+  });
+
+  it("gives back what was dropped, whose end comes later", () => {
+    const { budget, dropped, hold } = create(100);
+    const body = hold("a", 101);
+    expect([dropped, budget.bytes]).toEqual([["a"], 0]);
+    body.add(kib);
+    body[Symbol.dispose]();
+    expect(budget.bytes).toBe(0);
+  });
+});
