@@ -75,6 +75,7 @@ describe("a file that may not become as large as it should", () => {
       await points.close();
       const results = await ResultFile.open("results.jsonl", { seed: 1 });
       told.results = [await failure(results.append({ text: large })), readFileSync("results.jsonl", "utf8").split("\\n").length];
+      await results[Symbol.asyncDispose]();
       const reply = async () => new Response(large);
       const file = { path: "model.onnx", size: large.length, hash: "", hashKind: "sha256" };
       told.download = [await failure(download(file, "blob", { openAt: reply, onProgress() {} })), readFileSync("blob.incomplete").length > 0];
