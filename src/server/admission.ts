@@ -56,9 +56,10 @@ export class Admission {
   /**
    * Finds out whether there is room, without taking it: what a request is known to want at least is refused before
    * any work is done, tokenising included. A request that no empty server could hold is refused for good.
+   * @param shorten how its client can make its answer shorter
    * @throws InferenceError `overloaded` or `invalid_request`
    */
-  check({ completions, tokens, answerBytes }: Demand, client: string): void {
+  check({ completions, tokens, answerBytes }: Demand, client: string, shorten = shorterAnswer): void {
     const { maxCompletions, maxTokens, maxAnswerBytes, maxCompletionsPerClient = Infinity } = this.#limits;
     const mostCompletions = Math.min(maxCompletions, maxCompletionsPerClient);
     if (completions > mostCompletions || tokens > maxTokens) {
@@ -70,7 +71,7 @@ export class Admission {
     if (answerBytes > maxAnswerBytes) {
       throw new InferenceError(
         "invalid_request",
-        `The answer could come to ${inMebibytes(answerBytes)} of JSON; this server takes ${inMebibytes(maxAnswerBytes)} at once. ${shorterAnswer}`,
+        `The answer could come to ${inMebibytes(answerBytes)} of JSON; this server takes ${inMebibytes(maxAnswerBytes)} at once (serve --max-answers-mib). ${shorten}`,
       );
     }
     const running = this.#clients.get(client) ?? 0;
@@ -99,8 +100,8 @@ export class Admission {
    * @returns gives its room back
    * @throws InferenceError `overloaded` or `invalid_request`
    */
-  admit(demand: Demand, client: string): () => void {
-    this.check(demand, client);
+  admit(demand: Demand, client: string, shorten?: string): () => void {
+    this.check(demand, client, shorten);
     this.#add(demand, client, 1);
     return () => {
       this.#add(demand, client, -1);

@@ -68,6 +68,14 @@ export const longList = <Item>(items: () => Iterable<Json<Item>>): LongJson<Item
     yield before === "[" ? "[]" : "]";
   });
 
+/** A string that is made as it is written. @param pieces of whole characters each */
+export const longText = (pieces: () => Iterable<string>): LongJson<string> =>
+  new LongJson(function* () {
+    yield '"';
+    for (const piece of pieces()) yield JSON.stringify(piece).slice(1, -1);
+    yield '"';
+  });
+
 /** Maps as it is read. */
 export function* mapLazily<Item, Result>(
   items: Iterable<Item>,
@@ -78,6 +86,9 @@ export function* mapLazily<Item, Result>(
 
 /** A millisecond or two of writing, characters. */
 const chunkLength = 32_768;
+
+/** As much again, of pieces that say nothing: tokens without text are work, too. */
+const chunkPieces = 1024;
 
 /** Some of a JSON text. */
 export interface JsonChunk {
@@ -93,10 +104,10 @@ export class JsonReader {
     this.#pieces = piecesOf(json)[Symbol.iterator]();
   }
 
-  /** The next 32 Ki characters, or a little more. */
+  /** The next 32 Ki characters, or a little more; fewer where many pieces are short. */
   read(): JsonChunk {
     let text = "";
-    while (text.length < chunkLength) {
+    for (let pieces = 0; text.length < chunkLength && pieces < chunkPieces; pieces++) {
       const next = this.#pieces.next();
       if (next.done === true) return { text, isLast: true };
       text += next.value;

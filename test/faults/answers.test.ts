@@ -239,3 +239,35 @@ describe("a long answer", () => {
     watcher.socket.close();
   });
 });
+
+describe("text made of tokens", () => {
+  it("is made as it is sent, however long: characters split over tokens are whole", async () => {
+    await using server = await createServer({});
+    const text = 'Grüße, 世界 👍🏽 \u0001" '.repeat(4000);
+    const { status, headers, json } = await server.post("/detokenize", { tokens: [...Buffer.from(text)] });
+    expect([status, headers["transfer-encoding"]]).toEqual([200, "chunked"]);
+    expect(json()).toEqual({ prompt: text, content: text });
+    const unfinished = await server.post("/detokenize", { tokens: [97, 0xf0, 0x9f] });
+    expect(unfinished.json()).toMatchObject({ content: "a\ufffd" });
+  });
+
+  it("unread takes no memory that grows with it", async () => {
+    await using server = await listen({});
+    const body = JSON.stringify({ tokens: Array.from({ length: 1_000_000 }, () => 1) });
+    const headers = { "content-type": "application/json" };
+    const options = { port: server.port, path: "/detokenize", method: "POST", headers };
+    const answers = await Promise.all(
+      Array.from(
+        { length: 8 },
+        () =>
+          new Promise<IncomingMessage>((resolve, reject) => {
+            httpRequest(options, resolve).on("error", reject).end(body);
+          }),
+      ),
+    );
+    // Each would be twelve megabytes of JSON, twice as text.
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(answers.map(() => 200));
+    expect(answers.every(({ socket }) => socket.bytesRead < 6_000_000)).toBe(true);
+    for (const answer of answers) answer.destroy();
+  });
+});

@@ -1,10 +1,11 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
-import { mapPieces } from "../map-pieces.ts";
+import type { TokenIds } from "../../core/tokens.ts";
+import type { Tokenizer } from "../../decoder/completer.ts";
 import { checkPromptSizes, checkVocabulary } from "../generation-plan.ts";
 import { dropNulls } from "../given.ts";
-import { longList, longObject, mapLazily } from "../long-json.ts";
+import { longList, longObject, longText, mapLazily } from "../long-json.ts";
 import { samplerOfModelName } from "../model-name.ts";
 import { requestSignal } from "../request-signal.ts";
 import { sendWhole, sent } from "../send-whole.ts";
@@ -77,14 +78,19 @@ export function tokenRoutes({
           response: { 200: detokenizeResponse, "4xx": errorResponse },
         },
       },
-      async (request) => {
-        const body = dropNulls(request.body);
-        samplerOfModelName(body.model, model);
-        checkVocabulary("tokens", body.tokens, model);
-        const stream = tokenizer.stream({ keepSpecial: true });
-        const pieces = await mapPieces(body.tokens, (ids) => ids.map((id) => stream.push(id)).join(""));
-        const text = pieces.join("") + stream.flush();
-        return { prompt: text, content: text };
+      async (request, reply) => {
+        const { model: name, tokens } = dropNulls(request.body);
+        samplerOfModelName(name, model);
+        checkVocabulary("tokens", tokens, model);
+        const signal = requestSignal(request, reply, requestTimeoutMs);
+        // Made as it is sent: it may be many times as long as the tokens are.
+        const text = longText(() => textPieces(tokens, tokenizer));
+        await sendWhole(
+          reply,
+          longObject<z.output<typeof detokenizeResponse>>({ prompt: text, content: text }),
+          signal,
+        );
+        return sent(reply);
       },
     );
     app.get(
@@ -101,4 +107,15 @@ export function tokenRoutes({
     );
     done();
   };
+}
+
+/** Tokens decoded together. */
+const groupLength = 16;
+
+/** Text of tokens, some at a time, in whole characters. */
+function* textPieces(tokens: TokenIds, tokenizer: Tokenizer): Generator<string, void, undefined> {
+  const stream = tokenizer.stream({ keepSpecial: true });
+  for (let start = 0; start < tokens.length; start += groupLength)
+    yield Array.from(tokens.slice(start, start + groupLength), (id) => stream.push(id)).join("");
+  yield stream.flush();
 }
