@@ -13,12 +13,13 @@ const batchTokens = 8192;
 /**
  * Sends what comes in one turn of the event loop as one message: each costs both threads. The server's thread says when
  * it has taken a batch in, and has few of them before it at any time, however many calls there are: what it does in one
- * turn is bounded, and it serves its sockets in between. What waits meanwhile is taken from all calls in turn.
+ * turn is bounded, and it serves its sockets in between. What waits meanwhile is taken from all clients in turn, and from
+ * all calls of each.
  */
 export class ReplyBatches {
   readonly #port: Pick<MessagePort, "postMessage">;
-  /** What waits, by call; those that were served last stand last. */
-  readonly #waiting = new Map<number, WorkerReply[]>();
+  /** What waits, by client and call; those that were served last stand last. None is empty. */
+  readonly #waiting = new Map<string, Map<number, WorkerReply[]>>();
   #since: number | undefined;
   #unread = 0;
 
@@ -26,9 +27,11 @@ export class ReplyBatches {
     this.#port = port;
   }
 
-  push(reply: WorkerReply): void {
-    const queue = this.#waiting.get(reply.id);
-    if (queue === undefined) this.#waiting.set(reply.id, [reply]);
+  /** @param client whose call it is the reply to; empty where it is not known */
+  push(reply: WorkerReply, client = ""): void {
+    const calls = this.#waiting.get(client) ?? new Map<number, WorkerReply[]>();
+    const queue = calls.get(reply.id);
+    if (queue === undefined) this.#waiting.set(client, calls.set(reply.id, [reply]));
     else queue.push(reply);
     const now = performance.now();
     if (this.#since === undefined) {
@@ -56,24 +59,34 @@ export class ReplyBatches {
 
   /** Forgets what waits of a call that nothing reads any more. */
   drop(id: number): void {
-    this.#waiting.delete(id);
+    for (const [client, calls] of this.#waiting)
+      if (calls.delete(id) && calls.size === 0) this.#waiting.delete(client);
   }
 
-  /** One reply of each call, then the next of each, until the batch is full. */
+  /** One reply of each client, then the next of each, until the batch is full. */
   #take(): WorkerReply[] {
     const batch: WorkerReply[] = [];
     let tokens = 0;
-    // A call that has more is put behind the others, where this very loop comes to it again.
-    for (const [id, queue] of this.#waiting) {
+    // A client that has more is put behind the others, where this very loop comes to it again.
+    for (const [client, calls] of this.#waiting) {
       if (batch.length >= batchSize || tokens >= batchTokens) break;
-      const reply = queue.shift()!;
+      const reply = takeOne(calls);
       batch.push(reply);
       tokens += tokensOf(reply);
-      this.#waiting.delete(id);
-      if (queue.length > 0) this.#waiting.set(id, queue);
+      this.#waiting.delete(client);
+      if (calls.size > 0) this.#waiting.set(client, calls);
     }
     return batch;
   }
+}
+
+/** The next reply of the call whose turn it is; its turn comes again when that of the others has. */
+function takeOne(calls: Map<number, WorkerReply[]>): WorkerReply {
+  const [id, queue] = calls.entries().next().value!;
+  const reply = queue.shift()!;
+  calls.delete(id);
+  if (queue.length > 0) calls.set(id, queue);
+  return reply;
 }
 
 /** What of a reply changes hands instead of being copied. */

@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { cancelled, toErrorDescription } from "../core/errors.ts";
 import { TurnQueue } from "../core/turn-queue.ts";
-import type { Completer, CompletionEvent } from "./completer.ts";
+import type { Completer, CompletionEvent, GenerateRequest, Share } from "./completer.ts";
 import { packTokens } from "./packed-tokens.ts";
 import { ReplyBatches } from "./reply-batches.ts";
 import { threadMemory } from "./thread-memory.ts";
@@ -13,6 +13,20 @@ const leastPacked = 8;
 
 /** How long completions may begin in one turn of the event loop, ms. */
 const longestStartsMs = 2;
+
+interface Call {
+  readonly id: number;
+  /** Whose it is; `undefined` for all that name none. */
+  readonly client: string | undefined;
+}
+
+const callOf = (
+  { id }: { readonly id: number },
+  { share }: { readonly share?: Share | undefined },
+): Call => ({
+  id,
+  client: share?.client,
+});
 
 /** Events of one call that were sent and not read yet. */
 class Unread {
@@ -83,12 +97,14 @@ class WorkerHost {
   async take(message: ToWorker): Promise<void> {
     switch (message.type) {
       case "complete":
-        return this.#answer(message.id, (signal) => this.#complete(message, signal));
+        return this.#answer(callOf(message, message.request), (call, signal) =>
+          this.#complete(call, message.request, signal),
+        );
       case "score":
-        return this.#answer(message.id, async (signal) => {
+        return this.#answer(callOf(message, message.options), async ({ id, client }, signal) => {
           const { tokens, options } = message;
           const scores = packTokens(await this.#completer.score(tokens, options, signal), options.topCount);
-          this.#replies.push({ type: "scores", id: message.id, scores });
+          this.#replies.push({ type: "scores", id, scores }, client);
         });
       case "health":
         return this.#tellHealth(message.id, this.#port);
@@ -116,16 +132,17 @@ class WorkerHost {
     }
   }
 
-  async #answer(id: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #answer(call: Call, work: (call: Call, signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { id, client } = call;
     const controller = new AbortController();
     this.#running.set(id, controller);
     try {
-      await work(controller.signal);
-      this.#replies.push({ type: "end", id });
+      await work(call, controller.signal);
+      this.#replies.push({ type: "end", id }, client);
     } catch (error) {
       const description = toErrorDescription(error);
       if (description.code === "engine_failed") return await this.#giveUp(error);
-      this.#replies.push({ type: "error", id, error: description });
+      this.#replies.push({ type: "error", id, error: description }, client);
     } finally {
       // Where one of several draws failed, the others go on.
       controller.abort("the call is over");
@@ -140,25 +157,25 @@ class WorkerHost {
     port.postMessage({ type: "health", id, health } satisfies WorkerReply);
   }
 
-  async #complete({ id, request }: ToWorker & { type: "complete" }, signal: AbortSignal): Promise<void> {
+  async #complete(call: Call, request: GenerateRequest, signal: AbortSignal): Promise<void> {
     const sent = new Unread();
-    this.#unread.set(id, sent);
-    await this.#starts.next(request.share?.client);
+    this.#unread.set(call.id, sent);
+    await this.#starts.next(call.client);
     if (signal.aborted) throw cancelled();
     for await (const event of this.#completer.complete(request, signal)) {
-      this.#pushEvent(id, event, request.topCount);
+      this.#pushEvent(call, event, request.topCount);
       sent.add();
       if (sent.areTooMany) await sent.room(signal);
     }
   }
 
-  #pushEvent(id: number, event: CompletionEvent, topCount: number): void {
+  #pushEvent({ id, client }: Call, event: CompletionEvent, topCount: number): void {
     if (event.type !== "text" || (topCount === 0 && event.tokens.length < leastPacked)) {
-      this.#replies.push({ type: "event", id, event });
+      this.#replies.push({ type: "event", id, event }, client);
       return;
     }
     const tokens = packTokens(event.tokens, topCount);
-    this.#replies.push({ type: "text", id, text: event.text, tokens });
+    this.#replies.push({ type: "text", id, text: event.text, tokens }, client);
   }
 
   /**

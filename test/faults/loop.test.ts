@@ -295,6 +295,22 @@ describe("the engine's thread", () => {
     }
   });
 
+  it("has replies of all clients in turn, however many calls one has", async () => {
+    const clock = vi.spyOn(performance, "now").mockReturnValue(0);
+    const posted: WorkerReply[][] = [];
+    const batches = new ReplyBatches({ postMessage: (batch: WorkerReply[]) => void posted.push(batch) });
+    for (let id = 10; id < 3000; id++) for (const step of [0, 1]) batches.push(trace(id, step), "crowd");
+    for (const step of [0, 1, 2]) batches.push(trace(1, step), "lone");
+    batches.push(trace(9, 0), "left");
+    batches.drop(9);
+    clock.mockRestore();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(posted[0]!.filter(({ id }) => id === 1)).toEqual([0, 1, 2].map((step) => trace(1, step)));
+    while (posted.length < 100 && posted.flat().length < 5983) batches.taken();
+    expect(posted.flat()).toHaveLength(5983);
+    expect(posted.flat().some(({ id }) => id === 9)).toBe(false);
+  });
+
   it("makes no events but those that are asked for", async () => {
     const complete = vi.spyOn(server.completer, "complete");
     const watcher = await openWatcher(server.app);
