@@ -23,6 +23,17 @@ export interface Demand {
 const shorterAnswer =
   "Lower logprobs (top_logprobs in a chat), n, best_of, max_tokens, particles, tries or replicas, leave out echo, entropy or return_token_ids, or split the request.";
 
+/** How much of the room is for others: a client that has more than half of it may not have this part as well. */
+const othersPart = 1 / 4;
+
+const nothing: Demand = { completions: 0, tokens: 0, answerBytes: 0 };
+
+const sum = (one: Demand, other: Demand, sign: 1 | -1 = 1): Demand => ({
+  completions: one.completions + sign * other.completions,
+  tokens: one.tokens + sign * other.tokens,
+  answerBytes: one.answerBytes + sign * other.answerBytes,
+});
+
 const mebibyte = 1024 * 1024;
 
 const inMebibytes = (bytes: number): string => `${Math.ceil(bytes / mebibyte)} MiB`;
@@ -30,10 +41,8 @@ const inMebibytes = (bytes: number): string => `${Math.ceil(bytes / mebibyte)} M
 /** Counts what is in flight, and turns away what would be too much, so that a queue cannot grow without end. */
 export class Admission {
   readonly #limits: AdmissionLimits;
-  readonly #clients = new Map<string, number>();
-  #completions = 0;
-  #tokens = 0;
-  #answerBytes = 0;
+  readonly #clients = new Map<string, Demand>();
+  #inFlight = nothing;
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
@@ -50,16 +59,16 @@ export class Admission {
   }
 
   get inFlight(): Demand {
-    return { completions: this.#completions, tokens: this.#tokens, answerBytes: this.#answerBytes };
+    return this.#inFlight;
   }
 
   /**
    * Finds out whether there is room, without taking it: what a request is known to want at least is refused before
    * any work is done, tokenising included. A request that no empty server could hold is refused for good.
-   * @param shorten how its client can make its answer shorter
    * @throws InferenceError `overloaded` or `invalid_request`
    */
-  check({ completions, tokens, answerBytes }: Demand, client: string, shorten = shorterAnswer): void {
+  check(demand: Demand, client: string): void {
+    const { completions, tokens, answerBytes } = demand;
     const { maxCompletions, maxTokens, maxAnswerBytes, maxCompletionsPerClient = Infinity } = this.#limits;
     const mostCompletions = Math.min(maxCompletions, maxCompletionsPerClient);
     if (completions > mostCompletions || tokens > maxTokens) {
@@ -71,26 +80,34 @@ export class Admission {
     if (answerBytes > maxAnswerBytes) {
       throw new InferenceError(
         "invalid_request",
-        `The answer could come to ${inMebibytes(answerBytes)} of JSON; this server takes ${inMebibytes(maxAnswerBytes)} at once (serve --max-answers-mib). ${shorten}`,
+        `The answer could come to ${inMebibytes(answerBytes)} of JSON; this server takes ${inMebibytes(maxAnswerBytes)} at once. ${shorterAnswer}`,
       );
     }
-    const running = this.#clients.get(client) ?? 0;
-    if (running + completions > maxCompletionsPerClient) {
+    const theirs = this.#clients.get(client) ?? nothing;
+    if (theirs.completions + completions > maxCompletionsPerClient) {
       throw new InferenceError(
         "overloaded",
-        `You have ${running} completions running and may have ${maxCompletionsPerClient}. Wait for one to end.`,
+        `You have ${theirs.completions} completions running and may have ${maxCompletionsPerClient}. Wait for one to end.`,
       );
     }
-    if (this.#completions + completions > maxCompletions || this.#tokens + tokens > maxTokens) {
+    const inFlight = this.#inFlight;
+    const next = sum(inFlight, demand);
+    if (next.completions > maxCompletions || next.tokens > maxTokens) {
       throw new InferenceError(
         "overloaded",
-        `The server is busy with ${this.#completions} completions. Try again in a moment.`,
+        `The server is busy with ${inFlight.completions} completions. Try again in a moment.`,
       );
     }
-    if (this.#answerBytes + answerBytes > maxAnswerBytes) {
+    if (next.answerBytes > maxAnswerBytes) {
       throw new InferenceError(
         "overloaded",
-        `The server is busy with answers of ${inMebibytes(this.#answerBytes)}, and this one could come to ${inMebibytes(answerBytes)}. Try again in a moment.`,
+        `The server is busy with answers of ${inMebibytes(inFlight.answerBytes)}, and this one could come to ${inMebibytes(answerBytes)}. Try again in a moment.`,
+      );
+    }
+    if (this.#takesOthersPart(theirs, next)) {
+      throw new InferenceError(
+        "overloaded",
+        "You have more than half of what this server takes at once, and what is left is for others. Wait for one of your requests to end.",
       );
     }
   }
@@ -100,20 +117,27 @@ export class Admission {
    * @returns gives its room back
    * @throws InferenceError `overloaded` or `invalid_request`
    */
-  admit(demand: Demand, client: string, shorten?: string): () => void {
-    this.check(demand, client, shorten);
+  admit(demand: Demand, client: string): () => void {
+    this.check(demand, client);
     this.#add(demand, client, 1);
     return () => {
       this.#add(demand, client, -1);
     };
   }
 
-  #add({ completions, tokens, answerBytes }: Demand, client: string, sign: 1 | -1): void {
-    this.#completions += sign * completions;
-    this.#tokens += sign * tokens;
-    this.#answerBytes += sign * answerBytes;
-    const running = (this.#clients.get(client) ?? 0) + sign * completions;
-    if (running === 0) this.#clients.delete(client);
-    else this.#clients.set(client, running);
+  /** Whether a client that has this much would take what is for others. */
+  #takesOthersPart(theirs: Demand, next: Demand): boolean {
+    const { maxCompletions, maxTokens, maxAnswerBytes } = this.#limits;
+    const most: Demand = { completions: maxCompletions, tokens: maxTokens, answerBytes: maxAnswerBytes };
+    return (["completions", "tokens", "answerBytes"] as const).some(
+      (what) => theirs[what] > most[what] / 2 && next[what] > most[what] * (1 - othersPart),
+    );
+  }
+
+  #add(demand: Demand, client: string, sign: 1 | -1): void {
+    this.#inFlight = sum(this.#inFlight, demand, sign);
+    const theirs = sum(this.#clients.get(client) ?? nothing, demand, sign);
+    if (Object.values(theirs).every((amount) => amount === 0)) this.#clients.delete(client);
+    else this.#clients.set(client, theirs);
   }
 }
