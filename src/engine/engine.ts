@@ -1,5 +1,6 @@
 import type { DrawCost } from "../core/draw-cost.ts";
 import type { LogprobsMode, Sampling } from "../sampling/distribution.ts";
+import { uniform } from "../core/random.ts";
 import type { DrawKey } from "../core/random.ts";
 import type { TokenStream } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
@@ -70,8 +71,13 @@ export interface ExtendRequest {
   /** Absorbing tokens: each is yielded, then the extension ends. */
   readonly endTokens: ReadonlySet<TokenId>;
   readonly sampling: Sampling;
-  /** Where the engine repeats, the token at position i of the sequence is drawn by `uniform(draws, "token", i)`. */
+  /** Where the engine repeats, the token at position i of the sequence is drawn by `tokenUniform(request, i)`. */
   readonly draws: DrawKey;
+  /**
+   * Draws the first token beyond this share of its law, taken in descending probability: by b + (1 − b)·u in u's place.
+   * 0 when left out.
+   */
+  readonly beyond?: number | undefined;
   /** How many of the likeliest tokens to report with each token; 0 for none. */
   readonly topCount: number;
   /** The law whose log-probs those have; the raw model when left out. */
@@ -80,6 +86,15 @@ export interface ExtendRequest {
   readonly share?: Share | undefined;
   /** Where a meter adds what this extension asks the model for. */
   readonly cost?: DrawCost | undefined;
+}
+
+/** The uniform by which an engine that repeats draws the token at a position of the sequence. */
+export function tokenUniform(
+  { prefix, draws, beyond = 0 }: Pick<ExtendRequest, "prefix" | "draws" | "beyond">,
+  position: number,
+): number {
+  const u = uniform(draws, "token", position);
+  return position > prefix.length ? u : beyond + (1 - beyond) * u;
 }
 
 export interface ScoreOptions {

@@ -1,6 +1,6 @@
-import type { Distribution } from "./distribution.ts";
+import type { Distribution, LogprobsMode, Sampling } from "./distribution.ts";
 import { selectDescending } from "./likeliest.ts";
-import type { TokenId, TopTokens } from "../core/tokens.ts";
+import type { ScoredToken, TokenId, TopTokens } from "../core/tokens.ts";
 
 /**
  * The law q that a token is drawn from, made of a distribution p:
@@ -34,6 +34,27 @@ export function sampledTop({ ids, logprobs }: TopTokens, count: number, law: Law
       .slice(0, count)
       .map((logprob, rank) => (rank < law.count ? logQ(law, logprob) : -Infinity)),
   };
+}
+
+/** What is to be told of the likeliest tokens beside a drawn one. */
+export interface TopRequest {
+  /** How many; 0 for none. */
+  readonly topCount: number;
+  /** The law whose log-probs they have; the raw model when left out. */
+  readonly logprobsMode?: LogprobsMode | undefined;
+  readonly sampling: Pick<Sampling, "inverseTemperature">;
+}
+
+/** A token with as many of the likeliest as were asked for, under the law asked for. @param top raw, at least so many */
+export function withTop<Token extends ScoredToken>(
+  token: Token,
+  top: TopTokens,
+  { topCount: count, logprobsMode, sampling: { inverseTemperature } }: TopRequest,
+): Token {
+  if (count === 0) return token;
+  if (logprobsMode === "sampled")
+    return { ...token, top: sampledTop(top, count, temperedLaw(token, inverseTemperature)) };
+  return { ...token, top: { ids: top.ids.subarray(0, count), logprobs: top.logprobs.subarray(0, count) } };
 }
 
 /**

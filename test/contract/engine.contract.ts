@@ -266,6 +266,32 @@ export function testEngine(name: string, subject: EngineSubject): void {
         },
       );
 
+      itWith(
+        ["repeats", "logNormalizer"],
+        "the first token beyond a share of its law, where asked to",
+        async () => {
+          await using engine = await open();
+          // A memo remembers the second time.
+          for (let time = 0; time < 2; time++) {
+            for (let choice = 0; choice < 16; choice++) {
+              const [beyond, draws] = [0.3 + choice / 25, { ...request().draws, choice }];
+              const law = await lawAfter(engine, prompt);
+              const logZ = logSumExp(law.map((log) => inverseTemperature * log));
+              const u = uniform(draws, "token", prompt.length);
+              let mass = 0;
+              const expected = descending(law).find(
+                (id) => (mass += Math.exp(inverseTemperature * law[id]! - logZ)) > beyond + (1 - beyond) * u,
+              );
+              const [first, ...others] = idsOf(await draw(engine, { draws, beyond, maxTokens: 3 }));
+              expect(first).toBe(expected);
+              // Those after it are drawn as if nothing had been asked of the first.
+              const prefix = [...prompt, first!];
+              expect(idsOf(await draw(engine, { draws, prefix, maxTokens: 2 }))).toEqual(others);
+            }
+          }
+        },
+      );
+
       itWith(["repeats"], "the same again, and beside others", async () => {
         await using engine = await open();
         const alone = idsOf(await draw(engine));

@@ -1,7 +1,7 @@
 import type { Distribution } from "../../sampling/distribution.ts";
 import { drawToken, scoreToken } from "../../sampling/draw.ts";
-import { uniform } from "../../core/random.ts";
 import type { ScoredToken, TokenIds } from "../../core/tokens.ts";
+import { tokenUniform } from "../engine.ts";
 import type { ExtendRequest } from "../engine.ts";
 
 /**
@@ -51,10 +51,10 @@ export class ExtendSequence extends Sequence {
 
   absorb(distribution: (index: number) => Distribution, end: number, count: number): boolean {
     if (end < this.tokens.length) return false;
-    const { sampling, draws, topCount, logprobsMode } = this.#request;
+    const { sampling, topCount, logprobsMode } = this.#request;
     this.#drawn = drawToken(distribution(count - 1), {
       sampling,
-      u: uniform(draws, "token", end),
+      u: tokenUniform(this.#request, end),
       topCount,
       logprobsMode,
       sequence: this.tokens,

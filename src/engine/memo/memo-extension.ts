@@ -1,8 +1,8 @@
 import { cancelled } from "../../core/errors.ts";
-import { sampledTop, temperedLaw } from "../../sampling/law.ts";
+import { withTop } from "../../sampling/law.ts";
 import { TokenStream } from "../../core/token-stream.ts";
 import type { Awaitable } from "../../core/token-stream.ts";
-import type { ScoredToken, TokenId, TokenRun, TopTokens } from "../../core/tokens.ts";
+import type { ScoredToken, TokenId, TokenRun } from "../../core/tokens.ts";
 import type { Engine, ExtendRequest } from "../engine.ts";
 import type { EventLoopTurns } from "./event-loop-turns.ts";
 import { Asking, isKnown, recall } from "./memo-trie.ts";
@@ -101,6 +101,7 @@ export class MemoExtension extends TokenStream {
         ...this.#request,
         prefix: [...prefix, ...this.#tokens],
         maxTokens: maxTokens - this.#tokens.length,
+        beyond: this.#tokens.length === 0 ? this.#request.beyond : 0,
         topCount: Math.max(topCount, Math.min(memoWidth, this.#inner.info.capabilities.mostTop)),
         logprobsMode: "raw",
       },
@@ -192,16 +193,4 @@ export class MemoExtension extends TokenStream {
     const load = this.#inner.load();
     return load === undefined || load.pulled <= load.lanes;
   }
-}
-
-/** The token with as many of the likeliest as its request asked for, under the law it asked for. */
-function withTop(
-  token: ScoredToken,
-  top: TopTokens,
-  { topCount: count, logprobsMode, sampling: { inverseTemperature } }: ExtendRequest,
-): ScoredToken {
-  if (count === 0) return token;
-  if (logprobsMode === "sampled")
-    return { ...token, top: sampledTop(top, count, temperedLaw(token, inverseTemperature)) };
-  return { ...token, top: { ids: top.ids.subarray(0, count), logprobs: top.logprobs.subarray(0, count) } };
 }

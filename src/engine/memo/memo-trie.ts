@@ -1,7 +1,7 @@
 import { drawFromTop, temperedLaw } from "../../sampling/law.ts";
 import type { Law } from "../../sampling/law.ts";
-import { uniform } from "../../core/random.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../../core/tokens.ts";
+import { tokenUniform } from "../engine.ts";
 import type { ExtendRequest } from "../engine.ts";
 
 /** What the model said after a visited prefix, and what it is drawn from there: the law of one proposal temperature. */
@@ -146,14 +146,10 @@ export function isKnown({ visit }: MemoNode, topCount: number): boolean {
  * The token that the request draws at a visited prefix, without the likeliest beside it; `undefined` where too little
  * is remembered, or where the draw lands in the tail beyond what is.
  */
-export function recall(
-  node: MemoNode,
-  { draws, topCount }: ExtendRequest,
-  position: number,
-): ScoredToken | undefined {
+export function recall(node: MemoNode, request: ExtendRequest, position: number): ScoredToken | undefined {
   const { visit } = node;
-  if (visit === undefined || !isKnown(node, topCount)) return undefined;
-  const rank = drawFromTop(visit.top, visit.law, uniform(draws, "token", position));
+  if (visit === undefined || !isKnown(node, request.topCount)) return undefined;
+  const rank = drawFromTop(visit.top, visit.law, tokenUniform(request, position));
   return rank === undefined ? undefined : scoredAt(visit, rank);
 }
 
