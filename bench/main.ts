@@ -6,6 +6,7 @@ import type { Int4Compute } from "../src/engine/onnx/graphs/matmul-compute.ts";
 import { benchAttacks } from "./attacks/attacks.ts";
 import { benchDecode } from "./decode.ts";
 import { benchDevice } from "./device.ts";
+import { benchExact } from "./exact.ts";
 import { benchFairness } from "./fairness.ts";
 import { benchFrontier } from "./frontier/frontier.ts";
 import { benchHttp } from "./http.ts";
@@ -51,12 +52,14 @@ const parts: Record<string, (threads: number) => Promise<void>> = {
   http: () => benchHttp(100),
   text: benchText,
   mixing: (threads) => benchMixing(threads),
+  exact: (threads) => benchExact(threads),
   numbers: (threads) => benchNumbers(threads),
 };
 
 /** With --model. */
 const modelParts: Record<string, (model: string, options: BenchOptions) => Promise<void>> = {
   speed: (model, { threads }) => benchRealModel(model, threads),
+  exact: (model, { threads }) => benchExact(threads, model),
   mixing: (model, { threads }) => benchMixing(threads, model),
   frontier: (model, { threads, data, questions, seeds, maxTokens, results, only }) =>
     benchFrontier({ model, threads, data, questions, seeds, maxTokens, results, only }),

@@ -5,6 +5,7 @@ export const errorCodes = [
   "context_length_exceeded",
   "invalid_api_key",
   "model_not_found",
+  "budget_exhausted",
   "overloaded",
   "shutting_down",
   "engine_failed",

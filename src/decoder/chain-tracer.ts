@@ -17,20 +17,19 @@ interface PlacedText {
 /** Tells what a chain does, and how the text of its state changes, for the clients that watch it: what they want of it. */
 export class ChainTracer {
   readonly #text: CompletionText;
-  readonly #chain: ChainLength;
   readonly #wanted: ReadonlySet<TraceName>;
   #shown: PlacedText = { text: "", tokens: [] };
 
-  constructor(text: CompletionText, chain: ChainLength, wanted: Iterable<TraceName> = traceNames) {
+  constructor(text: CompletionText, wanted: Iterable<TraceName> = traceNames) {
     this.#text = text;
-    this.#chain = chain;
     this.#wanted = new Set(wanted);
   }
 
-  *follow(event: StageEvent): Generator<ChainTrace, void, undefined> {
+  /** @param length of the chain that it happened to: another one may answer in the end */
+  *follow(event: StageEvent, length: ChainLength): Generator<ChainTrace, void, undefined> {
     if (event.type === "block") {
       const { stage, horizon, state } = event;
-      if (this.#wanted.has("block")) yield { type: "block", block: stage + 1, horizon, ...this.#chain };
+      if (this.#wanted.has("block")) yield { type: "block", block: stage + 1, horizon, ...length };
       yield* this.#revise(state, { block: stage + 1, step: 0 });
       return;
     }

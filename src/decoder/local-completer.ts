@@ -88,8 +88,8 @@ export class LocalCompleter implements Completer {
         if (next.value.type === "progress") yield next.value;
         if (next.value.type === "chain") {
           const { event, length } = next.value;
-          tracer ??= new ChainTracer(reading, length, request.traces);
-          for (const trace of tracer.follow(event)) yield { type: "trace", trace };
+          tracer ??= new ChainTracer(reading, request.traces);
+          for (const trace of tracer.follow(event, length)) yield { type: "trace", trace };
         }
         if (next.value.type !== "tokens") continue;
         for (const marked of next.value.tokens) {

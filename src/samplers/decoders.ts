@@ -1,4 +1,5 @@
 import type { Decoder } from "./decoder.ts";
+import { decodeExact } from "./exact/decode.ts";
 import { decodeGreedy } from "./greedy/decode.ts";
 import { decodeLowTemperature } from "./low-temperature/decode.ts";
 import { decodeMaximize } from "./maximize/decode.ts";
@@ -13,6 +14,7 @@ export const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name
   standard: decodeStandard,
   low_temperature: decodeLowTemperature,
   power: decodePower,
+  exact: decodeExact,
   smc: decodeSmc,
   maximize: decodeMaximize,
 };

@@ -36,7 +36,7 @@ export interface Sampler<
   readonly fields: Own;
   /** What to do instead of another sampler's field, by its name. */
   readonly instead?: Readonly<Record<string, string>>;
-  /** Whether it rewrites whole completions step by step: it reports progress, and there is a chain to watch. */
+  /** Whether it proposes whole completions step by step: it reports progress, and there is something to watch. */
   readonly isChain?: boolean;
   /** Whether it weighs what it draws by log Z, which an engine then has to tell exactly. */
   readonly weighsByLogZ?: boolean;

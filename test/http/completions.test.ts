@@ -322,6 +322,7 @@ describe("the other routes", () => {
       "abacus:standard",
       "abacus:low_temperature",
       "abacus:greedy",
+      "abacus:exact",
       "abacus:smc",
       "abacus:maximize",
     ]);

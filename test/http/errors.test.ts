@@ -35,6 +35,12 @@ const faults: Readonly<Record<Exclude<ErrorCode, "aborted" | "shutting_down">, F
   context_length_exceeded: { body: { max_tokens: 500 }, status: 400, retry: false, param: "max_tokens" },
   invalid_api_key: { options: () => ({ apiKeys: ["right"] }), status: 401, retry: false },
   model_not_found: { body: { model: "gpt-4" }, status: 404, retry: false, param: "model" },
+  budget_exhausted: {
+    body: { sampler: "exact", alpha: 1000, max_tries: 1 },
+    status: 422,
+    retry: false,
+    param: "max_tries",
+  },
   overloaded: {
     options: () => {
       return { requestsPerMinute: 0 };

@@ -6,7 +6,7 @@ import { isWorthItsRows } from "../../mcmc/prefetch-policy.ts";
 import type { PrefetchPolicy } from "../../mcmc/prefetch-policy.ts";
 import { horizons } from "../../mcmc/schedule.ts";
 import type { Driver, StageEvent, StagesResult, StageSettings } from "../../mcmc/stages.ts";
-import type { DecodeContext, DecodeEvent, Progress } from "../decoder.ts";
+import type { ChainLength, DecodeContext, DecodeEvent, DecodeRequest, Progress } from "../decoder.ts";
 import type { ChainSettings } from "./fields.ts";
 import { reportCost } from "../report.ts";
 import type { StepCounts, StepReport } from "./report.ts";
@@ -23,14 +23,12 @@ export async function* decodeChain<Result extends StagesResult>(
   driver: Driver<Result>,
 ): AsyncGenerator<DecodeEvent, DecodedChain<Result>, undefined> {
   const settings = stageSettings(context, driver);
-  const { request } = context;
   const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
   const chain = driver.run(settings);
   let next = await chain.next();
   try {
     for (; next.done !== true; next = await chain.next()) {
-      if (request.trace === true) yield { type: "chain", event: next.value, length };
-      if (request.progress === true) yield { type: "progress", progress: progressOf(next.value, settings) };
+      yield* announce(next.value, length, context.request);
     }
   } finally {
     // When the reader leaves, steps that were begun ahead are called off.
@@ -76,14 +74,21 @@ export function stageSettings(
   };
 }
 
-function progressOf(
+/** Tells of what happened, where the request wants to know. */
+export function* announce(
   event: StageEvent,
-  { horizons: { length: blocks }, stepsPerBlock }: StageSettings,
-): Progress {
+  length: ChainLength,
+  request: Pick<DecodeRequest, "trace" | "progress">,
+): Generator<DecodeEvent, void, undefined> {
+  if (request.trace === true) yield { type: "chain", event, length };
+  if (request.progress === true) yield { type: "progress", progress: progressOf(event, length) };
+}
+
+function progressOf(event: StageEvent, { blocks, steps }: ChainLength): Progress {
   const { stage, step } = event.type === "block" ? { stage: event.stage, step: 0 } : event.address;
   const { moved, unchanged, rejected, rejected_early, acceptance } = reportSteps(event.diagnostics);
   const counts = { moved, unchanged, rejected, rejected_early, acceptance };
-  return { block: stage + 1, blocks, step, steps: stepsPerBlock, ...counts };
+  return { block: stage + 1, blocks, step, steps, ...counts };
 }
 
 /** What a chain's tally says in reports, in progress and beside them. */

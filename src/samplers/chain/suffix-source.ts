@@ -9,7 +9,10 @@ import { sampledTop, temperedLaw } from "../../sampling/law.ts";
 import type { DecodeContext } from "../decoder.ts";
 
 /** Names what is drawn within a request's completion. */
-export type SuffixAddress = Required<Pick<DrawKey, "stage" | "step" | "branch">>;
+export interface SuffixAddress extends Required<Pick<DrawKey, "stage" | "step" | "branch">> {
+  /** See `ExtendRequest.beyond`. */
+  readonly beyond?: number | undefined;
+}
 
 interface Suffix {
   readonly kept: Completion;
@@ -103,6 +106,7 @@ export class SuffixSource {
         endTokens: ends.tokens,
         sampling: { inverseTemperature },
         draws: this.keyOf(address),
+        beyond: address.beyond,
         topCount,
         logprobsMode,
         share: request.share,
@@ -114,7 +118,8 @@ export class SuffixSource {
   }
 }
 
-function memoized({
+/** The engine as a completion draws from it: what was visited before is remembered. */
+export function memoized({
   request,
   inverseTemperature,
   engine,

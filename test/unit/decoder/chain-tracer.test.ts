@@ -44,8 +44,9 @@ const step = (
 
 const textOf = (stop: readonly string[]): CompletionText =>
   new CompletionText(tokenizer, { prompt: [], stop, ends: [] });
-const tracerOf = (stops: readonly string[] = []): ChainTracer =>
-  new ChainTracer(textOf(stops), { blocks: 3, steps: 5 });
+const tracerOf = (stops: readonly string[] = []): ChainTracer => new ChainTracer(textOf(stops));
+
+const length = { blocks: 3, steps: 5 };
 
 const finalText = (state: Completion, stops: readonly string[]): string => {
   const stream = new TextStream(textOf(stops));
@@ -85,7 +86,7 @@ describe("ChainTracer", () => {
         const traces: ChainTrace[] = [];
         for (const [stage, bytes] of list.entries()) {
           const state = completionOf(bytes);
-          traces.push(...tracer.follow(block(state, stage)));
+          traces.push(...tracer.follow(block(state, stage), length));
           const { text, tokens } = replay(traces);
           expect(text).toBe(finalText(state, stops));
           expect(tokens.map(({ token }) => token)).toEqual(bytes);
@@ -101,13 +102,13 @@ describe("ChainTracer", () => {
   it("says where the text differs to the character, and nothing when it does not", () => {
     const tracer = tracerOf();
     const state = completionOf(bytesOf("née"));
-    expect([...tracer.follow(block(state))]).toMatchObject([
+    expect([...tracer.follow(block(state), length)]).toMatchObject([
       { type: "block", block: 1, blocks: 3, steps: 5, horizon: 99 },
       { type: "revision", block: 1, step: 0, fromChar: 0, fromToken: 0, text: "née" },
     ]);
-    expect([...tracer.follow(block(state, 1))].map(({ type }) => type)).toEqual(["block"]);
+    expect([...tracer.follow(block(state, 1), length)].map(({ type }) => type)).toEqual(["block"]);
     // è is é but for its second byte: the character before is kept, and one token more than that.
-    const accepted = [...tracer.follow(step(state, 1, completionOf(bytesOf("èe"))))];
+    const accepted = [...tracer.follow(step(state, 1, completionOf(bytesOf("èe"))), length)];
     expect(accepted.map(({ type }) => type)).toEqual(["proposal", "decision", "revision"]);
     expect(accepted[0]).toMatchObject({ cut: 1, fromChar: 1, text: "èe", logRatio: -1, block: 1, step: 1 });
     expect(accepted[1]).toMatchObject({ outcome: "accepted", probability: Math.exp(-1) });
@@ -119,8 +120,8 @@ describe("ChainTracer", () => {
     (outcome) => {
       const tracer = tracerOf();
       const state = completionOf(bytesOf("abc"));
-      expect([...tracer.follow(block(state))]).toHaveLength(2);
-      const traces = [...tracer.follow(step(state, 2, completionOf(bytesOf("x")), outcome))];
+      expect([...tracer.follow(block(state), length)]).toHaveLength(2);
+      const traces = [...tracer.follow(step(state, 2, completionOf(bytesOf("x")), outcome), length)];
       expect(traces.map(({ type }) => type)).toEqual(["proposal", "decision"]);
       expect(traces[0]).toMatchObject({ cut: 2, fromChar: 2, text: "x" });
       expect(traces[1]).toMatchObject({ outcome, logprob: -3.375 });
