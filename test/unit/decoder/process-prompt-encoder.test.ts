@@ -107,18 +107,18 @@ describe("processes that encode", () => {
   });
 
   it("go to clients in turn, however many texts of one wait", async () => {
-    const prompts = await start({ processes: 1, callTimeoutMs: 500 });
+    const prompts = await start({ processes: 1, callTimeoutMs: 2000 });
     const order: string[] = [];
-    const crowd = [0, 1, 2].map(async (index) => {
+    const crowd = [0, 1].map(async (index) => {
       await begin(prompts, endlessChat, "messages", "crowd").work.catch(() => order.push(`crowd ${index}`));
     });
     const lone = begin(prompts, { text: "hi", addSpecialTokens: false }, "prompt", "lone").work;
     await Promise.all([...crowd, lone.then(() => order.push("lone"))]);
-    expect(order).toEqual(["crowd 0", "lone", "crowd 1", "crowd 2"]);
+    expect(order).toEqual(["crowd 0", "lone", "crowd 1"]);
   });
 
   it("are never all of a client's whose text had to be ended", async () => {
-    const prompts = await start({ processes: 2, callTimeoutMs: 1000 });
+    const prompts = await start({ processes: 2, callTimeoutMs: 2000 });
     const order: string[] = [];
     const slow = (): Promise<unknown> =>
       begin(prompts, endlessChat, "messages", "slow").work.catch(() => order.push("slow"));
