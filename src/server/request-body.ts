@@ -46,11 +46,29 @@ export function readBodies(app: FastifyInstance, { bodyLimit, bodies, identifyCl
       done(refusal("malformed", `Of transfer codings chunked alone is read; ${transfer} is not.`));
       return;
     }
-    if (!hasBody(request)) {
+    const coding = content.trim().toLowerCase();
+    const isPlain = coding === "" || coding === "identity" || !hasBody(request);
+    if (!isPlain && !isReadable(coding)) {
+      void reply.header("accept-encoding", codings.join(", "));
+      const offer = `${codings.join(", ")} are read, one at a time`;
+      done(
+        refusal(
+          "unreadable",
+          `The body's content-encoding ${content} is not read. ${offer}; or send it plain.`,
+        ),
+      );
+      return;
+    }
+    const length = Number(request.headers["content-length"] ?? 0);
+    const isSmall = isPlain && transfer === undefined && length <= freeBytes;
+    // One that is too large is refused for its length alone.
+    if (!hasBody(request) || isSmall || length > bodyLimit) {
       done(null, payload);
       return;
     }
     const body = new PassThrough();
+    // Dropped where nothing reads it, a body of another type, it would end the process.
+    body.on("error", () => undefined);
     const hold = bodies.hold(identifyClient(request), () => {
       void reply.header("connection", "close");
       body.destroy(tooMany());
@@ -60,26 +78,12 @@ export function readBodies(app: FastifyInstance, { bodyLimit, bodies, identifyCl
       hold[Symbol.dispose]();
     };
     reply.raw.once("close", end).once("finish", end);
-    const length = Number(request.headers["content-length"] ?? 0);
     hold.add(length);
-    const coding = content.trim().toLowerCase();
-    const isPlain = coding === "" || coding === "identity";
     const sent = transfer === undefined ? payload : joinChunks(payload, request.raw, { reply, hold });
-    // The usual request, which is never dropped.
-    if (isPlain && transfer === undefined && length <= freeBytes) done(null, payload);
-    else if (isPlain) done(null, passOn(sent, body));
-    else if (isReadable(coding))
-      done(null, passOn(decompress(sent, coding, { limit: bodyLimit, hold }), body));
-    else {
-      void reply.header("accept-encoding", codings.join(", "));
-      const offer = `${codings.join(", ")} are read, one at a time`;
-      done(
-        refusal(
-          "unreadable",
-          `The body's content-encoding ${content} is not read. ${offer}; or send it plain.`,
-        ),
-      );
-    }
+    done(
+      null,
+      passOn(isReadable(coding) ? decompress(sent, coding, { limit: bodyLimit, hold }) : sent, body),
+    );
   });
 }
 

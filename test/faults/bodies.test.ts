@@ -89,6 +89,31 @@ describe("bodies in memory", () => {
     expect(await complete("one", "x".repeat(50 * kib), { "content-encoding": "gzip" })).not.toBe(429);
   });
 
+  it.each<[string, { type: string; coding?: string; length: number; status: number }]>([
+    ["said to be larger than one may be", { type: "application/json", length: 9 * 2 ** 20, status: 413 }],
+    [
+      "that no coding is read of",
+      { type: "application/json", coding: "compress", length: 200 * kib, status: 415 },
+    ],
+    ["of another type", { type: "text/plain", length: 200 * kib, status: 415 }],
+  ])("end a request by itself: a body %s", async (_name, { type, coding = "identity", length, status }) => {
+    using connection = await Connection.open(server.app);
+    await connection.send(
+      [
+        "POST /v1/completions HTTP/1.1",
+        "Host: localhost",
+        `Content-Type: ${type}`,
+        `Content-Encoding: ${coding}`,
+        "Authorization: Bearer many",
+        `Content-Length: ${length}`,
+        "",
+        "{",
+      ].join("\r\n"),
+    );
+    expect((await connection.response()).status).toBe(status);
+    expect(await complete("one", "")).toBe(200);
+  });
+
   it("are no more when they are answered, refused, or left", async () => {
     await Promise.all(Array.from({ length: 20 }, () => complete("one", "x".repeat(free))));
     const left = await begin("many", free + 60 * kib);
