@@ -102,7 +102,12 @@ export class ResultFile implements AsyncDisposable {
     const seen = new Set<string>();
     const firsts = results.filter((one) => seen.size < seen.add(keyOf(one)).size);
     const opened = new ResultFile(path, file, firsts);
-    if (first === undefined) await opened.#write({ evaluation });
+    try {
+      if (first === undefined) await opened.#write({ evaluation });
+    } catch (error) {
+      await opened[Symbol.asyncDispose]();
+      throw error;
+    }
     return opened;
   }
 
