@@ -52,7 +52,7 @@ async function compare({ vocabularySize, rows, threads }: Load): Promise<{ loop:
     values[index] = -1.2 * Math.log(1 + ((index * 7919) % vocabularySize));
   }
   const row = (index: number): Float32Array => memory.read(index);
-  using measurer = new RowMeasurer(memory, threads);
+  using measurer = new RowMeasurer(memory, { threads });
   const request = (index: number) => ({
     sampling: { inverseTemperature },
     u: uniform({ seed: 1, choice: 0, stage: 0, step: 0 }, "token", index),

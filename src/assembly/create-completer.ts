@@ -50,8 +50,9 @@ async function createEngine(
   maxPositions: number | undefined,
   settings: EngineSettings,
 ): Promise<{ engine: Engine; notes: string[] }> {
-  const { device, threads, mapWeights, int4Compute, lanes, prefillChunk, maxGapMs, deterministic } = settings;
-  const opened = openGraph(graphPath, { device, threads, mapWeights, int4Compute });
+  const { device, threads, spinning, mapWeights, int4Compute } = settings;
+  const { lanes, prefillChunk, maxGapMs, deterministic } = settings;
+  const opened = openGraph(graphPath, { device, threads, spinning, mapWeights, int4Compute });
   const runner = await closeOnError(opened.session, () => {
     const capacity = chooseContext(settings.context, maxPositions);
     // A device says itself what it has room for.

@@ -13,6 +13,8 @@ export interface EngineSettings {
   readonly int4Compute: Int4Compute | undefined;
   /** Native threads of one forward pass. */
   readonly threads: number;
+  /** Whether they spin while a pass runs. */
+  readonly spinning: boolean;
   /** Whether weights in files of their own are mapped instead of read. */
   readonly mapWeights: boolean;
   /** Sequences in the live cache at once. */
@@ -41,6 +43,7 @@ export const usualEngine: EngineSettings = {
   device: "cpu",
   int4Compute: undefined,
   threads: 1,
+  spinning: true,
   mapWeights: false,
   lanes: 16,
   context: undefined,

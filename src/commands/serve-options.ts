@@ -78,6 +78,10 @@ export const serveOptions = (): readonly Option[] => [
   modelOptions.device(),
   modelOptions.int4Compute(),
   modelOptions.threads(),
+  option(
+    "--no-spinning",
+    "let threads sleep between a pass's operators: slower passes, better where other programs want the cores",
+  ),
   modelOptions.mapWeights(),
   modelOptions.lanes(),
   modelOptions.context(),

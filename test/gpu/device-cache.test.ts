@@ -38,7 +38,9 @@ describe.skipIf(gpu === undefined)("the live cache on a device", () => {
     const { session, graph } = opened;
     const { logitsType, vocabularySize } = graph;
     using cache = openCache();
-    using logits = new Logits(openLogitsMemory(session, { logitsType, vocabularySize, tokens: lanes }), 1);
+    using logits = new Logits(openLogitsMemory(session, { logitsType, vocabularySize, tokens: lanes }), {
+      threads: 1,
+    });
     const shape = { firstRow: 0, rows: 3, rowTokens: 1, maskWidth: 64 };
     using pass = new BoundPass({ session, graph, cache, logits }, shape);
 

@@ -43,7 +43,7 @@ export class ConcatCacheRunner extends OnnxRunner {
         : openWhereItFits(options, (size) => new DeviceConcatCache(session, graph, size));
     // Rows are written one by one, where a device's tensors cannot begin.
     const memory = new HostLogitsMemory({ logitsType, tokens: maxTokens, vocabularySize });
-    this.#logits = new Logits(memory, session.threads);
+    this.#logits = new Logits(memory, session);
     this.#binding = session.createBinding();
     this.#shortRun = new RepeatedRun(session, this.#binding);
   }

@@ -49,7 +49,7 @@ export class SharedCacheRunner extends OnnxRunner {
     const { logitsType, vocabularySize } = graph;
     const logits = new Logits(
       openLogitsMemory(session, { logitsType, tokens: maxTokens, vocabularySize }),
-      session.threads,
+      session,
     );
     const cache =
       attentionDevice(session, graph) === "cpu"

@@ -2,7 +2,7 @@ import { measure } from "../../../sampling/measure.ts";
 import type { Batch, BatchRow, LogitsView } from "../../local/runner.ts";
 import { DeviceLogitsMemory, HostLogitsMemory } from "./logits-memory.ts";
 import type { LogitsMemory, LogitsSize } from "./logits-memory.ts";
-import type { Session } from "../ort/session.ts";
+import type { Session, Threading } from "../ort/session.ts";
 import type { Tensor } from "../ort/tensor.ts";
 import { RowMeasurer } from "./row-measurer.ts";
 
@@ -34,12 +34,12 @@ export class Logits implements Disposable {
 
   /**
    * Takes the memory over.
-   * @param threads native threads for measuring
+   * @param threading of a measuring run
    */
-  constructor(memory: LogitsMemory, threads: number) {
+  constructor(memory: LogitsMemory, threading: Threading) {
     this.#memory = memory;
     if (memory.size.vocabularySize >= leastMeasuredVocabulary)
-      this.#measurer = new RowMeasurer(memory, threads);
+      this.#measurer = new RowMeasurer(memory, threading);
   }
 
   /** The tensor [rows, rowTokens, vocabularySize] that a graph writes, from the given token on. */

@@ -6,6 +6,7 @@ import type { LogitsMemory } from "./logits-memory.ts";
 import { blocksOf, measuringGraph } from "../graphs/measuring-graph.ts";
 import type { IoBinding } from "../ort/io-binding.ts";
 import { Session } from "../ort/session.ts";
+import type { Threading } from "../ort/session.ts";
 import { HostTensor } from "../ort/tensor.ts";
 import type { Tensor } from "../ort/tensor.ts";
 import { RepeatedRun } from "../repeated-run.ts";
@@ -38,8 +39,7 @@ export class RowMeasurer implements Disposable {
   /** The 1/τ that each row was last measured at; NaN for rows that were not. */
   readonly #measuredAt: Float64Array;
 
-  /** @param threads native threads of a run */
-  constructor(memory: Omit<LogitsMemory, "read">, threads: number) {
+  constructor(memory: Omit<LogitsMemory, "read">, threading: Threading) {
     const { device, size } = memory;
     const { logitsType, vocabularySize, tokens: rows } = size;
     this.#memory = memory;
@@ -49,7 +49,7 @@ export class RowMeasurer implements Disposable {
     const likeliest = Math.min(measuredTop, vocabularySize);
     const blocks = blocksOf(vocabularySize).count;
     const graph = measuringGraph(logitsType, vocabularySize, { isSliced: device !== "cpu" });
-    this.#session = new Session(graph, { device, threads, isWhole: true });
+    this.#session = new Session(graph, { device, ...threading, isWhole: true });
     this.#measuredAt = new Float64Array(rows).fill(NaN);
     this.#results = {
       inverse_temperature: HostTensor.zeros("float32", [rows, 1]),

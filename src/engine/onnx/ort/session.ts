@@ -9,10 +9,15 @@ import { callAsync, check, create, read } from "./status.ts";
 import { IoBinding } from "./io-binding.ts";
 import type { WeightFiles } from "./weight-files.ts";
 
-export interface SessionOptions {
-  readonly device: Device;
+export interface Threading {
   /** Native threads of one run. */
   readonly threads: number;
+  /** Whether they spin between a run's operators; they do when left out. Between runs they never do. */
+  readonly spinning?: boolean;
+}
+
+export interface SessionOptions extends Threading {
+  readonly device: Device;
   /** Refuses a graph of which the device cannot run every node, rather than run some on the CPU. */
   readonly isWhole?: boolean;
   /** Weights of files beside the graph; without them the runtime maps the files. */
@@ -41,6 +46,7 @@ export class Session implements Disposable {
   readonly outputs: readonly GraphValue[];
   readonly device: Device;
   readonly threads: number;
+  readonly spinning: boolean;
   readonly #pointer: Pointer;
   #isReleased = false;
 
@@ -62,6 +68,7 @@ export class Session implements Disposable {
     }
     this.device = options.device;
     this.threads = options.threads;
+    this.spinning = options.spinning ?? true;
     this.inputs = describe(this.#pointer, "Input");
     this.outputs = describe(this.#pointer, "Output");
   }
@@ -94,12 +101,15 @@ export class Session implements Disposable {
   }
 }
 
-function configure(options: Pointer, { device, threads, isWhole, weights, folder }: SessionOptions): void {
+function configure(options: Pointer, settings: SessionOptions): void {
+  const { device, threads, spinning = true, isWhole, weights, folder } = settings;
   weights?.addTo(options);
   if (folder !== undefined) setEntry(options, "session.model_external_initializers_file_folder_path", folder);
   check(ort().SetIntraOpNumThreads(options, threads) as Pointer | null);
-  // Threads that spin between passes take the cores from everything else on the machine.
-  setEntry(options, "session.intra_op.allow_spinning", "0");
+  // To wake a thread for each operator costs more than the operators of a small pass do (docs/benchmarks.md, peers).
+  setEntry(options, "session.intra_op.allow_spinning", spinning ? "1" : "0");
+  // Threads that spun on after a run would take the cores from JavaScript and from the other sessions' runs.
+  setEntry(options, "session.force_spinning_stop", "1");
   if (isWhole === true && device !== "cpu") {
     setEntry(options, "session.disable_cpu_ep_fallback", "1");
   }

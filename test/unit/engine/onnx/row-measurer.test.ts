@@ -27,7 +27,7 @@ class Subject implements Disposable {
 
   constructor(vocabularySize: number, logitsType: FloatType = "float32") {
     this.#memory = new HostLogitsMemory({ logitsType, vocabularySize, tokens: rows });
-    this.measurer = new RowMeasurer(this.#memory, 1);
+    this.measurer = new RowMeasurer(this.#memory, { threads: 1 });
   }
 
   write(row: number, logits: Float32Array): void {
@@ -194,7 +194,7 @@ describe("the logits of a pass", () => {
   it.each(["float32", "float16"] as const)("are measured as the batch asks, %s", async (type) => {
     const size = 3000;
     const memory = new HostLogitsMemory({ logitsType: type, tokens: 6, vocabularySize: size });
-    using logits = new Logits(memory, 1);
+    using logits = new Logits(memory, { threads: 1 });
     using tensor = memory.tensor(0, [1, 6, size]);
     const values = randomLogits(6 * size, 3).map((logit) => Math.round(logit * 64) / 64 + 0);
     if (type === "float32") tensor.asFloat32().set(values);
@@ -230,7 +230,7 @@ describe("the logits of a pass", () => {
   it("are measured range by range where rows are of any length, and seen in the order of the batch", async () => {
     const size = 3000;
     const memory = new HostLogitsMemory({ logitsType: "float32", tokens: 9, vocabularySize: size });
-    using logits = new Logits(memory, 1);
+    using logits = new Logits(memory, { threads: 1 });
     using tensor = memory.tensor(0, [1, 9, size]);
     const values = randomLogits(9 * size, 4);
     tensor.asFloat32().set(values);
