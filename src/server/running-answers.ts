@@ -4,6 +4,8 @@ import type { Duplex } from "node:stream";
 /** The answers under way on each connection: what is written past HTTP's own order would land amid them. */
 export class RunningAnswers {
   readonly #latest = new WeakMap<Duplex, ServerResponse>();
+  /** Connections on which something waits for them. */
+  readonly #awaited = new WeakSet<Duplex>();
 
   /** Knows the answers of a server from now on. */
   follow(server: Server): void {
@@ -18,8 +20,12 @@ export class RunningAnswers {
     return response === undefined || response.writableFinished || response.destroyed ? undefined : response;
   }
 
-  /** Acts once all answers that are under way on a connection are written, unless it is gone by then. */
+  /**
+   * Acts once all answers that are under way on a connection are written, unless it is gone by then. What comes while
+   * something else waits is left out: Node's parser complains again of every packet behind the first that it cannot read.
+   */
   after(socket: Duplex, act: () => void): void {
+    if (this.#awaited.has(socket)) return;
     const response = this.on(socket);
     if (response === undefined) {
       act();
@@ -30,9 +36,13 @@ export class RunningAnswers {
       socket.destroy();
     };
     socket.on("error", drop);
+    this.#awaited.add(socket);
     response.once("close", () => {
+      // A connection that failed tells its error after the answer has closed.
+      if (socket.destroyed) return;
+      this.#awaited.delete(socket);
       socket.off("error", drop);
-      if (!socket.destroyed) act();
+      act();
     });
   }
 }
