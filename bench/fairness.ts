@@ -89,7 +89,7 @@ export async function benchFairness(rounds: number): Promise<void> {
     rows.push([name, loneMs.toFixed(1), `${(loneMs / alone).toFixed(1)}x`, rate]);
   }
   console.log(
-    `\n(h) one completion of 48 tokens beside ${crowdSize} others on ${usualEngine.lanes} lanes, medians of ${rounds}\n`,
+    `\n(h) one completion of 48 tokens beside ${crowdSize} others on 16 lanes, medians of ${rounds}\n`,
   );
   printTable(["", "ms", "against alone", "the crowd's tokens/s"], rows);
 }

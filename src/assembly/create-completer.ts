@@ -1,3 +1,4 @@
+import type { OnLoadProgress } from "../core/load-progress.ts";
 import { withinVocabulary } from "../decoder/end-tokens.ts";
 import { LocalCompleter } from "../decoder/local-completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
@@ -5,12 +6,18 @@ import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local/local-engine.ts";
 import { MemoStore } from "../engine/memo/memo-store.ts";
 import { measurePassTimes } from "../engine/local/measure-pass-times.ts";
+import type { ModelRunner } from "../engine/local/runner.ts";
 import { checkRowAgreement } from "../engine/local/row-agreement.ts";
+import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
+import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
 import { locateModel } from "./locate-model.ts";
 import { checkUnchanged, stampFiles } from "./model-files.ts";
 import type { FileStamps } from "./model-files.ts";
-import { cacheBudget, checkMemory, chooseContext, mib } from "./memory.ts";
+import { readMachine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import { cacheBudget, checkMemory, mib } from "./memory.ts";
+import { checkWeights, chooseSize, chooseStoreMib, chooseThreads, describeStores } from "./room.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 
 export interface CreatedCompleter {
@@ -19,74 +26,104 @@ export interface CreatedCompleter {
   readonly notes: readonly string[];
 }
 
+export interface CreateOptions {
+  /** What the files have to be; what they are now when left out. */
+  readonly stamps?: FileStamps | undefined;
+  readonly onProgress?: OnLoadProgress;
+  /** What it is to fit; this one when left out. */
+  readonly machine?: Machine;
+}
+
 /**
  * Puts a completer together from a model folder: the one place that picks engine, runner and accelerations.
- * @param stamps what the files have to be; what they are now when left out
  * @throws InferenceError what is wrong with the files, that they are others or were written to while they were read
  */
 export async function createCompleter(
   settings: EngineSettings,
-  stamps?: FileStamps,
+  { stamps, onProgress = () => undefined, machine = readMachine() }: CreateOptions = {},
 ): Promise<CreatedCompleter> {
   const located = await locateModel(settings);
   const { id, folder, graphPath } = located;
   const found = stamps === undefined ? await stampFiles(located) : await checkUnchanged(stamps);
   const description = await readModelFolder(folder, id);
-  const { engine, notes } = await createEngine(graphPath, description.maxPositions, settings);
+  const model = { graphPath, maxPositions: description.maxPositions };
+  const { engine, notes } = await createEngine(model, settings, { onProgress, machine });
   await closeOnError(engine, () => checkUnchanged(found));
   const stated = { ids: description.model.endTokenIds, notes: description.notes };
   const ends = withinVocabulary(stated, engine.info.vocabularySize);
-  const model = { ...description.model, endTokenIds: ends.ids };
-  const completer = new LocalCompleter({ ...description, model }, engine, {
+  const info = { ...description.model, endTokenIds: ends.ids };
+  const completer = new LocalCompleter({ ...description, model: info }, engine, {
     earlyRejection: settings.earlyRejection,
     prefetch: settings.prefetch,
-    memo: settings.memo ? new MemoStore(settings.memoMib * mib) : undefined,
+    memo: settings.memo ? new MemoStore(chooseStoreMib(settings.memoMib, machine) * mib) : undefined,
   });
   return { completer, notes: [...notes, ...ends.notes] };
 }
 
+interface FoundModel {
+  readonly graphPath: string;
+  readonly maxPositions: number | undefined;
+}
+
 async function createEngine(
-  graphPath: string,
-  maxPositions: number | undefined,
+  { graphPath, maxPositions }: FoundModel,
   settings: EngineSettings,
+  { onProgress, machine }: Required<Pick<CreateOptions, "onProgress" | "machine">>,
 ): Promise<{ engine: Engine; notes: string[] }> {
-  const { device, threads, spinning, mapWeights, int4Compute } = settings;
-  const { lanes, prefillChunk, maxGapMs, deterministic } = settings;
-  const opened = openGraph(graphPath, { device, threads, spinning, mapWeights, int4Compute });
-  const runner = await closeOnError(opened.session, () => {
-    const capacity = chooseContext(settings.context, maxPositions);
+  const { device, spinning, mapWeights, int4Compute, prefillChunk, maxGapMs, deterministic } = settings;
+  const { bytes: fileBytes } = readGraphFile(graphPath);
+  checkWeights(settings, fileBytes, machine);
+  const threads = chooseThreads(settings, fileBytes, machine);
+  const opening = { device, threads: threads.value, spinning, mapWeights, int4Compute, onProgress };
+  const opened = openGraph(graphPath, opening);
+  const { runner, reason } = await closeOnError(opened.session, async () => {
+    const size = chooseSize(settings, { ...opened, maxPositions }, machine);
+    const { lanes, context: capacity } = size;
     // A device says itself what it has room for.
     if (opened.cacheDevice === "cpu") {
-      checkMemory({ lanes, capacity, bytesPerToken: opened.bytesPerToken }, cacheBudget(opened.fileBytes));
+      const { bytesPerToken } = opened;
+      checkMemory({ lanes, capacity, bytesPerToken }, cacheBudget(fileBytes, machine.memoryBytes));
     }
-    return createRunner(opened, {
+    const runner = await createRunner(opened, {
       device,
       lanes,
       capacity,
       maxRowTokens: prefillChunk,
       isFixedShape: deterministic,
     });
+    return { runner, reason: size.reason };
   });
   return closeOnError(runner, async () => {
     if (deterministic) await checkRowAgreement(runner);
-    const prefixStoreBytes = settings.prefixStoreMib * mib;
-    const passTimes = await measurePassTimes(runner);
+    onProgress({ stage: "measuring", totalBytes: fileBytes });
+    const passTimes = await measurePassTimes(runner, { budgetMs: measuringMs });
+    const prefixStoreBytes = chooseStoreMib(settings.prefixStoreMib, machine) * mib;
     const engine = new LocalEngine(runner, { prefillChunk, maxGapMs, prefixStoreBytes }, passTimes);
-    const { capacity, bytesPerToken } = runner.memory;
-    const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
-    const place =
-      device === "cpu"
-        ? ""
-        : ` on the ${opened.cacheDevice === "cpu" ? "host, where attention runs" : "device"}`;
-    const rows = opened.form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";
     return {
       engine,
       notes: [
-        `cache: ${lanes} lanes x ${capacity} tokens = ${cacheMib} MiB, allocated once${place}${rows}`,
+        `cache: ${describeCache(opened, runner)} (${reason})`,
+        `threads: ${threads.value} (${threads.reason})`,
+        ...describeStores(settings, machine),
         ...(runner.reproducibility === "approximate" ? [approximateNote] : []),
       ],
     };
   });
+}
+
+/** A model of 135M parameters is timed once at every size in it; one that is slower, at the smallest and the largest. */
+const measuringMs = 400;
+
+function describeCache(
+  { session: { device }, cacheDevice, form }: OpenedGraph,
+  { memory }: ModelRunner,
+): string {
+  const { lanes, capacity, bytesPerToken } = memory;
+  const cacheMib = ((lanes * capacity * bytesPerToken) / mib).toFixed(1);
+  const place =
+    device === "cpu" ? "" : ` on the ${cacheDevice === "cpu" ? "host, where attention runs" : "device"}`;
+  const rows = form === "shared" ? "" : "; the graph appends by Concat, so rows run one by one";
+  return `${lanes} lanes x ${capacity} tokens = ${cacheMib} MiB, allocated once${place}${rows}`;
 }
 
 const approximateNote =

@@ -11,27 +11,27 @@ export interface EngineSettings {
   readonly device: Device;
   /** What products with block-quantized weights are computed in; what the graph states when left out. */
   readonly int4Compute: Int4Compute | undefined;
-  /** Native threads of one forward pass. */
-  readonly threads: number;
+  /** Native threads of one forward pass; by the machine's cores when left out, as `assembly/room.ts` chooses. */
+  readonly threads: number | undefined;
   /** Whether they spin while a pass runs. */
   readonly spinning: boolean;
   /** Whether weights in files of their own are mapped instead of read. */
   readonly mapWeights: boolean;
-  /** Sequences in the live cache at once. */
-  readonly lanes: number;
-  /** Tokens per lane; the model's own context when left out. */
+  /** Sequences in the live cache at once; by the machine's memory when left out. */
+  readonly lanes: number | undefined;
+  /** Tokens per lane; as many of the model's as memory has room for when left out. */
   readonly context: number | undefined;
   /** Most prompt tokens run between two decode passes. */
   readonly prefillChunk: number;
   /** Longest pause that a prompt may cause in other streams, ms. */
   readonly maxGapMs: number;
-  /** Budget of the prefix store, MiB. */
-  readonly prefixStoreMib: number;
+  /** Budget of the prefix store, MiB; by the machine's memory when left out. */
+  readonly prefixStoreMib: number | undefined;
   /** One shape for every pass. */
   readonly deterministic: boolean;
   readonly memo: boolean;
-  /** Budget of what chains remember of visited prefixes, MiB. */
-  readonly memoMib: number;
+  /** Budget of what chains remember of visited prefixes, MiB; by the machine's memory when left out. */
+  readonly memoMib: number | undefined;
   readonly earlyRejection: boolean;
   readonly prefetch: boolean;
 }
@@ -42,17 +42,17 @@ export const usualEngine: EngineSettings = {
   dtype: undefined,
   device: "cpu",
   int4Compute: undefined,
-  threads: 1,
+  threads: undefined,
   spinning: true,
   mapWeights: false,
-  lanes: 16,
+  lanes: undefined,
   context: undefined,
   prefillChunk: 64,
   maxGapMs: 100,
-  prefixStoreMib: 256,
+  prefixStoreMib: undefined,
   deterministic: false,
   memo: true,
-  memoMib: 256,
+  memoMib: undefined,
   earlyRejection: true,
   prefetch: true,
 };

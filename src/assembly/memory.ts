@@ -1,4 +1,3 @@
-import { totalmem } from "node:os";
 import { InferenceError } from "../core/errors.ts";
 
 export const mib = 1024 * 1024;
@@ -19,17 +18,11 @@ export interface Fit {
   readonly advice: string;
 }
 
-/** This machine's memory, or what a container may use of it. */
-export function machineMemory(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-}
-
-/** Share of the machine's memory beside the weights that the live cache may take. */
+/** Share of the memory beside the weights that the live cache may take. */
 const memoryShare = 0.6;
 
 /** What the live cache may take of a machine that also holds the weights. */
-export const cacheBudget = (weightBytes: number, memoryBytes = machineMemory()): number =>
+export const cacheBudget = (weightBytes: number, memoryBytes: number): number =>
   Math.max(0, memoryBytes - weightBytes) * memoryShare;
 
 export function fitCache({ lanes, capacity, bytesPerToken }: CacheSize, budgetBytes: number): Fit {
@@ -65,18 +58,12 @@ export function checkMemory(size: CacheSize, budgetBytes: number): void {
   );
 }
 
-/** Where neither the model nor the operator says, this many tokens. */
-const usualContext = 4096;
-
 /** @throws InferenceError when more is asked for than the model was made for */
-export function chooseContext(asked: number | undefined, maxPositions: number | undefined): number {
-  if (asked === undefined) return Math.min(maxPositions ?? usualContext, usualContext);
-  if (maxPositions !== undefined && asked > maxPositions) {
-    throw new InferenceError(
-      "invalid_request",
-      `--context ${asked} is more than the ${maxPositions} positions the model was made for. Use ${maxPositions} or less.`,
-      { param: "context" },
-    );
-  }
-  return asked;
+export function checkContext(asked: number | undefined, maxPositions: number | undefined): void {
+  if (asked === undefined || maxPositions === undefined || asked <= maxPositions) return;
+  throw new InferenceError(
+    "invalid_request",
+    `--context ${asked} is more than the ${maxPositions} positions the model was made for. Use ${maxPositions} or less.`,
+    { param: "context" },
+  );
 }

@@ -12,7 +12,12 @@ if (port === null) throw new Error("this script runs in a worker thread");
 
 try {
   const { settings, stamps } = workerData as WorkerData;
-  const { completer, notes } = await createCompleter(settings, stamps);
+  const { completer, notes } = await createCompleter(settings, {
+    stamps,
+    onProgress: (progress) => {
+      port.postMessage({ type: "loading", progress } satisfies WorkerStart);
+    },
+  });
   hostCompleter(port, completer, notes);
   IdleRelease.start({
     isWorking: async () => ((await completer.health()).details?.sequences.open ?? 0) > 0,

@@ -1,5 +1,4 @@
 import { locateModel } from "../assembly/locate-model.ts";
-import { chooseContext } from "../assembly/memory.ts";
 import { InferenceError } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
@@ -70,7 +69,7 @@ async function readAs(
     param: "text",
     signal: new AbortController().signal,
   });
-  return { tokens, context: chooseContext(undefined, maxPositions) };
+  return { tokens, context: maxPositions ?? windowLength };
 }
 
 async function open({ graphPath, opening }: ModelToCompare, capacity: number): Promise<ModelRunner> {

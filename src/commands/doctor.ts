@@ -1,6 +1,7 @@
 import { freemem } from "node:os";
 import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
+import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { OpenedGraph, OpenOptions } from "../engine/onnx/open-graph.ts";
 import { runtimeVersion } from "../engine/onnx/ort/api.ts";
@@ -11,7 +12,9 @@ import { compareModels, describeAgreement, modelToCompare } from "./compare-mode
 import { comparisonText } from "./comparison-text.ts";
 import { findGpus } from "./gpu.ts";
 import { locateModel } from "../assembly/locate-model.ts";
-import { machineMemory, mib } from "../assembly/memory.ts";
+import { readMachine } from "../assembly/machine.ts";
+import { mib } from "../assembly/memory.ts";
+import { chooseThreads } from "../assembly/room.ts";
 import { modelOptions } from "./options.ts";
 import { readText } from "./text-file.ts";
 import { devices } from "../engine/onnx/ort/device-memory.ts";
@@ -54,12 +57,15 @@ async function doctor(settings: DoctorSettings): Promise<void> {
   const { graphPath } = await locateModel(settings);
   say("node", `${process.version} on ${process.platform}-${process.arch}`);
   say("runtime", `ONNX Runtime ${runtimeVersion()}, built with ${builtInProviders().join(", ")}`);
-  say("memory", `${gibibytes(Math.min(freemem(), machineMemory()))} free of ${gibibytes(machineMemory())}`);
+  const { memoryBytes } = readMachine();
+  say("memory", `${gibibytes(Math.min(freemem(), memoryBytes))} free of ${gibibytes(memoryBytes)}`);
   say("bandwidth", `${measureBandwidth().toFixed(1)} GB/s copying on one core`);
   say("gpu", await describeGpus());
   say("model", graphPath);
 
-  const { threads, int4Compute } = settings;
+  const { int4Compute } = settings;
+  const threads = threadsFor(graphPath, settings);
+  say("threads", String(threads));
   const reference = await tryDevice(graphPath, { device: "cpu", threads, int4Compute });
   report("cpu", reference, undefined);
   if (reference instanceof InferenceError) throw reference;
@@ -76,7 +82,9 @@ async function doctor(settings: DoctorSettings): Promise<void> {
 }
 
 async function compare(settings: DoctorSettings, other: string): Promise<void> {
-  const { model: name, device = "cpu", threads, int4Compute, text: file } = settings;
+  const { model: name, device = "cpu", int4Compute, text: file } = settings;
+  const { graphPath } = await locateModel(settings);
+  const threads = threadsFor(graphPath, settings);
   const model = await modelToCompare(settings, { device, threads, int4Compute });
   const reference = await modelToCompare({ model: other, dtype: undefined }, { device: "cpu", threads });
   const text = file === undefined ? comparisonText : await readText(file, "--text");
@@ -85,6 +93,10 @@ async function compare(settings: DoctorSettings, other: string): Promise<void> {
   for (const [row, value] of describeAgreement(await compareModels({ text, model, reference })))
     say(row, value);
 }
+
+/** Of the passes on the CPU. */
+const threadsFor = (graphPath: string, { threads }: Pick<DoctorSettings, "threads">): number =>
+  chooseThreads({ threads, device: "cpu" }, readGraphFile(graphPath).bytes, readMachine()).value;
 
 const say = (name: string, value: string): void => {
   console.log(`${name.padEnd(11)}${value}`);

@@ -67,7 +67,10 @@ export const modelOptions = {
       "what products with block-quantized weights are computed in: int8 is faster, fp32 gives steadier log-probs; what the model's file states when left out",
     ).choices(int4Computes),
   threads: () =>
-    option("--threads <n>", "native threads of one forward pass")
+    option(
+      "--threads <n>",
+      "native threads of one forward pass; by the cores that the process may use when left out",
+    )
       .argParser(integerFrom(1))
       .default(usualEngine.threads),
   mapWeights: () =>
@@ -76,13 +79,19 @@ export const modelOptions = {
       "map weight files instead of reading them: less memory while loading; they must not be written to",
     ).default(usualEngine.mapWeights),
   lanes: () =>
-    option("--lanes <n>", "sequences in the live cache at once")
+    option(
+      "--lanes <n>",
+      "sequences in the live cache at once; 16 when left out, fewer where memory is short",
+    )
       .argParser(integerFrom(1))
       .default(usualEngine.lanes),
   context: () =>
-    option("--context <tokens>", "tokens per lane; the model's own context when left out").argParser(
-      integerFrom(2),
-    ),
+    option(
+      "--context <tokens>",
+      "tokens per lane; all of the model's when left out, fewer where memory is short",
+    )
+      .argParser(integerFrom(2))
+      .default(usualEngine.context),
 } as const;
 
 export const listOf =

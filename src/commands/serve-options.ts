@@ -94,14 +94,20 @@ export const serveOptions = (): readonly Option[] => [
   )
     .argParser(integerFrom(1))
     .default(usualEngine.maxGapMs),
-  option("--prefix-store-mib <n>", "memory for prefixes of finished sequences; 0 keeps none")
+  option(
+    "--prefix-store-mib <n>",
+    "memory for prefixes of finished sequences, 0 for none; 256 when left out, less where memory is short",
+  )
     .argParser(integerFrom(0))
     .default(usualEngine.prefixStoreMib),
   option(
     "--deterministic",
     "the same completion for the same seed for certain: every pass runs all lanes, one token each",
   ).default(usualEngine.deterministic),
-  option("--memo-mib <n>", "memory for what chains remember of the prefixes they visited")
+  option(
+    "--memo-mib <n>",
+    "memory for what chains remember of visited prefixes; 256 when left out, less where memory is short",
+  )
     .argParser(integerFrom(1))
     .default(usualEngine.memoMib),
   option("--no-memo", "evaluate visited prefixes again; the chain is the same, only slower"),

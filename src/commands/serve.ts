@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
+import { describeProgress } from "../core/load-progress.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
 import { readContents } from "../decoder/folder-contents.ts";
 import { describeFolder } from "../decoder/model-folder.ts";
@@ -11,6 +12,7 @@ import { prepareGracefulClose } from "../server/graceful-close.ts";
 import { trustedProxies } from "../server/trusted-proxies.ts";
 import { connectionLimits } from "./connection-options.ts";
 import { endOnSignals } from "./end-on-signals.ts";
+import { LoadingView } from "./loading-view.ts";
 import { surviveLostOutput } from "./lost-output.ts";
 import { provideModel } from "./provide-model.ts";
 import { IdleRelease, collectGarbage } from "../assembly/idle-memory.ts";
@@ -58,11 +60,18 @@ async function serve(settings: ServeSettings): Promise<void> {
   };
   const { takesChats } = description.prompts;
   const probe = await startProbe(settings.host, settings.healthPort);
+  const view = new LoadingView();
   const completer = await startCompleter(settings, stamps, {
     tokenizer: description.tokenizer,
     prompts: startPrompts({ folder, contents, chatTemplate }, { takesChats, onNote }),
     onNote,
+    onProgress: (progress) => {
+      view.show(progress);
+      probe?.load(describeProgress(progress));
+    },
     onWorker: (worker) => probe?.watch(worker),
+  }).finally(() => {
+    view[Symbol.dispose]();
   });
   const app = await buildApp({
     completer,

@@ -1,6 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ErrorDescription } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
+import type { LoadProgress } from "../core/load-progress.ts";
 import type {
   CompleterHealth,
   CompletionEvent,
@@ -40,8 +41,9 @@ export type ToWorker =
   | { readonly type: "end_early" }
   | { readonly type: "stop" };
 
-/** What a worker says first, and once. */
+/** What a worker says first: how far it has come as often as it likes, and how that ended. */
 export type WorkerStart =
+  | { readonly type: "loading"; readonly progress: LoadProgress }
   | { readonly type: "ready"; readonly model: ModelInfo; readonly notes: readonly string[] }
   | { readonly type: "unusable"; readonly error: ErrorDescription };
 

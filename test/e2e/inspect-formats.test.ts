@@ -35,6 +35,50 @@ describe("metropolis models inspect, of formats", () => {
     },
   );
 
+  it.each(models)("says what to expect of %s: memory, load, speed", async (name) => {
+    const { code, output } = await inspect(name, "--threads", "1");
+    expect(output).toMatch(
+      /^memory +[\d.]+ MiB \+ [\d.]+ MiB for 16 lanes x \d+ tokens \(the model's whole context\); fits$/m,
+    );
+    expect(output).toMatch(/^ +4 x \d+: [\d.]+ MiB$/m);
+    expect(output).toMatch(/^threads +1 \(as asked\)$/m);
+    expect(output).toMatch(/^load +[\d.]+ s$/m);
+    expect(output).toMatch(/^decode +1 at once: [\d.]+ ms a pass, [\d.]+ tokens\/s$/m);
+    expect(output).toMatch(/^ +16 at once: [\d.]+ ms a pass/m);
+    expect(output).toMatch(/^prompts +64 tokens: [\d.]+ ms a pass, [\d.]+ tokens\/s$/m);
+    expect(code).toBe(0);
+  });
+
+  it("tells programs the same", async () => {
+    const { code, output } = await inspect("builder-llama-fp32", "--lanes", "4", "--json");
+    expect(JSON.parse(output)).toMatchObject({
+      form: "shared",
+      quantized: false,
+      products: "fp32",
+      machine: { memory_bytes: expect.any(Number) as unknown },
+      memory: {
+        lanes: 4,
+        fits: true,
+        sizes: expect.arrayContaining([expect.objectContaining({ lanes: 64 })]) as unknown,
+      },
+      expected: {
+        load_ms: expect.any(Number) as unknown,
+        decode: [{ rows: 1 }, { rows: 2 }, { rows: 4, tokens_per_second: expect.any(Number) as unknown }],
+        prefill: expect.arrayContaining([expect.objectContaining({ tokens: 64 })]) as unknown,
+      },
+    });
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    [["--no-measure"], /^speed +not measured: --no-measure/m],
+    [["--lanes", "99999999"], /^speed +not measured: it does not fit$/m],
+  ])("loads nothing with %j", async (more, expected) => {
+    const { code, output } = await inspect("builder-llama-fp32", ...more);
+    expect(output).toMatch(expected);
+    expect(code).toBe(0);
+  });
+
   it("refuses a choice that a format does not have", async () => {
     const { code, output } = await inspect("builder-llama-fp32", "--int4-compute", "int8");
     expect(output).toMatch(/error: --int4-compute: .*no block-quantized weights/);

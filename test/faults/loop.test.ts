@@ -385,6 +385,9 @@ describe("health on a port of its own", () => {
   it("says what ails the engine, that it is gone, and that there is a new one", async () => {
     await using probe = await ProbeServer.start({ entry, host: "127.0.0.1", port: 0 });
     expect(await ask(probe.url)).toMatchObject({ code: 503, status: "starting" });
+    probe.load("reading weights, 40 % of 515 MiB");
+    const reason = "The engine is starting: reading weights, 40 % of 515 MiB.";
+    await expect.poll(() => ask(probe.url)).toMatchObject({ code: 503, status: "starting", reason });
     const ails = new Int32Array(new SharedArrayBuffer(4));
     const engine = engineOf(ails);
     await once(engine, "message");
@@ -393,7 +396,8 @@ describe("health on a port of its own", () => {
     Atomics.store(ails, 0, 1);
     expect(await ask(probe.url)).toMatchObject({ code: 503, status: "failed", reason: "device lost" });
     await engine.terminate();
-    await expect.poll(() => ask(probe.url)).toMatchObject({ code: 503, status: "starting" });
+    const restarting = { code: 503, status: "starting", reason: "The engine is starting." };
+    await expect.poll(() => ask(probe.url)).toMatchObject(restarting);
     const other = engineOf(new Int32Array(new SharedArrayBuffer(4)));
     await once(other, "message");
     probe.watch(other);

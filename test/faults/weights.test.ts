@@ -201,7 +201,7 @@ describe("while a model is loaded", () => {
     const folder = copy();
     const stamps = await stampFiles(await locateModel({ model: folder, dtype: undefined }));
     writeFileSync(join(folder, "tokenizer_config.json"), "{}");
-    await expect(createCompleter(settings(folder), stamps)).rejects.toThrow(
+    await expect(createCompleter(settings(folder), { stamps })).rejects.toThrow(
       /changed since the start \(.*tokenizer_config\.json\)/,
     );
   });

@@ -126,17 +126,16 @@ export class Scheduler {
 
   async #run(): Promise<void> {
     try {
-      let chunksMs = 0;
+      let hadChunk = false;
       for (;;) {
         // Every caller that just got a token pulls the next one before the batch is closed.
         await setImmediate();
         this.#retireClosed();
         if (this.#pulls.count === 0) break;
         this.#admit();
-        const plan = this.#schedule(chunksMs);
-        const started = this.#now();
+        const plan = this.#schedule(hadChunk);
+        hadChunk = plan.chunk !== undefined;
         await this.#step(plan);
-        chunksMs = plan.decoding.length > 0 ? 0 : chunksMs + this.#now() - started;
       }
       if (this.#open.size === 0) this.#checkIntegrity();
     } catch (error) {
@@ -168,9 +167,9 @@ export class Scheduler {
     return true;
   }
 
-  #schedule(chunksMs: number): PassPlan<PlacedSequence> {
+  #schedule(hadChunk: boolean): PassPlan<PlacedSequence> {
     const { limits } = this.#runner;
-    const context = { limits, passTimes: this.#passTimes, settings: this.#settings, chunksMs };
+    const context = { limits, passTimes: this.#passTimes, settings: this.#settings, hadChunk };
     return schedule(this.#lanes.placed, context);
   }
 

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { InferenceError } from "../../core/errors.ts";
+import type { OnLoadProgress } from "../../core/load-progress.ts";
 import type { ProductType } from "../health.ts";
 import type { ModelRunner } from "../local/runner.ts";
 import { ConcatCacheRunner } from "./concat-cache-runner.ts";
@@ -50,6 +51,7 @@ export interface OpenOptions extends Omit<SessionOptions, "weights" | "folder">,
    * memory while the graph is loaded, but a process that writes to the files then writes into the model, and ends this one by cutting them short.
    */
   readonly mapWeights?: boolean;
+  readonly onProgress?: OnLoadProgress;
 }
 
 /**
@@ -105,11 +107,11 @@ export async function createRunner(opened: OpenedGraph, options: RunnerOptions):
 
 function openSession(
   path: string,
-  { mapWeights = false, int4Compute, ...options }: OpenOptions,
+  { mapWeights = false, int4Compute, onProgress = () => undefined, ...options }: OpenOptions,
 ): Pick<OpenedGraph, "session" | "form"> & { readonly file: GraphFile } {
   try {
     const file = readGraphFile(path);
-    const { operators, dataFiles, missingFiles, shortFiles } = file;
+    const { operators, missingFiles, shortFiles } = file;
     if (missingFiles.length > 0)
       throw new Error(`it keeps weights in ${missingFiles.join(", ")}, which must stand beside it`);
     if (shortFiles.length > 0)
@@ -117,7 +119,8 @@ function openSession(
     const { device } = options;
     const changed = withCompute(path, file, { device, int4Compute });
     const folder = dirname(path);
-    using weights = mapWeights ? undefined : new WeightFiles(folder, dataFiles);
+    using weights = mapWeights ? undefined : readWeights(folder, file, onProgress);
+    onProgress({ stage: "preparing", totalBytes: file.bytes });
     const session = new Session(changed ?? path, { ...options, weights, folder });
     return { session, form: formOf(operators), file };
   } catch (error) {
@@ -130,4 +133,17 @@ function openSession(
       { cause: error },
     );
   }
+}
+
+function readWeights(
+  folder: string,
+  { dataFiles, bytes: totalBytes }: GraphFile,
+  onProgress: OnLoadProgress,
+): WeightFiles {
+  let bytes = 0;
+  if (dataFiles.size > 0) onProgress({ stage: "reading", bytes, totalBytes });
+  return new WeightFiles(folder, dataFiles, (count) => {
+    bytes += count;
+    onProgress({ stage: "reading", bytes, totalBytes });
+  });
 }

@@ -59,6 +59,11 @@ export class ProbeServer {
     this.#thread.postMessage({ type: "engine", port: port2 } satisfies ToProbe, [port2]);
   }
 
+  /** Has it say what an engine that is not there yet is doing. */
+  load(what: string): void {
+    this.#thread.postMessage({ type: "loading", what } satisfies ToProbe);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#pulse);
     await this.#thread.terminate();

@@ -87,6 +87,7 @@ server.listen(port, host, () => {
   const { address, family, port: chosen } = server.address() as AddressInfo;
   tell({ type: "listening", url: `http://${family === "IPv6" ? `[${address}]` : address}:${chosen}/health` });
 });
-parent.on("message", ({ port: line }: ToProbe) => {
-  engine.connect(line);
+parent.on("message", (message: ToProbe) => {
+  if (message.type === "loading") engine.load(message.what);
+  else engine.connect(message.port);
 });

@@ -16,8 +16,8 @@ export type ProbeStart =
   | { readonly type: "listening"; readonly url: string }
   | { readonly type: "failed"; readonly problem: string };
 
-/** A port at which the engine at hand tells its health. */
-export interface ToProbe {
-  readonly type: "engine";
-  readonly port: MessagePort;
-}
+export type ToProbe =
+  /** A port at which the engine at hand tells its health. */
+  | { readonly type: "engine"; readonly port: MessagePort }
+  /** What the engine that is to come is doing, as the end of a sentence. */
+  | { readonly type: "loading"; readonly what: string };

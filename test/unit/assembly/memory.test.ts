@@ -1,6 +1,5 @@
-import { totalmem } from "node:os";
 import { describe, expect, it } from "vitest";
-import { cacheBudget, checkMemory, fitCache, machineMemory } from "../../../src/assembly/memory.ts";
+import { cacheBudget, checkContext, checkMemory, fitCache } from "../../../src/assembly/memory.ts";
 
 const gib = 1024 ** 3;
 const size = { lanes: 16, capacity: 4096, bytesPerToken: 64 * 1024 };
@@ -32,10 +31,16 @@ describe("cacheBudget", () => {
     expect(cacheBudget(5 * gib, 10 * gib)).toBe(3 * gib);
     expect(cacheBudget(11 * gib, 10 * gib)).toBe(0);
   });
+});
 
-  it("never takes more for memory than the machine has", () => {
-    expect(machineMemory()).toBeGreaterThan(0);
-    expect(machineMemory()).toBeLessThanOrEqual(totalmem());
+describe("checkContext", () => {
+  it("takes what the model was made for, and anything where it does not say", () => {
+    checkContext(undefined, 256);
+    checkContext(256, 256);
+    checkContext(100_000, undefined);
+    expect(() => {
+      checkContext(257, 256);
+    }).toThrow(/--context 257 is more than the 256 positions .* Use 256 or less/);
   });
 });
 

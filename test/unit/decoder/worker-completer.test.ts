@@ -80,6 +80,20 @@ describe("WorkerCompleter", () => {
     expect(notes.some((note) => note.includes("restarting"))).toBe(true);
   });
 
+  it("tells how far a worker has come before it is ready, of the first and of those that replace it", async () => {
+    const progress: unknown[] = [];
+    const loading = `
+      import { parentPort as port } from "node:worker_threads";
+      for (const bytes of [0, 5, 10]) port.postMessage({ type: "loading", progress: { stage: "reading", bytes, totalBytes: 10 } });
+    `;
+    const worker = await start(loading + script, {}, { onProgress: (one) => progress.push(one) });
+    const told = [0, 5, 10].map((bytes) => ({ stage: "reading", bytes, totalBytes: 10 }));
+    expect(progress).toEqual(told);
+    await expect(types(worker, 1)).rejects.toMatchObject({ code: "engine_failed" });
+    await types(worker, 0);
+    expect(progress).toEqual([...told, ...told]);
+  });
+
   it("carries errors over as they are", async () => {
     const worker = await start();
     await expect(types(worker, 3)).rejects.toMatchObject({ code: "numerical_error", param: "x" });

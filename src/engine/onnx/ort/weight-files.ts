@@ -5,8 +5,8 @@ import { ort } from "./api.ts";
 import type { Pointer } from "./api.ts";
 import { check, create } from "./status.ts";
 
-/** Most bytes that one system call reads. */
-const mostAtOnce = 2 ** 30;
+/** Bytes that one system call reads; how far it has come is told after each. */
+const mostAtOnce = 2 ** 26;
 
 /**
  * Files beside a graph that hold its weights, read into memory for a session to load them from. Left alone, ONNX Runtime
@@ -15,13 +15,16 @@ const mostAtOnce = 2 ** 30;
  */
 export class WeightFiles implements Disposable {
   readonly #allocator: Pointer;
+  readonly #onRead: (bytes: number) => void;
   readonly #files: { readonly name: string; readonly bytes: number; readonly memory: Pointer }[] = [];
 
   /**
    * @param names as the graph has them, relative to its folder
+   * @param onRead called with the bytes of each part that was read
    * @throws Error naming the file that cannot be read, or that ends while it is read
    */
-  constructor(folder: string, names: Iterable<string>) {
+  constructor(folder: string, names: Iterable<string>, onRead: (bytes: number) => void = () => undefined) {
+    this.#onRead = onRead;
     this.#allocator = create(ort().GetAllocatorWithDefaultOptions);
     try {
       for (const name of names) this.#read(folder, name);
@@ -59,6 +62,7 @@ export class WeightFiles implements Disposable {
         const count = readSync(descriptor, view, at, Math.min(bytes - at, mostAtOnce), at);
         if (count === 0) throw new Error(`${name} was cut short while it was read`);
         at += count;
+        this.#onRead(count);
       }
     } finally {
       closeSync(descriptor);
