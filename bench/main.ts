@@ -12,6 +12,7 @@ import { benchFrontier } from "./frontier/frontier.ts";
 import { benchHttp } from "./http.ts";
 import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
 import { benchNumbers } from "./numbers.ts";
+import { benchPeers } from "./peers/peers.ts";
 import { benchPrefetching } from "./prefetch.ts";
 import { benchRealModel } from "./real-model.ts";
 import { benchRoofline } from "./roofline.ts";
@@ -24,6 +25,12 @@ import { benchText } from "./text.ts";
 
 interface BenchOptions {
   readonly model?: string;
+  readonly int4?: string;
+  readonly hf?: string;
+  readonly venv: string;
+  readonly peers?: string[];
+  readonly rounds: number;
+  readonly tokens: number;
   readonly device?: Device;
   readonly int4Compute?: Int4Compute;
   readonly threads: number;
@@ -63,6 +70,14 @@ const modelParts: Record<string, (model: string, options: BenchOptions) => Promi
   mixing: (model, { threads }) => benchMixing(threads, model),
   frontier: (model, { threads, data, questions, seeds, maxTokens, results, only }) =>
     benchFrontier({ model, threads, data, questions, seeds, maxTokens, results, only }),
+  peers: (model, { int4, hf, ...options }) =>
+    benchPeers({
+      ...options,
+      models: [
+        { format: "fp32", onnx: model, hf },
+        ...(int4 === undefined ? [] : [{ format: "int4", onnx: int4 }]),
+      ],
+    }),
   numbers: (model, { threads, int4Compute }) => benchNumbers(threads, model, int4Compute),
 };
 
@@ -82,6 +97,7 @@ const program = new Command("bench")
       ...Object.keys(trials),
       "speed",
       "frontier",
+      "peers",
     ]),
   )
   .option("--model <folder>", "measure this model instead")
@@ -90,11 +106,23 @@ const program = new Command("bench")
   )
   .addOption(new Option("--int4-compute <type>", "of `numbers`").choices(int4Computes))
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
+  .option("--int4 <folder>", "of `peers`: the model in 4 bits")
+  .option("--hf <folder>", "of `peers`: the model as torch reads it")
+  .option("--venv <folder>", "of `peers`: what scripts/peers.sh made", ".venv")
+  .option("--peers <names...>", "peers whose names have one of these in them")
+  .option("--rounds <n>", "in which each peer has its turn", Number, 5)
+  .option("--tokens <n>", "that each peer generates to each prompt", Number, 64)
   .option("--minutes <n>", "how long the soak goes on", Number, 60)
   .option("--clients <n>", "clients of the soak", Number, 500)
-  .option("--server-main <file>", "dist/main.js of the build that is attacked; this one's when left out")
+  .option(
+    "--server-main <file>",
+    "dist/main.js of the build that is attacked, or measured beside this one by `peers`",
+  )
   .option("--seconds <n>", "how long each attack goes on", Number, 10)
-  .option("--only <text>", "attacks, or settings of the frontier, whose names have this in them")
+  .option(
+    "--only <text>",
+    "attacks, settings of the frontier or workloads of the peers, whose names have this in them",
+  )
   .option("--data <folder>", "svamp.json and gsm8k-test.jsonl as published: questions of the frontier")
   .option("--questions <n>", "questions of each set", Number, 8)
   .option("--seeds <n>", "completions of each question", Number, 2)

@@ -32,6 +32,18 @@ export class PassTimes {
     return this.#decode.at(rows);
   }
 
+  /** ms of a pass with so many tokens of one prompt; 0 while nothing is known. */
+  prefillMs(tokens: number): number {
+    return tokens === 1 ? this.#decode.at(1) : this.#prefill.at(tokens);
+  }
+
+  /** The least tokens of a prompt, of the sizes that were measured, that cost no more than twice what they cost in the largest chunk. */
+  get leastChunk(): number {
+    const { points } = this.#prefill;
+    const { size: most, ms } = points.at(-1)!;
+    return points.find((point) => point.ms / point.size <= (2 * ms) / most)!.size;
+  }
+
   /** The most tokens of one prompt that a pass of `ms` has room for; 0 when it has none. */
   longestChunkWithin(ms: number): number {
     return this.#prefill.largestWithin(ms);

@@ -35,29 +35,29 @@ export interface ScheduleSettings {
   /** Most tokens of a prompt run in one pass. */
   readonly prefillChunk: number;
   /**
-   * Longest pause between two tokens of an interactive sequence that a prompt may cause, ms: its chunks are cut to
-   * what the pass times say fits. Where decode passes take more than half of it, a chunk may take as long as they do.
+   * Longest pause between two tokens of an interactive sequence that prompts may cause, ms; none when left out. Where
+   * decode passes take more than half of it, prompts may take as long as they do.
    */
   readonly maxGapMs?: number;
 }
 
 export interface ScheduleContext {
   readonly limits: PassLimits;
-  readonly passTimes: Pick<PassTimes, "decodeMs" | "longestChunkWithin">;
+  readonly passTimes: Pick<PassTimes, "decodeMs" | "prefillMs" | "longestChunkWithin" | "leastChunk">;
   readonly settings: ScheduleSettings;
-  /** Whether the last pass ran a chunk of a prompt. */
-  readonly hadChunk: boolean;
+  /** How long chunks have run since a pass had sequences that decode, ms. */
+  readonly chunksMs: number;
 }
 
 /**
  * Plans the next pass: one token of every sequence that decodes, and a chunk of one prompt. Where a chunk must have the
- * pass to itself, the two alternate. Pure: it changes nothing.
+ * pass to itself, chunks come first, as long as the sequences that decode can be made to wait. Pure: it changes nothing.
  */
 export function schedule<S extends Schedulable>(
   sequences: readonly S[],
   context: ScheduleContext,
 ): PassPlan<S> {
-  const { limits, hadChunk } = context;
+  const { limits } = context;
   const most = Math.min(context.settings.prefillChunk, limits.maxRowTokens);
   const decoding: S[] = [];
   let next: S | undefined;
@@ -67,19 +67,28 @@ export function schedule<S extends Schedulable>(
     else if (next === undefined || goesBefore(sequence, next)) next = sequence;
   }
   if (next === undefined) return { decoding, chunk: undefined };
-  const chunk = { sequence: next, count: Math.min(next.pending, most, roomFor(decoding, context)) };
-  if (limits.longRows === "any") return { decoding, chunk };
-  return decoding.length > 0 && hadChunk ? { decoding, chunk: undefined } : { decoding: [], chunk };
+  const isShared = limits.longRows === "any";
+  const free = limits.maxTokens - (isShared ? decoding.length : 0);
+  const count = chunkTokens(Math.min(next.pending, most, free), decoding, context);
+  const chunk = count === 0 ? undefined : { sequence: next, count };
+  return { decoding: isShared || chunk === undefined ? decoding : [], chunk };
 }
 
-/** As many tokens of a prompt as the sequences that decode meanwhile can be made to wait for. */
-function roomFor(decoding: readonly Schedulable[], { limits, passTimes, settings }: ScheduleContext): number {
-  const free = limits.maxTokens - (limits.longRows === "any" ? decoding.length : 0);
-  const { maxGapMs } = settings;
-  if (maxGapMs === undefined || !decoding.some(({ priority }) => priority === "interactive")) return free;
+/**
+ * How many of the tokens wanted run next: what the interactive sequences that decode can be made to wait for. The first
+ * chunk of a gap is no shorter than pays for its pass, since a gap that cannot be kept must not cost the throughput
+ * too; the others are whole, or wait for the next gap.
+ */
+function chunkTokens(
+  wanted: number,
+  decoding: readonly Schedulable[],
+  { passTimes, settings: { maxGapMs = Infinity }, chunksMs }: ScheduleContext,
+): number {
+  if (!decoding.some(({ priority }) => priority === "interactive")) return wanted;
   const decodeMs = passTimes.decodeMs(decoding.length);
-  const room = Math.max(maxGapMs - decodeMs, decodeMs);
-  return Math.min(free, Math.max(1, passTimes.longestChunkWithin(room)));
+  const roomMs = Math.max(maxGapMs - decodeMs, decodeMs) - chunksMs;
+  if (chunksMs > 0) return passTimes.prefillMs(wanted) <= roomMs ? wanted : 0;
+  return Math.min(wanted, Math.max(passTimes.leastChunk, passTimes.longestChunkWithin(roomMs)));
 }
 
 /** Interactive work first; then clients in turn, and their requests in turn; of a request the oldest, which other sequences may be following. */

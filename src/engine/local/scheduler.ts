@@ -126,16 +126,17 @@ export class Scheduler {
 
   async #run(): Promise<void> {
     try {
-      let hadChunk = false;
+      let chunksMs = 0;
       for (;;) {
         // Every caller that just got a token pulls the next one before the batch is closed.
         await setImmediate();
         this.#retireClosed();
         if (this.#pulls.count === 0) break;
         this.#admit();
-        const plan = this.#schedule(hadChunk);
-        hadChunk = plan.chunk !== undefined;
+        const plan = this.#schedule(chunksMs);
+        const started = this.#now();
         await this.#step(plan);
+        chunksMs = plan.decoding.length > 0 ? 0 : chunksMs + this.#now() - started;
       }
       if (this.#open.size === 0) this.#checkIntegrity();
     } catch (error) {
@@ -167,9 +168,9 @@ export class Scheduler {
     return true;
   }
 
-  #schedule(hadChunk: boolean): PassPlan<PlacedSequence> {
+  #schedule(chunksMs: number): PassPlan<PlacedSequence> {
     const { limits } = this.#runner;
-    const context = { limits, passTimes: this.#passTimes, settings: this.#settings, hadChunk };
+    const context = { limits, passTimes: this.#passTimes, settings: this.#settings, chunksMs };
     return schedule(this.#lanes.placed, context);
   }
 

@@ -81,6 +81,22 @@ describe("TimeCurve", () => {
   });
 });
 
+describe("PassTimes", () => {
+  const decode = [{ size: 1, ms: 10 }];
+  const least = (...ms: readonly number[]) =>
+    new PassTimes(
+      decode,
+      ms.map((each, index) => ({ size: 2 ** index, ms: each })),
+    ).leastChunk;
+
+  it("knows from which length on a token of a chunk costs no more than twice what it costs in the longest", () => {
+    // Passes bound by reading weights, by arithmetic, by both; and of which nothing is known.
+    expect(least(10, 10, 10, 10, 10)).toBe(8);
+    expect(least(10, 20, 40, 80, 160)).toBe(1);
+    expect(least(300, 310, 340, 600, 1200)).toBe(4);
+    expect(least(0, 0, 0)).toBe(1);
+  });
+});
 describe("measurePassTimes", () => {
   it("times decode by rows and prefill by tokens on the runner", async () => {
     const { runner, now } = simulate((rows, tokens) => 1 + rows / 10 + tokens);

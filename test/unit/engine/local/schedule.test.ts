@@ -25,12 +25,19 @@ type Changes = Partial<Omit<ScheduleContext, "limits">> & {
 };
 
 /** Rows that decode take 1 ms each, a chunk 1 ms a token. */
+const passTimes = {
+  decodeMs: (rows: number) => rows,
+  prefillMs: (tokens: number) => tokens,
+  longestChunkWithin: (ms: number) => Math.max(0, Math.floor(ms)),
+  leastChunk: 1,
+};
+
 function plan(sequences: readonly Named[], { limits, ...changes }: Changes = {}) {
   const { decoding, chunk } = schedule(sequences, {
     limits: { maxRowTokens: 64, maxTokens: 67, longRows: "alone", ...limits },
-    passTimes: { decodeMs: (rows) => rows, longestChunkWithin: (ms) => Math.floor(ms) },
+    passTimes,
     settings: { prefillChunk: 32 },
-    hadChunk: false,
+    chunksMs: 0,
     ...changes,
   });
   return { decoding: decoding.map(({ name }) => name), chunk: chunk && [chunk.sequence.name, chunk.count] };
@@ -45,17 +52,29 @@ describe("schedule", () => {
     expect(plan([...decoding, idle])).toEqual({ decoding: ["a", "b"], chunk: undefined });
   });
 
-  it("alternates decode passes and chunks where both wait, and neither waits for what is not there", () => {
+  it("runs prompts before those that decode, as long as these can be made to wait", () => {
+    const settings = { prefillChunk: 32, maxGapMs: 50 };
     const all = [...decoding, prompt];
-    expect(plan(all, { hadChunk: false })).toEqual({ decoding: [], chunk: ["prompt", 32] });
-    expect(plan(all, { hadChunk: true })).toEqual({ decoding: ["a", "b"], chunk: undefined });
-    expect(plan([prompt], { hadChunk: true })).toEqual({ decoding: [], chunk: ["prompt", 32] });
-    expect(plan(decoding, { hadChunk: false })).toEqual({ decoding: ["a", "b"], chunk: undefined });
+    expect(plan(all, { settings })).toEqual({ decoding: [], chunk: ["prompt", 32] });
+    // 48 ms are left beside the decode pass: another whole chunk fits in after 16 of them, and not after 17.
+    expect(plan(all, { settings, chunksMs: 16 })).toEqual({ decoding: [], chunk: ["prompt", 32] });
+    expect(plan(all, { settings, chunksMs: 17 })).toEqual({ decoding: ["a", "b"], chunk: undefined });
+    const short = sequence("short", 9);
+    expect(plan([...decoding, short], { settings, chunksMs: 39 }).chunk).toEqual(["short", 9]);
+    expect(plan([...decoding, short], { settings, chunksMs: 40 }).chunk).toBeUndefined();
+    expect(plan([prompt], { settings, chunksMs: 1000 })).toEqual({ decoding: [], chunk: ["prompt", 32] });
+    expect(plan(decoding, { settings })).toEqual({ decoding: ["a", "b"], chunk: undefined });
+  });
+
+  it("runs prompts first where only batch work decodes", () => {
+    const batch = decoding.map((one) => ({ ...one, priority: "batch" }) as const);
+    const settings = { prefillChunk: 32, maxGapMs: 50 };
+    expect(plan([...batch, prompt], { settings, chunksMs: 1000 }).chunk).toEqual(["prompt", 32]);
   });
 
   it("runs a chunk beside those that decode where rows of any lengths share a pass", () => {
-    for (const hadChunk of [false, true]) {
-      expect(plan([...decoding, prompt], { hadChunk, limits: { longRows: "any" } })).toEqual({
+    for (const chunksMs of [0, 20]) {
+      expect(plan([...decoding, prompt], { chunksMs, limits: { longRows: "any" } })).toEqual({
         decoding: ["a", "b"],
         chunk: ["prompt", 32],
       });
@@ -84,8 +103,9 @@ describe("schedule", () => {
       "prompt",
       2,
     ]);
-    const slow = { decodeMs: () => 0.1, longestChunkWithin: () => 0 };
-    expect(plan([...decoding, prompt], { settings, passTimes: slow }).chunk).toEqual(["prompt", 1]);
+    // No chunk fits: it is as short as pays for its pass.
+    const slow = { ...passTimes, decodeMs: () => 300, longestChunkWithin: () => 0, leastChunk: 16 };
+    expect(plan([...decoding, prompt], { settings, passTimes: slow }).chunk).toEqual(["prompt", 16]);
     const batch = decoding.map((one) => ({ ...one, priority: "batch" }) as const);
     expect(plan([...batch, prompt], { settings }).chunk).toEqual(["prompt", 32]);
     expect(plan([prompt], { settings }).chunk).toEqual(["prompt", 32]);
