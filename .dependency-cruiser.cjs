@@ -20,7 +20,7 @@ const declarations =
   "src/samplers/(declarations|registry|option-fields|sampler|field|described|report|law-fields|cost|.*/(settings|report|fields|mixing-advice)).ts";
 /** Seams a room may import although the room behind them is closed to it. */
 const seams = {
-  samplers: ["src/engine/(engine|memo/memos).ts"],
+  samplers: ["src/engine/(engine|said|memo/memos).ts"],
   decoder: ["src/engine/(engine|health|metered-engine|memo/memos).ts"],
   // Chains of one prompt are compared where they meet.
   server: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
@@ -38,6 +38,7 @@ const seams = {
 const engineRooms = {
   seam: [],
   memo: ["seam"],
+  speculation: ["seam"],
   local: ["seam"],
   onnx: ["seam", "local/(runner|check-batch).ts"],
 };

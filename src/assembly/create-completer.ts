@@ -9,6 +9,7 @@ import { measurePassTimes } from "../engine/local/measure-pass-times.ts";
 import type { ModelRunner } from "../engine/local/runner.ts";
 import { checkRowAgreement } from "../engine/local/row-agreement.ts";
 import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
+import { SaidStore } from "../engine/speculation/said-store.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
 import { locateModel } from "./locate-model.ts";
@@ -55,6 +56,7 @@ export async function createCompleter(
   const completer = new LocalCompleter({ ...description, model: info }, engine, {
     earlyRejection: settings.earlyRejection,
     prefetch: settings.prefetch,
+    speculation: settings.speculation ? new SaidStore() : undefined,
     memo: settings.memo ? new MemoStore(chooseStoreMib(settings.memoMib, machine) * mib) : undefined,
   });
   return { completer, notes: [...notes, ...ends.notes] };

@@ -34,6 +34,8 @@ export interface EngineSettings {
   readonly memoMib: number | undefined;
   readonly earlyRejection: boolean;
   readonly prefetch: boolean;
+  /** Whether a lone sequence tries tokens that are foretold by what was said before. */
+  readonly speculation: boolean;
 }
 
 /** What `serve` uses where the operator says nothing else. */
@@ -55,4 +57,5 @@ export const usualEngine: EngineSettings = {
   memoMib: undefined,
   earlyRejection: true,
   prefetch: true,
+  speculation: true,
 };

@@ -239,7 +239,15 @@ const engineOf = ({
   deterministic,
 }: EvaluationSettings): Pick<
   EngineSettings,
-  "dtype" | "device" | "int4Compute" | "threads" | "lanes" | "context" | "deterministic" | "prefetch"
+  | "dtype"
+  | "device"
+  | "int4Compute"
+  | "threads"
+  | "lanes"
+  | "context"
+  | "deterministic"
+  | "prefetch"
+  | "speculation"
 > => ({
   dtype,
   device,
@@ -250,4 +258,6 @@ const engineOf = ({
   deterministic,
   // All lanes have work, and what an answer cost is to depend on its chain alone.
   prefetch: false,
+  // Nor are its numbers, to the last bit, to depend on what else was said in passes before.
+  speculation: false,
 });

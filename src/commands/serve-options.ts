@@ -116,6 +116,10 @@ export const serveOptions = (): readonly Option[] => [
     "--no-prefetch",
     "leave idle lanes idle; the chain is the same, only slower where few steps are accepted",
   ),
+  option(
+    "--no-speculation",
+    "one token a pass, also where texts repeat; the completion is the same, only slower where little else runs",
+  ),
   option("--log-level <level>", "least severe messages logged")
     .choices(["fatal", "error", "warn", "info", "debug", "silent"])
     .default("warn"),

@@ -55,7 +55,9 @@ export class LocalCompleter implements Completer {
     // Tries, replicas and particles listen side by side.
     setMaxListeners(0, signal);
     const { budget, isIsolated } = costTerms(settings);
-    const engine = new MeteredEngine(this.#engine, { budget, share: request.share, ending });
+    const { speculation } = this.#accelerations;
+    const said = isIsolated ? speculation?.own(request.prompt) : speculation?.share(request.prompt);
+    const engine = new MeteredEngine(this.#engine, { budget, share: request.share, said, ending });
     const stopTokens = request.stopTokens ?? [];
     const modelEnds = request.ignoreEnd === true ? [] : this.model.endTokenIds;
     const reading = new CompletionText(tokenizer, {

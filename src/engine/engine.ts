@@ -5,6 +5,7 @@ import type { DrawKey } from "../core/random.ts";
 import type { TokenStream } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import type { EngineHealth } from "./health.ts";
+import type { Said } from "./said.ts";
 
 /**
  * How far the log-probs of one prefix may differ from time to time, by what else runs and what is cached: `bitwise`, not
@@ -84,6 +85,11 @@ export interface ExtendRequest {
   readonly logprobsMode?: LogprobsMode | undefined;
   /** An extension without one counts as an interactive request of a client of its own. */
   readonly share?: Share | undefined;
+  /**
+   * What was said after the prompt: an engine that can check several tokens in a pass may have it foretell the next
+   * ones. Nothing but time depends on it.
+   */
+  readonly said?: Said | undefined;
   /** Where a meter adds what this extension asks the model for. */
   readonly cost?: DrawCost | undefined;
 }
@@ -112,6 +118,8 @@ export interface EngineLoad {
   readonly pulled: number;
   /** ms of a decode pass with so many rows; 0 while nothing is known. */
   readonly passMs: (rows: number) => number;
+  /** Tokens that a row which is alone in its passes is expected to settle in the time of one; 1 without speculation. */
+  readonly aloneGain: number;
 }
 
 /**

@@ -24,6 +24,12 @@ export interface PassTimesReport {
   readonly prefill: { readonly tokens: number; readonly ms: number }[];
 }
 
+/** Tokens that were foretold and run along with those before them, and how many of them were drawn. */
+export interface SpeculationHealth {
+  readonly draftedTokens: number;
+  readonly acceptedTokens: number;
+}
+
 /** An engine in this process, over one model runner. */
 export interface LocalDetails {
   readonly kind: "local";
@@ -41,6 +47,7 @@ export interface LocalDetails {
   /** Times that a sequence lost its lane to one of another request while it was pulled. */
   readonly preemptions: number;
   readonly passTimes: PassTimesReport;
+  readonly speculation: SpeculationHealth;
   readonly compute: ProductType;
 }
 

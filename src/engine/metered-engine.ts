@@ -5,12 +5,15 @@ import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenRun } from "../core/tokens.ts";
 import type { Engine, EngineInfo, EngineLoad, ExtendRequest, Share } from "./engine.ts";
 import type { EngineHealth } from "./health.ts";
+import type { Said } from "./said.ts";
 
 export interface MeterOptions {
   /** Tokens after which extensions end without an error; unlimited when left out. */
   readonly budget?: number | undefined;
   /** The share of extensions that name none. */
   readonly share?: Share | undefined;
+  /** What is known of the request's prompt; see `ExtendRequest.said`. */
+  readonly said?: Said | undefined;
   /** Once it is aborted, extensions end as they do at the budget's end, those that wait for the model among them. */
   readonly ending?: AbortSignal | undefined;
 }
@@ -28,11 +31,13 @@ export class MeteredEngine implements Engine {
   readonly info: EngineInfo;
   readonly #inner: Engine;
   readonly #share: Share | undefined;
+  readonly #said: Said | undefined;
   readonly #meter: Meter;
 
-  constructor(inner: Engine, { budget = Infinity, share, ending }: MeterOptions = {}) {
+  constructor(inner: Engine, { budget = Infinity, share, said, ending }: MeterOptions = {}) {
     this.#inner = inner;
     this.#share = share;
+    this.#said = said;
     this.#meter = { budget, ending, yieldedTokens: 0, pulls: 0 };
     this.info = inner.info;
   }
@@ -43,7 +48,8 @@ export class MeteredEngine implements Engine {
 
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
     const share = request.share ?? this.#share;
-    return new MeteredExtension(this.#inner.extend({ ...request, share }, signal), this.#meter, request.cost);
+    const inner = this.#inner.extend({ ...request, share, said: this.#said }, signal);
+    return new MeteredExtension(inner, this.#meter, request.cost);
   }
 
   score(...request: Parameters<Engine["score"]>): Promise<readonly ScoredToken[]> {

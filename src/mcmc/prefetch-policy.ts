@@ -21,6 +21,8 @@ export interface IdleRows {
   /** Rows that other sequences take. */
   readonly others: number;
   readonly passMs: (rows: number) => number;
+  /** Tokens that a row alone in its passes settles in the time of one: more than 1 where speculation pays. */
+  readonly aloneGain: number;
 }
 
 /** What beginning a step costs beside its rows, ms of JavaScript. */
@@ -32,19 +34,23 @@ const beginMs = 0.02;
  *     (R + w·k·s) / (w·t(r + k) + (1 − w)·t(r) + (1 − s)·c)  >  R / t(r),    r = o + k·n,  R = o + k·U
  *
  * o rows of other sequences, k rows a step, n steps under way of which U are expected to be used, s the chance that
- * this one is, w that it needs the model, t the time of a pass, c that of beginning a step for nothing. A chain that
+ * this one is, w that it needs the model, t the time of a pass, c that of beginning a step for nothing. A row that is
+ * alone may try several tokens a pass, which a second row puts an end to: the right side is then g times as much, and so
+ * is what a pass without the step settles. A chain that
  * moves often has a small s, one whose steps are remembered a small w, a full engine no rows, and a device on which
  * rows cost as much as passes a t that grows as fast as they: all of these switch prefetching off.
  */
 export function isWorthItsRows(
   { count, useful, survival, waiting }: StepsUnderWay,
-  { lanes, others, passMs }: IdleRows,
+  { lanes, others, passMs, aloneGain }: IdleRows,
   rowsPerStep: number,
 ): boolean {
   const rows = others + rowsPerStep * count;
   if (rows + rowsPerStep > lanes) return false;
   const without = passMs(rows);
   const settled = others + rowsPerStep * useful;
+  const gain = rows === 1 ? aloneGain : 1;
   const addedMs = waiting * (passMs(rows + rowsPerStep) - without) + (1 - survival) * beginMs;
-  return waiting * rowsPerStep * survival * without > settled * addedMs;
+  const forgoneMs = waiting * (gain - 1) * without;
+  return waiting * rowsPerStep * survival * without > settled * (gain * addedMs + forgoneMs);
 }

@@ -2,6 +2,7 @@ import type { TokenStream } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenIds, TokenRun } from "../core/tokens.ts";
 import type { Engine, Share } from "../engine/engine.ts";
 import type { Memos } from "../engine/memo/memos.ts";
+import type { SaidByPrompt } from "../engine/said.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { StageEvent } from "../mcmc/stages.ts";
 import type { LogprobsMode } from "../sampling/distribution.ts";
@@ -42,6 +43,8 @@ export interface Accelerations {
   readonly prefetch: boolean;
   /** What chains remember; `undefined` when switched off. */
   readonly memo: Memos | undefined;
+  /** What texts are foretold by; `undefined` when switched off. */
+  readonly speculation?: SaidByPrompt | undefined;
 }
 
 /** What a decoder works with. */

@@ -79,6 +79,11 @@ export class Metrics {
     const memoBytes = gauge("memo_bytes", "Bytes held by the memo of visited prefixes.");
     const memoPrompts = gauge("memo_prompts", "Prompts that the memo holds something of.");
     const passes = counter("forward_passes_total", "Forward passes of the model.");
+    const drafted = counter(
+      "spec_decode_num_draft_tokens_total",
+      "Tokens that were foretold and run in the passes of those before them.",
+    );
+    const accepted = counter("spec_decode_num_accepted_tokens_total", "Those of them that were drawn.");
     const preemptions = counter(
       "num_preemptions_total",
       "Sequences that gave their lane up to another request.",
@@ -125,6 +130,8 @@ export class Metrics {
       bytes.set(details.prefixStore.bytes);
       set(passes, details.passes);
       set(preemptions, details.preemptions);
+      set(drafted, details.speculation.draftedTokens);
+      set(accepted, details.speculation.acceptedTokens);
       for (const { rows, ms } of details.passTimes.decode) decode.set({ rows }, ms / 1000);
       for (const { tokens, ms } of details.passTimes.prefill) prefill.set({ tokens }, ms / 1000);
     };

@@ -137,7 +137,7 @@ describe("prefetching", () => {
   const atAnyPrice =
     (lanes: number): PrefetchPolicy =>
     (underWay) =>
-      isWorthItsRows(underWay, { lanes, others: 0, passMs: () => 1 }, 1);
+      isWorthItsRows(underWay, { lanes, others: 0, passMs: () => 1, aloneGain: 1 }, 1);
 
   it("settles the same chain in fewer passes where most proposals are rejected", async () => {
     const plain = await passesWith({});
@@ -170,7 +170,7 @@ describe("prefetching", () => {
 
   it("is off where it does not pay: a full engine, a chain that moves, one that is remembered, rows as dear as passes", () => {
     const underWay = { count: 1, useful: 1, survival: 0.9, waiting: 1 };
-    const idle = { lanes: 8, others: 0, passMs: (rows: number) => 1 + 0.1 * rows };
+    const idle = { lanes: 8, others: 0, passMs: (rows: number) => 1 + 0.1 * rows, aloneGain: 1 };
     expect(isWorthItsRows(underWay, idle, 1)).toBe(true);
     expect(isWorthItsRows(underWay, { ...idle, others: 7 }, 1)).toBe(false);
     expect(isWorthItsRows(underWay, { ...idle, lanes: 2 }, 2)).toBe(false);
@@ -178,6 +178,10 @@ describe("prefetching", () => {
     expect(isWorthItsRows({ ...underWay, waiting: 0.001 }, idle, 1)).toBe(false);
     expect(isWorthItsRows(underWay, { ...idle, passMs: (rows) => rows }, 1)).toBe(false);
     expect(isWorthItsRows(underWay, { ...idle, passMs: () => 0 }, 1)).toBe(false);
+    // A lone row that settles several tokens a pass is left alone; where there are others, none does.
+    expect(isWorthItsRows(underWay, { ...idle, aloneGain: 1.5 }, 1)).toBe(true);
+    expect(isWorthItsRows(underWay, { ...idle, aloneGain: 2.5 }, 1)).toBe(false);
+    expect(isWorthItsRows(underWay, { ...idle, others: 1, aloneGain: 2.5 }, 1)).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 import { embeddedModel } from "../../src/assembly/embedded-model.ts";
 import { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
+import { SaidStore } from "../../src/engine/speculation/said-store.ts";
 import { MemoStore } from "../../src/engine/memo/memo-store.ts";
 import { bytePrompts, byteTokenizer } from "./byte-tokenizer.ts";
 import { createToyEngine } from "./toy-engine.ts";
@@ -12,6 +13,7 @@ export interface Switches {
   readonly memo: boolean;
   readonly earlyRejection: boolean;
   readonly prefetch: boolean;
+  readonly speculation?: boolean;
 }
 
 export interface ToyCompleterSettings extends ToySettings {
@@ -49,5 +51,6 @@ export async function createToyCompleter({
     ...settings,
   });
   const memo = switches.memo ? new MemoStore(1_000_000) : undefined;
-  return new LocalCompleter(description, engine, { ...switches, memo });
+  const speculation = switches.speculation === true ? new SaidStore() : undefined;
+  return new LocalCompleter(description, engine, { ...switches, memo, speculation });
 }

@@ -1,19 +1,18 @@
 import { TokenStream } from "../../core/token-stream.ts";
-import type { TokenRun } from "../../core/tokens.ts";
+import type { ScoredToken, TokenRun } from "../../core/tokens.ts";
 import { checkExtend } from "../check-request.ts";
 import type { EngineInfo, ExtendRequest } from "../engine.ts";
 import type { OpenSequence } from "./open-sequence.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { ExtendSequence } from "./sequence.ts";
 
-/** One sequence of a scheduler, a token a pull. */
+/** One sequence of a scheduler, a token a pull: those that a pass settles beyond the one asked for wait to be pulled. */
 export class LocalExtension extends TokenStream {
   readonly #scheduler: Scheduler;
   readonly #info: EngineInfo;
   readonly #request: ExtendRequest;
   readonly #signal: AbortSignal;
   #opened: { readonly sequence: ExtendSequence; readonly open: OpenSequence } | undefined;
-  #drawn = 0;
   #isOver = false;
 
   constructor(
@@ -31,18 +30,23 @@ export class LocalExtension extends TokenStream {
   override async pull(): Promise<TokenRun | undefined> {
     if (this.#isOver) return undefined;
     const { sequence, open } = (this.#opened ??= this.#open());
+    const token = this.#signal.aborted ? undefined : sequence.takeDrawn();
+    if (token !== undefined) return this.#give(token);
     await this.#scheduler.advance(open);
-    const token = sequence.takeDrawn();
-    this.#drawn++;
-    const { maxTokens, endTokens } = this.#request;
-    if (this.#drawn === maxTokens || endTokens.has(token.token)) this[Symbol.dispose]();
-    return [token];
+    return this.#give(sequence.takeDrawn()!);
   }
 
   override [Symbol.dispose](): void {
     this.#isOver = true;
-    if (this.#opened !== undefined) this.#scheduler.close(this.#opened.open);
+    if (this.#opened === undefined) return;
+    this.#opened.sequence.close();
+    this.#scheduler.close(this.#opened.open);
     this.#opened = undefined;
+  }
+
+  #give(token: ScoredToken): TokenRun {
+    if (this.#opened?.sequence.isOver === true) this[Symbol.dispose]();
+    return [token];
   }
 
   #open(): { readonly sequence: ExtendSequence; readonly open: OpenSequence } {

@@ -1,4 +1,4 @@
-import { PassTimes, chunkSizes, powersOfTwo } from "./pass-times.ts";
+import { PassTimes, chunkSizes, draftSizes, powersOfTwo } from "./pass-times.ts";
 import type { Batch, ModelRunner } from "./runner.ts";
 import type { TimePoint } from "./time-curve.ts";
 
@@ -12,9 +12,9 @@ export interface MeasureOptions {
 const rounds = 25;
 
 /**
- * Times passes of 1, 2, 4, … rows and chunks of 1, 2, 4, … tokens on the runner itself, round by round, so that
- * whatever disturbs a while hits all sizes alike. A model too slow for the budget runs fewer rounds, or only the
- * smallest and the largest. The lanes hold nothing afterwards.
+ * Times passes of 1, 2, 4, … rows, chunks of 1, 2, 4, … tokens and rows with drafts on the runner itself, round by
+ * round, so that whatever disturbs a while hits all sizes alike. A model too slow for the budget runs fewer rounds, or
+ * only the smallest and the largest, and rows with drafts beside one without. The lanes hold nothing afterwards.
  * @throws InferenceError `engine_failed` when the runtime fails
  */
 export async function measurePassTimes(
@@ -25,10 +25,13 @@ export async function measurePassTimes(
   const end = now() + budgetMs;
   const rowCounts = powersOfTwo(runner.memory.lanes);
   const chunks = chunkSizes(runner);
+  const drafts = draftSizes(runner);
   for (const rows of endsOf(rowCounts)) await timer.timeDecode(rows);
+  for (const tokens of [1, ...drafts, 1, ...drafts]) await timer.timeDraft(tokens);
   for (const tokens of endsOf(chunks)) await timer.timePrefill(tokens);
   for (let round = 0; round < rounds; round++) {
     for (const rows of rowCounts) if (now() < end) await timer.timeDecode(rows);
+    for (const tokens of [1, ...drafts]) if (now() < end) await timer.timeDraft(tokens);
     for (const tokens of chunks) if (now() < end) await timer.timePrefill(tokens);
   }
   for (let lane = 0; lane < runner.memory.lanes; lane++) runner.memory.truncate(lane, 0);
@@ -42,6 +45,7 @@ class PassTimer {
   /** ms by rows, and by tokens. */
   readonly #decode = new Map<number, number>();
   readonly #prefill = new Map<number, number>();
+  readonly #draft = new Map<number, number>();
 
   constructor(runner: ModelRunner, now: () => number) {
     this.#runner = runner;
@@ -49,7 +53,7 @@ class PassTimer {
   }
 
   get result(): PassTimes {
-    return new PassTimes(toPoints(this.#decode), toPoints(this.#prefill));
+    return new PassTimes(toPoints(this.#decode), toPoints(this.#prefill), toPoints(this.#draft));
   }
 
   timeDecode(rows: number): Promise<void> {
@@ -60,6 +64,12 @@ class PassTimer {
   timePrefill(tokens: number): Promise<void> {
     const batch = [{ lane: 0, tokens: Array<number>(tokens).fill(0), position: 0 }];
     return this.#time(this.#prefill, tokens, batch);
+  }
+
+  /** A row that decodes with a draft is measured after each of its tokens. */
+  timeDraft(tokens: number): Promise<void> {
+    const row = { lane: 0, tokens: Array<number>(tokens).fill(0), position: 0, measuredFrom: 0 };
+    return this.#time(this.#draft, tokens, [row]);
   }
 
   async #time(best: Map<number, number>, size: number, batch: Batch): Promise<void> {

@@ -7,11 +7,23 @@ import type { TimePoint } from "./time-curve.ts";
 export class PassTimes {
   readonly #decode: TimeCurve;
   readonly #prefill: TimeCurve;
+  /** A lone row that decodes and tries a draft, in times of one that does not: passes slow down and speed up together. */
+  readonly #rowCost: TimeCurve;
 
-  /** By ascending size; `prefill` is empty where no pass has several tokens. */
-  constructor(decode: readonly TimePoint[], prefill: readonly TimePoint[]) {
+  /**
+   * By ascending size; `prefill` is empty where no pass has several tokens.
+   * @param drafts rows of several tokens, each of which is measured, and of one; nothing is tried where it is empty
+   */
+  constructor(
+    decode: readonly TimePoint[],
+    prefill: readonly TimePoint[],
+    drafts: readonly TimePoint[] = [],
+  ) {
     this.#decode = new TimeCurve(decode);
     this.#prefill = new TimeCurve(prefill);
+    const oneMs = drafts[0]?.ms ?? 1;
+    const costs = drafts.map(({ size, ms }) => ({ size, ms: ms / oneMs }));
+    this.#rowCost = new TimeCurve(drafts.length === 0 ? [{ size: 1, ms: 1 }] : costs);
   }
 
   /** Knows nothing before the first passes. */
@@ -44,6 +56,20 @@ export class PassTimes {
     return points.find((point) => point.ms / point.size <= (2 * ms) / most)!.size;
   }
 
+  /** What a lone row of so many tokens takes, in times of a row of one; infinite where that is not known. */
+  rowCost(tokens: number): number {
+    const largest = this.#rowCost.points.at(-1)!.size;
+    return tokens > largest ? Infinity : this.#rowCost.at(tokens);
+  }
+
+  /** Takes note of a pass of a lone row that decodes, with a draft or without. */
+  observeAlone(tokens: number, ms: number): void {
+    if (tokens === 1) this.#decode.observe(1, ms);
+    const oneMs = this.decodeMs(1);
+    // A pass of one token moves nothing but what hiccups did to the others.
+    if (oneMs > 0) this.#rowCost.observe(tokens, tokens === 1 ? 1 : ms / oneMs);
+  }
+
   /** The most tokens of one prompt that a pass of `ms` has room for; 0 when it has none. */
   longestChunkWithin(ms: number): number {
     return this.#prefill.largestWithin(ms);
@@ -74,6 +100,11 @@ export class PassTimes {
 /** None where rows have one token each. */
 export function chunkSizes({ limits: { maxRowTokens }, memory }: ModelRunner): number[] {
   return maxRowTokens === 1 ? [] : powersOfTwo(Math.min(maxRowTokens, memory.capacity));
+}
+
+/** Of rows that try a draft: where the curve bends, and the longest. */
+export function draftSizes({ limits: { maxRowTokens }, memory }: ModelRunner): number[] {
+  return [5, 9].filter((size) => size <= Math.min(maxRowTokens, memory.capacity));
 }
 
 /** 1, 2, 4, … below `limit`, and `limit`. */

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Distribution } from "../../sampling/distribution.ts";
 import { InferenceError, cancelled } from "../../core/errors.ts";
+import type { TokenIds } from "../../core/tokens.ts";
 import type { EngineLoad, Share } from "../engine.ts";
 import type { LocalHealth } from "../health.ts";
 import { AbortListeners } from "./abort-listeners.ts";
@@ -14,8 +15,11 @@ import type { BatchRow, LogitsView, ModelRunner } from "./runner.ts";
 import { schedule } from "./schedule.ts";
 import type { PassPlan, PlannedRow, ScheduleSettings } from "./schedule.ts";
 import type { Sequence } from "./sequence.ts";
+import { Speculation } from "./speculation.ts";
 import { Tenants, chooseVictim } from "./tenants.ts";
 import type { Tenant } from "./tenant.ts";
+
+const noDraft: TokenIds = [];
 
 export interface SchedulerSettings extends ScheduleSettings {
   /** Budget of the prefix store, bytes; 0 turns it off. */
@@ -40,6 +44,7 @@ export class Scheduler {
   readonly #runner: ModelRunner;
   readonly #settings: SchedulerSettings;
   readonly #passTimes: PassTimes;
+  readonly #speculation: Speculation;
   readonly #now: () => number;
   readonly #lanes: LaneCache;
   readonly #tenants = new Tenants();
@@ -59,6 +64,7 @@ export class Scheduler {
     this.#runner = runner;
     this.#settings = settings;
     this.#passTimes = passTimes;
+    this.#speculation = new Speculation(runner.limits, passTimes);
     this.#now = settings.now ?? (() => performance.now());
     this.#lanes = new LaneCache(runner.memory, settings.prefixStoreBytes);
   }
@@ -105,6 +111,7 @@ export class Scheduler {
         passes: this.#passes,
         preemptions: this.#preemptions,
         passTimes: this.#passTimes.report,
+        speculation: this.#speculation.health,
         compute: this.#runner.compute,
       },
     };
@@ -115,6 +122,7 @@ export class Scheduler {
       lanes: this.#lanes.total,
       pulled: this.#pulls.count,
       passMs: (rows) => this.#passTimes.decodeMs(rows),
+      aloneGain: this.#speculation.aloneGain,
     };
   }
 
@@ -176,6 +184,8 @@ export class Scheduler {
 
   /** Runs a planned pass and absorbs its logits. What is closed before that keeps its lane until then. */
   async #step({ decoding, chunk }: PassPlan<PlacedSequence>): Promise<void> {
+    const isLone = chunk === undefined && decoding.length === 1;
+    const draft = isLone ? this.#speculation.draft(decoding[0]!.sequence) : noDraft;
     const planned = decoding.map((sequence) => ({ sequence, count: 1 }));
     if (chunk !== undefined) {
       planned.push(chunk);
@@ -185,29 +195,47 @@ export class Scheduler {
     this.#inPass = true;
     let logits: LogitsView;
     try {
-      logits = await this.#runner.step(planned.map(toRow));
+      logits = await this.#runner.step(planned.map((row) => toRow(row, draft)));
     } finally {
       this.#inPass = false;
     }
     this.#passes++;
-    this.#passTimes.observe(decoding.length, chunk?.count ?? 0, this.#now() - started);
+    const ms = this.#now() - started;
+    if (isLone) this.#passTimes.observeAlone(1 + draft.length, ms);
+    else this.#passTimes.observe(decoding.length, chunk?.count ?? 0, ms);
     for (const [row, { sequence, count }] of planned.entries()) {
       const { inverseTemperature } = sequence.sequence;
-      this.#absorb(sequence, count, (index) => logits.distribution(row, index, inverseTemperature));
+      const distribution = (index: number): Distribution =>
+        logits.distribution(row, index, inverseTemperature);
+      const held = this.#absorb({ sequence, count }, draft, distribution);
+      if (isLone) this.#speculation.observe(draft.length, held);
     }
   }
 
-  #absorb(placed: PlacedSequence, count: number, distribution: (index: number) => Distribution): void {
+  /** @returns how many tokens of the draft the sequence went on with */
+  #absorb(
+    { sequence: placed, count }: PlannedRow<PlacedSequence>,
+    draft: TokenIds,
+    distribution: (index: number) => Distribution,
+  ): number {
     const { open, sequence } = placed;
-    this.#evaluatedTokens += count;
-    placed.run(count);
+    this.#evaluatedTokens += count + draft.length;
+    let held = 0;
     try {
+      placed.run(count);
       if (sequence.absorb(distribution, placed.cached, count)) this.#endPull(open)?.resolve();
+      for (; held < draft.length && sequence.goesOnWith(draft[held]!); held++) {
+        placed.run(1);
+        sequence.absorb(() => distribution(count + held), placed.cached, 1);
+      }
+      // What did not hold is no prefix of anything.
+      if (held < draft.length) this.#lanes.truncate(placed, placed.cached);
     } catch (error) {
       // Bad logits mean bad K/V: forget it rather than hand it to the next sequence.
       this.#lanes.truncate(placed, 0);
       this.#endPull(open)?.reject(error);
     }
+    return held;
   }
 
   /** @returns the pull that was, if any */
@@ -246,13 +274,14 @@ export class Scheduler {
   }
 }
 
-/** The next `count` tokens of a sequence, with the distributions that it will look at. */
-function toRow({ sequence: placed, count }: PlannedRow<PlacedSequence>): BatchRow {
+/** The next `count` tokens of a sequence and a draft, with the distributions that it will look at. */
+function toRow({ sequence: placed, count }: PlannedRow<PlacedSequence>, draft: TokenIds): BatchRow {
   const { lane, tokens, cached, sequence } = placed;
+  // An array of one is made in a fraction of the time that a slice takes.
+  const run = count === 1 ? [tokens[cached]!] : tokens.slice(cached, cached + count);
   return {
     lane: lane.index,
-    // An array of one is made in a fraction of the time that a slice takes.
-    tokens: count === 1 ? [tokens[cached]!] : tokens.slice(cached, cached + count),
+    tokens: draft.length === 0 ? run : [...run, ...draft],
     position: cached,
     measuredFrom: Math.max(0, sequence.reusableTokens - cached),
     inverseTemperature: sequence.inverseTemperature,

@@ -1,8 +1,9 @@
 import type { Distribution } from "../../sampling/distribution.ts";
 import { drawToken, scoreToken } from "../../sampling/draw.ts";
-import type { ScoredToken, TokenIds } from "../../core/tokens.ts";
+import type { ScoredToken, TokenId, TokenIds } from "../../core/tokens.ts";
 import { tokenUniform } from "../engine.ts";
 import type { ExtendRequest } from "../engine.ts";
+import type { FollowedText, Foretold } from "../said.ts";
 
 /**
  * Tokens to be run through the model, and what becomes of the logits, which is the subclass's business. Knows no lanes:
@@ -28,16 +29,31 @@ export abstract class Sequence {
    * @returns whether what was pulled for is there
    */
   abstract absorb(distribution: (index: number) => Distribution, end: number, count: number): boolean;
+
+  /** At most so many tokens that may come next; `undefined` where nothing is foretold. */
+  foretell(_most: number): Foretold | undefined {
+    return undefined;
+  }
+
+  /** Whether a token that was run ahead is the one that came next, and another is wanted. */
+  goesOnWith(_token: TokenId): boolean {
+    return false;
+  }
 }
 
-/** Draws tokens after a prefix, one for each time it is advanced. */
+/** Draws tokens after a prefix: one for each time it is advanced, and more where a draft holds. */
 export class ExtendSequence extends Sequence {
   readonly #request: ExtendRequest;
-  #drawn: ScoredToken | undefined;
+  readonly #followed: FollowedText | undefined;
+  /** Not taken yet. */
+  readonly #drawn: ScoredToken[] = [];
+  #left: number;
 
   constructor(request: ExtendRequest) {
     super(request.prefix);
     this.#request = request;
+    this.#left = request.maxTokens;
+    this.#followed = request.said?.follow(this.tokens);
   }
 
   /** The last token's logits are what the next one is drawn from. */
@@ -49,26 +65,43 @@ export class ExtendSequence extends Sequence {
     return this.#request.sampling.inverseTemperature;
   }
 
+  /** Whether its last token was drawn and taken. */
+  get isOver(): boolean {
+    return this.#left === 0 && this.#drawn.length === 0;
+  }
+
   absorb(distribution: (index: number) => Distribution, end: number, count: number): boolean {
     if (end < this.tokens.length) return false;
-    const { sampling, topCount, logprobsMode } = this.#request;
-    this.#drawn = drawToken(distribution(count - 1), {
+    const { sampling, topCount, logprobsMode, endTokens } = this.#request;
+    const drawn = drawToken(distribution(count - 1), {
       sampling,
       u: tokenUniform(this.#request, end),
       topCount,
       logprobsMode,
       sequence: this.tokens,
     });
-    this.tokens.push(this.#drawn.token);
+    this.tokens.push(drawn.token);
+    this.#drawn.push(drawn);
+    this.#left = endTokens.has(drawn.token) ? 0 : this.#left - 1;
     return true;
   }
 
-  /** The token that the last advance drew. */
-  takeDrawn(): ScoredToken {
-    if (this.#drawn === undefined) throw new Error("no token was drawn");
-    const drawn = this.#drawn;
-    this.#drawn = undefined;
-    return drawn;
+  override foretell(most: number): Foretold | undefined {
+    return this.#followed?.foretell(Math.min(most, this.#left - 1));
+  }
+
+  override goesOnWith(token: TokenId): boolean {
+    return this.#left > 0 && this.tokens.at(-1) === token;
+  }
+
+  /** The next token that was drawn and not taken, if any. */
+  takeDrawn(): ScoredToken | undefined {
+    return this.#drawn.shift();
+  }
+
+  /** What it said is listed for other texts of the prompt. */
+  close(): void {
+    this.#followed?.note();
   }
 }
 

@@ -47,9 +47,9 @@ function prefetchPolicy(
   return (underWay) => {
     const load = engine.load();
     if (load === undefined) return false;
-    const { lanes, pulled, passMs } = load;
+    const { lanes, pulled, passMs, aloneGain } = load;
     const others = Math.max(0, pulled - rowsPerStep * underWay.count);
-    return isWorthItsRows(underWay, { lanes, others, passMs }, rowsPerStep);
+    return isWorthItsRows(underWay, { lanes, others, passMs, aloneGain }, rowsPerStep);
   };
 }
 

@@ -26,6 +26,7 @@ function toDetails({
   passes,
   preemptions,
   passTimes,
+  speculation,
   compute,
 }: NonNullable<CompleterHealth["details"]>): Partial<HealthResponse> {
   return {
@@ -40,6 +41,10 @@ function toDetails({
     passes,
     preemptions,
     pass_times: passTimes,
+    speculation: {
+      draft_tokens: speculation.draftedTokens,
+      accepted_tokens: speculation.acceptedTokens,
+    },
     compute,
     prefixStore,
     passTimes,

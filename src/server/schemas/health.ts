@@ -54,6 +54,14 @@ const localDetails = {
     "What products with weights are computed in. int8: activations are rounded to 8 bits as well, and log-probs of the same tokens differ from time to time (`reproducibility` of the model). `--int4-compute` chooses for weights in blocks of 4 or 8 bits.",
     "fp32",
   ),
+  speculation: described(
+    z.object({
+      draft_tokens: count("Tokens tried ahead since the start.", 900),
+      accepted_tokens: count("Those of them that were drawn.", 600),
+    }),
+    "Tokens that a lone sequence tried in the passes of those before them, as foretold by what was said earlier.",
+    { draft_tokens: 900, accepted_tokens: 600 },
+  ),
   preemptions: count("Times that a sequence gave its lane up to another request.", 2),
   pass_times: described(
     passTimes,

@@ -22,6 +22,7 @@ describe("an option's variable", () => {
   it.each([
     ["--int4-compute <type>", "METROPOLIS_INT4_COMPUTE"],
     ["--no-memo", "METROPOLIS_MEMO"],
+    ["--no-speculation", "METROPOLIS_SPECULATION"],
     ["--max-gap-ms <ms>", "METROPOLIS_MAX_GAP_MS"],
   ])("of %s is %s", (flags, name) => {
     expect(option(flags, "").envVar).toBe(name);

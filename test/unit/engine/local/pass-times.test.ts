@@ -4,7 +4,7 @@ import { measurePassTimes } from "../../../../src/engine/local/measure-pass-time
 import { PassTimes } from "../../../../src/engine/local/pass-times.ts";
 import type { Batch } from "../../../../src/engine/local/runner.ts";
 import { TimeCurve } from "../../../../src/engine/local/time-curve.ts";
-import { createToyEngine, never } from "../../../support/toy-engine.ts";
+import { createToyEngine, draftsAt, never } from "../../../support/toy-engine.ts";
 import { createToyModel } from "../../../support/toy-model.ts";
 import { ToyRunner } from "../../../support/toy-runner.ts";
 
@@ -110,7 +110,12 @@ describe("measurePassTimes", () => {
   it("runs only the smallest and the largest passes of a slow model, once each", async () => {
     const { runner, sizes, now } = simulate((rows, tokens) => 600 * rows * tokens);
     const { report } = await measurePassTimes(runner, { now, budgetMs: 500 });
-    expect(sizes).toEqual(["1x1", "12x1", "1x1", "1x20"]);
+    expect(sizes).toEqual([
+      ...["1x1", "12x1"],
+      ...["1x1", "1x5", "1x9"],
+      ...["1x1", "1x5", "1x9"],
+      ...["1x1", "1x20"],
+    ]);
     expect(report.decode).toEqual([
       { rows: 1, ms: 600 },
       { rows: 12, ms: 7200 },
@@ -156,6 +161,42 @@ describe("PassTimes", () => {
     blank.observe(4, 8, 12);
     expect(blank.decodeMs(4)).toBeCloseTo(4, 9);
     expect(blank.report.prefill[0]!.ms).toBeCloseTo(8, 9);
+  });
+});
+
+describe("a row with a draft", () => {
+  it("is timed on the runner, as far as rows may be long", async () => {
+    const { runner, now } = simulate((_, tokens) => 9 + tokens, 6);
+    const times = await measurePassTimes(runner, { now });
+    expect([1, 2, 3, 4, 5].map((tokens) => times.rowCost(tokens))).toEqual(
+      [1, 1.1, 1.2, 1.3, 1.4].map((cost) => expect.closeTo(cost, 9) as number),
+    );
+    expect(times.rowCost(6)).toBe(Infinity);
+  });
+
+  it("is known in times of a row without, so that all get slower and faster together", () => {
+    const times = draftsAt((tokens) => 1 + (tokens - 1) / 10);
+    for (let pass = 0; pass < 200; pass++) times.observeAlone(1, 50);
+    expect(times.decodeMs(1)).toBeCloseTo(50, 0);
+    expect(times.rowCost(5)).toBeCloseTo(1.4, 9);
+    for (let pass = 0; pass < 200; pass++) times.observeAlone(5, 100);
+    expect(times.rowCost(5)).toBeCloseTo(2, 1);
+  });
+
+  it("is tried again after hiccups made it look slow", () => {
+    const times = draftsAt(() => 1.2);
+    for (let pass = 0; pass < 20; pass++) times.observeAlone(9, 1e6);
+    expect(times.rowCost(9)).toBeGreaterThan(3);
+    for (let pass = 0; pass < 1000; pass++) times.observeAlone(1, 10);
+    expect(times.rowCost(9)).toBeCloseTo(1.2, 1);
+  });
+
+  it("has no cost before one without was timed", () => {
+    const times = PassTimes.unmeasured(simulate(() => 1).runner);
+    expect(times.rowCost(2)).toBe(Infinity);
+    times.observeAlone(1, 5);
+    expect(times.decodeMs(1)).toBe(5);
+    expect(times.rowCost(2)).toBe(Infinity);
   });
 });
 
