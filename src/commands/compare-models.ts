@@ -47,7 +47,7 @@ export async function compareModels({ text, model, reference }: Compared): Promi
   await using right = await open(reference, capacity);
   for (const window of windowsOf(own.tokens, capacity)) {
     for (let at = 0; at < window.length; at += chunkLength) {
-      const row = { lane: 0, position: at, tokens: window.slice(at, at + chunkLength) };
+      const row = { lane: 0, position: at, tokens: window.slice(at, at + chunkLength), measuredFrom: 0 };
       // Each has its own memory, so neither overwrites the other's logits.
       const [logits, theirs] = [await left.step([row]), await right.step([row])];
       for (const index of row.tokens.keys()) {

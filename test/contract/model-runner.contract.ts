@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { TestOptions } from "vitest";
 import type { ModelRunner } from "../../src/engine/local/runner.ts";
 import type { TokenIds } from "../../src/core/tokens.ts";
+import { measure } from "../../src/sampling/measure.ts";
 
 export interface RunnerSubject {
   /** 6 lanes of 96 tokens, rows of at most 32, or of one where the shape of a pass is fixed. */
@@ -38,11 +39,11 @@ export function testRunner(
     position: number,
     tokens: TokenIds,
   ): Promise<Float32Array[]> => {
-    const { maxRowTokens } = runner.limits;
+    const { maxRowTokens, maxRowLogits } = runner.limits;
     const logits: Float32Array[] = [];
-    for (let start = 0; start < tokens.length; start += maxRowTokens) {
-      const row = tokens.slice(start, start + maxRowTokens);
-      const view = await runner.step([{ lane, tokens: row, position: position + start }]);
+    for (let start = 0; start < tokens.length; start += Math.min(maxRowTokens, maxRowLogits)) {
+      const row = tokens.slice(start, start + Math.min(maxRowTokens, maxRowLogits));
+      const view = await runner.step([{ lane, tokens: row, position: position + start, measuredFrom: 0 }]);
       logits.push(...row.map((_, index) => view.row(0, index).slice()));
     }
     return logits;
@@ -63,6 +64,22 @@ export function testRunner(
       await expectRun(runner, 0, 7, ids.length);
       const again = await runner.step([{ lane: 0, tokens: ids.slice(last), position: last }]);
       expect([...again.row(0)]).toEqual([...again.row(0, 0)]);
+    });
+
+    it("has the logits that a row is measured for, and its last ones in any case", async () => {
+      await using runner = await open();
+      const count = Math.min(8, runner.limits.maxRowTokens);
+      const tokens = ids.slice(0, count);
+      for (const measuredFrom of [undefined, count - 1, count >> 1, 0]) {
+        const measured = measuredFrom === undefined ? {} : { measuredFrom, inverseTemperature: 4 };
+        const view = await runner.step([{ lane: 1, tokens, position: 0, ...measured }]);
+        for (let index = measuredFrom ?? count - 1; index < count; index++) {
+          expectLogits(view.row(0, index), index);
+          const { logSum } = view.distribution(0, index, 4);
+          expect(Math.abs(logSum - measure(logitsAfter(index), 4).logSum)).toBeLessThan(tolerance);
+        }
+        expectLogits(view.row(0), count - 1);
+      }
     });
 
     it("decodes any lanes in any order, and those that take no part lose nothing", async () => {
@@ -122,8 +139,8 @@ export function testRunner(
       await feed(runner, 4, 0, ids.slice(0, last));
       const batch = [
         { lane: 4, tokens: ids.slice(last), position: last },
-        { lane: 0, tokens: ids.slice(0, 5), position: 0 },
-        { lane: 1, tokens: ids.slice(4, 7), position: 4 },
+        { lane: 0, tokens: ids.slice(0, 5), position: 0, measuredFrom: 0 },
+        { lane: 1, tokens: ids.slice(4, 7), position: 4, measuredFrom: 0 },
         { lane: 3, tokens: ids.slice(0, 1), position: 0 },
       ];
       if (limits.maxRowTokens < 5 || limits.longRows === "alone") {

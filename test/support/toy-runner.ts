@@ -70,6 +70,7 @@ export interface ToyRunnerOptions {
   readonly capacity?: number;
   /** 1 as a runner of fixed shape has it. */
   readonly maxRowTokens?: number;
+  readonly maxRowLogits?: number;
   readonly longRows?: PassLimits["longRows"];
   /** Logits after such a prefix are NaN. */
   readonly isPoisoned?: (prefix: TokenIds) => boolean;
@@ -97,8 +98,8 @@ export class ToyRunner implements ModelRunner {
     this.#model = model;
     this.#options = options;
     this.vocabularySize = model.vocabularySize;
-    const { lanes = 4, maxRowTokens = 64, longRows = "alone" } = options;
-    this.limits = { maxRowTokens, maxTokens: lanes - 1 + maxRowTokens, longRows };
+    const { lanes = 4, maxRowTokens = 64, maxRowLogits = maxRowTokens, longRows = "alone" } = options;
+    this.limits = { maxRowTokens, maxTokens: lanes - 1 + maxRowTokens, maxRowLogits, longRows };
     this.memory = new ToyMemory(options, () => {
       if (this.#isRunning) throw new Error("a running pass owns the memory");
       if (this.#hasFailed || this.#isClosed) throw new Error("the memory is gone");
@@ -118,10 +119,11 @@ export class ToyRunner implements ModelRunner {
     } finally {
       this.#isRunning = false;
     }
-    const rows = batch.map(({ lane, tokens, position }) => {
+    const rows = batch.map(({ lane, tokens, position, measuredFrom = tokens.length }) => {
       this.memory.cells[lane]!.set(tokens, position);
       this.memory.settle(lane, position + tokens.length);
-      return tokens.map((_, index) => this.#logits(lane, position + index + 1));
+      const first = Math.min(measuredFrom, tokens.length - 1);
+      return tokens.map((_, index) => (index < first ? undefined : this.#logits(lane, position + index + 1)));
     });
     return viewRows((row, index = (rows[row]?.length ?? 0) - 1) => {
       const logits = rows[row]?.[index];

@@ -25,13 +25,15 @@ export function checkBatch(batch: Batch, runner: Omit<ModelRunner, "step">): voi
 }
 
 function checkRow(
-  { lane, tokens, position }: BatchRow,
-  { memory, limits: { maxRowTokens }, vocabularySize }: Omit<ModelRunner, "step">,
+  { lane, tokens, position, measuredFrom = tokens.length }: BatchRow,
+  { memory, limits: { maxRowTokens, maxRowLogits }, vocabularySize }: Omit<ModelRunner, "step">,
 ): void {
   const { lanes, capacity } = memory;
   if (lane < 0 || lane >= lanes) throw new Error(`lane ${lane} is not one of ${lanes}`);
   if (tokens.length < 1) throw new Error(`the row of lane ${lane} has no tokens`);
   if (tokens.length > maxRowTokens) throw new Error(`a row takes at most ${maxRowTokens} tokens`);
+  if (tokens.length - measuredFrom > maxRowLogits)
+    throw new Error(`a row has at most ${maxRowLogits} distributions, not ${tokens.length - measuredFrom}`);
   for (const token of tokens) {
     if (!(token >= 0 && token < vocabularySize)) {
       throw new Error(`token ${token} is not one of ${vocabularySize}`);

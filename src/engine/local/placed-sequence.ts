@@ -59,6 +59,10 @@ export class PlacedSequence implements Schedulable {
     return this.tokens.length - this.cached;
   }
 
+  get unmeasured(): number {
+    return Math.max(0, this.sequence.reusableTokens - this.cached);
+  }
+
   get isPulled(): boolean {
     return this.open.pull !== undefined;
   }

@@ -14,7 +14,7 @@ export interface BatchRow {
   readonly position: number;
   /**
    * The index of the first token after which the caller will ask for the distribution: from there on they are measured
-   * along with the pass. None when left out.
+   * along with the pass. None when left out; the last token has logits all the same, those before may have none.
    */
   readonly measuredFrom?: number;
   /** The 1/τ at which the caller will ask for them. */
@@ -30,6 +30,8 @@ export interface PassLimits {
   readonly maxRowTokens: number;
   /** Most tokens of all rows together; enough for one token of each lane. */
   readonly maxTokens: number;
+  /** Most tokens of one row that the caller may ask for the distribution after. */
+  readonly maxRowLogits: number;
   /**
    * `alone`: a row of several tokens has the pass to itself, as attention wants it that takes several onto a cache that
    * is not empty in a batch of one only. `any`: it shares the pass with rows of any length.

@@ -6,6 +6,8 @@ import type { PassLimits } from "./runner.ts";
 export interface Schedulable {
   /** Tokens to be run before it has what it is pulled for. */
   readonly pending: number;
+  /** How many of these, from the first on, it does not want the distributions after. */
+  readonly unmeasured: number;
   readonly isPulled: boolean;
   /** Whether it waits for K/V that another sequence is computing. */
   readonly isFollowing: boolean;
@@ -69,7 +71,8 @@ export function schedule<S extends Schedulable>(
   if (next === undefined) return { decoding, chunk: undefined };
   const isShared = limits.longRows === "any";
   const free = limits.maxTokens - (isShared ? decoding.length : 0);
-  const count = chunkTokens(Math.min(next.pending, most, free), decoding, context);
+  const wanted = Math.min(next.pending, most, free, next.unmeasured + limits.maxRowLogits);
+  const count = chunkTokens(wanted, decoding, context);
   const chunk = count === 0 ? undefined : { sequence: next, count };
   return { decoding: isShared || chunk === undefined ? decoding : [], chunk };
 }

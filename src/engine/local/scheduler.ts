@@ -283,7 +283,7 @@ function toRow({ sequence: placed, count }: PlannedRow<PlacedSequence>, draft: T
     lane: lane.index,
     tokens: draft.length === 0 ? run : [...run, ...draft],
     position: cached,
-    measuredFrom: Math.max(0, sequence.reusableTokens - cached),
+    measuredFrom: placed.unmeasured,
     inverseTemperature: sequence.inverseTemperature,
   };
 }

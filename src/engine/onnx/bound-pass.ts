@@ -6,6 +6,7 @@ import { HostTensor } from "./ort/tensor.ts";
 import type { Tensor } from "./ort/tensor.ts";
 import type { Session } from "./ort/session.ts";
 import type { DecoderGraph } from "./graphs/decoder-graph.ts";
+import { firstLogit as firstLogitInput } from "./graphs/late-logits.ts";
 import { RepeatedRun } from "./repeated-run.ts";
 
 /** What passes of one runner share: the graph and the memory it works on. */
@@ -22,6 +23,8 @@ export interface PassShape {
   readonly rows: number;
   readonly rowTokens: number;
   readonly maskWidth: number;
+  /** The first token of each row that has logits. */
+  readonly firstLogit: number;
 }
 
 /**
@@ -31,37 +34,52 @@ export interface PassShape {
  */
 const maskStep = 64;
 
+/** Which token of its rows is the first that a pass of a graph computes logits of: the first measured, or the last. */
+function firstLogitOf(batch: Batch, { takesFirstLogit }: DecoderGraph): number {
+  if (!takesFirstLogit) return 0;
+  return Math.min(
+    ...batch.map(({ tokens, measuredFrom = Infinity }) => Math.min(measuredFrom, tokens.length - 1)),
+  );
+}
+
 /** The shape of a batch that stands in the cache from the given row on. */
-export function shapeOf(batch: Batch, firstRow: number, capacity: number): PassShape {
+export function shapeOf(batch: Batch, firstRow: number, { graph, cache }: PassContext): PassShape {
+  const { capacity } = cache.memory;
   const longest = Math.max(...batch.map(({ position, tokens }) => position + tokens.length));
   return {
     firstRow,
     rows: batch.length,
     rowTokens: batch[0]!.tokens.length,
     maskWidth: Math.min(capacity, Math.ceil(longest / maskStep) * maskStep),
+    firstLogit: firstLogitOf(batch, graph),
   };
 }
 
 /** The tensors of a pass, bound; only the contents of the small inputs change from pass to pass. */
 export class BoundPass implements Disposable {
   readonly binding: IoBinding;
+  /** The first token of each row that has logits. */
+  readonly firstLogit: number;
   readonly #run: RepeatedRun;
   readonly #ids: HostTensor;
   readonly #mask: HostTensor;
   /** Ones at the start of each row of the mask: from pass to pass a row gains one, or is another lane's. */
   readonly #maskEnds: Uint32Array;
   readonly #positions: HostTensor | undefined;
+  readonly #firstLogit: HostTensor | undefined;
   readonly #logits: Tensor;
   /** The rows of the pass in every plane. */
   readonly #planes: readonly Tensor[];
 
   constructor({ session, graph, cache, logits }: PassContext, shape: PassShape) {
     const { firstRow, rows, rowTokens, maskWidth } = shape;
+    this.firstLogit = shape.firstLogit;
     this.#ids = HostTensor.zeros("int64", [rows, rowTokens]);
     this.#mask = HostTensor.zeros("int64", [rows, maskWidth]);
     this.#maskEnds = new Uint32Array(rows);
     this.#positions = graph.takesPositions ? HostTensor.zeros("int64", [rows, rowTokens]) : undefined;
-    this.#logits = logits.tensor(0, rows, rowTokens);
+    this.#firstLogit = graph.takesFirstLogit ? HostTensor.integers([this.firstLogit]) : undefined;
+    this.#logits = logits.tensor(0, rows, rowTokens - this.firstLogit);
     this.#planes = cache.rows({ first: firstRow, count: rows });
     this.binding = session.createBinding();
     this.#run = new RepeatedRun(session, this.binding);
@@ -78,6 +96,7 @@ export class BoundPass implements Disposable {
     this.binding.bindInput("input_ids", this.#ids);
     this.binding.bindInput("attention_mask", this.#mask);
     if (this.#positions !== undefined) this.binding.bindInput("position_ids", this.#positions);
+    if (this.#firstLogit !== undefined) this.binding.bindInput(firstLogitInput, this.#firstLogit);
   }
 
   run(): Promise<void> {
@@ -107,7 +126,8 @@ export class BoundPass implements Disposable {
 
   [Symbol.dispose](): void {
     this.binding[Symbol.dispose]();
-    for (const tensor of [this.#ids, this.#mask, this.#positions, this.#logits, ...this.#planes]) {
+    const small = [this.#ids, this.#mask, this.#positions, this.#firstLogit];
+    for (const tensor of [...small, this.#logits, ...this.#planes]) {
       tensor?.[Symbol.dispose]();
     }
   }

@@ -35,7 +35,7 @@ export class ConcatCacheRunner extends OnnxRunner {
     const maxRowTokens = options.isFixedShape === true ? 1 : options.maxRowTokens;
     // The row of one lane is as long as any may be; the others have one token each.
     const maxTokens = options.lanes - 1 + maxRowTokens;
-    this.limits = { maxRowTokens, maxTokens, longRows: "any" };
+    this.limits = { maxRowTokens, maxTokens, maxRowLogits: maxRowTokens, longRows: "any" };
     this.#graph = graph;
     this.#cache =
       session.device === "cpu"
@@ -59,8 +59,9 @@ export class ConcatCacheRunner extends OnnxRunner {
       await this.#runRow(row, firstToken);
       firstToken += row.tokens.length;
     }
-    await this.#logits.measure(batch);
-    return this.#logits.view(batch);
+    const layout = { rows: batch, firstLogit: 0 };
+    await this.#logits.measure(layout);
+    return this.#logits.view(layout);
   }
 
   protected release(): void {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { InferenceError } from "../../core/errors.ts";
 import type { OnLoadProgress } from "../../core/load-progress.ts";
@@ -12,6 +12,8 @@ import { matMulCompute, withCompute } from "./graphs/matmul-compute.ts";
 import type { ComputeChoice } from "./graphs/matmul-compute.ts";
 import { readGraphFile } from "./graphs/graph-file.ts";
 import type { GraphFile } from "./graphs/graph-file.ts";
+import { leastMeasuredVocabulary } from "./logits/logits.ts";
+import { withLateLogits } from "./graphs/late-logits.ts";
 import type { OnnxRunnerOptions } from "./onnx-runner.ts";
 import type { Device } from "./ort/device-memory.ts";
 import { byteLength } from "./ort/tensor.ts";
@@ -117,12 +119,14 @@ function openSession(
     if (shortFiles.length > 0)
       throw new Error(`${shortFiles.join(", ")} beside it is cut short; copy or pull it again`);
     const { device } = options;
-    const changed = withCompute(path, file, { device, int4Compute });
+    const computed = withCompute(path, file, { device, int4Compute });
+    const form = formOf(operators);
+    const late = form === "shared" && device === "cpu" ? lateLogits(computed ?? path, file) : undefined;
     const folder = dirname(path);
     using weights = mapWeights ? undefined : readWeights(folder, file, onProgress);
     onProgress({ stage: "preparing", totalBytes: file.bytes });
-    const session = new Session(changed ?? path, { ...options, weights, folder });
-    return { session, form: formOf(operators), file };
+    const session = new Session(late ?? computed ?? path, { ...options, weights, folder });
+    return { session, form, file };
   } catch (error) {
     if (error instanceof InferenceError) throw error;
     const reason = (error as Error).message;
@@ -146,4 +150,24 @@ function readWeights(
     bytes += count;
     onProgress({ stage: "reading", bytes, totalBytes });
   });
+}
+
+/** A graph that holds so much is left as it is: with its weights in it, it would stand in memory three times. */
+const mostLateBytes = 64 * 1024 * 1024;
+
+/**
+ * The graph with its logits computed where they are asked for; `undefined` where that would not pay, or cannot be done.
+ * @param source the file, or its contents as they were changed
+ */
+function lateLogits(
+  source: string | Uint8Array,
+  { outputs, bytes, dataFiles }: GraphFile,
+): Uint8Array | undefined {
+  const logits = outputs.find(({ name }) => name === "logits");
+  const vocabularySize = logits?.shape.at(-1) ?? 0;
+  const isLarge = dataFiles.size === 0 && bytes > mostLateBytes;
+  if (vocabularySize < leastMeasuredVocabulary || isLarge) return undefined;
+  if (logits?.type !== "float32" && logits?.type !== "float16") return undefined;
+  const contents = typeof source === "string" ? readFileSync(source) : source;
+  return withLateLogits(contents, { logitsType: logits.type, vocabularySize });
 }

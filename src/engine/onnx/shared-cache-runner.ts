@@ -16,6 +16,9 @@ import type { Session } from "./ort/session.ts";
 /** Bindings kept for reuse. Passes that decode soon repeat their shapes; prefill shapes come and go. */
 const maxPasses = 256;
 
+/** Of a row, where not all tokens have logits: what texts to be scored are cut to, 12 MiB at 49,152 tokens. */
+const mostLateLogits = 64;
+
 /**
  * Where GroupQueryAttention runs, and the cache with it. CUDA has it in halves alone: in float32 ONNX Runtime gives it
  * to the CPU, and a cache on the device would cross the bus twice a layer.
@@ -44,11 +47,12 @@ export class SharedCacheRunner extends OnnxRunner {
     const { lanes, isFixedShape = false } = options;
     const maxRowTokens = isFixedShape ? 1 : options.maxRowTokens;
     const maxTokens = Math.max(lanes, maxRowTokens);
-    this.limits = { maxRowTokens, maxTokens, longRows: "alone" };
+    const { logitsType, vocabularySize, takesFirstLogit } = graph;
+    const maxRowLogits = takesFirstLogit ? Math.min(maxRowTokens, mostLateLogits) : maxRowTokens;
+    this.limits = { maxRowTokens, maxTokens, maxRowLogits, longRows: "alone" };
     this.#isFixedShape = isFixedShape;
-    const { logitsType, vocabularySize } = graph;
     const logits = new Logits(
-      openLogitsMemory(session, { logitsType, tokens: maxTokens, vocabularySize }),
+      openLogitsMemory(session, { logitsType, tokens: Math.max(lanes, maxRowLogits), vocabularySize }),
       session,
     );
     const cache =
@@ -75,10 +79,11 @@ export class SharedCacheRunner extends OnnxRunner {
     // The CPU reads inputs when it runs, other devices when they are bound.
     if (session.device !== "cpu") pass.bindInputs();
     await pass.run();
-    await logits.measure(rows);
+    const layout = { rows, firstLogit: pass.firstLogit };
+    await logits.measure(layout);
     idle.restore();
     for (const { lane, position, tokens } of batch) this.memory.settle(lane, position + tokens.length);
-    return logits.view(rows, batch.map(placeOf));
+    return logits.view(layout, batch.map(placeOf));
   }
 
   protected release(): void {
@@ -90,8 +95,8 @@ export class SharedCacheRunner extends OnnxRunner {
 
   /** The bound tensors for a batch's shape and place; made at first use. */
   #passFor(rows: Batch, window: RowWindow): BoundPass {
-    const shape = shapeOf(rows, window.first, this.memory.capacity);
-    const key = `${shape.firstRow}/${shape.rows}/${shape.rowTokens}/${shape.maskWidth}`;
+    const shape = shapeOf(rows, window.first, this.#context);
+    const key = Object.values(shape).join("/");
     const pass = this.#passes.get(key) ?? new BoundPass(this.#context, shape);
     this.#passes.delete(key);
     this.#passes.set(key, pass);

@@ -1,4 +1,5 @@
 import { InferenceError } from "../../../core/errors.ts";
+import { firstLogit } from "./late-logits.ts";
 import type { ElementType } from "../ort/element-type.ts";
 import type { GraphValue, Session } from "../ort/session.ts";
 
@@ -17,10 +18,13 @@ export interface DecoderGraph {
   readonly logitsType: FloatType;
   readonly vocabularySize: number;
   readonly takesPositions: boolean;
+  /** Whether it is told of each pass which token is the first that has logits; all have them otherwise. */
+  readonly takesFirstLogit: boolean;
 }
 
 export type FloatType = Extract<ElementType, "float32" | "float16">;
 
+const knownInputs = new Set(["input_ids", "attention_mask", "position_ids", firstLogit]);
 const pastName = /^past_key_values\.(\d+)\.(key|value)$/;
 
 /**
@@ -36,7 +40,7 @@ export function readDecoderGraph(
 ): DecoderGraph {
   const past = inputs.filter(({ name }) => pastName.test(name));
   for (const { name } of inputs) {
-    if (!pastName.test(name) && !["input_ids", "attention_mask", "position_ids"].includes(name))
+    if (!pastName.test(name) && !knownInputs.has(name))
       throw unsupported(`the graph has an input '${name}' that is not known`);
   }
   const first = past[0];
@@ -73,6 +77,7 @@ export function readDecoderGraph(
     logitsType: floatType(logits),
     vocabularySize,
     takesPositions: inputs.some(({ name }) => name === "position_ids"),
+    takesFirstLogit: inputs.some(({ name }) => name === firstLogit),
   };
 }
 

@@ -101,7 +101,8 @@ export class GraphWriter {
   }
 }
 
-function valueInfo(
+/** The type of a graph's input or output. */
+export function valueInfo(
   name: string,
   type: ElementType,
   shape: readonly Dimension[],

@@ -9,7 +9,6 @@ import type { ProductType } from "../../health.ts";
 import type { Device } from "../ort/device-memory.ts";
 import type { GraphFile } from "./graph-file.ts";
 import { ProtobufFile } from "./protobuf-file.ts";
-import type { Field } from "./protobuf-file.ts";
 import { bytesField, edited, integerField } from "./protobuf-edit.ts";
 
 export const int4Computes = ["int8", "fp32"] as const;
@@ -107,20 +106,13 @@ function withAccuracyLevel(path: string, level: number): Uint8Array {
   const pieces = edited(message, { start: 0, end: file.size }, (part) => {
     if (part.number !== field.graph) return undefined;
     const graph = edited(message, part, (item) => {
-      if (item.number !== field.node || textOf(file, item, field.operator) !== operator) return undefined;
+      if (item.number !== field.node || file.textIn(item, field.operator) !== operator) return undefined;
       const others = edited(message, item, (own) =>
-        own.number === field.attribute && textOf(file, own, field.name) === attribute ? [] : undefined,
+        own.number === field.attribute && file.textIn(own, field.name) === attribute ? [] : undefined,
       );
       return bytesField(field.node, [...others, ...stated]);
     });
     return bytesField(field.graph, graph);
   });
   return Buffer.concat(pieces);
-}
-
-/** A text of a message; the last where there are several, as the format has it. */
-function textOf(file: ProtobufFile, { start, end }: Field, number: number): string | undefined {
-  let text: string | undefined;
-  for (const part of file.fields(start, end)) if (part.number === number) text = file.text(part);
-  return text;
 }

@@ -10,21 +10,30 @@ export interface Field {
 
 const chunkBytes = 64 * 1024;
 
-/** Protocol buffers' wire format, read from a file piece by piece. */
+/** Protocol buffers' wire format, read from a file piece by piece, or from a file's contents. */
 export class ProtobufFile implements Disposable {
   readonly size: number;
   readonly #corrupt: () => Error;
-  readonly #descriptor: number;
-  #chunk = new Uint8Array(0);
+  readonly #descriptor: number | undefined;
+  #chunk: Uint8Array;
   #chunkStart = 0;
 
-  /** @param corrupt what to throw where the bytes are no such messages */
-  constructor(path: string, corrupt: () => Error) {
+  /**
+   * @param source a path, or contents
+   * @param corrupt what to throw where the bytes are no such messages
+   */
+  constructor(source: string | Uint8Array, corrupt: () => Error) {
     this.#corrupt = corrupt;
-    const found = statSync(path);
+    if (typeof source !== "string") {
+      this.#chunk = source;
+      this.size = source.length;
+      return;
+    }
+    const found = statSync(source);
     // A pipe would be waited for, without end.
     if (!found.isFile()) throw corrupt();
-    this.#descriptor = openSync(path, "r");
+    this.#descriptor = openSync(source, "r");
+    this.#chunk = new Uint8Array(0);
     this.size = found.size;
   }
 
@@ -80,14 +89,21 @@ export class ProtobufFile implements Disposable {
     return new TextDecoder().decode(bytes);
   }
 
+  /** A text of a message; the last where there are several, as the format has it. */
+  textIn({ start, end }: Field, number: number): string | undefined {
+    let text: string | undefined;
+    for (const part of this.fields(start, end)) if (part.number === number) text = this.text(part);
+    return text;
+  }
+
   [Symbol.dispose](): void {
-    closeSync(this.#descriptor);
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
   }
 
   #byte(at: number): number {
     const index = at - this.#chunkStart;
     if (index >= 0 && index < this.#chunk.length) return this.#chunk[index]!;
-    if (at >= this.size) throw this.#corrupt();
+    if (at >= this.size || this.#descriptor === undefined) throw this.#corrupt();
     const chunk = new Uint8Array(Math.min(chunkBytes, this.size - at));
     const read = readSync(this.#descriptor, chunk, 0, chunk.length, at);
     if (read === 0) throw this.#corrupt();

@@ -20,8 +20,15 @@ export function openLogitsMemory(session: Session, size: LogitsSize): LogitsMemo
 
 /** Consecutive tokens that are measured together, each at its 1/τ. */
 interface MeasuredRange {
-  readonly firstToken: number;
+  /** Its place among the logits. */
+  readonly first: number;
   readonly inverseTemperatures: number[];
+}
+
+/** Rows of a pass as they stand, and which token of each is the first that it computed logits of. */
+export interface LogitsLayout {
+  readonly rows: Batch;
+  readonly firstLogit: number;
 }
 
 /**
@@ -42,48 +49,44 @@ export class Logits implements Disposable {
       this.#measurer = new RowMeasurer(memory, threading);
   }
 
-  /** The tensor [rows, rowTokens, vocabularySize] that a graph writes, from the given token on. */
-  tensor(firstToken: number, rows: number, rowTokens: number): Tensor {
-    return this.#memory.tensor(firstToken, [rows, rowTokens, this.#memory.size.vocabularySize]);
+  /** The tensor [rows, rowLogits, vocabularySize] that a graph writes, from the given place on. */
+  tensor(first: number, rows: number, rowLogits: number): Tensor {
+    return this.#memory.tensor(first, [rows, rowLogits, this.#memory.size.vocabularySize]);
   }
 
-  /**
-   * Measures what the rows say will be asked for. The pass has written their logits, and the next must wait.
-   * @param rows as they stand
-   */
-  async measure(rows: Batch): Promise<void> {
+  /** Measures what the rows say will be asked for. The pass has written their logits, and the next must wait. */
+  async measure(layout: LogitsLayout): Promise<void> {
     if (this.#measurer === undefined) return;
     this.#measurer.forget();
-    for (const { firstToken, inverseTemperatures } of measuredRanges(rows)) {
-      await this.#measurer.measure(firstToken, inverseTemperatures);
+    for (const { first, inverseTemperatures } of measuredRanges(layout)) {
+      await this.#measurer.measure(first, inverseTemperatures);
     }
   }
 
   /**
-   * @param rows as they stand
    * @param places where among them each row of the view stands; in the same order when left out
    */
-  view(rows: Batch, places: readonly number[] = [...rows.keys()]): LogitsView {
+  view({ rows, firstLogit }: LogitsLayout, places: readonly number[] = [...rows.keys()]): LogitsView {
     const starts: number[] = [];
     let end = 0;
     for (const { tokens } of rows) {
       starts.push(end);
-      end += tokens.length;
+      end += tokens.length - firstLogit;
     }
-    const tokenAt = (row: number, index: number | undefined): number => {
+    const placeOf = (row: number, index: number | undefined): number => {
       const place = places[row] ?? -1;
       const count = rows[place]?.tokens.length ?? 0;
       const token = index ?? count - 1;
-      if (token >= 0 && token < count) return starts[place]! + token;
+      if (token >= firstLogit && token < count) return starts[place]! + token - firstLogit;
       throw new RangeError(`the pass has no logits for token ${token} of row ${row}`);
     };
     return {
-      row: (row, index) => this.#memory.read(tokenAt(row, index)),
+      row: (row, index) => this.#memory.read(placeOf(row, index)),
       distribution: (row, index, inverseTemperature) => {
-        const token = tokenAt(row, index);
-        const readLogits = (): Float32Array => this.#memory.read(token);
+        const at = placeOf(row, index);
+        const readLogits = (): Float32Array => this.#memory.read(at);
         return (
-          this.#measurer?.distribution(token, inverseTemperature, readLogits) ??
+          this.#measurer?.distribution(at, inverseTemperature, readLogits) ??
           measure(readLogits(), inverseTemperature)
         );
       },
@@ -100,7 +103,7 @@ export class Logits implements Disposable {
  * What is to be measured, as few ranges as there are gaps. Rows of one token go together: passes that decode repeat a
  * shape.
  */
-function measuredRanges(rows: Batch): readonly MeasuredRange[] {
+function measuredRanges({ rows, firstLogit }: LogitsLayout): readonly MeasuredRange[] {
   const isShort = ({ tokens }: BatchRow): boolean => tokens.length === 1;
   const areShortMeasured = rows.some((row) => isShort(row) && row.measuredFrom === 0);
   const ranges: MeasuredRange[] = [];
@@ -108,14 +111,16 @@ function measuredRanges(rows: Batch): readonly MeasuredRange[] {
   let end = -1;
   for (const row of rows) {
     const { tokens, inverseTemperature = 1 } = row;
-    const first = isShort(row) && areShortMeasured ? 0 : (row.measuredFrom ?? tokens.length);
-    if (first < tokens.length) {
-      const added = Array<number>(tokens.length - first).fill(inverseTemperature);
-      if (start + first === end) ranges.at(-1)!.inverseTemperatures.push(...added);
-      else ranges.push({ firstToken: start + first, inverseTemperatures: added });
-      end = start + tokens.length;
+    const measuredFrom = isShort(row) && areShortMeasured ? 0 : (row.measuredFrom ?? tokens.length);
+    const rowEnd = start + tokens.length - firstLogit;
+    const first = start + measuredFrom - firstLogit;
+    if (first < rowEnd) {
+      const added = Array<number>(rowEnd - first).fill(inverseTemperature);
+      if (first === end) ranges.at(-1)!.inverseTemperatures.push(...added);
+      else ranges.push({ first, inverseTemperatures: added });
+      end = rowEnd;
     }
-    start += tokens.length;
+    start = rowEnd;
   }
   return ranges;
 }

@@ -11,6 +11,7 @@ const sequence = (name: string, pending: number, changes: Partial<Schedulable> =
   Object.freeze({
     name,
     pending,
+    unmeasured: pending - 1,
     isPulled: true,
     isFollowing: false,
     priority: "interactive",
@@ -34,7 +35,7 @@ const passTimes = {
 
 function plan(sequences: readonly Named[], { limits, ...changes }: Changes = {}) {
   const { decoding, chunk } = schedule(sequences, {
-    limits: { maxRowTokens: 64, maxTokens: 67, longRows: "alone", ...limits },
+    limits: { maxRowTokens: 64, maxTokens: 67, maxRowLogits: 4, longRows: "alone", ...limits },
     passTimes,
     settings: { prefillChunk: 32 },
     chunksMs: 0,
@@ -93,6 +94,12 @@ describe("schedule", () => {
   it("cuts chunks to the prompt, the setting and the runner's longest row", () => {
     expect(plan([sequence("short", 7)]).chunk).toEqual(["short", 7]);
     expect(plan([prompt], { settings: { prefillChunk: 500 } }).chunk).toEqual(["prompt", 64]);
+  });
+
+  it("cuts chunks to the distributions that a row may have", () => {
+    const scored = sequence("scored", 100, { unmeasured: 0 });
+    expect(plan([scored]).chunk).toEqual(["scored", 4]);
+    expect(plan([sequence("cached", 100, { unmeasured: 3 })]).chunk).toEqual(["cached", 7]);
   });
 
   it("cuts chunks to the gap that interactive sequences may see, those of batch work not", () => {

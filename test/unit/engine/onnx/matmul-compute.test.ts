@@ -62,7 +62,7 @@ const rewritten = (path: string, int4Compute: "int8" | "fp32"): Uint8Array | und
 async function logits(path: string, options: Partial<OpenOptions>): Promise<Float32Array[]> {
   const opened = openGraph(path, { ...cpu, ...options });
   await using runner = await createRunner(opened, { ...cpu, lanes: 1, capacity: 8, maxRowTokens: 4 });
-  const pass = await runner.step([{ lane: 0, tokens: [1, 2, 3, 4], position: 0 }]);
+  const pass = await runner.step([{ lane: 0, tokens: [1, 2, 3, 4], position: 0, measuredFrom: 0 }]);
   return [0, 1, 2, 3].map((index) => Float32Array.from(pass.row(0, index)));
 }
 

@@ -1,3 +1,4 @@
+import type { Batch } from "../../../../src/engine/local/runner.ts";
 import { describe, expect, it } from "vitest";
 import { toHalf } from "../../../../bench/half-precision.ts";
 import type { Distribution } from "../../../../src/sampling/distribution.ts";
@@ -67,6 +68,9 @@ function expectAgreement(
   if (inverseTemperature === 1) expect(actual!.logNormalizer).toBe(0);
   if (inverseTemperature >= 1) expect(actual!.logNormalizer).toBeLessThanOrEqual(0);
 }
+
+/** Rows of which all tokens have logits. */
+const whole = (rows: Batch) => ({ rows, firstLogit: 0 });
 
 describe("rows measured by a graph", () => {
   it.each([18, 1000, 4099, 32_000, 100_003, 152_064])(
@@ -201,8 +205,8 @@ describe("the logits of a pass", () => {
     else tensor.asUint16().set(Uint16Array.from(values, toHalf));
     const tokens = [1, 2, 3, 4, 5, 6];
     const row = { lane: 0, tokens, position: 0, measuredFrom: 4, inverseTemperature: 4 };
-    await logits.measure([row]);
-    const view = logits.view([row]);
+    await logits.measure(whole([row]));
+    const view = logits.view(whole([row]));
     // Token 4 was measured ahead, token 2 was not: both answer.
     for (const index of [2, 4, 5]) {
       expectAgreement(view.distribution(0, index, 4), values.slice(index * size, (index + 1) * size), 4);
@@ -219,8 +223,8 @@ describe("the logits of a pass", () => {
       measuredFrom: 0,
       inverseTemperature: 4,
     }));
-    await logits.measure(batch);
-    const rowsView = logits.view(batch);
+    await logits.measure(whole(batch));
+    const rowsView = logits.view(whole(batch));
     expectAgreement(rowsView.distribution(0, 0, 4), values.slice(0, size), 4);
     expect(() => rowsView.distribution(1, 0, 4)).toThrow(
       expect.objectContaining({ code: "numerical_error" }) as Error,
@@ -241,8 +245,8 @@ describe("the logits of a pass", () => {
       { lane: 2, tokens: [1, 2, 3], position: 0 },
       { lane: 3, tokens: [1], position: 0, measuredFrom: 0, inverseTemperature: 0.5 },
     ];
-    await logits.measure(rows);
-    const view = logits.view(rows, [3, 1, 0, 2]);
+    await logits.measure(whole(rows));
+    const view = logits.view(whole(rows), [3, 1, 0, 2]);
     expectAgreement(view.distribution(0, 0, 0.5), expected(8), 0.5);
     for (const index of [0, 1, 2, 3]) {
       expectAgreement(view.distribution(1, index, 2), expected(1 + index), 2);
@@ -254,7 +258,7 @@ describe("the logits of a pass", () => {
 
     // The next pass asks for nothing: what was measured is not taken for its logits.
     tensor.asFloat32().set(expected(5));
-    await logits.measure([{ lane: 0, tokens: [1], position: 1 }]);
-    expectAgreement(logits.view(rows.slice(0, 1)).distribution(0, 0, 4), expected(5), 4);
+    await logits.measure(whole([{ lane: 0, tokens: [1], position: 1 }]));
+    expectAgreement(logits.view(whole(rows.slice(0, 1))).distribution(0, 0, 4), expected(5), 4);
   });
 });

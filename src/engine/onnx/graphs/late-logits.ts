@@ -1,0 +1,150 @@
+/**
+ * Logits of the tokens that are asked for, and no others. The product with the vocabulary is a fifth of all arithmetic
+ * of SmolLM2-135M, and its result the largest that a pass writes; of a prompt's chunk one row of it is used, if any.
+ */
+import onnxProto from "onnx-proto";
+import type { FloatType } from "./decoder-graph.ts";
+import { valueInfo } from "./graph-writer.ts";
+import { bytesField, edited } from "./protobuf-edit.ts";
+import type { OpenMessage, Pieces } from "./protobuf-edit.ts";
+import { ProtobufFile } from "./protobuf-file.ts";
+import type { Field } from "./protobuf-file.ts";
+
+const { onnx } = onnxProto;
+
+/** The input that the graph gains, int64 [1]: the first token of each row that has logits. */
+export const firstLogit = "metropolis_first_logit";
+
+const end = "metropolis_last_logit";
+const axis = "metropolis_token_axis";
+const late = "metropolis_late_hidden";
+
+const products: ReadonlySet<string> = new Set(["MatMul", "MatMulNBits"]);
+/** What logits may go through after the product, value by value: casts, biases, scales, caps. */
+const valueByValue: ReadonlySet<string> = new Set(["Cast", "Add", "Sub", "Mul", "Div", "Tanh"]);
+
+/** Field numbers of onnx.proto3. */
+const field = {
+  graph: 7,
+  node: 1,
+  initializer: 5,
+  graphInput: 11,
+  graphOutput: 12,
+  valueInfo: 13,
+  valueName: 1,
+  nodeInput: 1,
+  nodeOutput: 2,
+  operator: 4,
+} as const;
+
+export interface LogitsShape {
+  readonly logitsType: FloatType;
+  readonly vocabularySize: number;
+}
+
+/**
+ * A decoder whose logits are [B, S − first, V] for the input `firstLogit`, where they were [B, S, V].
+ * @param bytes an ONNX file
+ * @returns `undefined` where it does not show that the logits come, token by token, from one product
+ */
+export function withLateLogits(bytes: Uint8Array, shape: LogitsShape): Uint8Array | undefined {
+  using file = new ProtobufFile(bytes, () => new Error("this is no ONNX file"));
+  const graph = [...file.fields(0, file.size)].find(({ number }) => number === field.graph);
+  if (graph === undefined) return undefined;
+  const tail = findTail(file, graph);
+  if (tail === undefined) return undefined;
+  const message = { file, bytes };
+  const items = edited(message, graph, (item) => {
+    if (item.number === field.node && item.start === tail.product.start)
+      return [...slice(tail.hidden), ...bytesField(field.node, withInput(message, item, late))];
+    // Shapes that are stated of what comes after the product are no longer true.
+    if (item.number === field.valueInfo && tail.shortened.has(file.textIn(item, field.valueName) ?? ""))
+      return [];
+    const isLogits = item.number === field.graphOutput && file.textIn(item, field.valueName) === "logits";
+    return isLogits ? logitsOutput(shape) : undefined;
+  });
+  const changed = bytesField(field.graph, [...items, ...additions()]);
+  return Buffer.concat(
+    edited(message, { start: 0, end: file.size }, (part) =>
+      part.start === graph.start ? changed : undefined,
+    ),
+  );
+}
+
+interface Tail {
+  /** The node of the product with the vocabulary. */
+  readonly product: Field;
+  /** What it multiplies, [B, S, H]. */
+  readonly hidden: string;
+  /** It and what is computed from it, up to the logits. */
+  readonly shortened: ReadonlySet<string>;
+}
+
+/** Follows the logits back to the product that they come from. */
+function findTail(file: ProtobufFile, graph: Field): Tail | undefined {
+  const makers = new Map<string, Field>();
+  for (const item of file.fields(graph.start, graph.end)) {
+    if (item.number !== field.node) continue;
+    for (const part of file.fields(item.start, item.end))
+      if (part.number === field.nodeOutput) makers.set(file.text(part), item);
+  }
+  const shortened = new Set<string>();
+  let name = "logits";
+  for (;;) {
+    const maker = makers.get(name);
+    if (maker === undefined) return undefined;
+    shortened.add(name);
+    const operator = file.textIn(maker, field.operator) ?? "";
+    const inputs = [...file.fields(maker.start, maker.end)]
+      .filter(({ number }) => number === field.nodeInput)
+      .map((part) => file.text(part));
+    if (products.has(operator)) {
+      const [hidden = ""] = inputs;
+      return makers.has(hidden) ? { product: maker, hidden, shortened } : undefined;
+    }
+    // The other operand of a bias or a scale is a constant.
+    const computed = inputs.filter((input) => makers.has(input));
+    if (!valueByValue.has(operator) || computed.length !== 1) return undefined;
+    name = computed[0]!;
+  }
+}
+
+/** hidden[:, first:] */
+const slice = (hidden: string): Pieces =>
+  bytesField(field.node, [
+    onnx.NodeProto.encode({
+      opType: "Slice",
+      name: late,
+      input: [hidden, firstLogit, end, axis],
+      output: [late],
+    }).finish(),
+  ]);
+
+/** A node with its first input replaced. */
+function withInput(message: OpenMessage, node: Field, name: string): Pieces {
+  let isFirst = true;
+  return edited(message, node, (part) => {
+    if (part.number !== field.nodeInput || !isFirst) return undefined;
+    isFirst = false;
+    return bytesField(field.nodeInput, [new TextEncoder().encode(name)]);
+  });
+}
+
+const logitsOutput = ({ logitsType, vocabularySize }: LogitsShape): Pieces =>
+  bytesField(field.graphOutput, [
+    onnx.ValueInfoProto.encode(
+      valueInfo("logits", logitsType, ["batch_size", "late_tokens", vocabularySize]),
+    ).finish(),
+  ]);
+
+function additions(): Pieces {
+  const constant = (name: string, value: bigint): Pieces => {
+    const rawData = new Uint8Array(BigInt64Array.of(value).buffer);
+    const { INT64 } = onnx.TensorProto.DataType;
+    return bytesField(field.initializer, [
+      onnx.TensorProto.encode({ name, dataType: INT64, dims: [1], rawData }).finish(),
+    ]);
+  };
+  const input = onnx.ValueInfoProto.encode(valueInfo(firstLogit, "int64", [1])).finish();
+  return [...constant(end, 2n ** 63n - 1n), ...constant(axis, 1n), ...bytesField(field.graphInput, [input])];
+}
