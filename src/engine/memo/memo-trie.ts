@@ -97,22 +97,20 @@ export class MemoTrie {
    * @returns the token that was drawn, as it is recorded from now on
    */
   remember(node: MemoNode, drawn: ScoredToken, inverseTemperature: number): ScoredToken {
-    const { top, ...token } = drawn;
-    const { visit } = node;
-    if (visit === undefined) {
+    const top = drawn.top!;
+    if (node.visit === undefined) {
       const law = temperedLaw(drawn, inverseTemperature);
-      node.visit = { top: top!, law, entropy: drawn.entropy, drawn: [], beyond: new Map() };
-      this.#grow(bytesOf(top!) + visitBytes);
-      return token;
+      node.visit = { top, law, entropy: drawn.entropy, drawn: [], beyond: new Map() };
+      this.#grow(bytesOf(top) + visitBytes);
+    } else if (node.visit.top.ids.length < top.ids.length) {
+      const wider = widened(node.visit, top);
+      this.#grow(bytesOf(wider) - bytesOf(node.visit.top));
+      node.visit = { ...node.visit, top: wider, drawn: [] };
     }
-    if (visit.top.ids.length < top!.ids.length) {
-      const wider = widened(visit, top!);
-      node.visit = { ...visit, top: wider, drawn: [] };
-      this.#grow(bytesOf(wider) - bytesOf(visit.top));
-    }
+    const { visit } = node;
+    const rank = visit.top.ids.indexOf(drawn.token);
+    if (rank >= 0) return scoredAt(visit, rank);
     const { entropy, law, beyond } = visit;
-    const rank = node.visit!.top.ids.indexOf(drawn.token);
-    if (rank >= 0) return scoredAt(node.visit!, rank);
     const known = beyond.get(drawn.token);
     if (known === undefined) {
       beyond.set(drawn.token, drawn.logprob);
