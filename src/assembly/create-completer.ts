@@ -72,12 +72,13 @@ async function createEngine(
   settings: EngineSettings,
   { onProgress, machine }: Required<Pick<CreateOptions, "onProgress" | "machine">>,
 ): Promise<{ engine: Engine; notes: string[] }> {
-  const { device, spinning, mapWeights, int4Compute, prefillChunk, maxGapMs, deterministic } = settings;
+  const { device, spinning, mapWeights, int4Compute, maxGapMs, deterministic } = settings;
   const { bytes: fileBytes } = readGraphFile(graphPath);
   checkWeights(settings, fileBytes, machine);
   const threads = chooseThreads(settings, fileBytes, machine);
   const opening = { device, threads: threads.value, spinning, mapWeights, int4Compute, onProgress };
   const opened = openGraph(graphPath, opening);
+  const prefillChunk = settings.prefillChunk ?? (opened.graph.takesFirstLogit ? 256 : 64);
   const { runner, reason } = await closeOnError(opened.session, async () => {
     const size = chooseSize(settings, { ...opened, maxPositions }, machine);
     const { lanes, context: capacity } = size;

@@ -21,8 +21,8 @@ export interface EngineSettings {
   readonly lanes: number | undefined;
   /** Tokens per lane; as many of the model's as memory has room for when left out. */
   readonly context: number | undefined;
-  /** Most prompt tokens run between two decode passes. */
-  readonly prefillChunk: number;
+  /** Most prompt tokens run in one pass; chosen by the graph when left out. */
+  readonly prefillChunk: number | undefined;
   /** Longest pause that a prompt may cause in other streams, ms. */
   readonly maxGapMs: number;
   /** Budget of the prefix store, MiB; by the machine's memory when left out. */
@@ -49,7 +49,7 @@ export const usualEngine: EngineSettings = {
   mapWeights: false,
   lanes: undefined,
   context: undefined,
-  prefillChunk: 64,
+  prefillChunk: undefined,
   maxGapMs: 100,
   prefixStoreMib: undefined,
   deterministic: false,

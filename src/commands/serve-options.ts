@@ -85,9 +85,10 @@ export const serveOptions = (): readonly Option[] => [
   modelOptions.mapWeights(),
   modelOptions.lanes(),
   modelOptions.context(),
-  option("--prefill-chunk <tokens>", "most prompt tokens run between two decode passes")
-    .argParser(integerFrom(1))
-    .default(usualEngine.prefillChunk),
+  option(
+    "--prefill-chunk <tokens>",
+    "most prompt tokens run in one pass; 256 when left out, or 64 where the graph gives logits of each",
+  ).argParser(integerFrom(1)),
   option(
     "--max-gap-ms <ms>",
     "longest pause in other streams that prompts may cause; their chunks are cut to it",
