@@ -5,8 +5,8 @@ import type { IoBinding } from "./ort/io-binding.ts";
 import { HostTensor } from "./ort/tensor.ts";
 import type { Tensor } from "./ort/tensor.ts";
 import type { Session } from "./ort/session.ts";
+import { firstLogit as firstLogitInput } from "./graphs/decoder-graph.ts";
 import type { DecoderGraph } from "./graphs/decoder-graph.ts";
-import { firstLogit as firstLogitInput } from "./graphs/late-logits.ts";
 import { RepeatedRun } from "./repeated-run.ts";
 
 /** What passes of one runner share: the graph and the memory it works on. */

@@ -1,5 +1,4 @@
 import { InferenceError } from "../../../core/errors.ts";
-import { firstLogit } from "./late-logits.ts";
 import type { ElementType } from "../ort/element-type.ts";
 import type { GraphValue, Session } from "../ort/session.ts";
 
@@ -23,6 +22,9 @@ export interface DecoderGraph {
 }
 
 export type FloatType = Extract<ElementType, "float32" | "float16">;
+
+/** The input that `withLateLogits` adds, int64 [1]: the first token of each row that has logits. */
+export const firstLogit = "metropolis_first_logit";
 
 const knownInputs = new Set(["input_ids", "attention_mask", "position_ids", firstLogit]);
 const pastName = /^past_key_values\.(\d+)\.(key|value)$/;

@@ -3,6 +3,7 @@
  * of SmolLM2-135M, and its result the largest that a pass writes; of a prompt's chunk one row of it is used, if any.
  */
 import onnxProto from "onnx-proto";
+import { firstLogit } from "./decoder-graph.ts";
 import type { FloatType } from "./decoder-graph.ts";
 import { valueInfo } from "./graph-writer.ts";
 import { bytesField, edited } from "./protobuf-edit.ts";
@@ -11,9 +12,6 @@ import { ProtobufFile } from "./protobuf-file.ts";
 import type { Field } from "./protobuf-file.ts";
 
 const { onnx } = onnxProto;
-
-/** The input that the graph gains, int64 [1]: the first token of each row that has logits. */
-export const firstLogit = "metropolis_first_logit";
 
 const end = "metropolis_last_logit";
 const axis = "metropolis_token_axis";

@@ -24,7 +24,10 @@ describe("withLateLogits", () => {
     const whole = readGraphFile(path);
     const { type, shape } = whole.outputs.find((output) => output.name === "logits")!;
     const logits = { logitsType: type as "float32" | "float16", vocabularySize: shape.at(-1)! };
-    const session = new Session(withLateLogits(readFileSync(path), logits)!, { ...cpu, folder: dirname(path) });
+    const session = new Session(withLateLogits(readFileSync(path), logits)!, {
+      ...cpu,
+      folder: dirname(path),
+    });
     const graph = readDecoderGraph(session, whole.headDim);
     expect(graph.takesFirstLogit).toBe(true);
     const size = { ...cpu, lanes: 2, capacity: 64, maxRowTokens: 32, compute: "fp32" } as const;
