@@ -56,6 +56,13 @@ export const completionsHeld = (
   defaults: SamplerDefaults,
 ): number => samplers[sampler].held?.(given, defaults) ?? 1;
 
+/** What the sampler remembers beside them, as tokens that take as much memory. */
+export const tokensRemembered = (
+  sampler: SamplerName,
+  given: Readonly<Record<string, unknown>>,
+  maxTokens: number,
+): number => samplers[sampler].remembers?.(given, maxTokens) ?? 0;
+
 /** 1/τ of the law that a request's tokens are drawn from. */
 export const inverseTemperatureOf = (settings: SamplerSettings): number =>
   samplers[settings.sampler].inverseTemperature(settings);

@@ -50,6 +50,11 @@ export interface Sampler<
   settle(given: Values<Own>, context: SettingsContext): Settings;
   /** Completions that it holds side by side while it draws one; 1 when left out. */
   held?(given: Values<Own>, defaults: SamplerDefaults): number;
+  /**
+   * What it remembers beside them while it draws one of so many tokens, as the tokens of an answer that take as much
+   * memory; 0 when left out.
+   */
+  remembers?(given: Values<Own>, maxTokens: number): number;
   /** 1/τ of the law q that it draws tokens from: log q = (1/τ)·log p − log Z. */
   inverseTemperature(settings: Settings): number;
   /** The fields of OpenAI's API that ask another server for the same; left out where it has none. */

@@ -74,7 +74,7 @@ export class Admission {
     if (completions > mostCompletions || tokens > maxTokens) {
       throw new InferenceError(
         "invalid_request",
-        `The request asks for ${completions} completions and ${tokens} tokens; this server takes ${mostCompletions} and ${maxTokens} at once, what samplers hold beside an answer included. Split it, or lower n, max_tokens, particles, tries or replicas.`,
+        `The request asks for ${completions} completions and ${tokens} tokens; this server takes ${mostCompletions} and ${maxTokens} at once, what samplers hold beside an answer included. Split it, or lower n, max_tokens, max_tries, particles, tries or replicas.`,
       );
     }
     if (answerBytes > maxAnswerBytes) {

@@ -59,6 +59,7 @@ export function demandOf({
   promptLengths,
   candidates,
   tokensHeld,
+  tokensRemembered = 0,
   rates,
 }: {
   readonly promptLengths: readonly number[];
@@ -66,6 +67,8 @@ export function demandOf({
   readonly candidates: number;
   /** Of each completion, as long as it may become, and of what its sampler holds beside it. */
   readonly tokensHeld: number;
+  /** What its sampler remembers besides, which is in no answer. */
+  readonly tokensRemembered?: number;
   readonly rates: AnswerRates;
 }): Demand {
   const completions = promptLengths.length * candidates;
@@ -73,7 +76,7 @@ export function demandOf({
   const generated = completions * tokensHeld;
   return {
     completions,
-    tokens: promptTokens + generated,
+    tokens: promptTokens + generated + completions * tokensRemembered,
     answerBytes: completions * rates.choice + promptTokens * rates.prompt + generated * rates.generated,
   };
 }

@@ -13,7 +13,7 @@ import type {
   Reproducibility,
   EncodeOptions,
 } from "../decoder/completer.ts";
-import { completionsHeld } from "../samplers/registry.ts";
+import { completionsHeld, tokensRemembered } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import type { Admission, Demand } from "./admission.ts";
 import { answerRates, demandOf } from "./answer-size.ts";
@@ -68,7 +68,7 @@ export interface PlanContext {
 }
 
 /** What an endpoint reads in its own way before the common fields are planned. */
-export interface PlanInput extends Omit<LengthInput, "rates" | "held">, AnswerShape {
+export interface PlanInput extends Omit<LengthInput, "rates" | "held" | "remembered">, AnswerShape {
   readonly texts?: readonly string[] | undefined;
   readonly bestOf?: number | undefined;
   /** Fields of its own that it takes and lets be. */
@@ -96,7 +96,8 @@ export function planGeneration(
   const rates = answerRates(input, model.vocabularySize);
   const sampler = chooseSampler(body, model, context.defaultSampler);
   const held = completionsHeld(sampler, body, model.defaults);
-  const { maxTokens, isOpen } = planMaxTokens({ ...input, rates, held }, candidates, {
+  const remembered = tokensRemembered(sampler, body, Infinity);
+  const { maxTokens, isOpen } = planMaxTokens({ ...input, rates, held, remembered }, candidates, {
     model,
     admission: context.admission,
   });
@@ -135,6 +136,7 @@ export function planGeneration(
       promptLengths: prompts.map(({ length }) => length),
       candidates,
       tokensHeld: maxTokens * held,
+      tokensRemembered: tokensRemembered(sampler, body, maxTokens),
       rates,
     }),
     priority: planPriority(body),

@@ -18,6 +18,8 @@ export interface LengthInput {
   readonly rates: AnswerRates;
   /** Completions that the sampler holds while it draws one. */
   readonly held: number;
+  /** What it remembers at most besides, whatever their length. */
+  readonly remembered: number;
 }
 
 export interface LengthContext {
@@ -39,7 +41,7 @@ export interface MaxTokens {
  * @throws InferenceError `context_length_exceeded`; `invalid_request` where nothing would be generated
  */
 export function planMaxTokens(
-  { prompts, maxTokens: asked, usualMaxTokens, promptField, echo, rates, held }: LengthInput,
+  { prompts, maxTokens: asked, usualMaxTokens, promptField, echo, rates, held, remembered }: LengthInput,
   candidates: number,
   { model, admission }: LengthContext,
 ): MaxTokens {
@@ -59,13 +61,15 @@ export function planMaxTokens(
   if (asked !== undefined) return { maxTokens: asked, isOpen: false };
   const { maxTokens: usual } = model.defaults;
   const promptLengths = prompts.map(({ length }) => length);
-  const idle = demandOf({ promptLengths, candidates, tokensHeld: 0, rates });
+  const idle = demandOf({ promptLengths, candidates, tokensHeld: 0, tokensRemembered: remembered, rates });
   const share = Math.min(
     (admission.mostTokens - idle.tokens) / idle.completions,
     (admission.mostAnswerBytes - idle.answerBytes) / idle.completions / rates.generated,
   );
+  // Where what is remembered alone is too much, no length helps: admission refuses it, and says what would.
+  const most = idle.tokens > admission.mostTokens ? Infinity : Math.max(1, Math.floor(share / held));
   return {
-    maxTokens: Math.min(usual ?? usualMaxTokens, room, Math.max(1, Math.floor(share / held))),
+    maxTokens: Math.min(usual ?? usualMaxTokens, room, most),
     isOpen: usual === undefined && usualMaxTokens === Infinity,
   };
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestApp } from "../support/embedded.ts";
-import { chiSquare } from "../support/statistics.ts";
+import { chiSquare, chiSquareTail } from "../support/statistics.ts";
 
 /**
  * The served path: p is enumerated from the server's own log-probs, completions are fetched over HTTP, and their
@@ -53,52 +53,73 @@ async function enumerateServed(): Promise<Map<string, number>> {
   return logprobs;
 }
 
+/** How often each completion was fetched, in the order of `p`. */
+async function countServed(body: object): Promise<number[]> {
+  const index = new Map([...p.keys()].map((key, position) => [key, position]));
+  const counts = new Array<number>(p.size).fill(0);
+  for (let seed = 0; seed < 16; seed++) {
+    const asked = { prompt, max_tokens: horizon, n: 128, seed, return_token_ids: true };
+    for (const { token_ids } of (await server.complete({ ...asked, ...body })).choices) {
+      const position = index.get(token_ids!.join());
+      if (position !== undefined) counts[position]!++;
+    }
+  }
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(16 * 128 - 5);
+  return counts;
+}
+
+/** p^alpha over the completions of `p`. */
+function target(alpha: number): number[] {
+  const weights = [...p.values()].map((logprob) => Math.exp(alpha * logprob));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
+}
+
+const significance = 0.001;
+
 describe("completions fetched over HTTP", () => {
-  for (const { alpha, proposal_temperature, ...warmUp } of [
+  it.each([
     { alpha: 1, proposal_temperature: 1, block_size: 1 },
     { alpha: 2, proposal_temperature: 0.5, block_size: 1 },
     { alpha: 2, proposal_temperature: 1, block_size: 1 },
     { alpha: 2, proposal_temperature: 0.5, warm_up_particles: 4 },
-  ]) {
-    const named = JSON.stringify(warmUp);
-    it(`match the enumerated p^${alpha}, proposals at temperature ${proposal_temperature}, ${named}`, async () => {
-      const weights = [...p.values()].map((logprob) => Math.exp(alpha * logprob));
-      const total = weights.reduce((sum, weight) => sum + weight, 0);
-      const index = new Map([...p.keys()].map((key, position) => [key, position]));
-      const counts = new Array<number>(p.size).fill(0);
-      for (let seed = 0; seed < 16; seed++) {
-        const { choices } = await server.complete({
-          prompt,
-          sampler: "power",
-          alpha,
-          proposal_temperature,
-          max_tokens: horizon,
-          ...warmUp,
-          mcmc_steps: 20,
-          n: 128,
-          seed,
-          return_token_ids: true,
-        });
-        for (const { token_ids } of choices) {
-          const position = index.get(token_ids!.join());
-          if (position !== undefined) counts[position]!++;
-        }
-      }
-      expect(counts.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(16 * 128 - 5);
-      const { pValue } = chiSquare(
-        counts,
-        weights.map((weight) => weight / total),
-      );
-      expect(pValue).toBeGreaterThan(0.001);
-      // The test has teeth: the same counts do not fit another exponent.
-      const other = weights.map((weight) => weight ** 1.3);
-      const otherTotal = other.reduce((sum, weight) => sum + weight, 0);
-      expect(
-        chiSquare(
-          counts,
-          other.map((weight) => weight / otherTotal),
-        ).pValue,
-      ).toBeLessThan(0.001);
-    });
-  }
+  ])("of a chain match the enumerated p^alpha: %j", async (chain) => {
+    const counts = await countServed({ sampler: "power", mcmc_steps: 20, ...chain });
+    expect(chiSquare(counts, target(chain.alpha)).pValue).toBeGreaterThan(significance);
+    // The test has teeth: the same counts do not fit another exponent.
+    expect(chiSquare(counts, target(1.3 * chain.alpha)).pValue).toBeLessThan(significance);
+  });
+
+  it.each([{ alpha: 1.5 }, { alpha: 2 }, { alpha: 2, isolated: true }])(
+    "of exact draws match the enumerated p^alpha: %j",
+    async (exact) => {
+      const counts = await countServed({ sampler: "exact", ...exact });
+      expect(chiSquare(counts, target(exact.alpha)).pValue).toBeGreaterThan(significance);
+      expect(chiSquare(counts, target(1.3 * exact.alpha)).pValue).toBeLessThan(significance);
+    },
+  );
+
+  it("come as often by exact draws as by chains", async () => {
+    const exact = await countServed({ sampler: "exact", alpha: 2 });
+    const chain = await countServed({ sampler: "power", alpha: 2, mcmc_steps: 20, block_size: 1 });
+    expect(sameLaw(exact, chain)).toBeGreaterThan(significance);
+    expect(sameLaw(exact, await countServed({ sampler: "low_temperature", alpha: 2 }))).toBeLessThan(
+      significance,
+    );
+  });
+
+  it("do not match it where every try is accepted: that is low temperature at 1/alpha", async () => {
+    const counts = await countServed({ sampler: "low_temperature", alpha: 2 });
+    expect(chiSquare(counts, target(2)).pValue).toBeLessThan(significance);
+  });
 });
+
+/** p-value of two lists of counts having one law. */
+function sameLaw(one: readonly number[], other: readonly number[]): number {
+  const both = one.map((count, index) => count + other[index]!);
+  const total = both.reduce((sum, count) => sum + count, 0);
+  // The test of homogeneity: two samples of one size against what both say together.
+  const pooled = both.map((count) => count / total);
+  const [left, right] = [chiSquare(one, pooled), chiSquare(other, pooled)];
+  return chiSquareTail(left.statistic + right.statistic, left.freedom);
+}

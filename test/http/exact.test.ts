@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
-import { chiSquare } from "../support/statistics.ts";
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
 beforeAll(async () => {
@@ -155,55 +154,17 @@ describe("what cannot be", () => {
   });
 });
 
-describe("over HTTP", () => {
-  it("answers come as often as the enumerated p^2, as the chain's do", async () => {
-    const ids = [3, 10, 5, 11, 2, 13];
-    const end = 16;
-    const weights = new Map<string, number>();
-    const visit = async (tokens: readonly number[], logprob: number): Promise<void> => {
-      if (tokens.length === 3 || tokens.at(-1) === end)
-        return void weights.set(tokens.join(), Math.exp(2 * logprob));
-      if (logprob < -15) return;
-      const asked = {
-        prompt: [...ids, ...tokens],
-        max_tokens: 1,
-        logprobs: 18,
-        return_tokens_as_token_ids: true,
-      };
-      const top = (await server.complete(asked)).choices[0]!.logprobs!.top_logprobs[0]!;
-      for (let id = 0; id < 18; id++) await visit([...tokens, id], logprob + top[`token_id:${id}`]!);
-    };
-    await visit([], 0);
-    const keys = [...weights.keys()];
-    const counts = new Map<string, number>();
-    for (let seed = 0; seed < 12; seed++) {
-      const { choices } = await complete({
-        prompt: ids,
-        alpha: 2,
-        max_tokens: 3,
-        n: 128,
-        seed,
-        return_token_ids: true,
-      });
-      for (const { token_ids } of choices)
-        counts.set(token_ids!.join(), (counts.get(token_ids!.join()) ?? 0) + 1);
-    }
-    const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
-    const seen = keys.map((key) => counts.get(key) ?? 0);
-    expect(
-      chiSquare(
-        seen,
-        [...weights.values()].map((weight) => weight / total),
-      ).pValue,
-    ).toBeGreaterThan(0.001);
-    const other = [...weights.values()].map((weight) => weight ** 1.3);
-    const sum = other.reduce((all, weight) => all + weight, 0);
-    expect(
-      chiSquare(
-        seen,
-        other.map((weight) => weight / sum),
-      ).pValue,
-    ).toBeLessThan(0.001);
+describe("memory of envelopes", () => {
+  it("counts as tokens in flight: what no empty server could hold is refused, by name", async () => {
+    const four = { prompt: Array<string>(4).fill(prompt), n: 128 };
+    const error = await refuse(four);
+    expect(error).toMatchObject({ status: 400, code: "invalid_request" });
+    expect(error.message).toMatch(/max_tries/);
+    expect(await refuse({ ...four, n: 1, best_of: 128 })).toMatchObject({ status: 400 });
+    // Few tries, and single tokens, come by few prefixes.
+    const easy = { ...four, alpha: 1 };
+    expect((await complete({ ...easy, max_tokens: 1 })).choices).toHaveLength(512);
+    expect((await complete({ ...easy, max_tokens: 3, max_tries: 100 })).choices).toHaveLength(512);
   });
 });
 

@@ -24,7 +24,7 @@ export function chiSquare(
 }
 
 /** P(χ² > x), by Wilson and Hilferty's normal approximation. */
-function chiSquareTail(x: number, freedom: number): number {
+export function chiSquareTail(x: number, freedom: number): number {
   const spread = 2 / (9 * freedom);
   const z = (Math.cbrt(x / freedom) - (1 - spread)) / Math.sqrt(spread);
   return normalTail(z);

@@ -13,14 +13,11 @@ import { decodePower } from "../power/decode.ts";
 import { reportCost } from "../report.ts";
 import { TryEvents } from "./try-events.ts";
 import type { ExactReport } from "./report.ts";
-import { leastBudget } from "./settings.ts";
+import { leastBudget, mostVisits } from "./settings.ts";
 import type { ExactSettings } from "./settings.ts";
 
 /** No block of a chain has this number: tries and the chain that answers in their place share no uniform. */
 const triesStage = 0xffff_ffff;
-
-/** Visited prefixes that an envelope keeps: about 2 KiB each. */
-const mostVisits = 4096;
 
 /** Independent exact draws from p(x)^α by rejection, each under an envelope of its own that learns from its tries. */
 export const decodeExact: Decoder<ExactSettings, ExactReport> = async function* (asked) {

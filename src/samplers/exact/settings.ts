@@ -18,6 +18,12 @@ export interface ExactSettings extends CostSettings {
 
 const usualTries = 1000;
 
+/** Visited prefixes that an envelope keeps: 2.4 KiB each. */
+export const mostVisits = 4096;
+
+/** Tokens that take the memory of a visit, by what `--max-tokens-in-flight` reckons with: 150 bytes each. */
+const tokensPerVisit = 16;
+
 const atOneOverAlpha = "exact proposes at 1/alpha, where acceptance probabilities are known";
 const noTruncation = "a truncated proposal cannot propose every completion of the target";
 
@@ -52,6 +58,11 @@ export const exact = declareSampler({
     min_p: noTruncation,
   },
   report: exactReport,
+  held: ({ alpha: exponent, fallback }, defaults) =>
+    fallback === "power" ? (power.held?.({ alpha: exponent }, defaults) ?? 1) : 1,
+  // All tries begin with the same prefix.
+  remembers: ({ max_tries: tries = usualTries }, maxTokens) =>
+    tokensPerVisit * Math.min(mostVisits, 1 + tries * Math.max(0, maxTokens - 1)),
   settle(given, context): ExactSettings {
     const { max_evaluated_tokens: budget } = given;
     const fallsBack = given.fallback === "power";
