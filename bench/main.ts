@@ -27,6 +27,8 @@ interface BenchOptions {
   readonly model?: string;
   readonly int4?: string;
   readonly hf?: string;
+  readonly ggufFp32?: string;
+  readonly ggufInt4?: string;
   readonly venv: string;
   readonly peers?: string[];
   readonly rounds: number;
@@ -74,8 +76,8 @@ const modelParts: Record<string, (model: string, options: BenchOptions) => Promi
     benchPeers({
       ...options,
       models: [
-        { format: "fp32", onnx: model, hf },
-        ...(int4 === undefined ? [] : [{ format: "int4", onnx: int4 }]),
+        { format: "fp32", onnx: model, hf, gguf: options.ggufFp32 },
+        ...(int4 === undefined ? [] : [{ format: "int4", onnx: int4, gguf: options.ggufInt4 }]),
       ],
     }),
   numbers: (model, { threads, int4Compute }) => benchNumbers(threads, model, int4Compute),
@@ -108,6 +110,8 @@ const program = new Command("bench")
   .option("--threads <n>", "native threads of one forward pass", Number, 1)
   .option("--int4 <folder>", "of `peers`: the model in 4 bits")
   .option("--hf <folder>", "of `peers`: the model as torch reads it")
+  .option("--gguf-fp32 <file>", "of `peers`: the model as llama.cpp reads it")
+  .option("--gguf-int4 <file>", "of `peers`: the same in 4 bits")
   .option("--venv <folder>", "of `peers`: what scripts/peers.sh made", ".venv")
   .option("--peers <names...>", "peers whose names have one of these in them")
   .option("--rounds <n>", "in which each peer has its turn", Number, 5)

@@ -25,10 +25,12 @@ export interface Candidate {
   readonly option: string;
 }
 
-export const candidatesOf = ({ onnx, hf }: ModelFiles): Candidate[] => [
+export const candidatesOf = ({ format, onnx, hf, gguf }: ModelFiles): Candidate[] => [
   { name: "onnxruntime-genai", driver: "genai.py", model: onnx, option: "--model" },
+  { name: "llama.cpp", driver: "llama_cpp_cpu.py", model: gguf, option: `--gguf-${format}` },
+  { name: "torch", driver: "torch_cpu.py", model: hf, option: `--hf of ${format}` },
+  { name: "transformers.js", driver: "transformers-js.ts", model: onnx, option: "--model" },
   { name: "bare loop", driver: "ort_loop.py", model: onnx, option: "--model" },
-  { name: "torch", driver: "torch_cpu.py", model: hf, option: "--hf" },
 ];
 
 /** @returns the peer, or why there is none and how to come by it */
@@ -37,11 +39,14 @@ export async function startCandidate(
   { venv, threads }: { venv: string; threads: number },
 ): Promise<Peer | string> {
   if (model === undefined) return `no ${option}`;
-  const python = join(venv, "bin", "python");
   const remedy = `make it with \`scripts/peers.sh ${venv}\``;
-  if (!existsSync(python)) return `no ${python}; ${remedy}`;
+  if (!existsSync(venv)) return `no ${venv}; ${remedy}`;
   const file = fileURLToPath(new URL(driver, import.meta.url));
-  return DriverPeer.start([python, file, model, String(threads)]).catch((error: unknown) => {
+  // What runs this file can run the driver in TypeScript, too.
+  const runtime: [string, ...string[]] = driver.endsWith(".py")
+    ? [join(venv, "bin", "python")]
+    : [process.execPath, ...process.execArgv];
+  return DriverPeer.start([...runtime, file, model, String(threads), venv]).catch((error: unknown) => {
     if (error instanceof MissingPackage) return `${error.message}; ${remedy}`;
     throw error;
   });

@@ -33,7 +33,10 @@ export class DriverPeer implements Peer {
     this.#errors = errors;
   }
 
-  /** @param command program and arguments */
+  /**
+   * @param command program and arguments
+   * @throws MissingPackage
+   */
   static async start([program, ...args]: readonly [string, ...string[]]): Promise<DriverPeer> {
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
     await once(child, "spawn");

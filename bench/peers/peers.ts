@@ -7,8 +7,8 @@ import type { ModelFiles } from "./candidates.ts";
 import { MetropolisPeer } from "./metropolis-peer.ts";
 import { timePeer } from "./peer.ts";
 import type { Peer, Timing } from "./peer.ts";
-import { printComparison } from "./comparison.ts";
-import type { Measured } from "./comparison.ts";
+import { printRow, printTable } from "../report.ts";
+import { cpuOf, ratesOf } from "./comparison.ts";
 import { Prompts, workloadsOf } from "./workloads.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -59,14 +59,17 @@ async function comparePeers(files: ModelFiles, settings: PeersSettings): Promise
     }
     const all = [metropolis, ...others];
     for (const workload of workloads) await warmUp(all, workload, prompts);
-    const measured: Measured[] = [];
-    for (const workload of workloads)
-      measured.push({ workload, timings: await runRounds(all, { workload, prompts, rounds }) });
+    const names = all.map(({ name }) => name);
     console.log(`\n${files.format}, ${files.onnx}\n`);
-    printComparison(
-      all.map(({ name }) => name),
-      measured,
-    );
+    printTable(["tokens/s (Metropolis against it)", ...names], []);
+    const cpuRows: string[][] = [];
+    for (const workload of workloads) {
+      const timings = await runRounds(all, { workload, prompts, rounds });
+      printRow([workload.name, ...ratesOf(workload, timings)]);
+      cpuRows.push([workload.name, ...cpuOf(workload, timings)]);
+    }
+    console.log("");
+    printTable(["CPU ms a token", ...names], cpuRows);
     if (skipped.length > 0) console.log(`\n${skipped.join("\n")}`);
   } finally {
     for (const peer of others) await peer[Symbol.asyncDispose]();

@@ -1,8 +1,8 @@
 """What the drivers of the peers speak with the bench, one line of JSON each way.
 
-    python DRIVER.py MODEL THREADS
+    python DRIVER.py MODEL THREADS FOLDER
 
-A driver loads its model and says {"engine": "name and version"}, or {"missing": "..."} where a package is not installed. To each line {"prompts": [[id, ...], ...], "tokens": n},
+FOLDER is what scripts/peers.sh made. A driver loads its model and says {"engine": "name and version"}, or {"missing": "..."} where a package is not installed. To each line {"prompts": [[id, ...], ...], "tokens": n},
 prompts of one length, it answers {"tokens": [[id, ...], ...]}: n tokens to each prompt, the likeliest each time,
 whether they end the text or not. It keeps nothing from one line for the next.
 """
