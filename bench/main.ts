@@ -20,6 +20,7 @@ import { benchMixing } from "./mixing.ts";
 import { describeMachine } from "./report.ts";
 import { benchSampling } from "./sampling.ts";
 import { benchSoak } from "./soak/soak.ts";
+import { benchSpeculation } from "./speculation.ts";
 import { benchStreams } from "./streams.ts";
 import { benchText } from "./text.ts";
 
@@ -80,6 +81,7 @@ const modelParts: Record<string, (model: string, options: BenchOptions) => Promi
         ...(int4 === undefined ? [] : [{ format: "int4", onnx: int4, gguf: options.ggufInt4 }]),
       ],
     }),
+  speculation: (model, { threads, only }) => benchSpeculation(model, threads, only),
   numbers: (model, { threads, int4Compute }) => benchNumbers(threads, model, int4Compute),
 };
 
@@ -100,6 +102,7 @@ const program = new Command("bench")
       "speed",
       "frontier",
       "peers",
+      "speculation",
     ]),
   )
   .option("--model <folder>", "measure this model instead")

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { PassTimes } from "../../src/engine/local/pass-times.ts";
+import type { TimePoint } from "../../src/engine/local/time-curve.ts";
 import type { SchedulerSettings } from "../../src/engine/local/scheduler.ts";
 import { createToyModel } from "./toy-model.ts";
 import type { ToyModel, ToyOptions } from "./toy-model.ts";
@@ -22,15 +23,24 @@ export function createToyEngine(settings: ToySettings = {}): LocalEngine {
   return new LocalEngine(new ToyRunner(model, settings), scheduler, settings.passTimes);
 }
 
-/** Passes on whose clock none takes any time: what they were known to take stays so. */
-export const timeless = { now: () => 0 } as const;
+/** What passes are known to take, whatever they take. */
+class FixedTimes extends PassTimes {
+  override observe(): void {
+    // Stays as it is.
+  }
 
-/** Rows with a draft cost so many times as much as one without. */
-export function draftsAt(costOf: (tokens: number) => number): PassTimes {
-  const cost = (tokens: number): number => (tokens === 1 ? 1 : costOf(tokens));
-  const drafts = [1, 2, 3, 5, 9].map((size) => ({ size, ms: 10 * cost(size) }));
-  return new PassTimes([{ size: 1, ms: 10 }], [], drafts);
+  override observeAlone(): void {
+    // Stays as it is.
+  }
 }
+
+/** Rows with a draft cost so many times as much as one without, and go on doing so. */
+export const draftsAt = (costOf: (tokens: number) => number): PassTimes =>
+  new FixedTimes([{ size: 1, ms: 10 }], [], draftTimes(costOf));
+
+/** ms of rows with drafts, where one without takes 10. */
+export const draftTimes = (costOf: (tokens: number) => number): TimePoint[] =>
+  [1, 2, 3, 5, 9].map((size) => ({ size, ms: 10 * (size === 1 ? 1 : costOf(size)) }));
 
 export const never = new AbortController().signal;
 setMaxListeners(0, never);

@@ -103,8 +103,8 @@ export function chunkSizes({ limits: { maxRowTokens }, memory }: ModelRunner): n
 }
 
 /** Of rows that try a draft: where the curve bends, and the longest. */
-export function draftSizes({ limits: { maxRowTokens }, memory }: ModelRunner): number[] {
-  return [5, 9].filter((size) => size <= Math.min(maxRowTokens, memory.capacity));
+export function draftSizes({ limits: { maxRowTokens, maxRowLogits }, memory }: ModelRunner): number[] {
+  return [5, 9].filter((size) => size <= Math.min(maxRowTokens, maxRowLogits, memory.capacity));
 }
 
 /** 1, 2, 4, … below `limit`, and `limit`. */

@@ -21,8 +21,8 @@ export class Speculation {
   #accepted = 0;
   #aloneGain = 1;
 
-  constructor({ maxRowTokens }: Pick<PassLimits, "maxRowTokens">, passTimes: Pick<PassTimes, "rowCost">) {
-    this.#most = Math.min(longestDraft, maxRowTokens - 1);
+  constructor({ maxRowTokens, maxRowLogits }: PassLimits, passTimes: Pick<PassTimes, "rowCost">) {
+    this.#most = Math.min(longestDraft, Math.min(maxRowTokens, maxRowLogits) - 1);
     this.#passTimes = passTimes;
   }
 

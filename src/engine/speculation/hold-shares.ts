@@ -4,7 +4,7 @@ const priorCount = 4;
 const mostCount = 64;
 
 /** Upper ends of the classes of match lengths; the last has no end. */
-const classEnds = [2, 3, 5, 9];
+const classEnds = [1, 2, 3, 5, 9];
 
 /** How often the token after a match is the one foretold, by the match's length. */
 export class HoldShares {

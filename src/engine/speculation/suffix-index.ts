@@ -15,8 +15,6 @@ export interface SuffixMatch {
 
 /** Tokens compared at most; what is longer is as sure. */
 export const longestMatch = 16;
-/** Shorter matches foretell too little. */
-const leastMatch = 2;
 /** Places looked at, the latest first. */
 const mostPlaces = 16;
 
@@ -24,9 +22,9 @@ const mostPlaces = 16;
 const mostPromptTokens = 4096;
 
 /**
- * The texts of one prompt, and where each pair of tokens was said last: the tokens that followed the longest match of a
- * text's end foretell what comes next in it (prompt lookup, suffix decoding). A guess only: nothing rests on it but time.
- * Texts share entries where they begin alike. Begins again with the prompt when it is full.
+ * The texts of one prompt, and where each token and each pair of them was said last: the tokens that followed the longest
+ * match of a text's end foretell what comes next in it (prompt lookup, suffix decoding). A guess only: nothing rests on
+ * it but time. Texts share entries where they begin alike. Begins again with the prompt when it is full.
  */
 export class SuffixIndex {
   /** How often what it foretold was said. */
@@ -41,6 +39,8 @@ export class SuffixIndex {
   /** The entry before that ended the same pair of tokens. */
   #earlier: Entry[] = [];
   #latest = new Map<number, Entry>();
+  /** Where something followed a token last. */
+  #followed = new Map<TokenId, Entry>();
   #generation = 0;
 
   constructor(prompt: TokenIds, mostEntries = 32_768) {
@@ -81,6 +81,7 @@ export class SuffixIndex {
     let earlier = noEntry;
     if (last !== noEntry) {
       this.#after[last] = entry;
+      this.#followed.set(this.#tokens[last]!, last);
       const pair = pairOf(this.#tokens[last]!, token);
       earlier = this.#latest.get(pair) ?? noEntry;
       this.#latest.set(pair, entry);
@@ -94,16 +95,22 @@ export class SuffixIndex {
    * @param isFollowed whether something has to follow there
    */
   find(text: TokenIds, isFollowed: boolean): SuffixMatch | undefined {
-    if (text.length < leastMatch) return undefined;
     let best: SuffixMatch | undefined;
-    let entry = this.#latest.get(pairOf(text.at(-2)!, text.at(-1)!)) ?? noEntry;
+    const latest = text.length > 1 ? this.#latest.get(pairOf(text.at(-2)!, text.at(-1)!)) : undefined;
+    let entry = latest ?? noEntry;
     for (let place = 0; place < mostPlaces && entry !== noEntry; place++, entry = this.#earlier[entry]!) {
       if (isFollowed && this.#after[entry] === noEntry) continue;
       const length = this.#lengthOf(text, entry);
-      if (length >= leastMatch && length > (best?.length ?? 0)) best = { end: entry, length };
+      if (length >= 2 && length > (best?.length ?? 0)) best = { end: entry, length };
       if (length === longestMatch) break;
     }
-    return best;
+    return best ?? (isFollowed ? this.#findLast(text) : undefined);
+  }
+
+  /** Where the last token alone was said: little, but where rows of several tokens cost next to nothing it may do. */
+  #findLast(text: TokenIds): SuffixMatch | undefined {
+    const end = this.#followed.get(text.at(-1)!);
+    return end === undefined ? undefined : { end, length: 1 };
   }
 
   #lengthOf(text: TokenIds, end: Entry): number {
@@ -122,6 +129,7 @@ export class SuffixIndex {
     this.#after = [];
     this.#earlier = [];
     this.#latest.clear();
+    this.#followed.clear();
     this.#generation++;
   }
 }

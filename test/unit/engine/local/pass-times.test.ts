@@ -4,7 +4,7 @@ import { measurePassTimes } from "../../../../src/engine/local/measure-pass-time
 import { PassTimes } from "../../../../src/engine/local/pass-times.ts";
 import type { Batch } from "../../../../src/engine/local/runner.ts";
 import { TimeCurve } from "../../../../src/engine/local/time-curve.ts";
-import { createToyEngine, draftsAt, never } from "../../../support/toy-engine.ts";
+import { createToyEngine, draftTimes, never } from "../../../support/toy-engine.ts";
 import { createToyModel } from "../../../support/toy-model.ts";
 import { ToyRunner } from "../../../support/toy-runner.ts";
 
@@ -165,6 +165,9 @@ describe("PassTimes", () => {
 });
 
 describe("a row with a draft", () => {
+  const learning = (costOf: (tokens: number) => number) =>
+    new PassTimes([{ size: 1, ms: 10 }], [], draftTimes(costOf));
+
   it("is timed on the runner, as far as rows may be long", async () => {
     const { runner, now } = simulate((_, tokens) => 9 + tokens, 6);
     const times = await measurePassTimes(runner, { now });
@@ -175,7 +178,7 @@ describe("a row with a draft", () => {
   });
 
   it("is known in times of a row without, so that all get slower and faster together", () => {
-    const times = draftsAt((tokens) => 1 + (tokens - 1) / 10);
+    const times = learning((tokens) => 1 + (tokens - 1) / 10);
     for (let pass = 0; pass < 200; pass++) times.observeAlone(1, 50);
     expect(times.decodeMs(1)).toBeCloseTo(50, 0);
     expect(times.rowCost(5)).toBeCloseTo(1.4, 9);
@@ -184,7 +187,7 @@ describe("a row with a draft", () => {
   });
 
   it("is tried again after hiccups made it look slow", () => {
-    const times = draftsAt(() => 1.2);
+    const times = learning(() => 1.2);
     for (let pass = 0; pass < 20; pass++) times.observeAlone(9, 1e6);
     expect(times.rowCost(9)).toBeGreaterThan(3);
     for (let pass = 0; pass < 1000; pass++) times.observeAlone(1, 10);
