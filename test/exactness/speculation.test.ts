@@ -7,6 +7,7 @@ import { embeddedModel } from "../../src/assembly/embedded-model.ts";
 import type { ExtendRequest } from "../../src/engine/engine.ts";
 import { MeteredEngine } from "../../src/engine/metered-engine.ts";
 import { MemoStore } from "../../src/engine/memo/memo-store.ts";
+import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import type { Batch } from "../../src/engine/local/runner.ts";
 import type { Said } from "../../src/engine/said.ts";
 import { SaidStore } from "../../src/engine/speculation/said-store.ts";
@@ -18,6 +19,7 @@ import type { ChainRun } from "../support/toy-chain.ts";
 import { createToyEngine, draftsAt, never } from "../support/toy-engine.ts";
 import type { ToySettings } from "../support/toy-engine.ts";
 import { createToyModel } from "../support/toy-model.ts";
+import { ToyRunner } from "../support/toy-runner.ts";
 
 /** An engine on which any draft pays. */
 const eager = (settings: ToySettings) => createToyEngine({ ...settings, passTimes: draftsAt(() => 0.1) });
@@ -331,6 +333,26 @@ describe("speculation", () => {
     }
     expect(drawn.slice(2)).toEqual(drawn.slice(0, 2));
     expect(lengths[1]).toBe(lengths[0]);
+  });
+
+  it("cuts off what did not hold as soon as the pass is over", async () => {
+    const rich = createToyModel({ seed: 3, vocabularySize: 60, endBias: -20 });
+    const runner = new ToyRunner(rich, { lanes: 1 });
+    const settings = { prefillChunk: 8, prefixStoreBytes: 0 };
+    await using engine = new LocalEngine(
+      runner,
+      settings,
+      draftsAt(() => 0.1),
+    );
+    const extension = engine.extend(request(wrongAfter([1, 2, 1], 60)), never);
+    for (let pulled = 1; pulled < 30; pulled++) {
+      await extension.pull();
+      expect(runner.memory.length(0)).toBe(3 + pulled - 1);
+    }
+    extension[Symbol.dispose]();
+    const { draftedTokens, acceptedTokens } = engine.health().details.speculation;
+    expect(draftedTokens).toBeGreaterThan(10);
+    expect(acceptedTokens).toBe(0);
   });
 
   it("gives what was drawn before numbers end, and fails where it would without", async () => {
