@@ -4,6 +4,7 @@ import type { Device } from "../src/engine/onnx/ort/device-memory.ts";
 import { int4Computes } from "../src/engine/onnx/graphs/matmul-compute.ts";
 import type { Int4Compute } from "../src/engine/onnx/graphs/matmul-compute.ts";
 import { benchAttacks } from "./attacks/attacks.ts";
+import { benchBursts } from "./bursts.ts";
 import { benchDecode } from "./decode.ts";
 import { benchDevice } from "./device.ts";
 import { benchExact } from "./exact.ts";
@@ -88,6 +89,7 @@ const modelParts: Record<string, (model: string, options: BenchOptions) => Promi
 /** Only where they are named: they take long, and say whether something is wrong rather than how fast it is. */
 const trials: Record<string, (options: BenchOptions) => Promise<void>> = {
   attacks: ({ serverMain, seconds, only }) => benchAttacks({ serverMain, seconds, only }),
+  bursts: ({ model, threads, serverMain }) => benchBursts({ model, threads, serverMain }),
   soak: ({ model, minutes, clients, threads }) => benchSoak({ model, minutes, clients, threads }),
 };
 
@@ -123,7 +125,7 @@ const program = new Command("bench")
   .option("--clients <n>", "clients of the soak", Number, 500)
   .option(
     "--server-main <file>",
-    "dist/main.js of the build that is attacked, or measured beside this one by `peers`",
+    "dist/main.js of the build that is attacked, or measured beside this one by `peers` and `bursts`",
   )
   .option("--seconds <n>", "how long each attack goes on", Number, 10)
   .option(
