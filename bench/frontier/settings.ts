@@ -32,7 +32,7 @@ export function settingsFor(maxTokens: number): readonly NamedSettings[] {
     settings: powerOf(maxTokens, changes),
   });
   const particles = (particles: number, mcmcSteps: number): NamedSettings =>
-    power(`${particles} particles, ${mcmcSteps} steps`, {
+    power(`${particles} particles, ${mcmcSteps} ${mcmcSteps === 1 ? "step" : "steps"}`, {
       blockSize: maxTokens,
       mcmcSteps,
       warmUp: { name: "particles", particles },
@@ -50,10 +50,9 @@ export function settingsFor(maxTokens: number): readonly NamedSettings[] {
       mcmcSteps: 4,
       kernel: { name: "multiple_try", tries: 4 },
     }),
-    particles(5, 0),
-    particles(10, 2),
-    particles(20, 0),
-    particles(20, 2),
-    particles(40, 2),
+    particles(5, 1),
+    particles(10, 0),
+    particles(10, 1),
+    particles(20, 1),
   ];
 }

@@ -1,31 +1,37 @@
 /**
- * Drafts a completion by particles, one of which is drawn at the end. Each step considers all likely continuations of
- * every particle, v with its weight
+ * Drafts a completion by particles: beginnings x with weights log W(x), which are α·log p(x) at first. One that is grown
+ * gives way to its likely continuations v,
  *
  *     log W(xv) = log W(x) + α·log p(v | x)
  *
- * and keeps each with probability min(1, N·W/ΣW), by one systematic draw. One that is kept for certain keeps its weight,
- * another has ΣW/N, which is W over the probability. At most N are kept: where the model is sure a single one, where it
- * is not as many as there are continuations worth telling apart. Of what is less likely than the candidates that the
- * engine tells, the token that q drew stands for all: log W(xv) = log W(x) + w_v. Hence, whatever N,
+ * and only growing asks the model. So all that are short of a length are compared there by what they may weigh by then,
+ * M(x) = W(x)·exp(−c·tokens missing), c the loss of weight per token so far, and are
  *
- *     E[ΣW · 1{answer = x}] = p(x)^α
+ * - grown at once with a share of at least 1/N, and the heaviest in any case;
+ * - left waiting with less, at no cost: most turn out hopeless as those in front go on, and are never grown;
+ * - decided by lot once they have waited for several tokens: M(x) becomes ΣM/N with probability N·M(x)/ΣM, else 0.
  *
- * and the answer's law tends to p^α as N grows. N = 1 draws token by token from p_t^α.
+ * One is drawn by M in the end; where that is one that waits, the same begins there anew. Of what is less likely than the
+ * candidates that the engine tells, the token that q drew stands for all: log W(xv) = log W(x) + w_v. Every lot keeps
+ * weights on average, whatever it was decided by, so that for every N, with ΣM of the last draw,
+ *
+ *     E[ΣM · 1{answer = x}] = p(x)^α
+ *
+ * and the answer's law tends to p^α as N grows.
  *
  * Beginnings that differ early and go on alike are told apart in vain: of those that end in the same three tokens one
  * is left, drawn by weight, with the weight of them all. That leaves the expectation as it is.
  *
- * Source: Fearnhead & Clifford, "On-line inference for hidden Markov models via particle filters", JRSS B 65 (2003),
- * whose threshold c is here ΣW/N, so that fewer are kept where few matter.
+ * Source: Fearnhead & Clifford, "On-line inference for hidden Markov models via particle filters", JRSS B 65 (2003), for
+ * keeping by weight; that light ones wait before they are decided is ours.
  */
 import { logSumExp, selectByLogWeight } from "../core/log-sum-exp.ts";
 import { mapAsync } from "../core/map-async.ts";
 import { isComplete } from "./completion.ts";
-import type { Completion, CompletionToken } from "./completion.ts";
-import type { Candidates, Draft, KernelFamily, DraftContext } from "./kernel.ts";
-import { keepByWeight } from "./resampling.ts";
-import { logWeight } from "./target.ts";
+import type { Completion } from "./completion.ts";
+import type { Draft, DraftContext, KernelFamily } from "./kernel.ts";
+import { Outlook } from "./outlook.ts";
+import { closeAll, Particle } from "./particle.ts";
 import type { PowerTarget } from "./target.ts";
 
 /** The same kernels, whose completions are drafted by so many particles at most. */
@@ -33,162 +39,130 @@ export const draftedByParticles =
   (family: KernelFamily, particles: number): KernelFamily =>
   (target) => ({
     ...family(target),
-    draft: async (state, context) => {
-      const { grown, ...rest } = await growParticles(state, { target, particles }, context);
-      const answer = grown[selectByLogWeight(weightsOf(grown), context.draws(0).select)]!.completion;
-      return { ...rest, state: answer };
-    },
+    draft: (state, context) => growParticles(state, { target, particles }, context),
   });
 
 export interface ParticleOptions {
   readonly target: PowerTarget;
-  /** Most that are kept. */
+  /** N: most that are grown at once. */
   readonly particles: number;
+  /** Tokens for which a light one waits before it is decided. */
+  readonly patience?: number;
 }
 
-/** A beginning of a completion, with its weight. */
-export interface WeighedCompletion {
-  readonly completion: Completion;
-  readonly logWeight: number;
+/** What particles came to, or as far as the budget let them grow. */
+export interface ParticleDraft extends Draft<Completion> {
+  /** log ΣM of the last draw: ΣM is an unbiased estimate of Σ p(x)^α. */
+  readonly logEvidence: number;
 }
 
-/** Particles at their ends, or as far as the budget let them grow. */
-export interface GrownParticles extends Omit<Draft<Completion>, "state"> {
-  readonly grown: readonly WeighedCompletion[];
-}
+/** Less costs more for the same, and more is spent on beginning anew: docs/benchmarks.md, (r). */
+const usualPatience = 6;
 
-/** Grows particles from a completion. */
+/** Continuations with less than 1/N by this factor are not even left waiting but by lot. */
+const lightest = 16;
+
+/** Two particles that end in as many tokens alike go on alike, by and large. */
+const recombined = 3;
+
+/** Grows particles from a completion, and draws one. */
 export async function growParticles(
   start: Completion,
-  { target, particles: most }: ParticleOptions,
+  { target, particles: most, patience = usualPatience }: ParticleOptions,
   context: DraftContext,
-): Promise<GrownParticles> {
+): Promise<ParticleDraft> {
   const { horizon, draws, inTurn } = context;
-  let particles: readonly Particle[] = [new Particle(start, 0)];
+  const first = new Particle(start, 0);
+  const outlook = new Outlook(first);
+  let particles: readonly Particle[] = [first];
   let drawnTokens = 0;
+  let branches = 0;
   try {
-    for (let length = start.length + 1; ; length++) {
-      const growing = particles.filter(({ completion }) => !isComplete(completion, horizon));
-      if (growing.length === 0) return { grown: particles, drawnTokens, isComplete: true };
-      const pulled = await mapAsync(growing, inTurn, (particle) => particle.pull(context));
+    // What later turns decide depends on what earlier ones did: each has uniforms of its own.
+    for (let turn = 1; ; turn++) {
+      const { accept, cut, select } = draws(turn);
+      const { logSum, draw } = outlook.over(particles);
+      const logThreshold = logSum - Math.log(most);
+      const { growing, waiting } = sort(particles, { outlook, logThreshold, patience, u: select });
+      await closeAll(particles.filter((one) => !growing.includes(one) && outlook.isShort(one)));
+      particles = [...growing, ...waiting];
+      if (growing.length === 0 && outlook.length < horizon && waiting.some(({ ends }) => !ends)) {
+        outlook.advance(particles);
+        continue;
+      }
+      if (growing.length === 0) {
+        const last = outlook.over(particles);
+        const one = last.draw(accept);
+        if (isComplete(one.completion, horizon))
+          return { state: one.completion, logEvidence: last.logSum, drawnTokens, isComplete: true };
+        const chosen = one.weighing(outlook.weightOf(one, last.logSum));
+        await closeAll(particles);
+        particles = [chosen];
+        outlook.beginAt(chosen);
+        continue;
+      }
+      const branch = branches;
+      const pulled = await mapAsync(growing, inTurn, (one, index) => one.pull(context, branch + index));
+      branches += growing.length;
       const candidates = pulled.flatMap((next) => next ?? []);
       drawnTokens += candidates.length;
-      if (candidates.length < growing.length) return { grown: particles, drawnTokens, isComplete: false };
-      const waiting = particles.filter((particle) => !growing.includes(particle));
-      const options = [
-        ...waiting.map((particle) => particle.asItIs()),
-        ...growing.flatMap((particle, index) => particle.continuations(candidates[index]!, target)),
-      ];
-      const { select, accept } = draws(length);
-      const kept = keepByWeight(weightsOf(options), most, select);
-      const after = kept.map(({ index, logWeight }) => options[index]!.become(logWeight));
-      particles = recombine(after, horizon, accept);
-      await closeAll([...growing, ...after.filter((particle) => !particles.includes(particle))]);
+      if (candidates.length < growing.length)
+        return { state: draw(accept).completion, logEvidence: logSum, drawnTokens, isComplete: false };
+      const options = growing.flatMap((one, index) => one.continuations(candidates[index]!, target));
+      const { logSum: after } = outlook.over([...waiting, ...options]);
+      const grown = outlook
+        .keep(options, after - Math.log(most * lightest), cut)
+        .map(({ one, logWeight }) => one.become(logWeight));
+      particles = recombine([...waiting, ...grown], horizon, accept);
+      await closeAll([...growing, ...[...waiting, ...grown].filter((one) => !particles.includes(one))]);
     }
   } finally {
     await closeAll(particles);
   }
 }
 
-/** Two particles that end in as many tokens alike go on alike, by and large. */
-const recombined = 3;
+interface Sorting {
+  readonly outlook: Outlook;
+  /** log ΣM/N. */
+  readonly logThreshold: number;
+  readonly patience: number;
+  readonly u: number;
+}
+
+/** Those that grow now, those that wait; what the lot falls against is in neither. */
+function sort(
+  particles: readonly Particle[],
+  { outlook, logThreshold, patience, u }: Sorting,
+): { readonly growing: readonly Particle[]; readonly waiting: readonly Particle[] } {
+  const short = particles.filter((particle) => outlook.isShort(particle));
+  // One goes on in any case.
+  const heaviest = Math.max(...short.map((particle) => outlook.of(particle)));
+  const bar = short.length === particles.length ? Math.min(heaviest, logThreshold) : logThreshold;
+  const light = short.filter((particle) => outlook.of(particle) < bar);
+  const isOverdue = ({ length }: Particle): boolean => outlook.length - length > patience;
+  const revived = outlook
+    .keep(light.filter(isOverdue), logThreshold, u)
+    .map(({ one, logWeight }) => one.weighing(logWeight));
+  return {
+    growing: [...short.filter((particle) => outlook.of(particle) >= bar), ...revived],
+    waiting: particles.filter(
+      (particle) => !outlook.isShort(particle) || (light.includes(particle) && !isOverdue(particle)),
+    ),
+  };
+}
 
 /** Leaves one of those that go on alike, drawn by weight, with the weight of them all. */
 function recombine(particles: readonly Particle[], horizon: number, u: number): readonly Particle[] {
   const groups = new Map<string, Particle[]>();
   for (const [index, particle] of particles.entries()) {
-    const { completion } = particle;
-    const key = isComplete(completion, horizon)
-      ? `whole ${index}`
-      : completion
-          .slice(-recombined)
-          .map(({ token }) => token)
-          .join();
+    const { completion, length } = particle;
+    const end = completion.slice(-recombined).map(({ token }) => token);
+    const key = isComplete(completion, horizon) ? `whole ${index}` : [length, ...end].join();
     groups.set(key, [...(groups.get(key) ?? []), particle]);
   }
   return Array.from(groups.values(), (alike) => {
     if (alike.length === 1) return alike[0]!;
-    const logWeights = weightsOf(alike);
+    const logWeights = alike.map(({ logWeight }) => logWeight);
     return alike[selectByLogWeight(logWeights, u)]!.weighing(logSumExp(logWeights));
   });
 }
-
-const weightsOf = (weighed: readonly Pick<WeighedCompletion, "logWeight">[]): number[] =>
-  weighed.map(({ logWeight }) => logWeight);
-
-/** What a particle may become. */
-interface Option {
-  readonly logWeight: number;
-  readonly become: (logWeight: number) => Particle;
-}
-
-/** A beginning of a completion with its weight, and what draws on from there. */
-class Particle implements WeighedCompletion {
-  readonly completion: Completion;
-  readonly logWeight: number;
-  #growth: AsyncGenerator<Candidates, void, undefined> | undefined;
-
-  constructor(
-    completion: Completion,
-    logWeight: number,
-    growth?: AsyncGenerator<Candidates, void, undefined>,
-  ) {
-    this.completion = completion;
-    this.logWeight = logWeight;
-    this.#growth = growth;
-  }
-
-  /** What may follow; `undefined` when the budget is spent. */
-  async pull({ candidates }: DraftContext): Promise<Candidates | undefined> {
-    this.#growth ??= candidates(this.completion, 0);
-    const next = await this.#growth.next();
-    return next.done === true ? undefined : next.value;
-  }
-
-  asItIs(): Option {
-    return {
-      logWeight: this.logWeight,
-      become: (logWeight) => this.weighing(logWeight),
-    };
-  }
-
-  continuations({ top, drawn, take }: Candidates, target: PowerTarget): Option[] {
-    const options = Array.from(top.ids, (id, rank): Option => ({
-      logWeight: this.logWeight + target.alpha * top.logprobs[rank]!,
-      become: (logWeight) =>
-        id === drawn.token ? this.#goOn(drawn, logWeight) : this.#branch(take(rank), logWeight),
-    }));
-    if (top.ids.includes(drawn.token)) return options;
-    const rest: Option = {
-      logWeight: this.logWeight + logWeight(target, drawn),
-      become: (logWeight) => this.#goOn(drawn, logWeight),
-    };
-    return [...options, rest];
-  }
-
-  /** Where q goes on, what draws from it does. */
-  #goOn(token: CompletionToken, logWeight: number): Particle {
-    const growth = this.#growth;
-    this.#growth = undefined;
-    return new Particle([...this.completion, token], logWeight, growth);
-  }
-
-  #branch(token: CompletionToken, logWeight: number): Particle {
-    return new Particle([...this.completion, token], logWeight);
-  }
-
-  /** The same with another weight; this one is over. */
-  weighing(logWeight: number): Particle {
-    const growth = this.#growth;
-    this.#growth = undefined;
-    return new Particle(this.completion, logWeight, growth);
-  }
-
-  async close(): Promise<void> {
-    await this.#growth?.return();
-  }
-}
-
-const closeAll = async (particles: readonly Particle[]): Promise<void> => {
-  await Promise.allSettled(particles.map((particle) => particle.close()));
-};

@@ -44,14 +44,17 @@ export interface Kept {
 }
 
 /**
- * Keeps at most N of many, each with probability min(1, N·W/ΣW): those under 1 by one systematic draw, with weight
- * ΣW/N then. So the weight of each stays what it was on average.
+ * Keeps each with probability min(1, W/c): those under the threshold c by one systematic draw, with weight c then. So
+ * the weight of each stays what it was on average.
  *
- * Source: Fearnhead & Clifford, JRSS B 65 (2003), section 3, with ΣW/N for the threshold.
+ * Source: Fearnhead & Clifford, JRSS B 65 (2003), section 3.
  * @param u in [0, 1)
  */
-export function keepByWeight(logWeights: readonly number[], most: number, u: number): readonly Kept[] {
-  const logThreshold = logSumExp(logWeights) - Math.log(most);
+export function keepByWeight(
+  logWeights: readonly number[],
+  logThreshold: number,
+  u: number,
+): readonly Kept[] {
   let cumulative = u;
   const kept: Kept[] = [];
   for (const [index, logWeight] of logWeights.entries()) {
@@ -63,8 +66,5 @@ export function keepByWeight(logWeights: readonly number[], most: number, u: num
     cumulative += Math.exp(logWeight - logThreshold);
     if (Math.floor(cumulative) > before) kept.push({ index, logWeight: logThreshold });
   }
-  if (kept.length > 0) return kept;
-  // Rounding left the whole a hair under u.
-  const index = logWeights.findLastIndex((logWeight) => logWeight > -Infinity);
-  return [{ index, logWeight: logThreshold }];
+  return kept;
 }

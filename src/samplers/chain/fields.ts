@@ -13,7 +13,7 @@ export type CutName = (typeof cutNames)[number];
 export const chainFields = {
   mcmc_steps: field(z.number().int().min(0).max(10_000), {
     meaning: "Steps per block.",
-    usual: "the model's, else 10; 2 after a warm-up by particles",
+    usual: "the model's, else 10; 1 after a warm-up by particles",
     example: 10,
     label: "Steps per block",
     option: "steps",

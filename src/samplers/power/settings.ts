@@ -28,8 +28,8 @@ export interface PowerSettings extends ChainSettings {
 const { mcmc_steps, proposal_temperature, cut, ...scheduleFields } = chainFields;
 
 /** What gains most for its evaluations: docs/benchmarks.md, (r). */
-const usualParticles = 20;
-const usualStepsAfterParticles = 2;
+const usualParticles = 10;
+const usualStepsAfterParticles = 1;
 
 const fields = {
   alpha,
@@ -58,14 +58,14 @@ const fields = {
   ),
   warm_up: choice("warm_up", ["blocks", "particles"], {
     meaning:
-      "What brings the chain to its full length; the steps there leave p^alpha invariant either way. `blocks` extends the completion block by block, with steps in each. `particles` drafts it at once, by several beginnings that are weighed by p^alpha as they grow: one where the model is sure, up to `warm_up_particles` where it is not; then mcmc_steps follow.",
+      "What brings the chain to its full length; the steps there leave p^alpha invariant either way. `blocks` extends the completion block by block, with steps in each. `particles` drafts it at once, by several beginnings that are weighed by p^alpha as they grow: one where the model is sure, up to `warm_up_particles` where it is not, light ones only once the others turn out worse; then mcmc_steps follow.",
     usual:
       "particles; blocks at alpha 1, for a model that brings its own steps or blocks, and where block_size or schedule is given",
     example: "particles",
     label: "Warm-up",
   }),
   warm_up_particles: field(z.number().int().min(1).max(64), {
-    meaning: "With warm_up particles: beginnings kept side by side at most.",
+    meaning: "With warm_up particles: beginnings that grow side by side at most.",
     usual: String(usualParticles),
     example: usualParticles,
   }),

@@ -12,7 +12,7 @@ const settled = (given: object, defaults: Partial<SamplerDefaults> = {}) =>
     { defaults: { ...none, ...defaults }, vocabularySize: 9, maxTokens, stop: [] },
   );
 
-const particles = { warmUp: { name: "particles", particles: 20 }, mcmcSteps: 2, blockSize: maxTokens };
+const particles = { warmUp: { name: "particles", particles: 10 }, mcmcSteps: 1, blockSize: maxTokens };
 
 describe("the warm-up of power sampling", () => {
   it("is by particles for a model that brings none", () => {
@@ -61,7 +61,7 @@ describe("the warm-up of power sampling", () => {
   });
 
   it("counts what it holds side by side", () => {
-    expect(completionsHeld("power", {}, none)).toBe(20);
+    expect(completionsHeld("power", {}, none)).toBe(10);
     expect(completionsHeld("power", { warm_up: "blocks" }, none)).toBe(1);
     expect(completionsHeld("power", {}, { ...none, blockSize: 3 })).toBe(1);
     expect(completionsHeld("power", { warm_up_particles: 2, kernel: "multiple_try", tries: 8 }, none)).toBe(
