@@ -1,4 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
+import { takesOthersPart } from "./others-part.ts";
 
 export interface AdmissionLimits {
   /** Completions in flight at once. */
@@ -22,9 +23,6 @@ export interface Demand {
 
 const shorterAnswer =
   "Lower logprobs (top_logprobs in a chat), n, best_of, max_tokens, particles, tries or replicas, leave out echo, entropy or return_token_ids, or split the request.";
-
-/** How much of the room is for others: a client that has more than half of it may not have this part as well. */
-const othersPart = 1 / 4;
 
 const nothing: Demand = { completions: 0, tokens: 0, answerBytes: 0 };
 
@@ -129,8 +127,8 @@ export class Admission {
   #takesOthersPart(theirs: Demand, next: Demand): boolean {
     const { maxCompletions, maxTokens, maxAnswerBytes } = this.#limits;
     const most: Demand = { completions: maxCompletions, tokens: maxTokens, answerBytes: maxAnswerBytes };
-    return (["completions", "tokens", "answerBytes"] as const).some(
-      (what) => theirs[what] > most[what] / 2 && next[what] > most[what] * (1 - othersPart),
+    return (["completions", "tokens", "answerBytes"] as const).some((what) =>
+      takesOthersPart({ theirs: theirs[what], next: next[what], most: most[what] }),
     );
   }
 

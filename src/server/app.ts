@@ -84,8 +84,9 @@ const defaultLimits: AdmissionLimits = {
   maxAnswerBytes: 512 * 1024 * 1024,
 };
 
-/** As long as OpenAI's clients wait, ms. */
 const defaultBodiesLimit = 256 * 1024 * 1024;
+
+/** As long as OpenAI's clients wait, ms. */
 const defaultRequestTimeoutMs = 600_000;
 
 /** The HTTP application, ready to listen or to be injected into. */

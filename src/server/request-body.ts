@@ -90,7 +90,7 @@ export function readBodies(app: FastifyInstance, { bodyLimit, bodies, identifyCl
 const tooMany = (): InferenceError =>
   new InferenceError(
     "overloaded",
-    "The server holds as many bytes of bodies as it may, and this is the largest of the client that has most. Send it again in a moment, or in parts; its operator may raise serve --max-bodies-mib.",
+    "The server holds as many bytes of bodies as it may, or you have more than half of them and what is left is for others. Send this one again in a moment, or in parts; its operator may raise serve --max-bodies-mib.",
   );
 
 /** What comes is read through a stream that can be ended while its connection lives on, to be told why. */

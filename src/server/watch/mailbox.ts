@@ -1,12 +1,13 @@
 import type { WebSocket } from "@fastify/websocket";
-import type { RawData } from "ws";
 import { InferenceError } from "../../core/errors.ts";
 import { nextTurn } from "../turns.ts";
 import type { Reading } from "./reading.ts";
 
 export interface Mail {
-  readonly data: RawData;
+  readonly data: Buffer;
   readonly isBinary: boolean;
+  /** What it takes of the server's memory: given back when it is done with. */
+  readonly hold: Disposable;
 }
 
 /** Messages of a socket that may wait to be read; from here on nothing more is read from its connection. */
@@ -26,7 +27,7 @@ export class Mailbox {
   #waiting: Mail[] = [];
   #isReading = false;
 
-  /** @param read never rejects */
+  /** @param read never rejects; what the mail holds is its to give back */
   constructor(socket: WebSocket, reading: Reading, read: (mail: Mail) => Promise<void>) {
     this.#socket = socket;
     this.#reading = reading;
@@ -53,7 +54,10 @@ export class Mailbox {
       if (mail === undefined) break;
       await nextTurn();
       // A request of a client that is gone would run for nothing.
-      if (this.#socket.readyState !== this.#socket.OPEN) break;
+      if (this.#socket.readyState !== this.#socket.OPEN) {
+        for (const { hold } of [mail, ...this.#waiting]) hold[Symbol.dispose]();
+        break;
+      }
       await this.#read(mail);
       if (this.#waiting.length < pauseAt) this.#reading.release(this);
     }

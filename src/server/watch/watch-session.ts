@@ -80,13 +80,21 @@ export class WatchSession {
     answerPings(socket);
     const { context, request } = options;
     const client = context.identifyClient(request);
-    countMessages(socket, { connection: request.raw.socket, client, bodies: context.bodies });
+    const holdMessage = countMessages(socket, {
+      connection: request.raw.socket,
+      client,
+      bodies: context.bodies,
+    });
     socket.on("pong", isAlive);
-    socket.on("message", (data, isBinary) => {
+    socket.on("message", (message, isBinary) => {
       isAlive();
+      // As ws hands messages over unless told otherwise.
+      const data = message as Buffer;
+      const hold = holdMessage(data.length);
       try {
-        mailbox.put({ data, isBinary });
+        mailbox.put({ data, isBinary, hold });
       } catch (error) {
+        hold[Symbol.dispose]();
         this.#fail(null, error);
       }
     });
@@ -128,20 +136,26 @@ export class WatchSession {
 
   async #take(mail: Mail): Promise<void> {
     let id: string | null = null;
+    let work = Promise.resolve();
     try {
       const json = await readMessage(mail);
       id = requestId.safeParse(json.id).data ?? null;
       const message = parseMessage(json);
       if (message.type === "cancel")
         this.#running.get(message.id)?.lifetime.cancel("The request was cancelled.");
-      else this.#start(message);
+      else work = this.#start(message);
     } catch (error) {
       // An error with the id of a running request would end that one.
       this.#fail(id !== null && this.#running.has(id) ? null : id, error);
     }
+    // What it asks for has parts of it until it is answered.
+    void work.then(() => {
+      mail.hold[Symbol.dispose]();
+    });
   }
 
-  #start(message: CompleteMessage): void {
+  /** @returns when it is answered; never rejects */
+  #start(message: CompleteMessage): Promise<void> {
     const { id, type: _type, events, ...body } = message;
     if (this.#running.has(id)) {
       throw new InferenceError(
@@ -161,6 +175,7 @@ export class WatchSession {
     const entry = { lifetime, work: Promise.resolve() };
     this.#running.set(id, entry);
     entry.work = this.#run(id, body, { wanted: new Set(events ?? eventNames), lifetime });
+    return entry.work;
   }
 
   async #run(id: string, body: CompletionRequest, { wanted, lifetime }: Watch): Promise<void> {
@@ -243,7 +258,7 @@ function watched(plan: GenerationPlan, wanted: ReadonlySet<EventName>): Generati
 
 async function readMessage({ data, isBinary }: Mail): Promise<Record<string, unknown>> {
   if (isBinary) throw invalid("Messages must be text: JSON, not binary frames.");
-  const json = await readJson(data as Buffer, "message");
+  const json = await readJson(data, "message");
   if (typeof json === "object" && json !== null && !Array.isArray(json))
     return json as Record<string, unknown>;
   throw invalid('The message must be a JSON object, such as {"id": "1", "prompt": "7-2*3+4="}.');

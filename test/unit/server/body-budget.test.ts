@@ -27,10 +27,10 @@ describe("BodyBudget", () => {
 
   it("drops as many as it takes, the one that asks among them", () => {
     const { budget, dropped, hold } = create(100);
-    for (let index = 0; index < 9; index++) hold("many", 10, `many ${index}`);
+    for (let index = 0; index < 7; index++) hold("many", 10, `many ${index}`);
     hold("huge", 101);
     expect(dropped).toEqual(["huge"]);
-    expect(budget.bytes).toBe(90 * kib);
+    expect(budget.bytes).toBe(70 * kib);
   });
 
   it("drops none that has come whole, and then the one that comes", () => {
@@ -39,6 +39,42 @@ describe("BodyBudget", () => {
     hold("late", 20);
     expect(dropped).toEqual(["late"]);
     expect(budget.bytes).toBe(90 * kib);
+  });
+
+  it("keeps the last quarter for others, whatever of a client's has come whole", () => {
+    const { budget, dropped, hold } = create(100);
+    hold("many", 40).complete();
+    hold("many", 30).complete();
+    hold("many", 10);
+    expect([dropped, budget.bytes]).toEqual([["many"], 70 * kib]);
+    hold("one", 25);
+    expect([dropped, budget.bytes]).toEqual([["many"], 95 * kib]);
+  });
+
+  it("gives a client that is alone all of it for one, and three quarters for several that come", () => {
+    const { budget, dropped, hold } = create(100);
+    const whole = hold("alone", 100);
+    expect([dropped, budget.bytes]).toEqual([[], 100 * kib]);
+    whole[Symbol.dispose]();
+    for (let index = 0; index < 9; index++) hold("alone", 10, `${index}`);
+    expect([dropped, budget.bytes]).toEqual([["0", "1"], 70 * kib]);
+  });
+
+  it("drops no other's where a client has too much that has come whole", () => {
+    const { budget, dropped, hold } = create(100);
+    hold("one", 10);
+    for (const kibs of [60, 25]) budget.hold("many").add(free + kibs * kib);
+    expect([dropped, budget.bytes]).toEqual([[], 95 * kib]);
+  });
+
+  it("takes back what was no body's, and never more than there is", () => {
+    const { budget, hold } = create(100);
+    const body = hold("a", 10);
+    body.add(-4 * kib);
+    expect(budget.bytes).toBe(6 * kib);
+    body.add(-1000 * kib);
+    body.add(free + kib);
+    expect(budget.bytes).toBe(kib);
   });
 
   it("counts small ones for nothing, and takes them in whatever there is", () => {
