@@ -114,7 +114,7 @@ async function createEngine(
   });
 }
 
-/** A model of 135M parameters is timed once at every size in it; one that is slower, at the smallest and the largest. */
+/** Enough for every size of a small model; of 135M parameters and more, the smallest and the largest are timed alone. */
 const measuringMs = 400;
 
 function describeCache(

@@ -49,11 +49,13 @@ export class PassTimes {
     return tokens === 1 ? this.#decode.at(1) : this.#prefill.at(tokens);
   }
 
-  /** The least tokens of a prompt, of the sizes that were measured, that cost no more than twice what they cost in the largest chunk. */
+  /**
+   * The least tokens of a prompt, a power of two, that cost no more than twice what they cost in the largest chunk. By
+   * the lines between what was measured: of a slow model that is the smallest and the largest chunk.
+   */
   get leastChunk(): number {
-    const { points } = this.#prefill;
-    const { size: most, ms } = points.at(-1)!;
-    return points.find((point) => point.ms / point.size <= (2 * ms) / most)!.size;
+    const { size: most, ms } = this.#prefill.points.at(-1)!;
+    return powersOfTwo(most).find((size) => this.#prefill.at(size) / size <= (2 * ms) / most)!;
   }
 
   /** What a lone row of so many tokens takes, in times of a row of one; infinite where that is not known. */

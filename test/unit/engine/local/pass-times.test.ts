@@ -96,6 +96,21 @@ describe("PassTimes", () => {
     expect(least(300, 310, 340, 600, 1200)).toBe(4);
     expect(least(0, 0, 0)).toBe(1);
   });
+
+  it("takes it from the lines between, where only the smallest and the largest chunk were timed", () => {
+    for (const [one, whole, expected] of [
+      [9.4, 492, 4],
+      [27.5, 452, 16],
+      [250, 12_800, 4],
+      [400, 400, 128],
+    ] as const) {
+      const times = new PassTimes(decode, [
+        { size: 1, ms: one },
+        { size: 256, ms: whole },
+      ]);
+      expect(times.leastChunk).toBe(expected);
+    }
+  });
 });
 describe("measurePassTimes", () => {
   it("times decode by rows and prefill by tokens on the runner", async () => {
