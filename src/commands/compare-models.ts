@@ -23,7 +23,7 @@ interface ModelToCompare {
   readonly opening: OpenOptions;
 }
 
-/** Tokens that are read without forgetting, and of them in one pass. */
+/** Tokens that are read without forgetting, and of them in one pass at most. */
 const windowLength = 512;
 const chunkLength = 64;
 
@@ -45,9 +45,10 @@ export async function compareModels({ text, model, reference }: Compared): Promi
   const tally = new AgreementTally();
   await using left = await open(model, capacity);
   await using right = await open(reference, capacity);
+  const chunk = Math.min(left.limits.maxRowLogits, right.limits.maxRowLogits);
   for (const window of windowsOf(own.tokens, capacity)) {
-    for (let at = 0; at < window.length; at += chunkLength) {
-      const row = { lane: 0, position: at, tokens: window.slice(at, at + chunkLength), measuredFrom: 0 };
+    for (let at = 0; at < window.length; at += chunk) {
+      const row = { lane: 0, position: at, tokens: window.slice(at, at + chunk), measuredFrom: 0 };
       // Each has its own memory, so neither overwrites the other's logits.
       const [logits, theirs] = [await left.step([row]), await right.step([row])];
       for (const index of row.tokens.keys()) {

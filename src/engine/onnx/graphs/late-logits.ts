@@ -43,7 +43,7 @@ export interface LogitsShape {
 /**
  * A decoder whose logits are [B, S − first, V] for the input `firstLogit`, where they were [B, S, V].
  * @param bytes an ONNX file
- * @returns `undefined` where it does not show that the logits come, token by token, from one product
+ * @returns `undefined` where it does not show that the logits come, token by token, from one product, and go nowhere else
  */
 export function withLateLogits(bytes: Uint8Array, shape: LogitsShape): Uint8Array | undefined {
   using file = new ProtobufFile(bytes, () => new Error("this is no ONNX file"));
@@ -78,19 +78,25 @@ interface Tail {
   readonly shortened: ReadonlySet<string>;
 }
 
-/** Follows the logits back to the product that they come from. */
+/** Follows the logits back to the product that they come from. Nothing else may take what will be shorter. */
 function findTail(file: ProtobufFile, graph: Field): Tail | undefined {
   const makers = new Map<string, Field>();
+  /** How many nodes take a value, or give it away as the graph's output. */
+  const uses = new Map<string, number>();
+  const use = (name: string): Map<string, number> => uses.set(name, (uses.get(name) ?? 0) + 1);
   for (const item of file.fields(graph.start, graph.end)) {
+    if (item.number === field.graphOutput) use(file.textIn(item, field.valueName) ?? "");
     if (item.number !== field.node) continue;
-    for (const part of file.fields(item.start, item.end))
+    for (const part of file.fields(item.start, item.end)) {
+      if (part.number === field.nodeInput) use(file.text(part));
       if (part.number === field.nodeOutput) makers.set(file.text(part), item);
+    }
   }
   const shortened = new Set<string>();
   let name = "logits";
   for (;;) {
     const maker = makers.get(name);
-    if (maker === undefined) return undefined;
+    if (maker === undefined || uses.get(name) !== 1) return undefined;
     shortened.add(name);
     const operator = file.textIn(maker, field.operator) ?? "";
     const inputs = [...file.fields(maker.start, maker.end)]

@@ -91,6 +91,29 @@ describe("withLateLogits", () => {
       }),
     ],
     [
+      "gives its logits to another node",
+      graphWith((graph) => {
+        graph.node("MatMul", ["hidden", "weights"], ["logits"]);
+        graph.node("Tanh", ["logits"], ["other"]);
+      }),
+    ],
+    [
+      "gives away what its logits are made of",
+      graphWith((graph) => {
+        graph.node("MatMul", ["hidden", "weights"], ["product"]);
+        graph.node("Tanh", ["product"], ["logits"]);
+        graph.output("product", "float32", ["batch", "tokens", 8]);
+      }),
+    ],
+    [
+      "makes more of what its logits are made of",
+      graphWith((graph) => {
+        graph.node("MatMul", ["hidden", "weights"], ["product"]);
+        graph.node("Add", ["bias", "product"], ["logits"]);
+        graph.node("Mul", ["product", "product"], ["other"]);
+      }),
+    ],
+    [
       "multiplies its input",
       graphWith((graph) => {
         graph.node("MatMul", ["ids", "weights"], ["logits"]);
