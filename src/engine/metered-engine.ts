@@ -48,7 +48,8 @@ export class MeteredEngine implements Engine {
 
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
     const share = request.share ?? this.#share;
-    const inner = this.#inner.extend({ ...request, share, said: this.#said }, signal);
+    const said = request.said ?? this.#said;
+    const inner = this.#inner.extend({ ...request, share, said }, signal);
     return new MeteredExtension(inner, this.#meter, request.cost);
   }
 

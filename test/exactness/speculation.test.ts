@@ -8,6 +8,7 @@ import type { ExtendRequest } from "../../src/engine/engine.ts";
 import { MeteredEngine } from "../../src/engine/metered-engine.ts";
 import { MemoStore } from "../../src/engine/memo/memo-store.ts";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
+import { PassTimes } from "../../src/engine/local/pass-times.ts";
 import type { Batch } from "../../src/engine/local/runner.ts";
 import type { Said } from "../../src/engine/said.ts";
 import { SaidStore } from "../../src/engine/speculation/said-store.ts";
@@ -22,7 +23,7 @@ import { createToyModel } from "../support/toy-model.ts";
 import { ToyRunner } from "../support/toy-runner.ts";
 
 /** An engine on which any draft pays. */
-const eager = (settings: ToySettings) => createToyEngine({ ...settings, passTimes: draftsAt(() => 0.1) });
+const eager = (settings: ToySettings) => createToyEngine({ ...settings, passTimes: draftsAt(() => 0.95) });
 
 const kernels = {
   single_try: { cut: "uniform" },
@@ -319,6 +320,51 @@ describe("speculation", () => {
     expect(engine.health().details.speculation.draftedTokens).toBeLessThan(20);
   });
 
+  it.each([
+    ["a draft of 4 a tenth more", 3, (tokens: number) => 1 + 0.03 * (tokens - 1)],
+    ["a draft of 4 a tenth more", 10, (tokens: number) => 1 + 0.03 * (tokens - 1)],
+    ["a draft of 4 half as much again", 10, (tokens: number) => 1 + 0.1 * (tokens - 1)],
+    ["a draft of 4 as much as two passes", 10, (tokens: number) => 1 + 0.4 * (tokens - 1)],
+  ])(
+    "finds out what passes take where %s, timed while the machine was %i times slower",
+    async (_, slower, costOf) => {
+      const flat = createToyModel({ seed: 5, vocabularySize: 4, endBias: -20, scale: 0.01 });
+      const taken: number[] = [];
+      for (const said of [undefined, saidAfter([1, 2, 1])]) {
+        let clock = 0;
+        const onStep = ([row]: Batch): void => {
+          clock += 10 * costOf(row!.tokens.length);
+        };
+        const drafts = [1, 5, 9].map((size) => ({ size, ms: slower * 10 * costOf(size) }));
+        const passTimes = new PassTimes([{ size: 1, ms: slower * 10 }], [{ size: 8, ms: 80 }], drafts);
+        const scheduler = { now: () => clock };
+        await using engine = createToyEngine({ model: flat, capacity: 1600, onStep, passTimes, scheduler });
+        await drawAll(engine, request(said, { maxTokens: 1500 }));
+        taken.push(clock);
+        expect(passTimes.decodeMs(1)).toBeLessThan(11);
+        expect(passTimes.rowCost(5)).toBeCloseTo(costOf(5), 1);
+        expect(engine.load().aloneGain).toBeLessThan(1.5);
+      }
+      expect(taken[1]!).toBeLessThan(1.02 * taken[0]!);
+    },
+  );
+
+  it("tries nothing within a prompt that runs token by token, nor loses what a request says was said", async () => {
+    const prefix = [1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1];
+    const draw = async (said: Said | undefined): Promise<number[]> => {
+      await using engine = eager({ model, lanes: 1, scheduler: { prefillChunk: 1 } });
+      const drawn = await drawAll(engine, request(said, { prefix }));
+      const again = { prefix: [...prefix, ...drawn.slice(0, 9)] };
+      return [...drawn, ...(await drawAll(engine, request(undefined, again)))];
+    };
+    expect(await draw(saidAfter(prefix))).toEqual(await draw(undefined));
+    await using engine = eager({ model });
+    await using metered = new MeteredEngine(engine);
+    for await (const run of metered.extend(request(wrongAfter([1, 2, 1], 6)), never))
+      expect(run).toHaveLength(1);
+    expect(engine.health().details.speculation.draftedTokens).toBeGreaterThan(0);
+  });
+
   it("keeps nothing that did not hold where others could take it for a prefix", async () => {
     const drawn: number[][] = [];
     const lengths: number[] = [];
@@ -342,7 +388,7 @@ describe("speculation", () => {
     await using engine = new LocalEngine(
       runner,
       settings,
-      draftsAt(() => 0.1),
+      draftsAt(() => 0.95),
     );
     const extension = engine.extend(request(wrongAfter([1, 2, 1], 60)), never);
     for (let pulled = 1; pulled < 30; pulled++) {

@@ -184,8 +184,10 @@ export class Scheduler {
 
   /** Runs a planned pass and absorbs its logits. What is closed before that keeps its lane until then. */
   async #step({ decoding, chunk }: PassPlan<PlacedSequence>): Promise<void> {
-    const isLone = chunk === undefined && decoding.length === 1;
-    const draft = isLone ? this.#speculation.draft(decoding[0]!.sequence) : noDraft;
+    const [first] = decoding;
+    // What comes next of a prompt that runs token by token is known.
+    const isLone = chunk === undefined && decoding.length === 1 && first!.pending === 1;
+    const draft = isLone ? this.#speculation.draft(first!.sequence) : noDraft;
     const planned = decoding.map((sequence) => ({ sequence, count: 1 }));
     if (chunk !== undefined) {
       planned.push(chunk);
