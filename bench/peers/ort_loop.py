@@ -1,4 +1,7 @@
-"""A bare loop of ONNX Runtime by I/O binding: what an engine around the same session cannot be much faster than."""
+"""A bare loop of ONNX Runtime by I/O binding: what an engine that runs the file as it is cannot be much faster than.
+
+It computes the logits of all tokens of a prompt; an engine that computes the last one's alone may read prompts faster.
+"""
 
 import json
 from pathlib import Path

@@ -20,7 +20,7 @@ export interface PeersSettings {
   readonly rounds: number;
   /** Generated to each prompt, where decoding is measured. */
   readonly tokens: number;
-  /** Workloads whose names have this in them; all when left out. */
+  /** Workloads whose names, as in "int4, 4 at once", have this in them; all when left out. */
   readonly only?: string | undefined;
   /** Peers whose names have one of these in them; all when left out. */
   readonly peers?: readonly string[] | undefined;
@@ -40,7 +40,10 @@ export async function benchPeers(settings: PeersSettings): Promise<void> {
 
 async function comparePeers(files: ModelFiles, settings: PeersSettings): Promise<void> {
   const { threads, rounds, only = "" } = settings;
-  const workloads = workloadsOf(settings.tokens).filter(({ name }) => name.includes(only));
+  const workloads = workloadsOf(settings.tokens).filter(({ name }) =>
+    `${files.format}, ${name}`.includes(only),
+  );
+  if (workloads.length === 0) return;
   const context = 16 + Math.max(...workloads.map(({ prompt, tokens }) => prompt + tokens));
   await using metropolis = await MetropolisPeer.start({ model: files.onnx, threads, context });
   const prompts = new Prompts(await tokensOfProse(files.onnx));
