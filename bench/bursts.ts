@@ -1,5 +1,6 @@
 /** What a running stream and the newcomers see while many prompts arrive at once. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { uniform } from "../src/core/random.ts";
 import { ServerProcess, commandPath } from "../test/support/server-process.ts";
 import { median, printTable, quantile } from "./report.ts";
 
@@ -92,9 +93,12 @@ async function measure(server: ServerProcess, promptTokens: number): Promise<Out
   return outcome;
 }
 
-/** No two of them begin alike. */
+/** Prompts of digits that differ within their first few. */
 const promptOf = (length: number, salt: number): number[] =>
-  Array.from({ length }, (_, index) => 4 + ((salt * 7 + index * (salt + 3)) % 10));
+  Array.from({ length }, (_, index) => {
+    const u = uniform({ seed: salt, choice: 0, stage: 0, step: 0 }, "token", index);
+    return 4 + Math.floor(10 * u);
+  });
 
 async function firstTokenMs(server: ServerProcess, prompt: readonly number[]): Promise<number> {
   const asked = performance.now();

@@ -62,17 +62,22 @@ export function schedule<S extends Schedulable>(
   const { limits } = context;
   const most = Math.min(context.settings.prefillChunk, limits.maxRowTokens);
   const decoding: S[] = [];
+  let isStreaming = false;
   let next: S | undefined;
   for (const sequence of sequences) {
-    if (!sequence.isPulled || sequence.isFollowing) continue;
-    if (Math.min(sequence.pending, most) === 1) decoding.push(sequence);
+    const { pending, priority, isPulled, isFollowing } = sequence;
+    const decodes = Math.min(pending, most) === 1;
+    // One that is not pulled at the moment may be in the next one: its sampler is busy with the last token.
+    if (decodes && priority === "interactive") isStreaming = true;
+    if (!isPulled || isFollowing) continue;
+    if (decodes) decoding.push(sequence);
     else if (next === undefined || goesBefore(sequence, next)) next = sequence;
   }
   if (next === undefined) return { decoding, chunk: undefined };
   const isShared = limits.longRows === "any";
   const free = limits.maxTokens - (isShared ? decoding.length : 0);
   const wanted = Math.min(next.pending, most, free, next.unmeasured + limits.maxRowLogits);
-  const count = chunkTokens(wanted, decoding, context);
+  const count = isStreaming ? chunkTokens(wanted, decoding.length, context) : wanted;
   const chunk = count === 0 ? undefined : { sequence: next, count };
   return { decoding: isShared || chunk === undefined ? decoding : [], chunk };
 }
@@ -84,13 +89,12 @@ export function schedule<S extends Schedulable>(
  */
 function chunkTokens(
   wanted: number,
-  decoding: readonly Schedulable[],
+  rows: number,
   { passTimes, settings: { maxGapMs = Infinity }, chunksMs }: ScheduleContext,
 ): number {
-  if (!decoding.some(({ priority }) => priority === "interactive")) return wanted;
-  const decodeMs = passTimes.decodeMs(decoding.length);
+  const decodeMs = passTimes.decodeMs(Math.max(1, rows));
   const roomMs = Math.max(maxGapMs - decodeMs, decodeMs) - chunksMs;
-  if (chunksMs > 0) return passTimes.prefillMs(wanted) <= roomMs ? wanted : 0;
+  if (chunksMs > 0 && rows > 0) return passTimes.prefillMs(wanted) <= roomMs ? wanted : 0;
   return Math.min(wanted, Math.max(passTimes.leastChunk, passTimes.longestChunkWithin(roomMs)));
 }
 

@@ -67,6 +67,15 @@ describe("schedule", () => {
     expect(plan(decoding, { settings })).toEqual({ decoding: ["a", "b"], chunk: undefined });
   });
 
+  it("keeps the gap for a stream whose sampler is about to pull it", () => {
+    const settings = { prefillChunk: 32, maxGapMs: 12 };
+    const busy = sequence("busy", 1, { isPulled: false });
+    expect(plan([busy, prompt], { settings }).chunk).toEqual(["prompt", 11]);
+    expect(plan([busy, prompt], { settings, chunksMs: 11 }).chunk).toEqual(["prompt", 1]);
+    const batch = sequence("batch", 1, { isPulled: false, priority: "batch" });
+    expect(plan([batch, prompt], { settings }).chunk).toEqual(["prompt", 32]);
+  });
+
   it("runs prompts first where only batch work decodes", () => {
     const batch = decoding.map((one) => ({ ...one, priority: "batch" }) as const);
     const settings = { prefillChunk: 32, maxGapMs: 50 };
