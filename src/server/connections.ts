@@ -207,6 +207,7 @@ export class Connections implements Disposable {
       return;
     }
     const { requests } = connection;
+    const before = [...requests.values()].at(-1);
     connection.isUpgraded = false;
     requests.set(request, response);
     response.once("close", () => {
@@ -217,12 +218,16 @@ export class Connections implements Disposable {
     if (refused !== undefined) response.setHeader("connection", "close");
     if (refused !== undefined && !isProbe(request)) {
       refuseBy(response, { statusCode: 429, code: "overloaded", message: refused });
-    } else if (requests.size === 1) handler(request, response);
+    } else if (before === undefined) handler(request, response);
     else {
       // One packet holds hundreds of them, and those of other clients wait until all that it holds is handled.
-      void nextTurn().then(() => {
-        if (!socket.destroyed) handler(request, response);
-      });
+      const handle = (): void => {
+        void nextTurn().then(() => {
+          if (!socket.destroyed) handler(request, response);
+        });
+      };
+      if (isForReading(request)) before.once("close", handle);
+      else handle();
     }
   }
 
@@ -296,6 +301,13 @@ function isAnswered({ requests, holds }: Connection): boolean {
   for (const request of requests.keys()) if (request.complete) return true;
   return false;
 }
+
+/**
+ * Whether a request may be left to wait for the answer before it, which goes out first in any case: made at once, it
+ * would wait with the file that it is read from open. Others are let in by what they take, and their bodies have to
+ * be read within their time.
+ */
+const isForReading = ({ method }: IncomingMessage): boolean => method === "GET" || method === "HEAD";
 
 const isProbe = ({ method, url = "" }: IncomingMessage): boolean =>
   (method === "GET" || method === "HEAD") && /^\/+health\/?(\?|$)/.test(url);

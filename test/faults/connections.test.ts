@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { get as ask } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { setImmediate, setTimeout } from "node:timers/promises";
@@ -292,6 +293,73 @@ describe("requests that are pipelined", () => {
     expect(answered).toBeLessThanOrEqual(100);
     await fine.send(get());
     expect((await fine.response()).status).toBe(200);
+  });
+
+  /** What a connection has pipelined behind a completion that waits, which keeps all of it waiting. */
+  const behindCompletion = async (app: FastifyInstance, gate: Gate, requests: string) => {
+    const responses: ServerResponse[] = [];
+    app.server.on("request", (_request, response) => responses.push(response));
+    const connection = await Connection.open(app);
+    await connection.send(post(`{"prompt":"1+1=","max_tokens":1}`) + requests);
+    await gate.reached;
+    // Turns enough for far more than these requests; /version is answered in one.
+    for (let look = 0; look < 20; look++) await expectAnswer(app);
+    return { connection, responses };
+  };
+  const expectAnswer = async (app: FastifyInstance): Promise<void> => {
+    expect((await app.inject("/version")).statusCode).toBe(200);
+  };
+  const gated = async (gate: Gate) => {
+    const slow = await createToyCompleter({ onStep: gate.onStep });
+    const server = await listen({}, { completer: slow });
+    const close = async (): Promise<void> => {
+      gate.open();
+      await server[Symbol.asyncDispose]();
+    };
+    return { app: server.app, [Symbol.asyncDispose]: close };
+  };
+
+  it.each([
+    ["1 version", get(), 1],
+    ["40 versions", get(), 40],
+    ["8 files", get("/docs/static/swagger-ui-bundle.js"), 8],
+    ["10 heads of files", get("/docs/static/swagger-ui-bundle.js").replace("GET", "HEAD"), 10],
+    ["10 lists", get("/v1/models"), 10],
+  ])("are read for when the answer before has been written: %s", async (_name, request, count) => {
+    const gate = new Gate();
+    await using server = await gated(gate);
+    const { connection, responses } = await behindCompletion(server.app, gate, request.repeat(count));
+    await expect.poll(() => responses.length).toBe(1 + count);
+    expect(responses.filter(({ headersSent }) => headersSent)).toHaveLength(0);
+    gate.open();
+    await expect.poll(() => responses.every(({ headersSent }) => headersSent)).toBe(true);
+    connection[Symbol.dispose]();
+    await expect.poll(() => responses.every(({ closed }) => closed)).toBe(true);
+  });
+
+  it("are never read for once their client has left", async () => {
+    const gate = new Gate();
+    await using server = await gated(gate);
+    const files = get("/docs/static/swagger-ui-bundle.js").repeat(40);
+    const { connection, responses } = await behindCompletion(server.app, gate, files);
+    connection[Symbol.dispose]();
+    await expect.poll(() => responses.every(({ destroyed }) => destroyed)).toBe(true);
+    gate.open();
+    for (let look = 0; look < 20; look++) await expectAnswer(server.app);
+    expect(responses.slice(1).filter(({ headersSent }) => headersSent)).toHaveLength(0);
+  });
+
+  it("have their bodies read while the answer before is waited for", async () => {
+    const gate = new Gate();
+    await using server = await gated(gate);
+    const requests: IncomingMessage[] = [];
+    server.app.server.on("request", (request) => requests.push(request));
+    const large = post(JSON.stringify({ prompt: "1+1=", max_tokens: 1, user: "x".repeat(1_000_000) }));
+    const { connection } = await behindCompletion(server.app, gate, large);
+    await expect.poll(() => requests.map(({ complete }) => complete)).toEqual([true, true]);
+    gate.open();
+    for (let index = 0; index < 2; index++) expect((await connection.response()).status).toBe(200);
+    connection[Symbol.dispose]();
   });
 
   it("and ask for upgrades that are not offered leave nothing behind on their connection", async () => {
