@@ -55,6 +55,11 @@ export class Outlook {
     return { logSum: logSumExp(outlooks), draw: (u) => all[selectByLogWeight(outlooks, u)]! };
   }
 
+  /** The first of those with the largest M, of at least one. */
+  heaviest<One extends Weighed>(all: readonly One[]): One {
+    return all.reduce((most, one) => (this.of(one) > this.of(most) ? one : most));
+  }
+
   /** Keeps those under a threshold with probability M over it, by one systematic draw, with the log W that they have then. */
   keep<One extends Weighed>(
     all: readonly One[],

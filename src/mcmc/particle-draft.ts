@@ -135,18 +135,21 @@ function sort(
   { outlook, logThreshold, patience, u }: Sorting,
 ): { readonly growing: readonly Particle[]; readonly waiting: readonly Particle[] } {
   const short = particles.filter((particle) => outlook.isShort(particle));
-  // One goes on in any case.
-  const heaviest = Math.max(...short.map((particle) => outlook.of(particle)));
-  const bar = short.length === particles.length ? Math.min(heaviest, logThreshold) : logThreshold;
-  const light = short.filter((particle) => outlook.of(particle) < bar);
+  const heavy = short.filter((particle) => outlook.of(particle) >= logThreshold);
+  const light = short.filter((particle) => !heavy.includes(particle));
   const isOverdue = ({ length }: Particle): boolean => outlook.length - length > patience;
   const revived = outlook
     .keep(light.filter(isOverdue), logThreshold, u)
     .map(({ one, logWeight }) => one.weighing(logWeight));
+  const growing = [...heavy, ...revived];
+  const patient = light.filter((particle) => !isOverdue(particle));
+  // One goes on in any case; of many that weigh the same no more than that.
+  if (growing.length === 0 && short.length === particles.length)
+    growing.push(outlook.heaviest(patient.length > 0 ? patient : light));
   return {
-    growing: [...short.filter((particle) => outlook.of(particle) >= bar), ...revived],
+    growing,
     waiting: particles.filter(
-      (particle) => !outlook.isShort(particle) || (light.includes(particle) && !isOverdue(particle)),
+      (particle) => !outlook.isShort(particle) || (patient.includes(particle) && !growing.includes(particle)),
     ),
   };
 }

@@ -66,22 +66,55 @@ interface Setup {
   readonly turns?: "alike";
 }
 
+interface ContextOptions extends Pick<DraftContext, "horizon" | "candidates" | "inTurn"> {
+  readonly seed: number;
+  readonly turns?: "alike" | undefined;
+}
+
+const contextOf = ({ seed, turns, ...given }: ContextOptions): DraftContext => ({
+  ...given,
+  draws: (branch) =>
+    new KeyedDraws({ seed, choice: 0, stage: 0, step: 0, branch: turns === "alike" ? 1 : branch }),
+  propose: () => {
+    throw new Error("a draft by particles proposes nothing");
+  },
+  earlyRejection: true,
+});
+
+/** A model to which all its tokens are equally likely, and how many were asked of it at once at most. */
+function alikeTokens(count: number) {
+  const logprob = -Math.log(count);
+  const tokens = Array.from({ length: count }, (_, token): CompletionToken => ({
+    token,
+    logprob,
+    logNormalizer: 3 * logprob,
+    entropy: -logprob,
+  }));
+  const top = { ids: Int32Array.from(tokens.keys()), logprobs: new Float64Array(count).fill(logprob) };
+  let [asked, most] = [0, 0];
+  async function* nextTokens(): AsyncGenerator<Candidates, void, undefined> {
+    for (;;) {
+      most = Math.max(most, ++asked);
+      await new Promise(setImmediate);
+      asked--;
+      yield { top, drawn: tokens[0]!, take: (rank) => tokens[rank]! };
+    }
+  }
+  return { nextTokens, most: () => most };
+}
+
 async function grow(
   space: StateSpace,
   seed: number,
   { told, turns, alpha = space.law.alpha, ...options }: Setup,
 ) {
-  const context: DraftContext = {
+  const context = contextOf({
     horizon: space.horizon,
-    draws: (branch) =>
-      new KeyedDraws({ seed, choice: 0, stage: 0, step: 0, branch: turns === "alike" ? 1 : branch }),
-    propose: () => {
-      throw new Error("a draft by particles proposes nothing");
-    },
+    seed,
+    turns,
     candidates: candidatesFrom(space, seed, told),
-    earlyRejection: true,
     inTurn: seed % 2 === 0,
-  };
+  });
   const target = { ...space.law, alpha };
   const { state, logEvidence } = await growParticles([], { target, ...options }, context);
   return { answer: state, evidence: Math.exp(logEvidence) };
@@ -172,6 +205,18 @@ describe("particles that draft", () => {
     const setup = { particles: 2, told: 2, patience: 1, turns: "alike" } as const;
     expect(await worstBias(spaceOf(options, horizon, law), setup, 1500)).toBeGreaterThan(6);
   });
+});
+
+describe("particles that grow at once", () => {
+  // Hardly anything is sharp enough to tell them apart, and all that lots leave weigh the same.
+  for (const particles of [1, 2, 4, 10]) {
+    it(`are ${particles} at most where none outweighs another`, async () => {
+      const { nextTokens, most } = alikeTokens(40);
+      const context = contextOf({ horizon: 12, seed: 1, inTurn: false, candidates: nextTokens });
+      await growParticles([], { target: { alpha: 4, inverseTemperature: 4 }, particles }, context);
+      expect(most()).toBeLessThanOrEqual(particles);
+    });
+  }
 });
 
 describe("the law of what is drafted", () => {
