@@ -87,12 +87,15 @@ describe("the Vercel AI SDK", () => {
         maxOutputTokens: 12,
       };
       const whole = await generateText(settings);
-      expect(whole.usage.outputTokens).toBe(12);
+      // Of random weights, p^alpha favours completions that end soon.
+      const tokens = whole.usage.outputTokens!;
+      expect(tokens).toBeGreaterThan(0);
+      expect(tokens).toBeLessThanOrEqual(12);
       const stream = streamText(settings);
       let streamed = "";
       for await (const delta of stream.textStream) streamed += delta;
       expect(streamed).toBe(whole.text);
-      expect((await stream.usage).outputTokens).toBe(12);
+      expect((await stream.usage).outputTokens).toBe(tokens);
     }
   });
 
