@@ -18,7 +18,14 @@ import type { FileStamps } from "./model-files.ts";
 import { readMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
 import { cacheBudget, checkMemory, mib } from "./memory.ts";
-import { checkWeights, chooseSize, chooseStoreMib, chooseThreads, describeStores } from "./room.ts";
+import {
+  checkWeights,
+  choosePrefillChunk,
+  chooseSize,
+  chooseStoreMib,
+  chooseThreads,
+  describeStores,
+} from "./room.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 
 export interface CreatedCompleter {
@@ -78,7 +85,7 @@ async function createEngine(
   const threads = chooseThreads(settings, fileBytes, machine);
   const opening = { device, threads: threads.value, spinning, mapWeights, int4Compute, onProgress };
   const opened = openGraph(graphPath, opening);
-  const prefillChunk = settings.prefillChunk ?? (opened.graph.takesFirstLogit ? 256 : 64);
+  const prefillChunk = choosePrefillChunk(settings, opened.graph);
   const { runner, reason } = await closeOnError(opened.session, async () => {
     const size = chooseSize(settings, { ...opened, maxPositions }, machine);
     const { lanes, context: capacity } = size;

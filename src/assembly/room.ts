@@ -1,6 +1,7 @@
 /** How much of a machine a model gets: what its operator asks for, and what is chosen where nothing is asked. */
 import { InferenceError } from "../core/errors.ts";
 import type { Device } from "../engine/onnx/ort/device-memory.ts";
+import type { DecoderGraph } from "../engine/onnx/graphs/decoder-graph.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 import type { Machine } from "./machine.ts";
 import { cacheBudget, checkContext, mib } from "./memory.ts";
@@ -42,6 +43,15 @@ export function chooseThreads(
   if (value === quota) return { value, reason: `its control group leaves ${+cpuQuota.toFixed(2)} CPUs` };
   return { value, reason: `more of the ${cores} cores would wait for memory` };
 }
+
+/**
+ * Most prompt tokens of a pass: more where the graph computes no logits before those that are asked for, since a chunk's
+ * logits take vocabulary × tokens otherwise.
+ */
+export const choosePrefillChunk = (
+  { prefillChunk }: Pick<EngineSettings, "prefillChunk">,
+  { takesFirstLogit }: Pick<DecoderGraph, "takesFirstLogit">,
+): number => prefillChunk ?? (takesFirstLogit ? 256 : 64);
 
 /** Memory that a store has where there is enough, MiB. */
 const usualStoreMib = 256;

@@ -3,8 +3,9 @@ import { locateModel } from "../assembly/locate-model.ts";
 import { readMachine } from "../assembly/machine.ts";
 import type { Machine } from "../assembly/machine.ts";
 import { cacheBudget, fitCache } from "../assembly/memory.ts";
-import { checkWeights, chooseSize, chooseThreads } from "../assembly/room.ts";
+import { checkWeights, choosePrefillChunk, chooseSize, chooseThreads } from "../assembly/room.ts";
 import type { Size } from "../assembly/room.ts";
+import { usualEngine } from "../assembly/engine-settings.ts";
 import type { EngineSettings } from "../assembly/engine-settings.ts";
 import { InferenceError } from "../core/errors.ts";
 import { withinVocabulary } from "../decoder/end-tokens.ts";
@@ -100,9 +101,6 @@ export async function inspectModel(name: string, settings: InspectSettings): Pro
   return { ...described, measured };
 }
 
-/** Most prompt tokens of a pass, as `serve` has them. */
-const chunkTokens = 64;
-
 async function tryToMeasure(
   path: string,
   { file, bytesPerToken, machine, threads, size, budgetBytes }: Omit<InspectedModel, "measured">,
@@ -119,7 +117,7 @@ async function tryToMeasure(
       device: "cpu",
       lanes,
       capacity,
-      maxRowTokens: chunkTokens,
+      maxRowTokens: choosePrefillChunk(usualEngine, opened.graph),
     });
     const loadMs = performance.now() - started;
     return { loadMs, passTimes: (await measurePassTimes(runner)).report };

@@ -3,6 +3,7 @@ import { fitCache, cacheBudget, mib } from "../../../src/assembly/memory.ts";
 import {
   checkWeights,
   chooseSize,
+  choosePrefillChunk,
   chooseStoreMib,
   chooseThreads,
   describeStores,
@@ -167,6 +168,16 @@ describe("checkWeights", () => {
     [cpu, embedded.fileBytes, gib / 4],
   ] as const)("takes what fits: %j, %i bytes in %i", (settings, bytes, memoryBytes) => {
     checkWeights(settings, bytes, { memoryBytes });
+  });
+});
+
+describe("choosePrefillChunk", () => {
+  it("takes longer chunks where no logits are computed for nothing, and what is asked for", () => {
+    const late = { takesFirstLogit: true };
+    const whole = { takesFirstLogit: false };
+    expect(choosePrefillChunk({ prefillChunk: undefined }, late)).toBe(256);
+    expect(choosePrefillChunk({ prefillChunk: undefined }, whole)).toBe(64);
+    for (const graph of [late, whole]) expect(choosePrefillChunk({ prefillChunk: 7 }, graph)).toBe(7);
   });
 });
 
