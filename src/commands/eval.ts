@@ -115,7 +115,7 @@ function checkPlain(compared: readonly Configuration[]): void {
   );
 }
 
-function row({ label, accuracy, passAt, evaluatedTokensPerAnswer, cutOff }: Summary): string {
+function row({ label, accuracy, passAt, evaluatedTokensPerAnswer, cutOff, exact }: Summary): string {
   const last = passAt.at(-1)!;
   const interval = formatInterval(accuracy);
   return [
@@ -123,6 +123,9 @@ function row({ label, accuracy, passAt, evaluatedTokensPerAnswer, cutOff }: Summ
     `pass@1 ${accuracy.value.toFixed(3)} ${interval}`,
     `pass@${last.k} ${last.estimate.value.toFixed(3)}`,
     `${evaluatedTokensPerAnswer.toFixed(1)} tokens evaluated per answer`,
+    ...(exact === null || exact.share === 1
+      ? []
+      : [`${(100 * exact.share).toFixed(0)} % exact draws, chains for the rest`]),
     ...(cutOff === 0 ? [] : [`${(100 * cutOff).toFixed(0)} % cut off: raise --max-tokens`]),
   ].join("  ");
 }

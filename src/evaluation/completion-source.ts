@@ -6,16 +6,24 @@ import type { DataItem } from "./data-set.ts";
 import { askServer } from "./server-request.ts";
 import type { ServerAddress } from "./server-request.ts";
 
-/** What is read of a sampler's report, whichever it is; what a server does not report is not there. */
-const report = z.looseObject({
-  drawn_tokens: z.number(),
-  evaluated_tokens: z.number(),
-  remembered_tokens: z.number().optional(),
+/** How a chain went. */
+const chain = z.looseObject({
   steps: z.number().optional(),
   accepted: z.number().optional(),
   unchanged: z.number().optional(),
   first_token_changes: z.number().optional(),
   mixing_warning: z.string().nullish(),
+});
+
+/** What is read of a sampler's report, whichever it is; what a server does not report is not there. */
+const report = chain.extend({
+  drawn_tokens: z.number(),
+  evaluated_tokens: z.number(),
+  remembered_tokens: z.number().optional(),
+  /** Of sampler exact: whether it is an exact draw, its proposals, and the chain that answered where it is none. */
+  exact: z.boolean().optional(),
+  tries: z.number().optional(),
+  fallback: chain.optional(),
 });
 
 const choice = z.object({

@@ -26,6 +26,8 @@ const sample = z.object({
   likelihood: z
     .object({ tokens: z.number().int(), logprob: z.number(), meanEntropy: z.number().nullable() })
     .nullable(),
+  /** Of sampler exact: whether it is an exact draw or a chain's answer, and the proposals it took. */
+  exact: z.object({ isExact: z.boolean(), tries: z.number().int() }).optional(),
   chain: z
     .object({
       steps: z.number().int(),

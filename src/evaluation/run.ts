@@ -161,16 +161,18 @@ async function likelihoodOf(
 function costOf(
   { logprobs, report }: SampledText,
   meanTokens: number | null,
-): Pick<Sample, "tokens" | "evaluatedTokens" | "drawnTokens" | "rememberedTokens" | "chain"> {
+): Pick<Sample, "tokens" | "evaluatedTokens" | "drawnTokens" | "rememberedTokens" | "exact" | "chain"> {
   const tokens = logprobs.length > 0 ? logprobs.length : meanTokens;
   const paid = {
     tokens,
     evaluatedTokens: report?.evaluated_tokens ?? tokens,
     drawnTokens: report?.drawn_tokens ?? tokens,
     rememberedTokens: report?.remembered_tokens ?? null,
+    ...(report?.exact === undefined ? {} : { exact: { isExact: report.exact, tries: report.tries ?? 0 } }),
   };
-  if (report?.mixing_warning === undefined) return paid;
-  const { steps = 0, accepted = 0, unchanged = 0, first_token_changes = 0, mixing_warning } = report;
+  const chain = report?.fallback ?? report;
+  if (chain?.mixing_warning === undefined) return paid;
+  const { steps = 0, accepted = 0, unchanged = 0, first_token_changes = 0, mixing_warning } = chain;
   return {
     ...paid,
     chain: {

@@ -34,10 +34,17 @@ export interface Summary {
   readonly distinctAnswers: number;
   /** Entropy of an item's answers, nats, averaged. */
   readonly answerEntropy: number;
+  readonly exact: ExactSummary | null;
   readonly chain: ChainSummary | null;
   readonly secondsPerRequest: number;
   readonly totalSeconds: number;
   readonly totalEvaluatedTokens: number;
+}
+
+export interface ExactSummary {
+  /** Share of answers that are exact draws; chains gave the others. */
+  readonly share: number;
+  readonly triesPerAnswer: number;
 }
 
 export interface ChainSummary {
@@ -140,6 +147,7 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
     rememberedTokensPerAnswer: mean(samples.flatMap(({ rememberedTokens }) => rememberedTokens ?? [])),
     distinctAnswers: mean(own.map((result) => new Set(answersOf(result)).size)),
     answerEntropy: mean(own.map((result) => answerEntropy(answersOf(result)))),
+    exact: summarizeExact(own),
     chain: summarizeChains(own),
     secondsPerRequest: mean(own.map(({ seconds }) => seconds)),
     totalSeconds: own.reduce((sum, { seconds }) => sum + seconds, 0),
@@ -168,6 +176,15 @@ function passCounts(n: number): number[] {
   const counts: number[] = [];
   for (let k = 1; k < n; k *= 2) counts.push(k);
   return [...counts, n];
+}
+
+function summarizeExact(own: readonly Result[]): ExactSummary | null {
+  const draws = own.flatMap(({ samples }) => samples.flatMap(({ exact }) => exact ?? []));
+  if (draws.length === 0) return null;
+  return {
+    share: mean(draws.map(({ isExact }) => (isExact ? 1 : 0))),
+    triesPerAnswer: mean(draws.map(({ tries }) => tries)),
+  };
 }
 
 function summarizeChains(own: readonly Result[]): ChainSummary | null {

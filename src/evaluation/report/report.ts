@@ -39,6 +39,7 @@ export function renderReport({ title, summaries, base }: ReportContent): string 
     ),
     "<h2>Cost</h2>",
     costs(summaries),
+    exactDraws(summaries),
     chains(summaries),
     renderFigure("Accuracy and cost", drawCost(summaries)),
     renderFigure("Power: the exponent", drawSweep(summaries, "alpha", "alpha")),
@@ -105,6 +106,17 @@ function costs(summaries: readonly Summary[]): string {
     formatNumber(summary.totalSeconds, 0),
   ]);
   return note + renderTable(head, rows);
+}
+
+function exactDraws(summaries: readonly Summary[]): string {
+  const rows = summaries.flatMap(({ label, exact }) =>
+    exact === null ? [] : [[label, formatNumber(exact.share), formatNumber(exact.triesPerAnswer, 1)]],
+  );
+  const note =
+    "<p>Share of the answers that are exact draws from p^α. A chain gave the others, where none of max_tries was accepted: a row with less than 1 is of neither law.</p>";
+  return rows.length === 0
+    ? ""
+    : `<h2>Exact draws</h2>${note}${renderTable(["", "exact draws", "tries per answer"], rows)}`;
 }
 
 function chains(summaries: readonly Summary[]): string {

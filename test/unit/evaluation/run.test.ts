@@ -188,6 +188,30 @@ describe("an evaluation", () => {
     }
   });
 
+  it("tells exact draws from the answers of chains in their place", async () => {
+    const searches = configurations(["exact"], { max_tries: [1, 3, 1000], fallback: ["power"] });
+    const results = await run(join(folder, "exact.jsonl"), { searches });
+    const { summaries } = summarize(results, items.length);
+    expect(summaries.map(({ fields }) => fields.max_tries)).toEqual([1, 3, 1000]);
+    for (const { configuration, exact, chain } of summaries) {
+      const own = results.filter((result) => result.configuration === configuration);
+      const samples = own.flatMap((result) => result.samples);
+      // Those that are no draws have a chain that gave them.
+      for (const sample of samples) expect(sample.chain === undefined).toBe(sample.exact!.isExact);
+      expect(exact!.share).toBe(samples.filter((one) => one.exact!.isExact).length / samples.length);
+      expect(chain === null).toBe(exact!.share === 1);
+    }
+    const [few, some, many] = summaries.map(({ exact }) => exact!);
+    expect(few!.triesPerAnswer).toBe(1);
+    expect(some!.share).toBeGreaterThan(few!.share);
+    expect(some!.share).toBeLessThan(1);
+    expect(many!.share).toBe(1);
+    expect(many!.triesPerAnswer).toBeGreaterThan(1);
+    const page = renderReport({ title: "t", summaries, base: undefined });
+    expect(page).toContain("<h2>Exact draws</h2>");
+    expect(page).toContain(`<td>${some!.share.toFixed(3)}</td><td>${some!.triesPerAnswer.toFixed(1)}</td>`);
+  });
+
   it("passes on what a server refuses", async () => {
     const source = new CompletionSource({ url, apiKey: undefined, model: "gpt-4", isPlain: false });
     const never = new AbortController().signal;
