@@ -17,7 +17,7 @@ const rooms = {
 };
 /** What is known of samplers where requests and answers are read: browsers too. */
 const declarations =
-  "src/samplers/(declarations|registry|option-fields|sampler|field|described|report|law-fields|cost|.*/(settings|report|fields|mixing-advice)).ts";
+  "src/samplers/(declarations|registry|option-fields|sampler|field|described|report|remarks|law-fields|cost|.*/(settings|report|fields|mixing-advice)).ts";
 /** Seams a room may import although the room behind them is closed to it. */
 const seams = {
   samplers: ["src/engine/(engine|said|memo/memos).ts"],

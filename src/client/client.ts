@@ -6,6 +6,7 @@ import type { ChatResponse, chatRequest } from "../server/schemas/chat.ts";
 import { completionResponse } from "../server/schemas/completions.ts";
 import type { CompletionResponse, completionRequest } from "../server/schemas/completions.ts";
 import { findReport } from "../samplers/registry.ts";
+import { chainReportOf, remarksOn } from "../samplers/remarks.ts";
 import { isRunReport } from "../samplers/report.ts";
 import { errorResponse } from "../server/schemas/errors.ts";
 import { modelList } from "../server/schemas/models.ts";
@@ -127,7 +128,17 @@ export class MetropolisClient {
   }
 }
 
-export { ClientError, fieldControls, findReport, isRunReport, noText, revise, samplerChoices };
+export {
+  chainReportOf,
+  ClientError,
+  fieldControls,
+  findReport,
+  isRunReport,
+  noText,
+  remarksOn,
+  revise,
+  samplerChoices,
+};
 export type {
   ChatResponse,
   CompletionResponse,

@@ -44,6 +44,9 @@ export class TerminalView {
   /** Steps by what became of their proposals. */
   readonly #outcomes = { accepted: 0, unchanged: 0, rejected: 0, rejected_early: 0 };
   #swaps = 0;
+  /** Whole proposals of exact, made where no completion stands. */
+  #tries = 0;
+  #logprob: number | undefined;
   #logprobs: number[] = [];
   #block: EventOf<"block"> | undefined;
   #proposal: EventOf<"proposal"> | undefined;
@@ -64,13 +67,13 @@ export class TerminalView {
         return false;
       case "decision":
         this.#steps++;
-        this.#outcomes[event.outcome]++;
-        if (event.swapped) this.#swaps++;
         this.#decision = event;
-        this.#logprobs.push(event.logprob);
+        if (this.#isTry) this.#tries++;
+        else this.#count(event);
         return event.outcome !== "accepted" && !event.swapped;
       case "revision":
         this.#shown = revise(this.#shown, event);
+        this.#logprob = event.logprob;
         this.#births = [...this.#births.slice(0, event.from_token), ...event.tokens.map(() => this.#steps)];
         return true;
       case "token":
@@ -80,12 +83,29 @@ export class TerminalView {
     }
   }
 
+  /** Where a revision that has not been taken yet happens. */
+  place({ block, step }: EventOf<"revision">): string {
+    return this.#isTry && step > 0 ? `try ${step}` : `block ${block} step ${step}`;
+  }
+
   lines(): string[] {
     const { prompt, columns } = this.#options;
     const pieces: Piece[] = [{ text: prompt, style: "dim" }, ...this.#pieces()];
     const answer = wrap(pieces, columns).map((line) => line.map((piece) => this.#style(piece)).join(""));
     if (this.#block === undefined) return answer;
     return [...answer, "", ...this.#status(), this.#trace()];
+  }
+
+  /** A proposal where no completion stands is no step of a chain, and there is nothing that log p could be of. */
+  get #isTry(): boolean {
+    return this.#shown.tokens.length === 0;
+  }
+
+  #count({ outcome, swapped, logprob }: EventOf<"decision">): void {
+    this.#outcomes[outcome]++;
+    if (swapped) this.#swaps++;
+    this.#logprob = logprob;
+    this.#logprobs.push(logprob);
   }
 
   /** Standard samplers revise nothing; their text only grows. A chain's commits what is shown already. */
@@ -109,17 +129,20 @@ export class TerminalView {
   #status(): string[] {
     const { block, blocks, steps } = this.#block!;
     const decision = this.#decision;
-    const logprob = this.#logprobs.at(-1);
     const { accepted, unchanged, rejected, rejected_early } = this.#outcomes;
-    const figures = [
+    const logprob = `log p ${this.#logprob?.toFixed(2) ?? "–"}`;
+    const tries = this.#tries === 0 ? [] : [`tries ${this.#tries}`];
+    const chain = [
       `block ${block}/${blocks}`,
       `step ${decision?.block === block ? decision.step : 0}/${steps}`,
-      `log p ${logprob?.toFixed(2) ?? "–"}`,
+      logprob,
       `moved ${accepted}`,
       `unchanged ${unchanged}`,
       `rejected ${rejected + rejected_early}`,
       ...(this.#swaps === 0 ? [] : [`swapped ${this.#swaps}`]),
     ];
+    const isChain = tries.length === 0 || this.#logprobs.length > 0;
+    const figures = isChain ? [...chain, ...tries] : [...tries, logprob];
     const status = truncate(wholeFigures(figures, this.#options.columns), this.#options.columns);
     if (decision === undefined || this.#proposal === undefined) return [status, ""];
     const outcome = decision.outcome.replace("_", " ");
@@ -137,6 +160,7 @@ export class TerminalView {
   /** log p of the last steps, as a row of bars. */
   #trace(): string {
     const recent = this.#logprobs.slice(-this.#options.columns);
+    if (recent.length === 0) return "";
     const low = Math.min(...recent);
     const range = Math.max(...recent) - low;
     const text = recent

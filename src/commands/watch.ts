@@ -4,11 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { MetropolisClient } from "../client/client.ts";
 import type { CompleteRequest, EventOf } from "../client/client.ts";
-import { isStepReport } from "../samplers/chain/report.ts";
+import { countTries } from "../samplers/exact/report.ts";
 import { isRunReport } from "../samplers/report.ts";
 import { optionFields } from "../samplers/option-fields.ts";
 import { findReport, samplerNames } from "../samplers/registry.ts";
-import type { SamplerName } from "../samplers/registry.ts";
+import type { Reports, SamplerName } from "../samplers/registry.ts";
+import { chainReportOf, remarksOn } from "../samplers/remarks.ts";
 import { argument, integerFrom, option, seedFrom } from "./options.ts";
 import { reachServer } from "../assembly/own-server.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
@@ -130,33 +131,42 @@ async function watchInLines(client: MetropolisClient, body: CompleteRequest): Pr
     view.take(event);
     if (event.type !== "revision") continue;
     const [text] = view.lines();
-    console.log(`block ${event.block} step ${event.step}  log p ${event.logprob.toFixed(2)}  ${text}`);
+    console.log(`${view.place(event)}  log p ${event.logprob.toFixed(2)}  ${text}`);
   }
   throw new Error("a watch ends with done");
 }
 
 /** What is left on the screen: the answer, and how it came to be. */
 export function summary({ response }: Pick<EventOf<"done">, "response">, seed: number | string): string {
-  const [choice] = response.choices;
+  const choice = response.choices[0]!;
   const end =
-    choice!.ended_early === undefined
+    choice.ended_early === undefined
       ? ""
       : "\n\nThe server shut down before the sampler was through; this is what it had come to.";
-  const answer = printable(choice!.text) + end;
-  const run = findReport(choice!);
-  if (run === undefined) return `${answer}\n\nseed ${seed}`;
-  if (!isRunReport(run.body)) return `${answer}\n\nseed ${seed}`;
-  const { logprob, drawn_tokens, remembered_tokens, evaluated_tokens } = run.body;
+  const answer = printable(choice.text) + end;
+  const run = findReport(choice)?.body;
+  if (run === undefined || !isRunReport(run)) return `${answer}\n\nseed ${seed}`;
+  const { logprob, drawn_tokens, remembered_tokens, evaluated_tokens } = run;
   const tokens = `${drawn_tokens} tokens drawn, ${remembered_tokens} remembered, ${evaluated_tokens} tokens evaluated`;
   const cost = `log p ${logprob.toFixed(2)}, ${tokens}, seed ${seed}`;
-  if (!isStepReport(run.body)) return [answer, "", cost].join("\n");
-  const { steps, moved, unchanged, rejected, rejected_early } = run.body;
-  const warning = choice!.power?.mixing_warning ?? "";
+  return [answer, "", cost, ...describeDraw(choice), ...describeSteps(choice), ...remarksOn(choice)].join(
+    "\n",
+  );
+}
+
+function describeDraw({ exact }: Reports): string[] {
+  if (exact?.log_evidence == null) return [];
+  const { tries, log_evidence: evidence, log_evidence_bound: bound } = exact;
   return [
-    answer,
-    "",
-    cost,
+    `exact draw in ${countTries(tries)}: log of the sum of p(x)^alpha about ${evidence.toFixed(2)}, at most ${bound.toFixed(2)}`,
+  ];
+}
+
+function describeSteps(choice: Reports): string[] {
+  const report = chainReportOf(choice);
+  if (report === undefined) return [];
+  const { steps, moved, unchanged, rejected, rejected_early } = report;
+  return [
     `${steps} steps: ${moved} moved, ${unchanged} unchanged, ${rejected + rejected_early} rejected (${rejected_early} early)`,
-    ...(warning === "" ? [] : [warning]),
-  ].join("\n");
+  ];
 }

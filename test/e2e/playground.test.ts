@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import axe from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { hasBrowser, launchBrowser } from "../support/browser.ts";
 import { PrefixProxy } from "../support/prefix-proxy.ts";
 import { ServerProcess } from "../support/server-process.ts";
@@ -98,6 +99,66 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("ArrowRight");
     expect(await page.locator("#answer .active").innerText()).toBe((await answer(page))[1]);
+  });
+
+  it("shows an exact draw by its tries, and the chain that answers in its place by its steps", async () => {
+    await using opened = await open();
+    const { page, complaints } = opened;
+    await isReady(page);
+    await page.check('input[name="sampler"][value="exact"]', { force: true });
+    await page.selectOption("#pace", "0");
+    await page.fill("#seed", "3");
+    await page.click("#run");
+    await page.waitForSelector("#answer .token.end");
+    await isIdle(page);
+    const body = { prompt: "7-2*3+4=", sampler: "exact", seed: 3 };
+    const choiceOf = async (more: object) => {
+      const reply = await server.post("/v1/completions", { ...body, ...more });
+      const { text, exact } = ((await reply.json()) as CompletionResponse).choices[0]!;
+      return { text, exact: exact! };
+    };
+    const { text, exact } = await choiceOf({});
+    expect((await answer(page)).replace("∎", "")).toBe(text);
+    expect(await page.locator("#figure-tries").innerText()).toBe(String(exact.tries));
+    expect(await page.locator("#figure-evidence").innerText()).toBe(
+      `about ${exact.log_evidence!.toFixed(2)}, at most ${exact.log_evidence_bound.toFixed(2)}`.replaceAll(
+        "-",
+        "−",
+      ),
+    );
+    for (const id of ["figure-steps", "figure-acceptance", "chart-logprob"])
+      expect(await page.locator(`#${id}`).isVisible()).toBe(false);
+    expect(await page.locator("#proposal").innerText()).toBe("");
+
+    await page.fill("#max_tries", "1");
+    await page.click("#run");
+    await page.locator("#problem").waitFor({ state: "visible" });
+    expect(await page.locator("#problem").innerText()).toMatch(/No exact draw in 1 try: /);
+    expect(await page.locator("#figure-tries").innerText()).toBe("1");
+    expect(await page.locator("#figure-logprob").innerText()).toBe("–");
+
+    await page.selectOption("#fallback", "power");
+    await page.click("#run");
+    await page.locator("#proposal", { hasText: "No exact draw in 1 try: a chain answered" }).waitFor();
+    await isIdle(page);
+    const { fallback, log_evidence_bound: bound } = (await choiceOf({ max_tries: 1, fallback: "power" }))
+      .exact;
+    expect(await page.locator("#figure-steps").innerText()).toBe(String(fallback!.steps));
+    expect(await page.locator("#figure-evidence").innerText()).toBe(`at most −${(-bound).toFixed(2)}`);
+    expect(await page.locator("#chart-logprob").getAttribute("aria-label")).toContain(
+      `after ${fallback!.steps} steps`,
+    );
+    expect(await page.locator("#chart-logprob canvas").isVisible()).toBe(true);
+
+    await page.click("#tab-histogram");
+    await page.fill("#max_tries", "2");
+    await page.fill("#chains", "16");
+    await page.click("#run");
+    await isIdle(page);
+    expect(await page.locator("#histogram-summary").innerText()).toMatch(
+      / \d+ are exact draws; chains answered in place of the others\.$/,
+    );
+    expect(complaints).toEqual([]);
   });
 
   it("compares the four samplers, and counts the answers of n chains", async () => {

@@ -5,6 +5,8 @@ import type { SettingsForm } from "./settings-form.ts";
 /** How often n independent answers agree. */
 export class HistogramView {
   #texts: readonly string[] = [];
+  /** What else there is to say of them. */
+  #remark = "";
 
   constructor() {
     byId("grouping").addEventListener("change", () => {
@@ -17,6 +19,9 @@ export class HistogramView {
     byId("histogram-summary").textContent = `Drawing ${n} answers…`;
     const { choices } = await connection.client.complete({ ...form.request(), n }, { signal });
     this.#texts = choices.map(({ text }) => text);
+    const inPlace = choices.filter(({ exact }) => exact?.exact === false).length;
+    this.#remark =
+      inPlace === 0 ? "" : ` ${n - inPlace} are exact draws; chains answered in place of the others.`;
     this.#show();
   }
 
@@ -31,7 +36,7 @@ export class HistogramView {
     const bars = [...counts].sort((a, b) => b[1] - a[1]);
     const [answer, most] = bars[0]!;
     byId("histogram-summary").textContent =
-      `${bars.length} different answers of ${this.#texts.length}; the most frequent, ${answer}, is ${format((100 * most) / this.#texts.length, 0)} %.`;
+      `${bars.length} different answers of ${this.#texts.length}; the most frequent, ${answer}, is ${format((100 * most) / this.#texts.length, 0)} %.${this.#remark}`;
     byId("bars").replaceChildren(...bars.map(([group, count]) => bar(group, count, most)));
   }
 }

@@ -1,6 +1,21 @@
-import { findReport, isRunReport, noText, revise, samplerChoices } from "../../src/client/client.ts";
-import type { EventOf, RevisedText, WatchEvent, WatchedToken } from "../../src/client/client.ts";
+import {
+  chainReportOf,
+  findReport,
+  isRunReport,
+  noText,
+  remarksOn,
+  revise,
+  samplerChoices,
+} from "../../src/client/client.ts";
+import type {
+  CompletionResponse,
+  EventOf,
+  RevisedText,
+  WatchEvent,
+  WatchedToken,
+} from "../../src/client/client.ts";
 import { ChainCharts } from "./chain-charts.ts";
+import type { OutcomeCounts } from "./chain-charts.ts";
 import type { Connection } from "./connection.ts";
 import { costOf } from "./cost.ts";
 import { byId, element, format } from "./dom.ts";
@@ -17,10 +32,13 @@ export class WatchView {
   #isChain = false;
   /** Swaps that gave a tempered chain another completion; they are no steps. */
   #swaps = 0;
+  /** Whole proposals of exact. */
+  #tries = 0;
 
   async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
     const request = form.request();
     this.#clear(samplerChoices.some(({ name, isChain }) => name === request.sampler && isChain));
+    showParts({ tries: request.sampler === "exact", chain: request.sampler !== "exact" });
     // Iterating slowly is what slows it down: events wait in the client, and beyond a bound it skips to the latest.
     for await (const event of connection.client.watch(request, { signal })) {
       this.#apply(event);
@@ -34,10 +52,10 @@ export class WatchView {
     this.#answer.show([]);
     this.#charts.clear();
     this.#swaps = 0;
+    this.#tries = 0;
     byId("figures-swaps").hidden = true;
     byId("proposal").replaceChildren();
-    for (const name of ["logprob", "block", "steps", "outcomes", "acceptance", "swaps", "cost"])
-      figure(name, "–");
+    for (const name of figures) figure(name, "–");
   }
 
   #apply(event: WatchEvent): void {
@@ -49,7 +67,10 @@ export class WatchView {
         showProposal(this.#state, event);
         return;
       case "decision":
-        this.#decide(event);
+        // Where no completion stands, a whole one was proposed: that is no step of a chain.
+        if (this.#state.tokens.length === 0) figure("tries", String(++this.#tries));
+        else this.#step(event);
+        showDecision(event);
         return;
       case "revision":
         this.#revise(event);
@@ -82,33 +103,57 @@ export class WatchView {
     figure("logprob", format(sum(this.#state.tokens)));
   }
 
-  #decide({ outcome, logprob, probability, swapped }: EventOf<"decision">): void {
+  #step({ outcome, logprob, swapped }: EventOf<"decision">): void {
+    // The chain that answers in the place of tries that were not accepted.
+    if (this.#tries > 0) showParts({ chain: true });
     this.#charts.add({ logprob, outcome });
-    const { steps, counts } = this.#charts;
-    const { moved, unchanged, rejected } = counts;
-    figure("steps", String(steps));
-    figure("outcomes", `${moved} moved, ${unchanged} unchanged, ${rejected} rejected`);
-    figure("acceptance", `${format((100 * (moved + unchanged)) / steps, 0)} %`);
-    if (swapped) {
-      figure("swaps", String(++this.#swaps));
-      byId("figures-swaps").hidden = false;
-    }
-    const badge = element("b", outcome, outcome === "accepted" ? "moved" : outcome.replace("_", " "));
-    const bound = outcome === "rejected_early" ? "at most " : "";
-    byId("proposal").append(" ", badge, `, acceptance probability ${bound}${format(probability)}`);
+    showSteps({ steps: this.#charts.steps, ...this.#charts.counts });
+    if (!swapped) return;
+    figure("swaps", String(++this.#swaps));
+    byId("figures-swaps").hidden = false;
   }
 
   #finish({ response: { choices } }: EventOf<"done">): void {
-    const report = findReport(choices[0]!)?.body;
-    const run = report !== undefined && isRunReport(report) ? report : undefined;
-    figure("cost", costOf(choices[0]!));
-    if (run !== undefined) figure("logprob", format(run.logprob));
-    const remarks = [
-      run?.budget_exhausted === true ? "The budget was spent before the end." : "",
-      choices[0]!.power?.mixing_warning ?? "",
-    ];
-    byId("proposal").replaceChildren(remarks.filter((remark) => remark !== "").join(" "));
+    const choice = choices[0]!;
+    const report = findReport(choice)?.body;
+    figure("cost", costOf(choice));
+    if (report !== undefined && isRunReport(report)) figure("logprob", format(report.logprob));
+    const chain = chainReportOf(choice);
+    if (chain !== undefined) showSteps({ ...chain, rejected: chain.rejected + chain.rejected_early });
+    if (choice.exact !== undefined) showExact(choice.exact);
+    byId("proposal").replaceChildren(remarksOn(choice).join(" "));
   }
+}
+
+const figures = ["logprob", "tries", "evidence", "block", "steps", "outcomes", "acceptance", "swaps", "cost"];
+
+/** Figures and charts that say something of tries, and of chains. */
+function showParts(parts: { readonly tries?: boolean; readonly chain?: boolean }): void {
+  for (const [part, isShown] of Object.entries(parts))
+    for (const shown of document.querySelectorAll<HTMLElement>(`[data-part="${part}"]`))
+      shown.hidden = !isShown;
+}
+
+type Steps = { readonly steps: number } & OutcomeCounts;
+
+function showSteps({ steps, moved, unchanged, rejected }: Steps): void {
+  figure("steps", String(steps));
+  figure("outcomes", `${moved} moved, ${unchanged} unchanged, ${rejected} rejected`);
+  figure("acceptance", `${format((100 * (moved + unchanged)) / steps, 0)} %`);
+}
+
+function showExact(report: NonNullable<CompletionResponse["choices"][number]["exact"]>): void {
+  const { tries, log_evidence: evidence, log_evidence_bound: bound, fallback } = report;
+  figure("tries", String(tries));
+  const estimate = evidence === null ? "" : `about ${format(evidence)}, `;
+  figure("evidence", `${estimate}at most ${format(bound)}`);
+  showParts({ chain: fallback !== undefined });
+}
+
+function showDecision({ outcome, probability }: EventOf<"decision">): void {
+  const badge = element("b", outcome, outcome === "accepted" ? "moved" : outcome.replace("_", " "));
+  const bound = outcome === "rejected_early" ? "at most " : "";
+  byId("proposal").append(" ", badge, `, acceptance probability ${bound}${format(probability)}`);
 }
 
 /** Steps a second that the reader wants to see; 0 for all as they come. */
@@ -135,7 +180,7 @@ async function pause(event: WatchEvent, signal: AbortSignal): Promise<void> {
 function showProposal({ text }: RevisedText, { from_char, text: proposed, step }: EventOf<"proposal">): void {
   const kept = Array.from(text).slice(0, from_char).join("");
   byId("proposal").replaceChildren(
-    `step ${step}: `,
+    `${text === "" ? "try" : "step"} ${step}: `,
     element("span", "kept", kept.slice(-24)),
     element("mark", "", proposed === "" ? "∎" : proposed),
   );

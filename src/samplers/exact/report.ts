@@ -32,6 +32,9 @@ const schema = z
 
 export type ExactReport = z.output<typeof schema>;
 
+/** So many, in words: `1 try`, `2 tries`. */
+export const countTries = (tries: number): string => `${tries} ${tries === 1 ? "try" : "tries"}`;
+
 export const exactReport = reportOf({
   schema,
   example: { exact: true, alpha: 4, tries: 12, log_evidence: -2.1 },

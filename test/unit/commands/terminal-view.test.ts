@@ -56,6 +56,25 @@ describe("TerminalView", () => {
     ]);
   });
 
+  it("shows proposals that no completion stands behind as tries, without a log p, apart from a chain's steps", () => {
+    const view = create(80);
+    view.take(block(1));
+    const rejected = [...step(1, "xy", "rejected")].concat(...step(2, "z", "rejected"));
+    for (const event of rejected) view.take(event);
+    expect(view.lines().slice(2)).toEqual(["tries 2  log p –", "rejected  p 0.25  +1 z", ""]);
+    const accepted = revision(0, "abc", 3);
+    if (accepted.type !== "revision") throw new Error("a revision");
+    expect(view.place(accepted)).toBe("try 3");
+    view.take(accepted);
+    expect(view.lines()[2]).toBe("tries 2  log p -2.00");
+    // The chain of a fallback goes on from its draft.
+    for (const event of step(1, "x", "rejected")) view.take(event);
+    expect(view.lines()[2]).toBe(
+      "block 1/4  step 1/10  log p -1.00  moved 0  unchanged 0  rejected 1  tries 2",
+    );
+    expect(view.place(accepted)).toBe("block 1 step 3");
+  });
+
   it("marks what was just revised, and lets the mark fade", () => {
     const view = create(60, true);
     view.take(block(1));
