@@ -100,7 +100,8 @@ describe("when no try is accepted", () => {
   it("fails by name, with what to do", async () => {
     const error = await refuse(hard);
     expect(error).toMatchObject({ status: 422, code: "budget_exhausted", param: "max_tries" });
-    expect(error.message).toMatch(/1 tries.*max_tries.*fallback/);
+    expect(error.message).toMatch(/ 1 try:.*max_tries.*fallback/);
+    expect((await refuse({ ...hard, max_tries: 2 })).message).toMatch(/ 2 tries:/);
     const cheap = await refuse({ alpha: 1000, max_evaluated_tokens: 48, max_tokens: 48 });
     expect(cheap).toMatchObject({ status: 422, param: "max_evaluated_tokens" });
   });
@@ -115,6 +116,24 @@ describe("when no try is accepted", () => {
       logprob: chain!.power!.logprob,
     });
     expect(choice!.exact!.logprob).toBe(chain!.power!.logprob);
+  });
+
+  it.each([
+    { isolated: true },
+    { max_evaluated_tokens: 400 },
+    { max_tokens: 2, max_evaluated_tokens: 5, max_tries: 10 },
+    { isolated: true, n: 3 },
+    { isolated: true, stop: ";" },
+  ])("counts what the tries cost apart from what the chain did: %j", async (body) => {
+    const { choices } = await complete({ ...hard, fallback: "power", ...body });
+    for (const { exact } of choices) {
+      const { fallback, ...whole } = exact!;
+      expect(fallback!.discarded_tokens).toBe(0);
+      expect(whole.discarded_tokens).toBe(0);
+      // The tries asked for the first tokens, which the chain remembers.
+      expect(fallback!.evaluated_tokens).toBeLessThan(whole.evaluated_tokens);
+      expect(fallback!.drawn_tokens).toBe(fallback!.evaluated_tokens + fallback!.remembered_tokens);
+    }
   });
 
   it("leaves the chain of a fallback enough of the budget for a whole answer", async () => {

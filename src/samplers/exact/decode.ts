@@ -12,6 +12,7 @@ import type { DecodeContext, Decoded, DecodeEvent, Decoder } from "../decoder.ts
 import { decodePower } from "../power/decode.ts";
 import { reportCost } from "../report.ts";
 import { TryEvents } from "./try-events.ts";
+import { countTries } from "./report.ts";
 import type { ExactReport } from "./report.ts";
 import { leastBudget, mostVisits } from "./settings.ts";
 import type { ExactSettings } from "./settings.ts";
@@ -104,7 +105,13 @@ async function* answerInstead(
   const { fallback, ...cost } = context.settings;
   if (result.endedBy === "ending") throw shuttingDown();
   if (fallback === undefined) throw notAccepted(result, said);
-  const { report, ...rest } = yield* decodePower({ ...context, settings: { ...cost, ...fallback } });
+  const spent = context.evaluatedTokens();
+  const { report, ...rest } = yield* decodePower({
+    ...context,
+    settings: { ...cost, ...fallback },
+    // Its report is the chain's own: what the tries asked the model is told beside it.
+    evaluatedTokens: () => context.evaluatedTokens() - spent,
+  });
   const { logprob, budget_exhausted } = report;
   const drawn = {
     drawnTokens: result.drawnTokens + report.drawn_tokens,
@@ -132,7 +139,7 @@ function notAccepted(
   const param = endedBy === "budget" ? "max_evaluated_tokens" : "max_tries";
   return new InferenceError(
     "budget_exhausted",
-    `No exact draw in ${tries} tries: the log of the sum of p(x)^alpha is ${bound.toFixed(1)} at most. Raise ${param}, lower alpha or max_tokens, or set fallback to 'power'.`,
+    `No exact draw in ${countTries(tries)}: the log of the sum of p(x)^alpha is ${bound.toFixed(1)} at most. Raise ${param}, lower alpha or max_tokens, or set fallback to 'power'.`,
     { param },
   );
 }
