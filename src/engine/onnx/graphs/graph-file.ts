@@ -4,6 +4,7 @@ import { InferenceError } from "../../../core/errors.ts";
 import { leadsOut } from "../../../files/leads-out.ts";
 import { elementTypeOf } from "../ort/element-type.ts";
 import type { GraphValue } from "../ort/session.ts";
+import { field } from "./onnx-fields.ts";
 import { ProtobufFile } from "./protobuf-file.ts";
 import type { Field } from "./protobuf-file.ts";
 
@@ -32,21 +33,6 @@ export interface GraphFile {
   /** This file and those beside it, bytes. */
   readonly bytes: number;
 }
-
-/** Field numbers of onnx.proto3. */
-const field = {
-  model: { graph: 7 },
-  graph: { node: 1, initializer: 5, input: 11, output: 12, valueInfo: 13 },
-  value: { name: 1, type: 2 },
-  type: { tensor: 1 },
-  tensorType: { element: 1, shape: 2 },
-  shape: { dimension: 1 },
-  dimension: { size: 1 },
-  node: { input: 1, operator: 4, attribute: 5 },
-  attribute: { name: 1, integer: 3 },
-  tensor: { dimensions: 1, type: 2, external: 13 },
-  entry: { key: 1, value: 2 },
-} as const;
 
 /** TensorProto.DataType, with bits per element. */
 const storedTypes: Readonly<Record<number, readonly [name: string, bits: number]>> = {

@@ -6,6 +6,7 @@ import onnxProto from "onnx-proto";
 import { firstLogit } from "./decoder-graph.ts";
 import type { FloatType } from "./decoder-graph.ts";
 import { valueInfo } from "./graph-writer.ts";
+import { field } from "./onnx-fields.ts";
 import { bytesField, edited } from "./protobuf-edit.ts";
 import type { OpenMessage, Pieces } from "./protobuf-edit.ts";
 import { ProtobufFile } from "./protobuf-file.ts";
@@ -21,20 +22,6 @@ const products: ReadonlySet<string> = new Set(["MatMul", "MatMulNBits"]);
 /** What logits may go through after the product, value by value: casts, biases, scales, caps. */
 const valueByValue: ReadonlySet<string> = new Set(["Cast", "Add", "Sub", "Mul", "Div", "Tanh"]);
 
-/** Field numbers of onnx.proto3. */
-const field = {
-  graph: 7,
-  node: 1,
-  initializer: 5,
-  graphInput: 11,
-  graphOutput: 12,
-  valueInfo: 13,
-  valueName: 1,
-  nodeInput: 1,
-  nodeOutput: 2,
-  operator: 4,
-} as const;
-
 export interface LogitsShape {
   readonly logitsType: FloatType;
   readonly vocabularySize: number;
@@ -47,21 +34,24 @@ export interface LogitsShape {
  */
 export function withLateLogits(bytes: Uint8Array, shape: LogitsShape): Uint8Array | undefined {
   using file = new ProtobufFile(bytes, () => new Error("this is no ONNX file"));
-  const graph = [...file.fields(0, file.size)].find(({ number }) => number === field.graph);
+  const graph = [...file.fields(0, file.size)].find(({ number }) => number === field.model.graph);
   if (graph === undefined) return undefined;
   const tail = findTail(file, graph);
   if (tail === undefined) return undefined;
   const message = { file, bytes };
   const items = edited(message, graph, (item) => {
-    if (item.number === field.node && item.start === tail.product.start)
-      return [...slice(tail.hidden), ...bytesField(field.node, withInput(message, item, late))];
+    if (item.number === field.graph.node && item.start === tail.product.start)
+      return [...slice(tail.hidden), ...bytesField(field.graph.node, withInput(message, item, late))];
     // Shapes that are stated of what comes after the product are no longer true.
-    if (item.number === field.valueInfo && tail.shortened.has(file.textIn(item, field.valueName) ?? ""))
+    if (
+      item.number === field.graph.valueInfo &&
+      tail.shortened.has(file.textIn(item, field.value.name) ?? "")
+    )
       return [];
-    const isLogits = item.number === field.graphOutput && file.textIn(item, field.valueName) === "logits";
+    const isLogits = item.number === field.graph.output && file.textIn(item, field.value.name) === "logits";
     return isLogits ? logitsOutput(shape) : undefined;
   });
-  const changed = bytesField(field.graph, [...items, ...additions()]);
+  const changed = bytesField(field.model.graph, [...items, ...additions()]);
   return Buffer.concat(
     edited(message, { start: 0, end: file.size }, (part) =>
       part.start === graph.start ? changed : undefined,
@@ -85,11 +75,11 @@ function findTail(file: ProtobufFile, graph: Field): Tail | undefined {
   const uses = new Map<string, number>();
   const use = (name: string): Map<string, number> => uses.set(name, (uses.get(name) ?? 0) + 1);
   for (const item of file.fields(graph.start, graph.end)) {
-    if (item.number === field.graphOutput) use(file.textIn(item, field.valueName) ?? "");
-    if (item.number !== field.node) continue;
+    if (item.number === field.graph.output) use(file.textIn(item, field.value.name) ?? "");
+    if (item.number !== field.graph.node) continue;
     for (const part of file.fields(item.start, item.end)) {
-      if (part.number === field.nodeInput) use(file.text(part));
-      if (part.number === field.nodeOutput) makers.set(file.text(part), item);
+      if (part.number === field.node.input) use(file.text(part));
+      if (part.number === field.node.output) makers.set(file.text(part), item);
     }
   }
   const shortened = new Set<string>();
@@ -98,9 +88,9 @@ function findTail(file: ProtobufFile, graph: Field): Tail | undefined {
     const maker = makers.get(name);
     if (maker === undefined || uses.get(name) !== 1) return undefined;
     shortened.add(name);
-    const operator = file.textIn(maker, field.operator) ?? "";
+    const operator = file.textIn(maker, field.node.operator) ?? "";
     const inputs = [...file.fields(maker.start, maker.end)]
-      .filter(({ number }) => number === field.nodeInput)
+      .filter(({ number }) => number === field.node.input)
       .map((part) => file.text(part));
     if (products.has(operator)) {
       const [hidden = ""] = inputs;
@@ -115,7 +105,7 @@ function findTail(file: ProtobufFile, graph: Field): Tail | undefined {
 
 /** hidden[:, first:] */
 const slice = (hidden: string): Pieces =>
-  bytesField(field.node, [
+  bytesField(field.graph.node, [
     onnx.NodeProto.encode({
       opType: "Slice",
       name: late,
@@ -128,14 +118,14 @@ const slice = (hidden: string): Pieces =>
 function withInput(message: OpenMessage, node: Field, name: string): Pieces {
   let isFirst = true;
   return edited(message, node, (part) => {
-    if (part.number !== field.nodeInput || !isFirst) return undefined;
+    if (part.number !== field.node.input || !isFirst) return undefined;
     isFirst = false;
-    return bytesField(field.nodeInput, [new TextEncoder().encode(name)]);
+    return bytesField(field.node.input, [new TextEncoder().encode(name)]);
   });
 }
 
 const logitsOutput = ({ logitsType, vocabularySize }: LogitsShape): Pieces =>
-  bytesField(field.graphOutput, [
+  bytesField(field.graph.output, [
     onnx.ValueInfoProto.encode(
       valueInfo("logits", logitsType, ["batch_size", "late_tokens", vocabularySize]),
     ).finish(),
@@ -145,10 +135,10 @@ function additions(): Pieces {
   const constant = (name: string, value: bigint): Pieces => {
     const rawData = new Uint8Array(BigInt64Array.of(value).buffer);
     const { INT64 } = onnx.TensorProto.DataType;
-    return bytesField(field.initializer, [
+    return bytesField(field.graph.initializer, [
       onnx.TensorProto.encode({ name, dataType: INT64, dims: [1], rawData }).finish(),
     ]);
   };
   const input = onnx.ValueInfoProto.encode(valueInfo(firstLogit, "int64", [1])).finish();
-  return [...constant(end, 2n ** 63n - 1n), ...constant(axis, 1n), ...bytesField(field.graphInput, [input])];
+  return [...constant(end, 2n ** 63n - 1n), ...constant(axis, 1n), ...bytesField(field.graph.input, [input])];
 }

@@ -8,6 +8,7 @@ import { InferenceError } from "../../../core/errors.ts";
 import type { ProductType } from "../../health.ts";
 import type { Device } from "../ort/device-memory.ts";
 import type { GraphFile } from "./graph-file.ts";
+import { field } from "./onnx-fields.ts";
 import { ProtobufFile } from "./protobuf-file.ts";
 import { bytesField, edited, integerField } from "./protobuf-edit.ts";
 
@@ -88,8 +89,7 @@ const noChoice = (reason: string): InferenceError =>
     },
   );
 
-/** Field numbers of onnx.proto3, and AttributeProto.AttributeType. */
-const field = { graph: 7, node: 1, operator: 4, attribute: 5, name: 1, integer: 3, type: 20 } as const;
+/** AttributeProto.AttributeType. */
 const integerType = 2;
 
 /** The model with the level stated by every such node, and all else as it was, byte by byte. */
@@ -97,22 +97,25 @@ function withAccuracyLevel(path: string, level: number): Uint8Array {
   const corrupt = (): InferenceError => new InferenceError("engine_failed", `${path} is no ONNX file.`);
   using file = new ProtobufFile(path, corrupt);
   const bytes = readFileSync(path);
-  const stated = bytesField(field.attribute, [
-    ...bytesField(field.name, [new TextEncoder().encode(attribute)]),
-    ...integerField(field.integer, level),
-    ...integerField(field.type, integerType),
+  const stated = bytesField(field.node.attribute, [
+    ...bytesField(field.attribute.name, [new TextEncoder().encode(attribute)]),
+    ...integerField(field.attribute.integer, level),
+    ...integerField(field.attribute.type, integerType),
   ]);
   const message = { file, bytes };
   const pieces = edited(message, { start: 0, end: file.size }, (part) => {
-    if (part.number !== field.graph) return undefined;
+    if (part.number !== field.model.graph) return undefined;
     const graph = edited(message, part, (item) => {
-      if (item.number !== field.node || file.textIn(item, field.operator) !== operator) return undefined;
+      if (item.number !== field.graph.node || file.textIn(item, field.node.operator) !== operator)
+        return undefined;
       const others = edited(message, item, (own) =>
-        own.number === field.attribute && file.textIn(own, field.name) === attribute ? [] : undefined,
+        own.number === field.node.attribute && file.textIn(own, field.attribute.name) === attribute
+          ? []
+          : undefined,
       );
-      return bytesField(field.node, [...others, ...stated]);
+      return bytesField(field.graph.node, [...others, ...stated]);
     });
-    return bytesField(field.graph, graph);
+    return bytesField(field.model.graph, graph);
   });
   return Buffer.concat(pieces);
 }
