@@ -15,11 +15,9 @@ import type { BatchRow, LogitsView, ModelRunner } from "./runner.ts";
 import { schedule } from "./schedule.ts";
 import type { PassPlan, PlannedRow, ScheduleSettings } from "./schedule.ts";
 import type { Sequence } from "./sequence.ts";
-import { Speculation } from "./speculation.ts";
+import { noDraft, Speculation } from "./speculation.ts";
 import { Tenants, chooseVictim } from "./tenants.ts";
 import type { Tenant } from "./tenant.ts";
-
-const noDraft: TokenIds = [];
 
 export interface SchedulerSettings extends ScheduleSettings {
   /** Budget of the prefix store, bytes; 0 turns it off. */
@@ -142,9 +140,8 @@ export class Scheduler {
         if (this.#pulls.count === 0) break;
         this.#admit();
         const plan = this.#schedule(chunksMs);
-        const started = this.#now();
-        await this.#step(plan);
-        chunksMs = plan.decoding.length > 0 ? 0 : chunksMs + this.#now() - started;
+        const ms = await this.#step(plan);
+        chunksMs = plan.decoding.length > 0 ? 0 : chunksMs + ms;
       }
       if (this.#open.size === 0) this.#checkIntegrity();
     } catch (error) {
@@ -182,8 +179,11 @@ export class Scheduler {
     return schedule(this.#lanes.placed, context);
   }
 
-  /** Runs a planned pass and absorbs its logits. What is closed before that keeps its lane until then. */
-  async #step({ decoding, chunk }: PassPlan<PlacedSequence>): Promise<void> {
+  /**
+   * Runs a planned pass and absorbs its logits. What is closed before that keeps its lane until then.
+   * @returns ms of the pass
+   */
+  async #step({ decoding, chunk }: PassPlan<PlacedSequence>): Promise<number> {
     const [first] = decoding;
     // What comes next of a prompt that runs token by token is known.
     const isLone = chunk === undefined && decoding.length === 1 && first!.pending === 1;
@@ -212,6 +212,7 @@ export class Scheduler {
       const held = this.#absorb({ sequence, count }, draft, distribution);
       if (isLone) this.#speculation.observe(draft.length, held);
     }
+    return ms;
   }
 
   /** @returns how many tokens of the draft the sequence went on with */

@@ -20,7 +20,7 @@ const leastCost = 0.9;
 /** How much of a lone pass goes into what such passes are known to settle. */
 const weight = 1 / 32;
 
-const noDraft: TokenIds = [];
+export const noDraft: TokenIds = [];
 
 /** Decides on drafts by what passes are known to take, and keeps account of them. */
 export class Speculation {
