@@ -21,7 +21,7 @@ export class ForetoldText implements FollowedText {
   constructor(index: SuffixIndex, text: TokenIds) {
     this.#index = index;
     this.#text = text;
-    this.#begin(index.generation);
+    this.#begin(index.open());
   }
 
   foretell(most: number): Foretold | undefined {
@@ -37,7 +37,7 @@ export class ForetoldText implements FollowedText {
   readonly #holds = (matched: number): number => this.#index.holds.at(matched);
 
   note(): void {
-    const { generation } = this.#index;
+    const generation = this.#index.open();
     if (generation !== this.#generation) this.#begin(generation);
     while (this.#noted < this.#text.length) this.#note(this.#text[this.#noted++]!);
   }

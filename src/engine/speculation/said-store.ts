@@ -3,9 +3,11 @@ import type { SaidByPrompt } from "../said.ts";
 import { SaidTexts } from "./said-texts.ts";
 import { SuffixIndex } from "./suffix-index.ts";
 
-/** Tokens of all prompts together, some 80 bytes each. */
-const mostEntries = 262_144;
+/** Of all prompts together. */
+const mostBytes = 20 * 1024 * 1024;
 const mostPrompts = 256;
+/** Of an index, measured. */
+const entryBytes = 100;
 
 /** What was said after the prompts asked last. */
 export class SaidStore implements SaidByPrompt {
@@ -26,12 +28,15 @@ export class SaidStore implements SaidByPrompt {
   }
 
   #forgetOldest(newest: SaidTexts): void {
-    let entries = 0;
-    for (const { index } of this.#texts.values()) entries += index.size;
+    let bytes = 0;
+    for (const [name, texts] of this.#texts) bytes += bytesOf(name, texts);
     for (const [name, texts] of this.#texts) {
-      if ((entries <= mostEntries && this.#texts.size <= mostPrompts) || texts === newest) return;
+      if ((bytes <= mostBytes && this.#texts.size <= mostPrompts) || texts === newest) return;
       this.#texts.delete(name);
-      entries -= texts.index.size;
+      bytes -= bytesOf(name, texts);
     }
   }
 }
+
+/** The name is a prompt written out, a byte or two a character. */
+const bytesOf = (name: string, { index }: SaidTexts): number => 2 * name.length + entryBytes * index.size;

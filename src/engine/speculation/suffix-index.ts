@@ -52,8 +52,11 @@ export class SuffixIndex {
     return this.#tokens.length;
   }
 
-  /** Entries are those of one generation: a full index begins another. */
-  get generation(): number {
+  /**
+   * Makes it ready for a text: lists the prompt where it is not, and begins again where it is full.
+   * @returns the generation of its entries; those of another are gone
+   */
+  open(): number {
     if (this.#tokens.length >= this.#mostEntries) this.#forget();
     // Requests that are never foretold anything need not have their prompts listed.
     if (this.#tokens.length === 0) {

@@ -111,6 +111,14 @@ describe("SaidStore", () => {
     for (let prompt = 0; prompt < 10; prompt++) say(indexes.share([9, prompt]).index, [9, prompt], text);
     expect(indexes.share([1, 2])).not.toBe(first);
   });
+
+  it("forgets by what prompts take that were never foretold anything, too", () => {
+    const indexes = new SaidStore();
+    const long = Array.from({ length: 100_000 }, (_, place) => place);
+    const first = indexes.share([1, 2]);
+    for (let prompt = 0; prompt < 20; prompt++) indexes.share([prompt, ...long]);
+    expect(indexes.share([1, 2])).not.toBe(first);
+  });
 });
 
 describe("HoldShares", () => {
