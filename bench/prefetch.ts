@@ -7,6 +7,7 @@ import { byteRequests, embeddedRequests, sideOf, takeTurns, warmUp } from "./cha
 import type { ChainRequest } from "./chains.ts";
 import { smallShape } from "./random-model.ts";
 import { printTable } from "./report.ts";
+import { localDetails } from "../src/engine/health.ts";
 
 interface Case {
   readonly name: string;
@@ -36,7 +37,7 @@ export async function benchPrefetching(requests: number): Promise<void> {
     const same = ahead!.answers.filter(({ tokens }, index) => tokens === plain!.answers[index]!.tokens);
     rows.push([
       name,
-      spent(({ details }) => details?.passes ?? NaN),
+      spent((health) => localDetails(health)?.passes ?? NaN),
       spent(({ evaluatedTokens }) => evaluatedTokens),
       `${plain!.seconds.toFixed(2)} / ${ahead!.seconds.toFixed(2)}`,
       `${(plain!.seconds / ahead!.seconds).toFixed(2)}x`,

@@ -4,6 +4,7 @@ import { chatQuestions } from "./frontier/questions.ts";
 import { openCompleter } from "./chains.ts";
 import { encodeQuestion } from "./question.ts";
 import { median, printRow, printTable, time } from "./report.ts";
+import { localDetails } from "../src/engine/health.ts";
 
 const maxTokens = 128;
 
@@ -115,9 +116,9 @@ async function runCase(
   const after = await Promise.all(sides.map((side) => side.health()));
   const spent = (of: (health: CompleterHealth) => number, place: number): number =>
     of(after[place]!) - of(before[place]!);
-  const passes = sides.map((_, place) => spent(({ details }) => details?.passes ?? NaN, place));
-  const tried = spent(({ details }) => details?.speculation.draftedTokens ?? NaN, 1);
-  const drawn = spent(({ details }) => details?.speculation.acceptedTokens ?? NaN, 1);
+  const passes = sides.map((_, place) => spent((health) => localDetails(health)?.passes ?? NaN, place));
+  const tried = spent((health) => localDetails(health)?.speculation.draftedTokens ?? NaN, 1);
+  const drawn = spent((health) => localDetails(health)?.speculation.acceptedTokens ?? NaN, 1);
   const [without, others] = [seconds[0]!, seconds[1]!];
   const sum = (values: readonly number[]): string => values.reduce((a, b) => a + b, 0).toFixed(1);
   const same = answers[0]!.filter(({ tokens }, index) => tokens.join() === answers[1]![index]!.tokens.join());

@@ -24,11 +24,18 @@ export interface ScoredToken {
    *     log q(token | prefix) = (1/τ)·log p(token | prefix) − log Z
    *
    * with the raw log p. log Σ_v p(v)^{1/τ} where q is tempered and nothing else: 0 at τ = 1, and ≤ 0 for 1/τ ≥ 1,
-   * rounding included, which early rejection relies on.
+   * rounding included, which early rejection relies on. An upper bound where `logNormalizerGap` is there.
    */
   readonly logNormalizer: number;
-  /** Shannon entropy of the raw next-token distribution, nats. */
+  /**
+   * Present where an engine knows log Z within bounds alone: it lies in [logNormalizer − logNormalizerGap,
+   * logNormalizer].
+   */
+  readonly logNormalizerGap?: number;
+  /** Shannon entropy of the raw next-token distribution, nats. A lower bound where `entropyGap` is there. */
   readonly entropy: number;
+  /** Present where an engine knows the entropy within bounds alone: it lies in [entropy, entropy + entropyGap]. */
+  readonly entropyGap?: number;
   /** Present when the request asked for it. */
   readonly top?: TopTokens;
 }

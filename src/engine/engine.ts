@@ -3,7 +3,7 @@ import type { LogprobsMode, Sampling } from "../sampling/distribution.ts";
 import { uniform } from "../core/random.ts";
 import type { DrawKey } from "../core/random.ts";
 import type { TokenStream } from "../core/token-stream.ts";
-import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
+import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../core/tokens.ts";
 import type { EngineHealth } from "./health.ts";
 import type { Said } from "./said.ts";
 
@@ -14,6 +14,9 @@ import type { Said } from "./said.ts";
  */
 export const reproducibilities = ["bitwise", "rounding", "approximate"] as const;
 export type Reproducibility = (typeof reproducibilities)[number];
+
+/** How a number of the model's is known: `interval`, within bounds that come with it. */
+export type Knowledge = "exact" | "interval" | "unknown";
 
 /** What engines differ in. A request for what an engine lacks is refused as `unsupported`, naming the field. */
 export interface EngineCapabilities {
@@ -28,12 +31,12 @@ export interface EngineCapabilities {
    */
   readonly mostTop: number;
   /**
-   * Whether log Z, and with it log q, is known exactly at every 1/τ, or within bounds only: tokens drawn at a 1/τ other
-   * than 1 then have NaN for both.
+   * How log Z, and with it log q, is known at every 1/τ: exactly; within bounds, which tokens then carry
+   * (`logNormalizerGap`) and `narrow` may bring together; or not at all: tokens drawn at a 1/τ other than 1 have NaN.
    */
-  readonly logNormalizer: "exact" | "interval";
-  /** Whether the entropy of the next-token distribution is known; tokens have NaN for it where it is not. */
-  readonly entropy: boolean;
+  readonly logNormalizer: Knowledge;
+  /** How the entropy of the next-token distribution is known; tokens have NaN for it where it is not at all. */
+  readonly entropy: Knowledge;
   /** Whether penalties, bias and forbidden tokens can change the logits before a token is drawn. */
   readonly adjustments: boolean;
   /** Whether it can draw from the likeliest tokens alone: top_k (greedy is top_k 1), top_p, min_p. */
@@ -79,6 +82,11 @@ export interface ExtendRequest {
    * 0 when left out.
    */
   readonly beyond?: number | undefined;
+  /**
+   * Draws the first token from what its law has beyond these, as a memo needs for a draw past what it remembers. Of
+   * engines that do not repeat; the others have `beyond`.
+   */
+  readonly without?: TokenIds | undefined;
   /** How many of the likeliest tokens to report with each token; 0 for none. */
   readonly topCount: number;
   /** The law whose log-probs those have; the raw model when left out. */
@@ -101,6 +109,24 @@ export function tokenUniform(
 ): number {
   const u = uniform(draws, "token", position);
   return position > prefix.length ? u : beyond + (1 - beyond) * u;
+}
+
+/** A token whose bounds do not settle what rests on them. */
+export interface NarrowRequest {
+  /** The tokens before it. */
+  readonly prefix: TokenIds;
+  readonly token: ScoredToken;
+  /** 1/τ of the law that it was drawn from, which was tempered and nothing else. */
+  readonly inverseTemperature: number;
+  readonly share?: Share | undefined;
+}
+
+/** A token within narrower bounds. */
+export interface Narrowed {
+  /** The same token, of the same log p. */
+  readonly token: ScoredToken;
+  /** More of the likeliest tokens than were known before, under the raw model. */
+  readonly top: TopTokens;
 }
 
 export interface ScoreOptions {
@@ -140,6 +166,13 @@ export interface Engine extends AsyncDisposable {
    * @throws InferenceError as `extend`
    */
   score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]>;
+  /**
+   * Asks for more of the likeliest tokens after a prefix, so that the bounds of log Z there come nearer to each other.
+   * Absent from engines that know it exactly.
+   * @returns `undefined` where it cannot tell more than it has told
+   * @throws InferenceError as `extend`
+   */
+  narrow?(request: NarrowRequest, signal: AbortSignal): Promise<Narrowed | undefined>;
   /** `undefined` for an engine that cannot say: nothing is then begun ahead. */
   load(): EngineLoad | undefined;
   health(): EngineHealth;

@@ -10,7 +10,11 @@ export interface EngineHealth {
 }
 
 /** By kind of engine; a new kind adds its own. */
-export type EngineDetails = LocalDetails;
+export type EngineDetails = LocalDetails | RemoteDetails;
+
+/** What an engine of this process says; `undefined` for others. */
+export const localDetails = ({ details }: Pick<EngineHealth, "details">): LocalDetails | undefined =>
+  details?.kind === "local" ? details : undefined;
 
 /**
  * What products with weights, which are most of a pass, are computed in. For int8 the activations of a pass are rounded
@@ -53,4 +57,36 @@ export interface LocalDetails {
 
 export interface LocalHealth extends EngineHealth {
   readonly details: LocalDetails;
+}
+
+/** A server elsewhere that runs the model. */
+export interface RemoteDetails {
+  readonly kind: "remote";
+  /** What it speaks, where it is, without its key, and what it calls the model. */
+  readonly server: { readonly dialect: string; readonly url: string; readonly model: string };
+  /** Sequences open, and among them those that wait for a connection. */
+  readonly sequences: { readonly open: number; readonly waiting: number };
+  /** Calls under way, and the most that may be. */
+  readonly calls: { readonly open: number; readonly most: number };
+  readonly totals: RemoteTotals;
+  /** ms from one token of a stream to the next, by the calls under way; 0 for what is not known. */
+  readonly tokenTimes: { readonly calls: number; readonly ms: number }[];
+}
+
+/** Since the start. */
+export interface RemoteTotals {
+  readonly calls: number;
+  /** Calls asked again, or continued from the last token that came, after the server or the network failed. */
+  readonly retries: number;
+  /** Calls ended before the server was through: of proposals rejected early, of clients that left, of texts that ended. */
+  readonly aborts: number;
+  /** Calls for more of the likeliest tokens. */
+  readonly refinements: number;
+  /** Tokens that the server drew, those that no caller pulled among them. */
+  readonly drawnTokens: number;
+  /** Tokens of prompts that calls carried, and among them those that the server says it had cached; 0 where it does not. */
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  /** Time of calls, ms: theirs side by side count each. */
+  readonly callMs: number;
 }

@@ -8,10 +8,16 @@ import type { SamplerSettings } from "./registry.ts";
  * @throws InferenceError `unsupported`, naming the field
  */
 export function checkEngine(settings: SamplerSettings, { capabilities }: EngineInfo): void {
-  if (samplers[settings.sampler].weighsByLogZ === true && capabilities.logNormalizer !== "exact") {
-    throw beyondEngine("sampler", `tell log Z exactly, which '${settings.sampler}' weighs proposals by`);
-  }
-  if ("cut" in settings && settings.cut === "entropy" && !capabilities.entropy) {
+  const { needsLogZ } = samplers[settings.sampler];
+  const known = capabilities.logNormalizer;
+  if (needsLogZ !== undefined && known === "unknown")
+    throw beyondEngine("sampler", `tell log Z, which '${settings.sampler}' weighs proposals by`);
+  if (needsLogZ === "exact" && known === "interval")
+    throw beyondEngine(
+      "sampler",
+      `tell log Z exactly, which '${settings.sampler}' draws by; sampler 'power' takes it within bounds`,
+    );
+  if ("cut" in settings && settings.cut === "entropy" && capabilities.entropy === "unknown") {
     throw beyondEngine("cut", "tell the entropy of its distributions, which cut 'entropy' follows");
   }
   if ("warmUp" in settings && settings.warmUp.name === "particles" && capabilities.mostTop === 0) {

@@ -38,8 +38,8 @@ export interface Sampler<
   readonly instead?: Readonly<Record<string, string>>;
   /** Whether it proposes whole completions step by step: it reports progress, and there is something to watch. */
   readonly isChain?: boolean;
-  /** Whether it weighs what it draws by log Z, which an engine then has to tell exactly. */
-  readonly weighsByLogZ?: boolean;
+  /** How an engine has to tell log Z, where it weighs what it draws by it. */
+  readonly needsLogZ?: "exact" | "interval";
   /** Whether every seed gives the same completion. */
   readonly ignoresSeed?: boolean;
   readonly report: Report;

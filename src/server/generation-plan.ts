@@ -88,7 +88,7 @@ export function planGeneration(
   if (body.stream !== true && asksOfStream) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
-  if (entropy && !model.capabilities.entropy)
+  if (entropy && model.capabilities.entropy === "unknown")
     throw beyondEngine("entropy", "tell the entropy of its distributions");
   const logprobsMode = planLogprobsMode(body, input);
   const n = body.n ?? 1;

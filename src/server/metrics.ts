@@ -123,6 +123,7 @@ export class Metrics {
       if (details === undefined) return;
       open.set(details.sequences.open);
       waiting.set(details.sequences.waiting);
+      if (details.kind !== "local") return;
       lanes.set(details.lanes.leased);
       share.set(details.lanes.leased / details.lanes.total);
       set(hits, details.prefixStore.hitTokens);

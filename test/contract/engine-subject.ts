@@ -1,6 +1,7 @@
 import type { Awaitable } from "../../src/core/token-stream.ts";
 import type { TokenIds } from "../../src/core/tokens.ts";
 import type { Engine } from "../../src/engine/engine.ts";
+import { localDetails } from "../../src/engine/health.ts";
 
 /** What the model behind an engine can be made to do. */
 export interface Faults {
@@ -61,7 +62,7 @@ export const has = (engine: Engine): Readonly<Record<Exclude<Need, "occupancy" |
     repeats,
     top: mostTop > 0,
     logNormalizer: logNormalizer === "exact",
-    entropy,
+    entropy: entropy === "exact",
     adjustments,
     truncation,
     scores,
@@ -81,6 +82,6 @@ export const owning = (inner: Engine, outer: Engine): Engine => ({
 
 /** Of a local engine, or one around it. */
 export const heldByLocal = (engine: Engine): number => {
-  const { lanes, sequences } = engine.health().details!;
+  const { lanes, sequences } = localDetails(engine.health())!;
   return lanes.leased + sequences.open;
 };

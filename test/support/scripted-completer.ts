@@ -24,7 +24,7 @@ class ScriptedEngine implements Engine {
         reproducibility: "bitwise",
         mostTop: Infinity,
         logNormalizer: "exact",
-        entropy: true,
+        entropy: "exact",
         adjustments: true,
         truncation: true,
         scores: true,

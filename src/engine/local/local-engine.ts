@@ -33,7 +33,7 @@ export class LocalEngine implements Engine {
         reproducibility,
         mostTop: vocabularySize,
         logNormalizer: "exact",
-        entropy: true,
+        entropy: "exact",
         adjustments: true,
         truncation: true,
         scores: true,

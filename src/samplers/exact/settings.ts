@@ -32,7 +32,7 @@ export const exact = declareSampler({
   summary:
     "independent exact draws of whole completions from p(x)^alpha, by rejection; for short or sure answers",
   isChain: true,
-  weighsByLogZ: true,
+  needsLogZ: "exact",
   fields: {
     alpha,
     max_tries: field(z.number().int().min(1).max(100_000), {

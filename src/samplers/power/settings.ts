@@ -78,7 +78,7 @@ export const power = declareSampler({
   label: "Power",
   summary: "whole completions from p(x)^alpha by Metropolis-Hastings",
   isChain: true,
-  weighsByLogZ: true,
+  needsLogZ: "interval",
   fields,
   instead: {
     temperature: "set alpha (and proposal_temperature) instead",

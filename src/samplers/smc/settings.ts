@@ -17,7 +17,7 @@ const usualParticles = 16;
 export const smc = declareSampler({
   label: "SMC",
   summary: "approximately p(x)^alpha, by particles (sequential Monte Carlo)",
-  weighsByLogZ: true,
+  needsLogZ: "interval",
   fields: {
     alpha,
     proposal_temperature: proposalTemperature,

@@ -1,4 +1,4 @@
-import type { CompleterHealth } from "../../decoder/completer.ts";
+import type { CompleterHealth, LocalDetails } from "../../decoder/completer.ts";
 import type { HealthResponse } from "../schemas/health.ts";
 
 /** What /health says of a completer, under the names of today and those of before. */
@@ -15,7 +15,7 @@ export function toHealthResponse({
     evaluated_tokens: evaluatedTokens,
     evaluatedTokens,
     ...(memo === undefined ? {} : { memo: { ...memo, max_bytes: memo.maxBytes } }),
-    ...(details === undefined ? {} : toDetails(details)),
+    ...(details?.kind === "local" ? toDetails(details) : {}),
   };
 }
 
@@ -28,7 +28,7 @@ function toDetails({
   passTimes,
   speculation,
   compute,
-}: NonNullable<CompleterHealth["details"]>): Partial<HealthResponse> {
+}: LocalDetails): Partial<HealthResponse> {
   return {
     lanes,
     sequences,

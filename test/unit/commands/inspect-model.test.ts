@@ -9,6 +9,7 @@ import { inspectModel } from "../../../src/commands/inspect-model.ts";
 import { leastMeasuredVocabulary } from "../../../src/engine/onnx/logits/logits.ts";
 import { layOutModel } from "../../support/exported-model.ts";
 import { randomModel, tinyShape } from "../../support/random-model.ts";
+import { localDetails } from "../../../src/engine/health.ts";
 
 const exported = ["builder-llama-fp32", "optimum-llama-fp32"] as const;
 /** Its logits are computed where they are asked for, so that serve runs longer chunks of its prompts. */
@@ -39,7 +40,7 @@ describe("what `models inspect` measures", () => {
       if ("problem" in measured) throw new Error(measured.problem);
       const { completer } = await createCompleter({ ...usualEngine, model, ...room });
       await using served = completer;
-      const { details } = await served.health();
+      const details = localDetails(await served.health());
       const sizes = (passes: readonly { tokens: number }[]): number[] => passes.map(({ tokens }) => tokens);
       expect(sizes(measured.passTimes.prefill).at(-1)).toBe(most);
       expect(sizes(measured.passTimes.prefill)).toEqual(sizes(details!.passTimes.prefill));

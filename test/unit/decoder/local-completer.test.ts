@@ -8,6 +8,7 @@ import { PassTimes } from "../../../src/engine/local/pass-times.ts";
 import { never } from "../../support/toy-engine.ts";
 import { createToyModel } from "../../support/toy-model.ts";
 import { ToyRunner, turn } from "../../support/toy-runner.ts";
+import { localDetails } from "../../../src/engine/health.ts";
 
 const power = {
   sampler: "power",
@@ -82,7 +83,7 @@ describe("LocalCompleter", () => {
     const { evaluatedTokens } = await completer.health();
     await expect.poll(async () => (await completer.health()).details?.sequences.open).toBe(0);
     const after = await completer.health();
-    expect(after.details?.lanes.leased).toBe(0);
+    expect(localDetails(after)?.lanes.leased).toBe(0);
     // A token of each lane in the pass that was under way.
     expect(after.evaluatedTokens - evaluatedTokens).toBeLessThanOrEqual(8);
   });
