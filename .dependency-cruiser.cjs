@@ -39,6 +39,7 @@ const engineRooms = {
   seam: [],
   memo: ["seam"],
   speculation: ["seam"],
+  remote: ["seam"],
   local: ["seam"],
   onnx: ["seam", "local/(runner|check-batch).ts"],
 };

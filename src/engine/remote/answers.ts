@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { garbage, refusal } from "./remote-error.ts";
+
+/** @throws RemoteError */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw garbage(`'${text.slice(0, 80)}' is no JSON`, error);
+  }
+}
+
+/** What a server said, as its schema has it. @throws RemoteError */
+export function readAs<Value>(schema: z.ZodType<Value>, said: unknown): Value {
+  const { data, error } = schema.safeParse(said);
+  if (error !== undefined) throw garbage(z.prettifyError(error).slice(0, 300));
+  return data;
+}
+
+/** For messages of streams, whose status was fine. @throws RemoteError where one tells of an error */
+export function throwIfError(said: unknown): void {
+  if (typeof said !== "object" || said === null || !("error" in said) || said.error == null) return;
+  const { error } = said;
+  const code = typeof error === "object" && "code" in error ? Number(error.code) : NaN;
+  throw refusal(Number.isInteger(code) ? code : 500, messageIn(said) ?? "");
+}
+
+/** What a server says in an object that tells of an error; `undefined` where it is none. */
+export function messageIn(said: unknown): string | undefined {
+  if (typeof said === "string") return said;
+  if (typeof said !== "object" || said === null) return undefined;
+  if ("error" in said) return messageIn(said.error) ?? JSON.stringify(said.error);
+  if ("message" in said) return messageIn(said.message);
+  if ("detail" in said) return messageIn(said.detail) ?? JSON.stringify(said.detail);
+  return undefined;
+}

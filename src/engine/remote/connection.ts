@@ -1,0 +1,228 @@
+import { createParser } from "eventsource-parser";
+import type { Readable } from "node:stream";
+import { Agent } from "undici";
+import type { Dispatcher } from "undici";
+import { cancelled } from "../../core/errors.ts";
+import { version } from "../../core/version.ts";
+import { messageIn, parseJson } from "./answers.ts";
+import { RemoteError, connectionFault, garbage, refusal } from "./remote-error.ts";
+
+export interface ConnectionSettings {
+  /** Where the server's paths begin; a `/v1` at its end is left out. */
+  readonly url: string;
+  /** Sent as Bearer. Never logged nor told. */
+  readonly key?: string | undefined;
+  /** The header that names the prompt of a call, so that routers send those of one prompt to one replica. */
+  readonly sessionHeader: string;
+  /** Connections at once. */
+  readonly mostSockets: number;
+  /** How long the server may be silent in a call, ms: its queue and a whole prompt are within it. */
+  readonly silenceMs?: number | undefined;
+}
+
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  /** Names the prompt. */
+  readonly session?: string | undefined;
+}
+
+const usualSilenceMs = 600_000;
+/** Of what is told of an error, or of an event in a stream, characters. */
+const mostTold = 500;
+const mostErrorBytes = 65_536;
+
+/**
+ * HTTP to one server, over connections that are used again. A call whose signal is aborted has its connection closed,
+ * which is how every server hears that nobody waits for it.
+ */
+export class Connection implements AsyncDisposable {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly #settings: ConnectionSettings;
+  readonly #agent: Agent;
+  /** Open sockets, and when there was one last. */
+  #sockets = 0;
+  #lostAt = -Infinity;
+  /** Whether the server has closed a connection since it was asked. */
+  #wasClosed = false;
+
+  constructor(settings: ConnectionSettings) {
+    this.url = rootOf(settings.url);
+    this.#settings = settings;
+    const { mostSockets, silenceMs = usualSilenceMs } = settings;
+    this.#agent = new Agent({
+      connections: mostSockets,
+      headersTimeout: silenceMs,
+      bodyTimeout: silenceMs,
+      keepAliveTimeout: 60_000,
+    });
+    this.#agent.on("connect", () => {
+      this.#sockets++;
+    });
+    this.#agent.on("disconnect", (_origin, _targets, { code }) => {
+      this.#sockets--;
+      this.#lostAt = performance.now();
+      if (!endedHere.has(code)) this.#wasClosed = true;
+    });
+  }
+
+  /**
+   * Whether another server may stand there since this was last asked: it closed a connection, or none was open for so
+   * long that it may have been replaced unseen.
+   */
+  takeSuspicion(unseenMs: number): boolean {
+    const isUnseen = this.#sockets === 0 && performance.now() - this.#lostAt > unseenMs;
+    const isSuspect = this.#wasClosed || isUnseen;
+    this.#wasClosed = false;
+    return isSuspect;
+  }
+
+  /** @throws RemoteError; InferenceError `aborted` once the signal is */
+  get(path: string, options: CallOptions): Promise<unknown> {
+    return this.#json(path, undefined, options);
+  }
+
+  /** The text of an answer. @throws as `get` */
+  async text(path: string, options: CallOptions): Promise<string> {
+    const reply = await this.#open(path, undefined, options);
+    return readText(reply.body).catch((error: unknown) => {
+      throw this.#explain(error, options.signal);
+    });
+  }
+
+  /** @throws as `get` */
+  post(path: string, body: object, options: CallOptions): Promise<unknown> {
+    return this.#json(path, body, options);
+  }
+
+  /**
+   * The JSON of each server-sent event, up to `[DONE]` or the answer's end.
+   * @throws as `get`, where it breaks off too
+   */
+  async *stream(path: string, body: object, options: CallOptions): AsyncGenerator<unknown, void, undefined> {
+    const { body: reply, headers } = await this.#open(path, body, options);
+    const kind = headers["content-type"];
+    if (typeof kind !== "string" || !kind.startsWith("text/event-stream")) {
+      reply.destroy();
+      throw garbage("it is no stream of events");
+    }
+    const events: string[] = [];
+    const parser = createParser({ onEvent: ({ data }) => events.push(data) });
+    const text = new TextDecoder();
+    try {
+      for await (const bytes of reply as AsyncIterable<Uint8Array>) {
+        parser.feed(text.decode(bytes, { stream: true }));
+        for (const data of events.splice(0)) {
+          if (data === "[DONE]") return;
+          yield parseJson(data);
+        }
+      }
+    } catch (error) {
+      throw this.#explain(error, options.signal);
+    } finally {
+      // Also where the reader has left: what comes on is nobody's.
+      reply.destroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #json(path: string, body: object | undefined, options: CallOptions): Promise<unknown> {
+    const reply = await this.#open(path, body, options);
+    const text = await readText(reply.body).catch((error: unknown) => {
+      throw this.#explain(error, options.signal);
+    });
+    return parseJson(text);
+  }
+
+  async #open(
+    path: string,
+    body: object | undefined,
+    { signal, session }: CallOptions,
+  ): Promise<Dispatcher.ResponseData> {
+    if (signal.aborted) throw cancelled();
+    const { key, sessionHeader } = this.#settings;
+    const { origin, pathname } = new URL(this.url);
+    const reply = await this.#agent
+      .request({
+        origin,
+        path: (pathname === "/" ? "" : pathname) + path,
+        method: body === undefined ? "GET" : "POST",
+        headers: {
+          "user-agent": `metropolis/${version}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+          ...(session === undefined ? {} : { [sessionHeader]: session }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal,
+      })
+      .catch((error: unknown) => {
+        throw this.#explain(error, signal);
+      });
+    if (reply.statusCode >= 200 && reply.statusCode < 300) return reply;
+    const said = await readText(reply.body, mostErrorBytes).catch((error: unknown) => {
+      throw this.#explain(error, signal);
+    });
+    throw refusal(reply.statusCode, this.#withoutKey(saidIn(said)), retryAfter(reply.headers));
+  }
+
+  #explain(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted) return cancelled();
+    if (error instanceof RemoteError) return error;
+    return connectionFault(error, this.url);
+  }
+
+  /** Servers repeat a key that they refuse. */
+  #withoutKey(said: string): string {
+    const { key } = this.#settings;
+    return key === undefined || key === "" ? said : said.replaceAll(key, "…");
+  }
+}
+
+/** Codes of connections that were closed by this side: of calls that were aborted, and of those idle for long. */
+const endedHere: ReadonlySet<string> = new Set(["UND_ERR_ABORTED", "UND_ERR_INFO", "UND_ERR_DESTROYED"]);
+
+/** @throws RemoteError for what cannot be called */
+function rootOf(given: string): string {
+  const refuse = (why: string): RemoteError =>
+    new RemoteError(`--engine-url ${why}; give the server's root, as http://127.0.0.1:8000.`, {
+      retryable: false,
+    });
+  if (!URL.canParse(given)) throw refuse("is no URL");
+  const { protocol, username, password, search, hash, origin, pathname } = new URL(given);
+  if (protocol !== "http:" && protocol !== "https:") throw refuse("is neither http:// nor https://");
+  if (username !== "" || password !== "") throw refuse("has a name or a password in it: use --engine-key");
+  if (search !== "" || hash !== "") throw refuse("has a query");
+  return origin + pathname.replace(/\/+$/, "").replace(/\/v1$/, "");
+}
+
+async function readText(body: Readable, mostBytes = Infinity): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of body as AsyncIterable<Uint8Array>) {
+    parts.push(part);
+    bytes += part.length;
+    if (bytes > mostBytes) break;
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+/** The message in an error's body: OpenAI's form, FastAPI's, or the text itself. */
+function saidIn(body: string): string {
+  try {
+    const said: unknown = JSON.parse(body);
+    return (messageIn(said) ?? body).slice(0, mostTold);
+  } catch {
+    return body.slice(0, mostTold);
+  }
+}
+
+/** Seconds, or a date. */
+function retryAfter({ "retry-after": given }: Dispatcher.ResponseData["headers"]): number | undefined {
+  if (typeof given !== "string") return undefined;
+  const ms = /^\d+$/.test(given) ? 1000 * Number(given) : Date.parse(given) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
