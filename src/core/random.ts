@@ -7,7 +7,7 @@
  */
 
 /** What a uniform decides; part of its address, so no two decisions share one. */
-export const purposes = { token: 0, cut: 1, accept: 2, select: 3, swap: 4, resample: 5 } as const;
+export const purposes = { token: 0, cut: 1, accept: 2, select: 3, swap: 4, resample: 5, call: 6 } as const;
 export type Purpose = keyof typeof purposes;
 
 /** Addresses the draws of one step of one chain. Plain data, so that it can cross to a remote engine. */

@@ -57,7 +57,14 @@ export class LocalCompleter implements Completer {
     const { budget, isIsolated } = costTerms(settings);
     const { speculation } = this.#accelerations;
     const said = isIsolated ? speculation?.own(request.prompt) : speculation?.share(request.prompt);
-    const engine = new MeteredEngine(this.#engine, { budget, share: request.share, said, ending });
+    const promptLength = request.prompt.length;
+    const engine = new MeteredEngine(this.#engine, {
+      budget,
+      share: request.share,
+      said,
+      promptLength,
+      ending,
+    });
     const stopTokens = request.stopTokens ?? [];
     const modelEnds = request.ignoreEnd === true ? [] : this.model.endTokenIds;
     const reading = new CompletionText(tokenizer, {

@@ -70,6 +70,8 @@ export interface Share {
 export interface ExtendRequest {
   /** Prompt and completion so far; at least one token. */
   readonly prefix: TokenIds;
+  /** How many of these are the prompt, where that is known: what has a prompt in common is cached together elsewhere. */
+  readonly promptLength?: number | undefined;
   /** At least 1; prefix and `maxTokens` together fit in `EngineInfo.maxLength`. */
   readonly maxTokens: number;
   /** Absorbing tokens: each is yielded, then the extension ends. */
@@ -115,6 +117,8 @@ export function tokenUniform(
 export interface NarrowRequest {
   /** The tokens before it. */
   readonly prefix: TokenIds;
+  /** See `ExtendRequest.promptLength`. */
+  readonly promptLength?: number | undefined;
   readonly token: ScoredToken;
   /** 1/τ of the law that it was drawn from, which was tempered and nothing else. */
   readonly inverseTemperature: number;

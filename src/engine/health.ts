@@ -16,6 +16,10 @@ export type EngineDetails = LocalDetails | RemoteDetails;
 export const localDetails = ({ details }: Pick<EngineHealth, "details">): LocalDetails | undefined =>
   details?.kind === "local" ? details : undefined;
 
+/** What an engine of a server elsewhere says; `undefined` for others. */
+export const remoteDetails = ({ details }: Pick<EngineHealth, "details">): RemoteDetails | undefined =>
+  details?.kind === "remote" ? details : undefined;
+
 /**
  * What products with weights, which are most of a pass, are computed in. For int8 the activations of a pass are rounded
  * to 8 bits as well: a last bit that another shape of pass moves can flip such a rounding, and grow to tenths of a nat.

@@ -12,6 +12,8 @@ export interface MeterOptions {
   readonly budget?: number | undefined;
   /** The share of extensions that name none. */
   readonly share?: Share | undefined;
+  /** Tokens of the request's prompt; see `ExtendRequest.promptLength`. */
+  readonly promptLength?: number | undefined;
   /** What is known of the request's prompt; see `ExtendRequest.said`. */
   readonly said?: Said | undefined;
   /** Once it is aborted, extensions end as they do at the budget's end, those that wait for the model among them. */
@@ -32,12 +34,14 @@ export class MeteredEngine implements Engine {
   readonly #inner: Engine;
   readonly #share: Share | undefined;
   readonly #said: Said | undefined;
+  readonly #promptLength: number | undefined;
   readonly #meter: Meter;
 
-  constructor(inner: Engine, { budget = Infinity, share, said, ending }: MeterOptions = {}) {
+  constructor(inner: Engine, { budget = Infinity, share, said, promptLength, ending }: MeterOptions = {}) {
     this.#inner = inner;
     this.#share = share;
     this.#said = said;
+    this.#promptLength = promptLength;
     this.#meter = { budget, ending, yieldedTokens: 0, pulls: 0 };
     this.info = inner.info;
   }
@@ -49,7 +53,8 @@ export class MeteredEngine implements Engine {
   extend(request: ExtendRequest, signal: AbortSignal): TokenStream {
     const share = request.share ?? this.#share;
     const said = request.said ?? this.#said;
-    const inner = this.#inner.extend({ ...request, share, said }, signal);
+    const promptLength = request.promptLength ?? this.#promptLength;
+    const inner = this.#inner.extend({ ...request, share, said, promptLength }, signal);
     return new MeteredExtension(inner, this.#meter, request.cost);
   }
 

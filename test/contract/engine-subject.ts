@@ -17,6 +17,12 @@ export const needs = [
   "top",
   "logNormalizer",
   "entropy",
+  /** That it knows log Z and the entropy within bounds alone. */
+  "bounds",
+  /** That it brings them nearer to each other when it is asked to. */
+  "narrow",
+  /** That it draws from a law without some of its tokens. */
+  "without",
   "adjustments",
   "truncation",
   "scores",
@@ -25,6 +31,8 @@ export const needs = [
   "occupancy",
   /** That the model behind it can be held up and made to fail. */
   "faults",
+  /** That a failed pass is its end. */
+  "failures",
 ] as const;
 export type Need = (typeof needs)[number];
 
@@ -55,7 +63,9 @@ export interface EngineSubject {
 }
 
 /** What an engine says of itself. */
-export const has = (engine: Engine): Readonly<Record<Exclude<Need, "occupancy" | "faults">, boolean>> => {
+export const has = (
+  engine: Engine,
+): Readonly<Record<Exclude<Need, "without" | "occupancy" | "faults" | "failures">, boolean>> => {
   const { repeats, mostTop, logNormalizer, entropy, adjustments, truncation, scores } =
     engine.info.capabilities;
   return {
@@ -63,12 +73,21 @@ export const has = (engine: Engine): Readonly<Record<Exclude<Need, "occupancy" |
     top: mostTop > 0,
     logNormalizer: logNormalizer === "exact",
     entropy: entropy === "exact",
+    bounds: logNormalizer === "interval" && entropy === "interval",
+    narrow: engine.narrow !== undefined,
     adjustments,
     truncation,
     scores,
     load: engine.load() !== undefined,
   };
 };
+
+/** Why engines that know everything lack some needs. */
+export const knowsAll = {
+  bounds: "it knows log Z and the entropy exactly",
+  narrow: "it knows log Z exactly",
+  without: "it draws beyond a share of a law",
+} as const satisfies Partial<Record<Need, string>>;
 
 /** An engine around one that it owns, since it borrows it by itself. */
 export const owning = (inner: Engine, outer: Engine): Engine => ({

@@ -20,6 +20,11 @@ async function collect(runs: AsyncIterable<TokenRun>): Promise<ScoredToken[]> {
   return all;
 }
 
+/** Pulls what is left: an engine may have drawn some of it ahead. */
+async function readOn(runs: AsyncIterator<TokenRun>): Promise<void> {
+  while ((await runs.next()).done !== true);
+}
+
 const idsOf = (tokens: readonly ScoredToken[]): number[] => tokens.map(({ token }) => token);
 
 /** How a promise fails: its code, and the field at fault where there is one. */
@@ -95,15 +100,63 @@ export function testEngine(name: string, subject: EngineSubject): void {
   /** Each token drawn, with the model's law of it. */
   const drawBesideLaw = async (engine: Engine, changes: Partial<ExtendRequest> = {}) => {
     const prefix = [...prompt];
-    const drawn: { token: ScoredToken; position: number; law: readonly number[]; logZ: number }[] = [];
+    const drawn: {
+      token: ScoredToken;
+      prefix: TokenIds;
+      position: number;
+      law: readonly number[];
+      logZ: number;
+    }[] = [];
     for (const token of await draw(engine, changes)) {
       const law = await lawAfter(engine, prefix);
       const logZ = logSumExp(law.map((log) => inverseTemperature * log));
-      drawn.push({ token, position: prefix.length, law, logZ });
+      drawn.push({ token, prefix: [...prefix], position: prefix.length, law, logZ });
       prefix.push(token.token);
     }
     expect(drawn.length).toBeGreaterThan(1);
     return drawn;
+  };
+  /** Whether it draws the first token without those of a list. */
+  const canDrawWithout = async (engine: Engine): Promise<boolean> => {
+    const without = Array.from({ length: vocabularySize - 1 }, (_, id) => id);
+    for (let choice = 0; choice < 8; choice++) {
+      const draws = { ...request().draws, choice };
+      const [token] = await draw(engine, { without, draws, maxTokens: 1 });
+      if (token!.token !== vocabularySize - 1) return false;
+    }
+    return true;
+  };
+  /** Draws many first tokens, and compares them with a law; @param logs log q but for what they sum to */
+  const expectDrawn = async (
+    engine: Engine,
+    changes: Partial<ExtendRequest>,
+    logs: readonly number[],
+  ): Promise<void> => {
+    const [draws, together] = [1000, 20];
+    const counts = Array<number>(vocabularySize).fill(0);
+    for (let choice = 0; choice < draws; choice += together) {
+      const first = Array.from({ length: together }, (_, index) =>
+        draw(engine, { ...changes, draws: { ...request().draws, choice: choice + index } }),
+      );
+      for (const [token] of await Promise.all(first)) counts[token!.token]!++;
+    }
+    const logZ = logSumExp(logs);
+    // χ² of Pearson, those that are expected fewer than five times taken together.
+    const expected = logs.map((log) => draws * Math.exp(log - logZ));
+    const rest = { expected: 0, count: 0 };
+    let [chi2, cells] = [0, 0];
+    const add = (count: number, mean: number): void => {
+      chi2 += (count - mean) ** 2 / mean;
+      cells++;
+    };
+    for (const [id, mean] of expected.entries()) {
+      if (mean >= 5) add(counts[id]!, mean);
+      else [rest.expected, rest.count] = [rest.expected + mean, rest.count + counts[id]!];
+    }
+    if (rest.expected >= 1) add(rest.count, rest.expected);
+    // Four standard deviations above its mean; the seed is fixed.
+    expect(cells).toBeGreaterThan(1);
+    expect(chi2).toBeLessThan(cells - 1 + 4 * Math.sqrt(2 * (cells - 1)));
   };
   const expectNear = (actual: number, expected: number): void => {
     expect(Math.abs(actual - expected), `${actual} for ${expected}`).toBeLessThan(tolerance);
@@ -121,11 +174,20 @@ export function testEngine(name: string, subject: EngineSubject): void {
   describe(name, () => {
     it("lacks what is said of it, and nothing else", async () => {
       await using engine = await open();
-      const said = { ...has(engine), occupancy: subject.held !== undefined };
-      const faulty = await open({ onPass: () => Promise.reject(new Error("device lost")) });
-      const isFaulty = (await codeOf(draw(faulty))) === "engine_failed";
-      await faulty[Symbol.asyncDispose]();
-      expect({ ...said, faults: isFaulty }).toEqual(
+      let passes = 0;
+      const onPass = (): void => {
+        passes++;
+      };
+      await using watched = await open({ onPass });
+      await draw(watched);
+      await using faulty = await open({ onPass: () => Promise.reject(new Error("device lost")) });
+      const seen = {
+        occupancy: subject.held !== undefined,
+        faults: passes > 0,
+        failures: (await codeOf(draw(faulty))) === "engine_failed",
+        without: await canDrawWithout(engine),
+      };
+      expect({ ...has(engine), ...seen }).toEqual(
         Object.fromEntries(needs.map((need) => [need, lacks[need] === undefined])),
       );
       expect(engine.info.vocabularySize).toBe(vocabularySize);
@@ -161,6 +223,57 @@ export function testEngine(name: string, subject: EngineSubject): void {
         for (const { token, law } of await drawBesideLaw(engine))
           expectNear(token.entropy, -law.reduce((sum, log) => sum + Math.exp(log) * log, 0));
       });
+
+      itWith(["bounds"], "bounds that hold log Z and the entropy", async () => {
+        await using engine = await open();
+        for (const temperature of [1 / 4, 1 / 2, 1.25]) {
+          const sampling = { inverseTemperature: 1 / temperature };
+          for (const { token, law } of await drawBesideLaw(engine, { sampling })) {
+            const logZ = logSumExp(law.map((log) => log / temperature));
+            const { logNormalizer, logNormalizerGap = 0, entropy, entropyGap = 0 } = token;
+            expect(logNormalizerGap).toBeGreaterThanOrEqual(0);
+            expect(logNormalizer).toBeGreaterThan(logZ - tolerance);
+            expect(logNormalizer - logNormalizerGap).toBeLessThan(logZ + tolerance);
+            if (temperature < 1) expect(logNormalizer).toBeLessThanOrEqual(0);
+            const nats = -law.reduce((sum, log) => sum + Math.exp(log) * log, 0);
+            expect(entropyGap).toBeGreaterThanOrEqual(0);
+            expect(entropy).toBeLessThan(nats + tolerance);
+            expect(entropy + entropyGap).toBeGreaterThan(nats - tolerance);
+          }
+        }
+      });
+
+      itWith(
+        ["narrow"],
+        "more of the likeliest where it is asked to, and bounds that only narrow",
+        async () => {
+          await using engine = await open();
+          const { mostTop } = engine.info.capabilities;
+          let narrower = 0;
+          for (const { token, prefix, law, logZ } of await drawBesideLaw(engine)) {
+            const { logNormalizer, logNormalizerGap = 0, entropy, entropyGap = 0 } = token;
+            const asked = { prefix, token, inverseTemperature };
+            const narrowed = await engine.narrow!(asked, never);
+            if (narrowed === undefined) continue;
+            narrower++;
+            const { top, token: after } = narrowed;
+            expect([after.token, after.logprob]).toEqual([token.token, token.logprob]);
+            const { logNormalizerGap: gap = 0, entropyGap: entropies = 0 } = after;
+            expect(gap + entropies).toBeLessThan(logNormalizerGap + entropyGap);
+            expect(after.logNormalizer).toBeLessThanOrEqual(logNormalizer);
+            expect(after.logNormalizer - gap).toBeGreaterThanOrEqual(logNormalizer - logNormalizerGap);
+            expect(after.logNormalizer).toBeGreaterThan(logZ - tolerance);
+            expect(after.logNormalizer - gap).toBeLessThan(logZ + tolerance);
+            expect(after.entropy).toBeGreaterThanOrEqual(entropy);
+            expect(after.entropy + entropies).toBeLessThanOrEqual(entropy + entropyGap + 1e-12);
+            expect(top.ids.length).toBeLessThanOrEqual(mostTop);
+            for (const [rank, id] of descending(law).slice(0, top.ids.length).entries())
+              expectNear(top.logprobs[rank]!, law[id]!);
+          }
+          // With all of the vocabulary there is no more to tell.
+          expect(narrower > 0).toBe(mostTop > 20 && mostTop <= vocabularySize && vocabularySize > 20);
+        },
+      );
 
       itWith(["top"], "the likeliest tokens, most likely first, as many as are asked for", async () => {
         await using engine = await open();
@@ -222,32 +335,27 @@ export function testEngine(name: string, subject: EngineSubject): void {
     describe("draws", () => {
       it("from p^(1/τ)", async () => {
         await using engine = await open();
-        const [draws, together] = [1000, 20];
-        const counts = Array<number>(vocabularySize).fill(0);
-        for (let choice = 0; choice < draws; choice += together) {
-          const first = Array.from({ length: together }, (_, index) =>
-            draw(engine, { maxTokens: 1, draws: { ...request().draws, choice: choice + index } }),
-          );
-          for (const [token] of await Promise.all(first)) counts[token!.token]!++;
-        }
         const law = (await lawAfter(engine, prompt)).map((log) => inverseTemperature * log);
-        const logZ = logSumExp(law);
-        // χ² of Pearson, those that are expected fewer than five times taken together.
-        const expected = law.map((log) => draws * Math.exp(log - logZ));
-        const rest = { expected: 0, count: 0 };
-        let [chi2, cells] = [0, 0];
-        const add = (count: number, mean: number): void => {
-          chi2 += (count - mean) ** 2 / mean;
-          cells++;
-        };
-        for (const [id, mean] of expected.entries()) {
-          if (mean >= 5) add(counts[id]!, mean);
-          else [rest.expected, rest.count] = [rest.expected + mean, rest.count + counts[id]!];
+        await expectDrawn(engine, { maxTokens: 1 }, law);
+      });
+
+      itWith(["without"], "the first token from what its law has beyond some, where asked to", async () => {
+        await using engine = await open();
+        const law = (await lawAfter(engine, prompt)).map((log) => inverseTemperature * log);
+        const without = descending(law).slice(0, Math.floor(vocabularySize / 3));
+        const left = law.map((log, id) => (without.includes(id) ? -Infinity : log));
+        await expectDrawn(engine, { maxTokens: 1, without }, left);
+        // Those after it are drawn as if nothing had been asked of the first.
+        const [first, second, third] = await draw(engine, { without, maxTokens: 3 });
+        expect(without).not.toContain(first!.token);
+        expectNear(first!.logprob, law[first!.token]! / inverseTemperature);
+        expect([second, third]).not.toContain(undefined);
+        const others = new Set<number>();
+        for (let choice = 0; choice < 64; choice++) {
+          const draws = { ...request().draws, choice };
+          others.add((await draw(engine, { without, maxTokens: 2, draws }))[1]!.token);
         }
-        if (rest.expected >= 1) add(rest.count, rest.expected);
-        // Four standard deviations above its mean; the seed is fixed.
-        expect(cells).toBeGreaterThan(1);
-        expect(chi2).toBeLessThan(cells - 1 + 4 * Math.sqrt(2 * (cells - 1)));
+        expect([...others].some((id) => without.includes(id))).toBe(true);
       });
 
       itWith(
@@ -477,7 +585,7 @@ export function testEngine(name: string, subject: EngineSubject): void {
           engine.extend(request({ prefix: prefixOf(index) }), never)[Symbol.asyncIterator](),
         );
         for (const runs of [idle, left, running]) await runs!.next();
-        const pulled = codeOf(running!.next());
+        const pulled = codeOf(readOn(running!));
         await engine[Symbol.asyncDispose]();
         expect(await pulled).toBe("shutting_down");
         expect(await codeOf(idle!.next())).toBe("shutting_down");
@@ -521,7 +629,7 @@ export function testEngine(name: string, subject: EngineSubject): void {
         expect(engine.health().status).toBe("ok");
       });
 
-      itWith(["faults"], "all when a pass fails, and says so", async () => {
+      itWith(["faults", "failures"], "all when a pass fails, and says so", async () => {
         let passes = 0;
         await using engine = await open({
           onPass: () => {
@@ -537,7 +645,7 @@ export function testEngine(name: string, subject: EngineSubject): void {
       });
 
       itWith(
-        ["faults", "occupancy"],
+        ["faults", "failures", "occupancy"],
         "and frees what a reader held that left in that very pass",
         async () => {
           const passes = holdPasses();

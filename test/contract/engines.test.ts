@@ -39,6 +39,10 @@ testEngine("MinimalEngine", {
     scores: "its API has none",
     load: "others use it, too",
     occupancy: "it holds nothing between tokens",
+    bounds: "it knows log p alone",
+    narrow: "it knows log p alone",
+    without: "its API has none",
     faults: "nothing runs that could fail",
+    failures: "nothing runs that could fail",
   },
 });

@@ -1,5 +1,5 @@
 import type { Engine } from "../../src/engine/engine.ts";
-import { heldByLocal, owning } from "./engine-subject.ts";
+import { heldByLocal, knowsAll, owning } from "./engine-subject.ts";
 import type { EngineSubject } from "./engine-subject.ts";
 import { createToyEngine } from "../support/toy-engine.ts";
 import type { ToySettings } from "../support/toy-engine.ts";
@@ -33,6 +33,6 @@ export function toySubject({
     lawAfter: (prefix) => logSoftmax(model.logits(prefix)),
     tolerance: 1e-6,
     held: heldByLocal,
-    lacks: {},
+    lacks: knowsAll,
   };
 }

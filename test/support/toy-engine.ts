@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { LocalEngine } from "../../src/engine/local/local-engine.ts";
 import { PassTimes } from "../../src/engine/local/pass-times.ts";
-import type { TimePoint } from "../../src/engine/local/time-curve.ts";
+import type { TimePoint } from "../../src/engine/time-curve.ts";
 import type { SchedulerSettings } from "../../src/engine/local/scheduler.ts";
 import { createToyModel } from "./toy-model.ts";
 import type { ToyModel, ToyOptions } from "./toy-model.ts";

@@ -1,6 +1,7 @@
-import { PassTimes, chunkSizes, draftSizes, powersOfTwo } from "./pass-times.ts";
+import { PassTimes, chunkSizes, draftSizes } from "./pass-times.ts";
 import type { Batch, ModelRunner } from "./runner.ts";
-import type { TimePoint } from "./time-curve.ts";
+import { powersOfTwo } from "../time-curve.ts";
+import type { TimePoint } from "../time-curve.ts";
 
 export interface MeasureOptions {
   /** Measuring stops after so long, once the smallest and the largest passes are known. */

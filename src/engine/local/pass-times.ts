@@ -1,7 +1,7 @@
 import type { PassTimesReport } from "../health.ts";
 import type { ModelRunner } from "./runner.ts";
-import { TimeCurve } from "./time-curve.ts";
-import type { TimePoint } from "./time-curve.ts";
+import { TimeCurve, powersOfTwo } from "../time-curve.ts";
+import type { TimePoint } from "../time-curve.ts";
 
 /** How long forward passes take by their size: what was measured at the start, kept fresh by every pass since. */
 export class PassTimes {
@@ -107,11 +107,4 @@ export function chunkSizes({ limits: { maxRowTokens }, memory }: ModelRunner): n
 /** Of rows that try a draft: where the curve bends, and the longest. */
 export function draftSizes({ limits: { maxRowTokens, maxRowLogits }, memory }: ModelRunner): number[] {
   return [5, 9].filter((size) => size <= Math.min(maxRowTokens, maxRowLogits, memory.capacity));
-}
-
-/** 1, 2, 4, … below `limit`, and `limit`. */
-export function powersOfTwo(limit: number): number[] {
-  const sizes: number[] = [];
-  for (let size = 1; size < limit; size *= 2) sizes.push(size);
-  return [...sizes, limit];
 }

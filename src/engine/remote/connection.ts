@@ -42,7 +42,7 @@ export class Connection implements AsyncDisposable {
   readonly #agent: Agent;
   /** Open sockets, and when there was one last. */
   #sockets = 0;
-  #lostAt = -Infinity;
+  #lostAt = performance.now();
   /** Whether the server has closed a connection since it was asked. */
   #wasClosed = false;
 

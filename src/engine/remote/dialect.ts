@@ -35,6 +35,8 @@ export interface Dialect {
   readonly adjustments: readonly AdjustmentName[];
   /** Whether it takes min_p, top_k and top_p in our order (`sampling/distribution.ts`). */
   readonly truncation: boolean;
+  /** Tokens of room that scores need beside what is scored: some servers draw one after them. */
+  readonly scoreRoom: number;
   /** The server flag that has it report raw log-probs. */
   readonly rawFlag: string;
   /** The server flag that has it report more of the likeliest; absent where there is none. */

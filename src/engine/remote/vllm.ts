@@ -53,6 +53,7 @@ export function createVllm({ vocabularySize }: DialectSettings): Dialect {
     inverseTemperatures: { least: 0.5, most: 100 },
     adjustments: ["logit_bias", "min_tokens", "repetition_penalty", "frequency_penalty", "presence_penalty"],
     truncation: true,
+    scoreRoom: 1,
     rawFlag: "--logprobs-mode raw_logprobs",
     mostTopFlag: "--max-logprobs",
 

@@ -3,7 +3,7 @@ import type { ExtendRequest } from "../../../../src/engine/engine.ts";
 import { measurePassTimes } from "../../../../src/engine/local/measure-pass-times.ts";
 import { PassTimes } from "../../../../src/engine/local/pass-times.ts";
 import type { Batch } from "../../../../src/engine/local/runner.ts";
-import { TimeCurve } from "../../../../src/engine/local/time-curve.ts";
+import { TimeCurve } from "../../../../src/engine/time-curve.ts";
 import { createToyEngine, draftTimes, never } from "../../../support/toy-engine.ts";
 import { createToyModel } from "../../../support/toy-model.ts";
 import { ToyRunner } from "../../../support/toy-runner.ts";

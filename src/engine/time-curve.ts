@@ -90,3 +90,10 @@ export class TimeCurve {
     return next === undefined || size <= start ? 0 : (size - start) / (next - start);
   }
 }
+
+/** 1, 2, 4, … below `limit`, and `limit`. */
+export function powersOfTwo(limit: number): number[] {
+  const sizes: number[] = [];
+  for (let size = 1; size < limit; size *= 2) sizes.push(size);
+  return [...sizes, limit];
+}

@@ -1,0 +1,84 @@
+import { Connection } from "../../src/engine/remote/connection.ts";
+import { createRemote, examine } from "../../src/engine/remote/open-remote.ts";
+import type { Found, RemoteSettings } from "../../src/engine/remote/open-remote.ts";
+import type { Dialect } from "../../src/engine/remote/dialect.ts";
+import type { RemoteEngine } from "../../src/engine/remote/remote-engine.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import { remoteDetails } from "../../src/engine/health.ts";
+import type { FakeModel, FakeServer } from "../support/fake-servers/fake-server.ts";
+import { never } from "../support/toy-engine.ts";
+import { logSoftmax } from "../support/toy-model.ts";
+import type { EngineSubject } from "./engine-subject.ts";
+
+export interface ServedSubject {
+  readonly model: FakeModel;
+  readonly dialect: () => Dialect;
+  readonly start: () => FakeServer;
+  readonly lacks?: EngineSubject["lacks"];
+}
+
+/** Why engines on other machines lack some needs. */
+export const remoteLacks = {
+  repeats: "the server draws by its own generator",
+  logNormalizer: "the likeliest tell of it within bounds",
+  entropy: "the likeliest tell of it within bounds",
+  failures: "the server may be back",
+} as const satisfies EngineSubject["lacks"];
+
+/** Of a remote engine. */
+export const heldByRemote = (engine: Engine): number => {
+  const { sequences, calls } = remoteDetails(engine.health())!;
+  return sequences.open + calls.open;
+};
+
+/** The remote engine over a fake server, which is examined once. */
+export function remoteSubject({ model, dialect: create, start, lacks = {} }: ServedSubject): EngineSubject {
+  const dialect = create();
+  let found: Promise<Found> | undefined;
+  const settingsFor = (server: FakeServer): RemoteSettings => ({
+    dialect: dialect.name,
+    url: server.url,
+    maxCalls: 2,
+    sessionHeader: "x-session-id",
+    vocabularySize: model.vocabularySize,
+  });
+  const connect = (server: FakeServer): Connection =>
+    new Connection({ ...settingsFor(server), mostSockets: 10 });
+  const examineOnce = async (): Promise<Found> => {
+    await using server = await start().start();
+    await using connection = connect(server);
+    return await examine({ server: connection, dialect, settings: settingsFor(server), signal: never });
+  };
+  return {
+    open: async ({ onPass, isPoisoned } = {}) => {
+      const known = await (found ??= examineOnce());
+      const server = await start().start();
+      server.faults = { onPass, isPoisoned };
+      const place = { server: connect(server), dialect, settings: settingsFor(server) };
+      const engine = createRemote(place, known);
+      return andThenStopping(engine, server);
+    },
+    vocabularySize: model.vocabularySize,
+    prompt: [0, 1, 2],
+    lawAfter: (prefix) => logSoftmax(model.logits(prefix)),
+    tolerance: 1e-5,
+    held: heldByRemote,
+    lacks: { ...remoteLacks, ...lacks },
+  };
+}
+
+/** The engine, whose server ends with it. */
+function andThenStopping(engine: RemoteEngine, server: FakeServer): Engine {
+  return {
+    info: engine.info,
+    extend: (request, signal) => engine.extend(request, signal),
+    score: (tokens, options, signal) => engine.score(tokens, options, signal),
+    narrow: (request, signal) => engine.narrow(request, signal),
+    load: () => engine.load(),
+    health: () => engine.health(),
+    [Symbol.asyncDispose]: async () => {
+      await engine[Symbol.asyncDispose]();
+      await server.stop();
+    },
+  };
+}
