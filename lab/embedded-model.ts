@@ -100,7 +100,8 @@ const tokenizerConfig = ({ maxPositions }: DecoderShape): object => ({
     "{% for part in content %}{{ part['text'] }}{% endfor %}{% endif %}",
 });
 
-const config = (shape: DecoderShape, { endToken, padToken }: Vocabulary): object => ({
+/** What config.json says of a model. */
+export const modelConfig = ({ shape, task: { vocabulary } }: EmbeddedModel): object => ({
   model_type: "llama",
   architectures: ["LlamaForCausalLM"],
   vocab_size: shape.vocabularySize,
@@ -113,8 +114,8 @@ const config = (shape: DecoderShape, { endToken, padToken }: Vocabulary): object
   max_position_embeddings: shape.maxPositions,
   rope_theta: shape.ropeTheta,
   rms_norm_eps: shape.normEpsilon,
-  eos_token_id: endToken,
-  pad_token_id: padToken,
+  eos_token_id: vocabulary.endToken,
+  pad_token_id: vocabulary.padToken,
   torch_dtype: "float32",
 });
 
@@ -142,7 +143,7 @@ export function modelFiles(model: EmbeddedModel): ReadonlyMap<string, string> {
   return new Map([
     ["tokenizer.json", json(tokenizer(task.vocabulary))],
     ["tokenizer_config.json", json(tokenizerConfig(shape))],
-    ["config.json", json(config(shape, task.vocabulary))],
+    ["config.json", json(modelConfig(model))],
     ["generation_config.json", json(generationConfig(model))],
     ["test.jsonl", `${tests.join("\n")}\n`],
   ]);

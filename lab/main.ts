@@ -5,6 +5,7 @@ import { SingleBar } from "cli-progress";
 import { Argument, Command } from "commander";
 import { isMendable } from "../src/assembly/mendable.ts";
 import { writeWhole } from "../src/files/write-whole.ts";
+import { checkpointCommand } from "./checkpoint-command.ts";
 import { embeddedModelNames, embeddedModels, modelFiles } from "./embedded-model.ts";
 import type { EmbeddedModelName } from "./embedded-model.ts";
 import { evaluate } from "./evaluate.ts";
@@ -18,8 +19,11 @@ import { testSize } from "./task.ts";
 import { train, usualTraining } from "./train.ts";
 
 const program = new Command("lab")
-  .description("Trains the embedded models, and shows what reinforcement learning does to them.")
+  .description(
+    "Trains the embedded models, shows what reinforcement learning does to them, and writes them for other servers.",
+  )
   .addCommand(mixingCommand)
+  .addCommand(checkpointCommand)
   .addCommand(rlCommand)
   .addCommand(checkpointsCommand)
   .addCommand(tabularCommand);
