@@ -50,8 +50,8 @@ export function chooseThreads(
  */
 export const choosePrefillChunk = (
   { prefillChunk }: Pick<EngineSettings, "prefillChunk">,
-  { takesFirstLogit }: Pick<DecoderGraph, "takesFirstLogit">,
-): number => prefillChunk ?? (takesFirstLogit ? 256 : 64);
+  { takesLogitTokens }: Pick<DecoderGraph, "takesLogitTokens">,
+): number => prefillChunk ?? (takesLogitTokens ? 256 : 64);
 
 /** Memory that a store has where there is enough, MiB. */
 const usualStoreMib = 256;

@@ -143,8 +143,8 @@ export function testRunner(
         { lane: 1, tokens: ids.slice(4, 7), position: 4, measuredFrom: 0 },
         { lane: 3, tokens: ids.slice(0, 1), position: 0 },
       ];
-      if (limits.maxRowTokens < 5 || limits.longRows === "alone") {
-        await expect(runner.step(batch)).rejects.toThrow(/pass to themselves|at most/);
+      if (limits.maxRowTokens < 5 || limits.longRows !== "any") {
+        await expect(runner.step(batch)).rejects.toThrow(/pass to themselves|cannot share a pass|at most/);
         return;
       }
       const logits = await runner.step(batch);
@@ -167,6 +167,58 @@ export function testRunner(
       if (most.length < whole.length) {
         await expect(runner.step(whole)).rejects.toThrow(`at most ${limits.maxTokens} tokens, not 192`);
       }
+    });
+
+    it("runs rows from their first token on together, where its limits allow it", async () => {
+      await using runner = await open();
+      const { limits, memory } = runner;
+      if (limits.maxRowTokens < 5 || limits.longRows === "alone") return;
+      const held = [5, last, 3, 0, 4, 2];
+      for (const [lane, length] of held.entries()) await feed(runner, lane, 0, ids.slice(0, length));
+      const { bytes } = memory.read(1, 0, last);
+      for (const rows of [
+        [[3, 5]],
+        [
+          [5, 4],
+          [0, 4],
+        ],
+        [
+          [4, 3],
+          [2, 5, 2],
+          [3, 1],
+          [0, 4, 3],
+        ],
+        [
+          [2, 1],
+          [4, 2, 0],
+          [0, 5],
+        ],
+      ] as const) {
+        const batch = rows.map(([lane, length, measuredFrom]) => ({
+          lane,
+          tokens: ids.slice(0, length),
+          position: 0,
+          ...(measuredFrom === undefined ? {} : { measuredFrom, inverseTemperature: 4 }),
+        }));
+        const logits = await runner.step(batch);
+        for (const [row, { lane, tokens, measuredFrom = tokens.length - 1 }] of batch.entries()) {
+          held[lane] = tokens.length;
+          for (let index = measuredFrom; index < tokens.length; index++) {
+            expectLogits(logits.row(row, index), index);
+            const { logSum } = logits.distribution(row, index, 4);
+            expect(Math.abs(logSum - measure(logitsAfter(index), 4).logSum)).toBeLessThan(tolerance);
+          }
+          expectLogits(logits.row(row), tokens.length - 1);
+          expect(() => logits.row(row, tokens.length)).toThrow(/no logits/);
+        }
+        expect(held.map((_, lane) => memory.length(lane))).toEqual(held);
+        expect(Buffer.compare(memory.read(1, 0, last).bytes, bytes)).toBe(0);
+      }
+      // What each wrote is what it goes on from, with others and alone.
+      const next = held.map((position, lane) => ({ lane, tokens: [ids[position]!], position }));
+      const decoded = await runner.step(next);
+      for (const [row, { position }] of next.entries()) expectLogits(decoded.row(row), position);
+      for (const lane of [0, 2, 3, 4, 5]) await expectRun(runner, lane, held[lane]! + 1, ids.length);
     });
 
     it("goes back: a lane runs on from any earlier position", async () => {
@@ -261,14 +313,35 @@ export function testRunner(
 
     it("refuses rows that are too long, alone too", async () => {
       await using runner = await open();
-      const { maxRowTokens, longRows } = runner.limits;
+      const { maxRowTokens, maxTokens, maxLogits, longRows } = runner.limits;
       const tooLong = [{ lane: 0, tokens: Array<number>(maxRowTokens + 1).fill(1), position: 0 }];
       await expect(runner.step(tooLong)).rejects.toThrow(`at most ${maxRowTokens} tokens`);
       if (maxRowTokens === 1 || longRows === "any") return;
       const beside = [[1, 2], [1]].map((tokens, lane) => ({ lane, tokens, position: 0 }));
-      await expect(runner.step(beside)).rejects.toThrow(
-        "the 2 tokens of lane 0 must have the pass to themselves",
+      if (longRows === "alone") {
+        await expect(runner.step(beside)).rejects.toThrow(
+          "the 2 tokens of lane 0 must have the pass to themselves",
+        );
+        return;
+      }
+      await feed(runner, 1, 0, [1]);
+      const [first, second] = beside;
+      await expect(runner.step([first!, { ...second!, position: 1 }])).rejects.toThrow(
+        "the 2 tokens of lane 0 cannot share a pass with lane 1, which goes on from 1",
       );
+      // Each counts for as much as the longest, and as the one with most logits.
+      const lengths = [maxRowTokens, ...Array<number>(Math.floor(maxTokens / maxRowTokens)).fill(1)];
+      const padded = lengths.map((length, lane) => ({
+        lane,
+        tokens: Array<number>(length).fill(1),
+        position: 0,
+      }));
+      await expect(runner.step(padded)).rejects.toThrow(`at most ${maxTokens} tokens`);
+      const measured = Array.from({ length: runner.memory.lanes }, (_, lane) => {
+        const tokens = Array<number>(1 + Math.floor(maxLogits / runner.memory.lanes)).fill(1);
+        return { lane, tokens, position: 0, ...(lane === 0 ? { measuredFrom: 0 } : {}) };
+      });
+      await expect(runner.step(measured)).rejects.toThrow(/at most/);
     });
 
     it("refuses logits that the pass does not have, and tokens that the model does not know", async () => {

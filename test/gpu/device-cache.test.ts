@@ -41,7 +41,7 @@ describe.skipIf(gpu === undefined)("the live cache on a device", () => {
     using logits = new Logits(openLogitsMemory(session, { logitsType, vocabularySize, tokens: lanes }), {
       threads: 1,
     });
-    const shape = { firstRow: 0, rows: 3, rowTokens: 1, maskWidth: 64, firstLogit: 0 };
+    const shape = { firstRow: 0, rows: 3, rowTokens: 1, maskWidth: 64, rowLogits: 1 };
     using pass = new BoundPass({ session, graph, cache, logits }, shape);
 
     const host = [...pass.binding.bound].filter(([, tensor]) => tensor instanceof HostTensor);

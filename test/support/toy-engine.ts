@@ -34,6 +34,13 @@ class FixedTimes extends PassTimes {
   }
 }
 
+/** Passes take so many ms, and 1 ms for each token of a prompt, and go on doing so. */
+export const passesAt = (passMs: number): PassTimes =>
+  new FixedTimes(
+    [{ size: 1, ms: passMs }],
+    [1, 64].map((size) => ({ size, ms: passMs + size })),
+  );
+
 /** Rows with a draft cost so many times as much as one without, and go on doing so. */
 export const draftsAt = (costOf: (tokens: number) => number): PassTimes =>
   new FixedTimes([{ size: 1, ms: 10 }], [], draftTimes(costOf));

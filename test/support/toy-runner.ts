@@ -99,7 +99,9 @@ export class ToyRunner implements ModelRunner {
     this.#options = options;
     this.vocabularySize = model.vocabularySize;
     const { lanes = 4, maxRowTokens = 64, maxRowLogits = maxRowTokens, longRows = "alone" } = options;
-    this.limits = { maxRowTokens, maxTokens: lanes - 1 + maxRowTokens, maxRowLogits, longRows };
+    const others = lanes - 1;
+    const [maxTokens, maxLogits] = [others + maxRowTokens, others + maxRowLogits];
+    this.limits = { maxRowTokens, maxTokens, maxRowLogits, maxLogits, longRows };
     this.memory = new ToyMemory(options, () => {
       if (this.#isRunning) throw new Error("a running pass owns the memory");
       if (this.#hasFailed || this.#isClosed) throw new Error("the memory is gone");

@@ -1,3 +1,4 @@
+import { logitsOf, roomOf } from "./runner.ts";
 import type { Batch, BatchRow, ModelRunner } from "./runner.ts";
 
 /**
@@ -8,20 +9,35 @@ import type { Batch, BatchRow, ModelRunner } from "./runner.ts";
  * @throws Error that names the row
  */
 export function checkBatch(batch: Batch, runner: Omit<ModelRunner, "step">): void {
-  const { maxTokens, longRows } = runner.limits;
+  const { maxTokens, maxLogits } = runner.limits;
   if (batch.length === 0) throw new Error("the batch is empty");
   const lanes = new Set<number>();
-  let total = 0;
   for (const row of batch) {
     checkRow(row, runner);
     if (lanes.has(row.lane)) throw new Error(`lane ${row.lane} has two rows`);
     lanes.add(row.lane);
-    total += row.tokens.length;
-    if (longRows === "alone" && row.tokens.length > 1 && batch.length > 1) {
-      throw new Error(`the ${row.tokens.length} tokens of lane ${row.lane} must have the pass to themselves`);
-    }
   }
-  if (total > maxTokens) throw new Error(`a pass takes at most ${maxTokens} tokens, not ${total}`);
+  checkCompany(batch, runner);
+  const tokens = roomOf(
+    batch.map((row) => row.tokens.length),
+    runner.limits,
+  );
+  if (tokens > maxTokens) throw new Error(`a pass takes at most ${maxTokens} tokens, not ${tokens}`);
+  const logits = roomOf(batch.map(logitsOf), runner.limits);
+  if (logits > maxLogits) throw new Error(`a pass has at most ${maxLogits} distributions, not ${logits}`);
+}
+
+/** Whether rows may share a pass. */
+function checkCompany(batch: Batch, { limits: { longRows } }: Pick<ModelRunner, "limits">): void {
+  const long = batch.find(({ tokens }) => tokens.length > 1);
+  if (long === undefined || batch.length === 1 || longRows === "any") return;
+  if (longRows === "alone")
+    throw new Error(`the ${long.tokens.length} tokens of lane ${long.lane} must have the pass to themselves`);
+  const late = batch.find(({ position }) => position > 0);
+  if (late === undefined) return;
+  throw new Error(
+    `the ${long.tokens.length} tokens of lane ${long.lane} cannot share a pass with lane ${late.lane}, which goes on from ${late.position}`,
+  );
 }
 
 function checkRow(

@@ -4,6 +4,8 @@ import type { KvMemory } from "../../kvcache/kv-memory.ts";
 import { LaneTable } from "../../kvcache/lanes.ts";
 import type { Lane } from "../../kvcache/lanes.ts";
 import { PrefixStore } from "../../kvcache/prefix-store.ts";
+import { wouldJoin } from "./join-prompts.ts";
+import type { PromptContext } from "./join-prompts.ts";
 import type { OpenSequence } from "./open-sequence.ts";
 import { PlacedSequence } from "./placed-sequence.ts";
 import type { Lead } from "./placed-sequence.ts";
@@ -12,14 +14,17 @@ import type { Lead } from "./placed-sequence.ts";
 export class LaneCache {
   readonly store: PrefixStore;
   readonly #memory: KvMemory;
+  readonly #prompts: PromptContext;
   readonly #lanes: LaneTable;
   /** By lane. */
   readonly #holders: (PlacedSequence | undefined)[];
   readonly #bySequence = new Map<OpenSequence, PlacedSequence>();
   #isLost = false;
 
-  constructor(memory: KvMemory, storeBytes: number) {
+  /** @param prompts what may share a pass, and at what cost */
+  constructor(memory: KvMemory, storeBytes: number, prompts: PromptContext) {
     this.#memory = memory;
+    this.#prompts = prompts;
     this.#lanes = new LaneTable(memory.lanes, memory.capacity);
     this.store = new PrefixStore(storeBytes);
     this.#holders = Array.from({ length: memory.lanes }, () => undefined);
@@ -137,21 +142,19 @@ export class LaneCache {
 
   /**
    * The leader of a sequence that gets a lane: of those about to run tokens that both begin with, the one that shares
-   * most of them. Interactive work does not follow batch work, whose turn comes later. A follower was placed later than
-   * its leader, so that no two wait for each other.
+   * most of them. Interactive work does not follow batch work, whose turn comes later, and no sequence one that it had
+   * best run along with. A follower was placed later than its leader, so that no two wait for each other.
    */
-  #findLead({
-    sequence: { reusableTokens: limit },
-    tokens,
-    cached,
-    priority,
-  }: PlacedSequence): Lead | undefined {
+  #findLead(follower: PlacedSequence): Lead | undefined {
+    const { sequence, tokens, cached, priority } = follower;
+    const { reusableTokens: limit } = sequence;
     let lead: Lead | undefined;
     for (const leader of this.#holders) {
       if (leader?.isPulled !== true || leader.cached < cached || leader.pending === 1) continue;
       if (leader.priority === "batch" && priority === "interactive") continue;
       const sharedTokens = Math.min(limit, commonPrefixLength(leader.tokens, tokens));
       if (sharedTokens <= Math.max(lead?.sharedTokens ?? cached, leader.cached)) continue;
+      if (wouldJoin(leader, { follower, sharedTokens }, this.#prompts)) continue;
       lead = { leader, sharedTokens };
     }
     return lead;

@@ -44,9 +44,17 @@ export class PassTimes {
     return this.#decode.at(rows);
   }
 
-  /** ms of a pass with so many tokens of one prompt; 0 while nothing is known. */
+  /**
+   * ms of a pass with so many tokens of one prompt, or of several that run together; 0 while nothing is known. Beyond the
+   * longest chunk tokens cost what they do in that.
+   */
   prefillMs(tokens: number): number {
-    return tokens === 1 ? this.#decode.at(1) : this.#prefill.at(tokens);
+    return tokens === 1 ? this.#decode.at(1) : this.#prefill.at(tokens) * this.#longestChunks(tokens);
+  }
+
+  /** So many tokens in longest chunks; 1 where they are no more than one. */
+  #longestChunks(tokens: number): number {
+    return Math.max(1, tokens / (this.#prefill.points.at(-1)?.size ?? tokens));
   }
 
   /**
@@ -78,7 +86,7 @@ export class PassTimes {
   }
 
   /**
-   * Takes note of a pass of so many rows of one token, and of a chunk of so many tokens, if any. Where it had both,
+   * Takes note of a pass of so many rows of one token, and of chunks of so many tokens, if any. Where it had both,
    * each is taken to have had the share of it that was expected.
    */
   observe(rows: number, chunkTokens: number, ms: number): void {
@@ -95,7 +103,7 @@ export class PassTimes {
   /** A chunk of a single token counts as a row. */
   #observeChunk(tokens: number, ms: number): void {
     if (tokens === 1) this.#decode.observe(1, ms);
-    else this.#prefill.observe(tokens, ms);
+    else this.#prefill.observe(tokens, ms / this.#longestChunks(tokens));
   }
 }
 

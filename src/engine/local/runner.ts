@@ -21,6 +21,10 @@ export interface BatchRow {
   readonly inverseTemperature?: number;
 }
 
+/** After how many of its tokens a row has logits: from the first measured on, and after the last in any case. */
+export const logitsOf = ({ tokens: { length }, measuredFrom = length }: BatchRow): number =>
+  length - Math.min(measuredFrom, length - 1);
+
 /** One forward pass: rows of different lanes, in any order, within the runner's limits. */
 export type Batch = readonly BatchRow[];
 
@@ -28,15 +32,24 @@ export type Batch = readonly BatchRow[];
 export interface PassLimits {
   /** Most tokens of one row. */
   readonly maxRowTokens: number;
-  /** Most tokens of all rows together; enough for one token of each lane. */
+  /** Most tokens of all rows together, as `roomOf` counts them; enough for one token of each lane. */
   readonly maxTokens: number;
   /** Most tokens of one row that the caller may ask for the distribution after. */
   readonly maxRowLogits: number;
+  /** Most of all rows together, as `roomOf` counts them; enough for one of each lane. */
+  readonly maxLogits: number;
   /**
-   * `alone`: a row of several tokens has the pass to itself, as attention wants it that takes several onto a cache that
-   * is not empty in a batch of one only. `any`: it shares the pass with rows of any length.
+   * `alone`: a row of several tokens has the pass to itself. `fresh`: it shares the pass with rows that, like it, begin
+   * with the first token of their lane: attention takes several tokens onto a cache that is not empty in a batch of one
+   * only. `any`: with rows of any length, wherever they begin.
    */
-  readonly longRows: "alone" | "any";
+  readonly longRows: "alone" | "fresh" | "any";
+}
+
+/** What rows take of a pass that has room for so many tokens, or logits: as much each as the largest, unless they run one by one. */
+export function roomOf(counts: readonly number[], { longRows }: Pick<PassLimits, "longRows">): number {
+  if (longRows === "any") return counts.reduce((sum, count) => sum + count, 0);
+  return counts.length * Math.max(0, ...counts);
 }
 
 /** Logits of a pass. Views into memory that the next `step` overwrites. */

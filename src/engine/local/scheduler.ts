@@ -5,15 +5,17 @@ import type { TokenIds } from "../../core/tokens.ts";
 import type { EngineLoad, Share } from "../engine.ts";
 import type { LocalHealth } from "../health.ts";
 import { AbortListeners } from "./abort-listeners.ts";
+import type { PlannedRow } from "./join-prompts.ts";
 import { LaneCache } from "./lane-cache.ts";
 import { OpenSequence } from "./open-sequence.ts";
 import type { PassTimes } from "./pass-times.ts";
 import type { PlacedSequence } from "./placed-sequence.ts";
 import { Pulls } from "./pulls.ts";
 import type { Pull } from "./pulls.ts";
+import { roomOf } from "./runner.ts";
 import type { BatchRow, LogitsView, ModelRunner } from "./runner.ts";
 import { schedule } from "./schedule.ts";
-import type { PassPlan, PlannedRow, ScheduleSettings } from "./schedule.ts";
+import type { PassPlan, ScheduleSettings } from "./schedule.ts";
 import type { Sequence } from "./sequence.ts";
 import { noDraft, Speculation } from "./speculation.ts";
 import { Tenants, chooseVictim } from "./tenants.ts";
@@ -64,7 +66,10 @@ export class Scheduler {
     this.#passTimes = passTimes;
     this.#speculation = new Speculation(runner.limits, passTimes);
     this.#now = settings.now ?? (() => performance.now());
-    this.#lanes = new LaneCache(runner.memory, settings.prefixStoreBytes);
+    const { limits } = runner;
+    const maxRowTokens = Math.min(settings.prefillChunk, limits.maxRowTokens);
+    const prompts = { limits: { ...limits, maxRowTokens }, passTimes };
+    this.#lanes = new LaneCache(runner.memory, settings.prefixStoreBytes, prompts);
   }
 
   /** Opens a sequence; the caller closes it. */
@@ -183,16 +188,19 @@ export class Scheduler {
    * Runs a planned pass and absorbs its logits. What is closed before that keeps its lane until then.
    * @returns ms of the pass
    */
-  async #step({ decoding, chunk }: PassPlan<PlacedSequence>): Promise<number> {
+  async #step({ decoding, chunks }: PassPlan<PlacedSequence>): Promise<number> {
     const [first] = decoding;
     // What comes next of a prompt that runs token by token is known.
-    const isLone = chunk === undefined && decoding.length === 1 && first!.pending === 1;
+    const isLone = chunks.length === 0 && decoding.length === 1 && first!.pending === 1;
     const draft = isLone ? this.#speculation.draft(first!.sequence) : noDraft;
-    const planned = decoding.map((sequence) => ({ sequence, count: 1 }));
-    if (chunk !== undefined) {
-      planned.push(chunk);
-      chunk.sequence.tenant.noteChunk(this.#passes + 1);
+    for (const { sequence, position } of chunks) {
+      sequence.tenant.noteChunk(this.#passes + 1);
+      if (position < sequence.cached) this.#lanes.truncate(sequence, position);
     }
+    const planned = [
+      ...decoding.map((sequence) => ({ sequence, position: sequence.cached, count: 1 })),
+      ...chunks,
+    ];
     const started = this.#now();
     this.#inPass = true;
     let logits: LogitsView;
@@ -204,12 +212,20 @@ export class Scheduler {
     this.#passes++;
     const ms = this.#now() - started;
     if (isLone) this.#passTimes.observeAlone(1 + draft.length, ms);
-    else this.#passTimes.observe(decoding.length, chunk?.count ?? 0, ms);
-    for (const [row, { sequence, count }] of planned.entries()) {
-      const { inverseTemperature } = sequence.sequence;
+    else
+      this.#passTimes.observe(
+        decoding.length,
+        roomOf(
+          chunks.map(({ count }) => count),
+          this.#runner.limits,
+        ),
+        ms,
+      );
+    for (const [row, run] of planned.entries()) {
+      const { inverseTemperature } = run.sequence.sequence;
       const distribution = (index: number): Distribution =>
         logits.distribution(row, index, inverseTemperature);
-      const held = this.#absorb({ sequence, count }, draft, distribution);
+      const held = this.#absorb(run, draft, distribution);
       if (isLone) this.#speculation.observe(draft.length, held);
     }
     return ms;

@@ -1,11 +1,12 @@
+import { logitsOf } from "../local/runner.ts";
 import type { Batch } from "../local/runner.ts";
 import type { LiveCache } from "./cache/live-cache.ts";
-import type { Logits } from "./logits/logits.ts";
+import type { Logits, LogitsSpan } from "./logits/logits.ts";
 import type { IoBinding } from "./ort/io-binding.ts";
 import { HostTensor } from "./ort/tensor.ts";
 import type { Tensor } from "./ort/tensor.ts";
 import type { Session } from "./ort/session.ts";
-import { firstLogit as firstLogitInput } from "./graphs/decoder-graph.ts";
+import { logitTokens as logitTokensInput } from "./graphs/decoder-graph.ts";
 import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import { RepeatedRun } from "./repeated-run.ts";
 
@@ -23,8 +24,8 @@ export interface PassShape {
   readonly rows: number;
   readonly rowTokens: number;
   readonly maskWidth: number;
-  /** The first token of each row that has logits. */
-  readonly firstLogit: number;
+  /** Of each row, how many of its last tokens have logits; all, padding included, where the graph cannot be told. */
+  readonly rowLogits: number;
 }
 
 /**
@@ -34,52 +35,46 @@ export interface PassShape {
  */
 const maskStep = 64;
 
-/** Which token of its rows is the first that a pass of a graph computes logits of: the first measured, or the last. */
-function firstLogitOf(batch: Batch, { takesFirstLogit }: DecoderGraph): number {
-  if (!takesFirstLogit) return 0;
-  return Math.min(
-    ...batch.map(({ tokens, measuredFrom = Infinity }) => Math.min(measuredFrom, tokens.length - 1)),
-  );
-}
-
 /** The shape of a batch that stands in the cache from the given row on. */
 export function shapeOf(batch: Batch, firstRow: number, { graph, cache }: PassContext): PassShape {
   const { capacity } = cache.memory;
   const longest = Math.max(...batch.map(({ position, tokens }) => position + tokens.length));
+  const rowTokens = Math.max(...batch.map(({ tokens }) => tokens.length));
+  // The kernel takes rows of several tokens together where the mask is as wide as they are long: none has a past.
+  const isTogether = rowTokens > 1 && batch.length > 1;
   return {
     firstRow,
     rows: batch.length,
-    rowTokens: batch[0]!.tokens.length,
-    maskWidth: Math.min(capacity, Math.ceil(longest / maskStep) * maskStep),
-    firstLogit: firstLogitOf(batch, graph),
+    rowTokens,
+    maskWidth: isTogether ? rowTokens : Math.min(capacity, Math.ceil(longest / maskStep) * maskStep),
+    rowLogits: graph.takesLogitTokens ? Math.max(...batch.map(logitsOf)) : rowTokens,
   };
 }
 
 /** The tensors of a pass, bound; only the contents of the small inputs change from pass to pass. */
 export class BoundPass implements Disposable {
   readonly binding: IoBinding;
-  /** The first token of each row that has logits. */
-  readonly firstLogit: number;
+  readonly #shape: PassShape;
   readonly #run: RepeatedRun;
   readonly #ids: HostTensor;
   readonly #mask: HostTensor;
   /** Ones at the start of each row of the mask: from pass to pass a row gains one, or is another lane's. */
   readonly #maskEnds: Uint32Array;
   readonly #positions: HostTensor | undefined;
-  readonly #firstLogit: HostTensor | undefined;
+  readonly #logitTokens: HostTensor | undefined;
   readonly #logits: Tensor;
   /** The rows of the pass in every plane. */
   readonly #planes: readonly Tensor[];
 
   constructor({ session, graph, cache, logits }: PassContext, shape: PassShape) {
-    const { firstRow, rows, rowTokens, maskWidth } = shape;
-    this.firstLogit = shape.firstLogit;
+    const { firstRow, rows, rowTokens, maskWidth, rowLogits } = shape;
+    this.#shape = shape;
     this.#ids = HostTensor.zeros("int64", [rows, rowTokens]);
     this.#mask = HostTensor.zeros("int64", [rows, maskWidth]);
     this.#maskEnds = new Uint32Array(rows);
     this.#positions = graph.takesPositions ? HostTensor.zeros("int64", [rows, rowTokens]) : undefined;
-    this.#firstLogit = graph.takesFirstLogit ? HostTensor.integers([this.firstLogit]) : undefined;
-    this.#logits = logits.tensor(0, rows, rowTokens - this.firstLogit);
+    this.#logitTokens = graph.takesLogitTokens ? HostTensor.zeros("int64", [rows, rowLogits, 1]) : undefined;
+    this.#logits = logits.tensor(0, rows, rowLogits);
     this.#planes = cache.rows({ first: firstRow, count: rows });
     this.binding = session.createBinding();
     this.#run = new RepeatedRun(session, this.binding);
@@ -96,37 +91,47 @@ export class BoundPass implements Disposable {
     this.binding.bindInput("input_ids", this.#ids);
     this.binding.bindInput("attention_mask", this.#mask);
     if (this.#positions !== undefined) this.binding.bindInput("position_ids", this.#positions);
-    if (this.#firstLogit !== undefined) this.binding.bindInput(firstLogitInput, this.#firstLogit);
+    if (this.#logitTokens !== undefined) this.binding.bindInput(logitTokensInput, this.#logitTokens);
   }
 
   run(): Promise<void> {
     return this.#run.run();
   }
 
-  /** Writes ids, positions and the mask: a row's valid tokens are ones, the padding to their right zeros. */
-  fill(batch: Batch): void {
+  /**
+   * Writes ids, positions, the mask and which tokens have logits: a row's valid tokens are ones in the mask, the padding
+   * to their right zeros. What stands in the padding of ids is of another pass, and goes nowhere.
+   * @returns where the logits of each row stand
+   */
+  fill(batch: Batch): LogitsSpan[] {
+    const { rowTokens, maskWidth, rowLogits } = this.#shape;
     const ids = this.#ids.asBigInt64();
     const positions = this.#positions?.asBigInt64();
+    const logitTokens = this.#logitTokens?.asBigInt64();
     const mask = this.#mask.asBigInt64();
-    const maskWidth = mask.length / batch.length;
-    let next = 0;
+    const spans: LogitsSpan[] = [];
     for (const [row, { tokens, position }] of batch.entries()) {
       for (const [index, token] of tokens.entries()) {
-        ids[next] = BigInt(token);
-        if (positions !== undefined) positions[next] = BigInt(position + index);
-        next++;
+        ids[row * rowTokens + index] = BigInt(token);
+        if (positions !== undefined) positions[row * rowTokens + index] = BigInt(position + index);
       }
       const start = row * maskWidth;
       const [before, end] = [this.#maskEnds[row]!, position + tokens.length];
       if (before < end) mask.fill(1n, start + before, start + end);
       else mask.fill(0n, start + end, start + before);
       this.#maskEnds[row] = end;
+      // A row of fewer tokens than have logits in another has those of its first more than once.
+      const first = logitTokens === undefined ? 0 : tokens.length - rowLogits;
+      for (let index = 0; logitTokens !== undefined && index < rowLogits; index++)
+        logitTokens[row * rowLogits + index] = BigInt(Math.max(0, first + index));
+      spans.push({ place: row * rowLogits + Math.max(0, -first), first: Math.max(0, first) });
     }
+    return spans;
   }
 
   [Symbol.dispose](): void {
     this.binding[Symbol.dispose]();
-    const small = [this.#ids, this.#mask, this.#positions, this.#firstLogit];
+    const small = [this.#ids, this.#mask, this.#positions, this.#logitTokens];
     for (const tensor of [...small, this.#logits, ...this.#planes]) {
       tensor?.[Symbol.dispose]();
     }

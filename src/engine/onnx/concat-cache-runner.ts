@@ -6,6 +6,7 @@ import { DeviceConcatCache } from "./cache/device-concat-cache.ts";
 import { openWhereItFits } from "./cache/device-room.ts";
 import type { DecoderGraph } from "./graphs/decoder-graph.ts";
 import { Logits } from "./logits/logits.ts";
+import type { LogitsSpan } from "./logits/logits.ts";
 import { HostLogitsMemory } from "./logits/logits-memory.ts";
 import { OnnxRunner } from "./onnx-runner.ts";
 import type { OnnxRunnerOptions } from "./onnx-runner.ts";
@@ -35,7 +36,13 @@ export class ConcatCacheRunner extends OnnxRunner {
     const maxRowTokens = options.isFixedShape === true ? 1 : options.maxRowTokens;
     // The row of one lane is as long as any may be; the others have one token each.
     const maxTokens = options.lanes - 1 + maxRowTokens;
-    this.limits = { maxRowTokens, maxTokens, maxRowLogits: maxRowTokens, longRows: "any" };
+    this.limits = {
+      maxRowTokens,
+      maxTokens,
+      maxRowLogits: maxRowTokens,
+      maxLogits: maxTokens,
+      longRows: "any",
+    };
     this.#graph = graph;
     this.#cache =
       session.device === "cpu"
@@ -53,13 +60,15 @@ export class ConcatCacheRunner extends OnnxRunner {
   }
 
   protected async run(batch: Batch): Promise<LogitsView> {
-    let firstToken = 0;
+    const spans: LogitsSpan[] = [];
+    let place = 0;
     for (const row of batch) {
       this.checkOpen();
-      await this.#runRow(row, firstToken);
-      firstToken += row.tokens.length;
+      await this.#runRow(row, place);
+      spans.push({ place, first: 0 });
+      place += row.tokens.length;
     }
-    const layout = { rows: batch, firstLogit: 0 };
+    const layout = { rows: batch, spans };
     await this.#logits.measure(layout);
     return this.#logits.view(layout);
   }
@@ -68,10 +77,10 @@ export class ConcatCacheRunner extends OnnxRunner {
     for (const owned of [this.#binding, this.#logits, this.#cache]) owned[Symbol.dispose]();
   }
 
-  /** @param firstToken where in the logits those of the row's tokens go */
-  async #runRow(row: BatchRow, firstToken: number): Promise<void> {
+  /** @param place where in the logits those of the row's tokens go */
+  async #runRow(row: BatchRow, place: number): Promise<void> {
     const { lane, tokens, position } = row;
-    const bound = this.#bind(row, firstToken);
+    const bound = this.#bind(row, place);
     try {
       if (tokens.length === 1) await this.#shortRun.run();
       else await this.session.run(this.#binding);
@@ -83,7 +92,7 @@ export class ConcatCacheRunner extends OnnxRunner {
   }
 
   /** Binds a row's tensors, and gives them back to be released after the run. */
-  #bind({ lane, tokens, position }: BatchRow, firstToken: number): Tensor[] {
+  #bind({ lane, tokens, position }: BatchRow, place: number): Tensor[] {
     const { planes, takesPositions } = this.#graph;
     const bound: Tensor[] = [];
     const input = (name: string, tensor: Tensor): void => {
@@ -98,7 +107,7 @@ export class ConcatCacheRunner extends OnnxRunner {
     input("input_ids", oneRow(tokens));
     input("attention_mask", oneRow(Array<number>(total).fill(1)));
     if (takesPositions) input("position_ids", oneRow(tokens.map((_, index) => position + index)));
-    output("logits", this.#logits.tensor(firstToken, 1, tokens.length));
+    output("logits", this.#logits.tensor(place, 1, tokens.length));
     const past = this.#cache.past(lane, position);
     const present = this.#cache.present(total);
     for (const [index, names] of planes.entries()) {

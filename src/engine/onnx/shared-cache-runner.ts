@@ -47,12 +47,15 @@ export class SharedCacheRunner extends OnnxRunner {
     const { lanes, isFixedShape = false } = options;
     const maxRowTokens = isFixedShape ? 1 : options.maxRowTokens;
     const maxTokens = Math.max(lanes, maxRowTokens);
-    const { logitsType, vocabularySize, takesFirstLogit } = graph;
-    const maxRowLogits = takesFirstLogit ? Math.min(maxRowTokens, mostLateLogits) : maxRowTokens;
-    this.limits = { maxRowTokens, maxTokens, maxRowLogits, longRows: "alone" };
+    const { logitsType, vocabularySize, takesLogitTokens } = graph;
+    const maxRowLogits = takesLogitTokens ? Math.min(maxRowTokens, mostLateLogits) : maxRowTokens;
+    const maxLogits = Math.max(lanes, maxRowLogits);
+    // Rows of unequal lengths together are proved on the CPU and by WebGPU; nobody has run them on CUDA yet.
+    const longRows = attentionDevice(session, graph) === "cuda" ? "alone" : "fresh";
+    this.limits = { maxRowTokens, maxTokens, maxRowLogits, maxLogits, longRows };
     this.#isFixedShape = isFixedShape;
     const logits = new Logits(
-      openLogitsMemory(session, { logitsType, tokens: Math.max(lanes, maxRowLogits), vocabularySize }),
+      openLogitsMemory(session, { logitsType, tokens: maxLogits, vocabularySize }),
       session,
     );
     const cache =
@@ -75,11 +78,11 @@ export class SharedCacheRunner extends OnnxRunner {
     const rows: BatchRow[] = [];
     for (const row of all) rows[placeOf(row)] = row;
     const pass = this.#passFor(rows, window);
-    pass.fill(rows);
+    const spans = pass.fill(rows);
     // The CPU reads inputs when it runs, other devices when they are bound.
     if (session.device !== "cpu") pass.bindInputs();
     await pass.run();
-    const layout = { rows, firstLogit: pass.firstLogit };
+    const layout = { rows, spans };
     await logits.measure(layout);
     idle.restore();
     for (const { lane, position, tokens } of batch) this.memory.settle(lane, position + tokens.length);

@@ -173,8 +173,8 @@ describe("checkWeights", () => {
 
 describe("choosePrefillChunk", () => {
   it("takes longer chunks where no logits are computed for nothing, and what is asked for", () => {
-    const late = { takesFirstLogit: true };
-    const whole = { takesFirstLogit: false };
+    const late = { takesLogitTokens: true };
+    const whole = { takesLogitTokens: false };
     expect(choosePrefillChunk({ prefillChunk: undefined }, late)).toBe(256);
     expect(choosePrefillChunk({ prefillChunk: undefined }, whole)).toBe(64);
     for (const graph of [late, whole]) expect(choosePrefillChunk({ prefillChunk: 7 }, graph)).toBe(7);

@@ -17,16 +17,16 @@ export interface DecoderGraph {
   readonly logitsType: FloatType;
   readonly vocabularySize: number;
   readonly takesPositions: boolean;
-  /** Whether it is told of each pass which token is the first that has logits; all have them otherwise. */
-  readonly takesFirstLogit: boolean;
+  /** Whether it is told of each pass which tokens have logits; all have them otherwise. */
+  readonly takesLogitTokens: boolean;
 }
 
 export type FloatType = Extract<ElementType, "float32" | "float16">;
 
-/** The input that `withLateLogits` adds, int64 [1]: the first token of each row that has logits. */
-export const firstLogit = "metropolis_first_logit";
+/** The input that `withLateLogits` adds, int64 [B, L, 1]: which tokens of each row have logits. */
+export const logitTokens = "metropolis_logit_tokens";
 
-const knownInputs = new Set(["input_ids", "attention_mask", "position_ids", firstLogit]);
+const knownInputs = new Set(["input_ids", "attention_mask", "position_ids", logitTokens]);
 const pastName = /^past_key_values\.(\d+)\.(key|value)$/;
 
 /**
@@ -79,7 +79,7 @@ export function readDecoderGraph(
     logitsType: floatType(logits),
     vocabularySize,
     takesPositions: inputs.some(({ name }) => name === "position_ids"),
-    takesFirstLogit: inputs.some(({ name }) => name === firstLogit),
+    takesLogitTokens: inputs.some(({ name }) => name === logitTokens),
   };
 }
 

@@ -3,7 +3,7 @@
  * of SmolLM2-135M, and its result the largest that a pass writes; of a prompt's chunk one row of it is used, if any.
  */
 import onnxProto from "onnx-proto";
-import { firstLogit } from "./decoder-graph.ts";
+import { logitTokens } from "./decoder-graph.ts";
 import type { FloatType } from "./decoder-graph.ts";
 import { valueInfo } from "./graph-writer.ts";
 import { field } from "./onnx-fields.ts";
@@ -14,8 +14,6 @@ import type { Field } from "./protobuf-file.ts";
 
 const { onnx } = onnxProto;
 
-const end = "metropolis_last_logit";
-const axis = "metropolis_token_axis";
 const late = "metropolis_late_hidden";
 
 const products: ReadonlySet<string> = new Set(["MatMul", "MatMulNBits"]);
@@ -28,7 +26,7 @@ export interface LogitsShape {
 }
 
 /**
- * A decoder whose logits are [B, S − first, V] for the input `firstLogit`, where they were [B, S, V].
+ * A decoder whose logits are [B, L, V] for the input `logitTokens`, [B, L, 1], where they were [B, S, V].
  * @param bytes an ONNX file
  * @returns `undefined` where it does not show that the logits come, token by token, from one product, and go nowhere else
  */
@@ -41,7 +39,7 @@ export function withLateLogits(bytes: Uint8Array, shape: LogitsShape): Uint8Arra
   const message = { file, bytes };
   const items = edited(message, graph, (item) => {
     if (item.number === field.graph.node && item.start === tail.product.start)
-      return [...slice(tail.hidden), ...bytesField(field.graph.node, withInput(message, item, late))];
+      return [...gather(tail.hidden), ...bytesField(field.graph.node, withInput(message, item, late))];
     // Shapes that are stated of what comes after the product are no longer true.
     if (
       item.number === field.graph.valueInfo &&
@@ -51,7 +49,7 @@ export function withLateLogits(bytes: Uint8Array, shape: LogitsShape): Uint8Arra
     const isLogits = item.number === field.graph.output && file.textIn(item, field.value.name) === "logits";
     return isLogits ? logitsOutput(shape) : undefined;
   });
-  const changed = bytesField(field.model.graph, [...items, ...additions()]);
+  const changed = bytesField(field.model.graph, [...items, ...logitTokensInput()]);
   return Buffer.concat(
     edited(message, { start: 0, end: file.size }, (part) =>
       part.start === graph.start ? changed : undefined,
@@ -103,14 +101,15 @@ function findTail(file: ProtobufFile, graph: Field): Tail | undefined {
   }
 }
 
-/** hidden[:, first:] */
-const slice = (hidden: string): Pieces =>
+/** late[b, l] = hidden[b, logitTokens[b, l]] */
+const gather = (hidden: string): Pieces =>
   bytesField(field.graph.node, [
     onnx.NodeProto.encode({
-      opType: "Slice",
+      opType: "GatherND",
       name: late,
-      input: [hidden, firstLogit, end, axis],
+      input: [hidden, logitTokens],
       output: [late],
+      attribute: [{ name: "batch_dims", type: onnx.AttributeProto.AttributeType.INT, i: 1 }],
     }).finish(),
   ]);
 
@@ -131,14 +130,7 @@ const logitsOutput = ({ logitsType, vocabularySize }: LogitsShape): Pieces =>
     ).finish(),
   ]);
 
-function additions(): Pieces {
-  const constant = (name: string, value: bigint): Pieces => {
-    const rawData = new Uint8Array(BigInt64Array.of(value).buffer);
-    const { INT64 } = onnx.TensorProto.DataType;
-    return bytesField(field.graph.initializer, [
-      onnx.TensorProto.encode({ name, dataType: INT64, dims: [1], rawData }).finish(),
-    ]);
-  };
-  const input = onnx.ValueInfoProto.encode(valueInfo(firstLogit, "int64", [1])).finish();
-  return [...constant(end, 2n ** 63n - 1n), ...constant(axis, 1n), ...bytesField(field.graph.input, [input])];
-}
+const logitTokensInput = (): Pieces =>
+  bytesField(field.graph.input, [
+    onnx.ValueInfoProto.encode(valueInfo(logitTokens, "int64", ["batch_size", "late_tokens", 1])).finish(),
+  ]);

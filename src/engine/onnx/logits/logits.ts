@@ -25,16 +25,19 @@ interface MeasuredRange {
   readonly inverseTemperatures: number[];
 }
 
-/** Rows of a pass as they stand, and which token of each is the first that it computed logits of. */
-export interface LogitsLayout {
-  readonly rows: Batch;
-  readonly firstLogit: number;
+/** Where the logits of a row stand: those of its token `first` at `place`, and of the later ones behind it. */
+export interface LogitsSpan {
+  readonly place: number;
+  readonly first: number;
 }
 
-/**
- * The logits of a pass, which every pass writes from the start, and what was measured of them. Those of a row's tokens
- * stand together, and rows one after the other.
- */
+/** Rows of a pass, and where the logits of each stand, one row's behind another's. */
+export interface LogitsLayout {
+  readonly rows: Batch;
+  readonly spans: readonly LogitsSpan[];
+}
+
+/** The logits of a pass, which every pass writes from the start, and what was measured of them. */
 export class Logits implements Disposable {
   readonly #memory: LogitsMemory;
   readonly #measurer: RowMeasurer | undefined;
@@ -64,20 +67,15 @@ export class Logits implements Disposable {
   }
 
   /**
-   * @param places where among them each row of the view stands; in the same order when left out
+   * @param order which of them each row of the view is; in the same order when left out
    */
-  view({ rows, firstLogit }: LogitsLayout, places: readonly number[] = [...rows.keys()]): LogitsView {
-    const starts: number[] = [];
-    let end = 0;
-    for (const { tokens } of rows) {
-      starts.push(end);
-      end += tokens.length - firstLogit;
-    }
+  view({ rows, spans }: LogitsLayout, order: readonly number[] = [...rows.keys()]): LogitsView {
     const placeOf = (row: number, index: number | undefined): number => {
-      const place = places[row] ?? -1;
-      const count = rows[place]?.tokens.length ?? 0;
+      const at = order[row] ?? -1;
+      const count = rows[at]?.tokens.length ?? 0;
       const token = index ?? count - 1;
-      if (token >= firstLogit && token < count) return starts[place]! + token - firstLogit;
+      const { place, first } = spans[at] ?? { place: 0, first: 0 };
+      if (token >= first && token < count) return place + token - first;
       throw new RangeError(`the pass has no logits for token ${token} of row ${row}`);
     };
     return {
@@ -103,24 +101,21 @@ export class Logits implements Disposable {
  * What is to be measured, as few ranges as there are gaps. Rows of one token go together: passes that decode repeat a
  * shape.
  */
-function measuredRanges({ rows, firstLogit }: LogitsLayout): readonly MeasuredRange[] {
+function measuredRanges({ rows, spans }: LogitsLayout): readonly MeasuredRange[] {
   const isShort = ({ tokens }: BatchRow): boolean => tokens.length === 1;
   const areShortMeasured = rows.some((row) => isShort(row) && row.measuredFrom === 0);
   const ranges: MeasuredRange[] = [];
-  let start = 0;
   let end = -1;
-  for (const row of rows) {
+  for (const [index, row] of rows.entries()) {
     const { tokens, inverseTemperature = 1 } = row;
     const measuredFrom = isShort(row) && areShortMeasured ? 0 : (row.measuredFrom ?? tokens.length);
-    const rowEnd = start + tokens.length - firstLogit;
-    const first = start + measuredFrom - firstLogit;
-    if (first < rowEnd) {
-      const added = Array<number>(rowEnd - first).fill(inverseTemperature);
-      if (first === end) ranges.at(-1)!.inverseTemperatures.push(...added);
-      else ranges.push({ first, inverseTemperatures: added });
-      end = rowEnd;
-    }
-    start = rowEnd;
+    if (measuredFrom >= tokens.length) continue;
+    const start = spans[index]!.place - spans[index]!.first;
+    const first = start + measuredFrom;
+    const added = Array<number>(tokens.length - measuredFrom).fill(inverseTemperature);
+    if (first === end) ranges.at(-1)!.inverseTemperatures.push(...added);
+    else ranges.push({ first, inverseTemperatures: added });
+    end = start + tokens.length;
   }
   return ranges;
 }

@@ -3,6 +3,7 @@ import { uniform } from "../../../../src/core/random.ts";
 import type { ExtendRequest } from "../../../../src/engine/engine.ts";
 import { LaneCache } from "../../../../src/engine/local/lane-cache.ts";
 import { OpenSequence } from "../../../../src/engine/local/open-sequence.ts";
+import { PassTimes } from "../../../../src/engine/local/pass-times.ts";
 import type { PlacedSequence } from "../../../../src/engine/local/placed-sequence.ts";
 import { Pulls } from "../../../../src/engine/local/pulls.ts";
 import { ExtendSequence } from "../../../../src/engine/local/sequence.ts";
@@ -33,6 +34,11 @@ const open = (prefix: readonly number[]): OpenSequence =>
     arrival: ++arrival,
   });
 
+const promptsOf = (runner: ToyRunner) => ({
+  limits: runner.limits,
+  passTimes: PassTimes.unmeasured(runner),
+});
+
 /** Runs what a sequence has pending, and lets it draw. */
 async function advance(runner: ToyRunner, placed: PlacedSequence): Promise<void> {
   const { lane, cached, tokens, pending } = placed;
@@ -57,7 +63,7 @@ function draw(prefix: readonly number[], count: number): number[] {
 describe("LaneCache", () => {
   it.each([0, 4096])("truncates a sequence's lane, which goes on right; store of %i bytes", async (bytes) => {
     await using runner = new ToyRunner(model, { lanes: 2 });
-    const lanes = new LaneCache(runner.memory, bytes);
+    const lanes = new LaneCache(runner.memory, bytes, promptsOf(runner));
     const placed = lanes.hold(open(prompt));
     for (let count = 0; count < 5; count++) await advance(runner, placed);
     expect(placed.tokens).toEqual(draw(prompt, 5));
@@ -82,7 +88,7 @@ describe("LaneCache", () => {
 
   it("truncates a lane to what its next holder has in common with the last", async () => {
     await using runner = new ToyRunner(model, { lanes: 1 });
-    const lanes = new LaneCache(runner.memory, 0);
+    const lanes = new LaneCache(runner.memory, 0, promptsOf(runner));
     const first = lanes.hold(open(prompt));
     await advance(runner, first);
     lanes.release(first);
@@ -97,7 +103,7 @@ describe("LaneCache", () => {
     await using runner = new ToyRunner(model, { lanes: 3 });
     const pulls = new Pulls();
     const follow = () => {
-      const lanes = new LaneCache(runner.memory, 0);
+      const lanes = new LaneCache(runner.memory, 0, promptsOf(runner));
       for (let lane = 0; lane < 3; lane++) runner.memory.truncate(lane, 0);
       const [ahead, behind] = [open(prompt), open([...prompt, 1])];
       for (const sequence of [ahead, behind]) void pulls.begin(sequence);

@@ -171,6 +171,20 @@ describe("PassTimes", () => {
     }
   });
 
+  it("knows tokens of several prompts beyond the longest chunk by what they cost in that", () => {
+    const times = new PassTimes(
+      [{ size: 1, ms: 5 }],
+      [
+        { size: 1, ms: 5 },
+        { size: 10, ms: 20 },
+      ],
+    );
+    expect([10, 15, 40].map((tokens) => times.prefillMs(tokens))).toEqual([20, 30, 80]);
+    for (let pass = 0; pass < 200; pass++) times.observe(0, 40, 40);
+    expect(times.prefillMs(40)).toBeCloseTo(40, 0);
+    expect(times.prefillMs(10)).toBeCloseTo(10, 0);
+  });
+
   it("divides the first pass of both by tokens", () => {
     const blank = times({ decode: 0, prefill: 0 });
     blank.observe(4, 8, 12);

@@ -10,6 +10,7 @@ let arrivals = 0;
 const sequence = (name: string, pending: number, changes: Partial<Schedulable> = {}): Named =>
   Object.freeze({
     name,
+    cached: 0,
     pending,
     unmeasured: pending - 1,
     isPulled: true,
@@ -34,14 +35,19 @@ const passTimes = {
 };
 
 function plan(sequences: readonly Named[], { limits, ...changes }: Changes = {}) {
-  const { decoding, chunk } = schedule(sequences, {
-    limits: { maxRowTokens: 64, maxTokens: 67, maxRowLogits: 4, longRows: "alone", ...limits },
+  const { decoding, chunks } = schedule(sequences, {
+    limits: { maxRowTokens: 64, maxTokens: 67, maxRowLogits: 4, maxLogits: 8, longRows: "alone", ...limits },
     passTimes,
     settings: { prefillChunk: 32 },
     chunksMs: 0,
     ...changes,
   });
-  return { decoding: decoding.map(({ name }) => name), chunk: chunk && [chunk.sequence.name, chunk.count] };
+  const rows = chunks.map(({ sequence, position, count }) => [
+    sequence.name,
+    ...(position === sequence.cached ? [] : [position]),
+    count,
+  ]);
+  return { decoding: decoding.map(({ name }) => name), chunk: rows.length > 1 ? rows : rows[0] };
 }
 
 describe("schedule", () => {
@@ -144,6 +150,106 @@ describe("schedule", () => {
     expect(plan([batch, younger, oldest]).chunk).toEqual(["younger", 9]);
     expect(plan([batch, oldest]).chunk).toEqual(["oldest", 9]);
     expect(plan([batch]).chunk).toEqual(["batch", 9]);
+  });
+
+  describe("where rows share a pass from their first token on", () => {
+    /** A pass costs as much as 10 tokens. */
+    const costly = { ...passTimes, prefillMs: (tokens: number) => 10 + tokens };
+    const together = (sequences: readonly Named[], { limits, ...changes }: Changes = {}) =>
+      plan(sequences, { passTimes: costly, ...changes, limits: { longRows: "fresh", ...limits } });
+    const [first, second, third] = ["first", "second", "third"].map((name) => sequence(name, 9));
+    const all = [first!, second!, third!];
+
+    it("runs prompts together, in their turn", () => {
+      const rows = [
+        ["first", 9],
+        ["second", 9],
+        ["third", 9],
+      ];
+      expect(together(all)).toEqual({ decoding: [], chunk: rows });
+      expect(together([third!, ...decoding, second!, first!])).toEqual({ decoding: [], chunk: rows });
+      const late = [{ ...first!, lastPrefill: 7 }, second!, third!];
+      expect(together(late).chunk).toEqual([rows[1], rows[2], rows[0]]);
+    });
+
+    it("leaves those for later for which the pass has no tokens or logits left", () => {
+      expect(together(all, { limits: { maxTokens: 26 } }).chunk).toEqual([
+        ["first", 9],
+        ["second", 9],
+      ]);
+      const scored = sequence("scored", 9, { unmeasured: 5 });
+      // Four logits each, with them.
+      expect(together([...all, scored], { limits: { maxLogits: 12 } }).chunk).toHaveLength(3);
+      expect(together([...all, scored], { limits: { maxLogits: 16 } }).chunk).toHaveLength(4);
+      expect(together([{ ...scored, arrival: 0 }, first!], { limits: { maxLogits: 7 } }).chunk).toEqual([
+        "scored",
+        9,
+      ]);
+    });
+
+    it("leaves out whom the padding would cost more than a pass of its own, and takes who comes after", () => {
+      const [longer, longest] = [sequence("longer", 18), sequence("longest", 20)];
+      expect(together([first!, longer]).chunk).toEqual([
+        ["first", 9],
+        ["longer", 18],
+      ]);
+      expect(together([first!, longest, second!]).chunk).toEqual([
+        ["first", 9],
+        ["second", 9],
+      ]);
+      expect(together([{ ...longest, arrival: 0 }, first!]).chunk).toEqual(["longest", 20]);
+      expect(together(all, { passTimes }).chunk).toEqual(["first", 9]);
+    });
+
+    it("runs again what little is cached of a prompt, and not what is much", () => {
+      const some = (cached: number) => sequence("some", 9 - cached, { cached, unmeasured: 8 - cached });
+      expect(together([first!, some(3)]).chunk).toEqual([
+        ["first", 9],
+        ["some", 0, 9],
+      ]);
+      expect(together([{ ...some(3), arrival: 0 }, first!]).chunk).toEqual([
+        ["some", 0, 9],
+        ["first", 9],
+      ]);
+      const much = sequence("much", 9, { cached: 12, arrival: 0 });
+      expect(together([first!, { ...much, arrival: Infinity }]).chunk).toEqual(["first", 9]);
+      expect(together([much, first!]).chunk).toEqual(["much", 9]);
+      // One that has run a chunk of its own goes on from there.
+      const rest = sequence("rest", 30, { cached: 5, arrival: 0 });
+      expect(together([rest, first!], { limits: { maxRowTokens: 32 } }).chunk).toEqual(["rest", 30]);
+    });
+
+    it("keeps to the gap with all of them", () => {
+      const settings = { prefillChunk: 32, maxGapMs: 24 };
+      expect(together([...decoding, ...all], { settings }).chunk).toEqual([
+        ["first", 9],
+        ["second", 9],
+      ]);
+      const later = together([...decoding, ...all], { settings, chunksMs: 12 });
+      expect(later).toEqual({ decoding: [], chunk: ["first", 9] });
+      expect(together([...decoding, ...all], { settings, chunksMs: 14 }).chunk).toBeUndefined();
+      expect(together([...decoding, ...all], { settings: { prefillChunk: 32, maxGapMs: 7 } }).chunk).toEqual([
+        "first",
+        5,
+      ]);
+    });
+
+    it("runs no batch work along with interactive work, and none that follows, waits or decodes", () => {
+      const others = [
+        sequence("batch", 9, { priority: "batch" }),
+        sequence("follower", 9, { isFollowing: true }),
+        sequence("idle", 9, { isPulled: false }),
+      ];
+      expect(together([...others, ...decoding, first!]).chunk).toEqual(["first", 9]);
+      const batch = all.map((one) => ({ ...one, priority: "batch" }) as const);
+      expect(together(batch).chunk).toHaveLength(3);
+    });
+
+    it("runs one prompt where rows share no pass, or one by one", () => {
+      for (const longRows of ["alone", "any"] as const) {
+        expect(together(all, { limits: { longRows } }).chunk).toEqual(["first", 9]);
+      }
+    });
   });
 
   it("leaves out those that follow a leader, whose turn theirs waits for", () => {

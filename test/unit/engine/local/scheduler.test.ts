@@ -9,7 +9,7 @@ import { measurePassTimes } from "../../../../src/engine/local/measure-pass-time
 import type { Batch } from "../../../../src/engine/local/runner.ts";
 import { turnTokens } from "../../../../src/engine/local/placed-sequence.ts";
 import type { SchedulerSettings } from "../../../../src/engine/local/scheduler.ts";
-import { createToyEngine, never } from "../../../support/toy-engine.ts";
+import { createToyEngine, never, passesAt } from "../../../support/toy-engine.ts";
 import type { ToySettings } from "../../../support/toy-engine.ts";
 import { createToyModel } from "../../../support/toy-model.ts";
 import { ToyRunner } from "../../../support/toy-runner.ts";
@@ -397,6 +397,11 @@ describe("sequences that begin alike", () => {
     ["of one request", () => "same", {}],
     ["of one request, where rows have one token each", () => "same", { maxRowTokens: 1 }],
     ["of one request, where rows run in any company", () => "same", { longRows: "any" }],
+    [
+      "of several requests, where prompts run together",
+      String,
+      { longRows: "fresh", passTimes: passesAt(50), maxRowTokens: 256 },
+    ],
     ["of several requests", String, {}],
     ["without a prefix store", () => "same", { scheduler: { prefixStoreBytes: 0 } }],
   ] as const)("run their prompt once: %s", async (_, requestOf, settings) => {
@@ -408,6 +413,34 @@ describe("sequences that begin alike", () => {
     // Each runs the prompt's last token, for its logits, and three of the four that it draws.
     expect(engine.health().evaluatedTokens).toBe(once);
     expect(answers).toEqual(await drawAlone(all));
+    await expectIdle(engine);
+  });
+
+  it.each([
+    ["with nothing", 0],
+    ["with one token", 1],
+    ["with some tokens", 6],
+  ])("run together where they begin %s in common, and end as each would alone", async (_, shared) => {
+    const batches: Batch[] = [];
+    await using engine = createToyEngine({
+      model,
+      lanes: 6,
+      longRows: "fresh",
+      passTimes: passesAt(30),
+      onStep: (batch) => void batches.push(batch),
+      scheduler: { prefillChunk: 64, prefixStoreBytes: 4096 },
+    });
+    const all = wishes(6, 0, { maxTokens: 5 }).map((wish) => ({
+      ...wish,
+      prefix: [...prompt.slice(0, shared), wish.seed % 5, ...prompt.slice(20, 24 + (wish.seed % 3))],
+    }));
+    const parted =
+      shared === 0 ? all.map((wish, index) => ({ ...wish, prefix: [index % 5, ...wish.prefix] })) : all;
+    const answers = await Promise.all(parted.map((wish) => draw(engine, wish)));
+    expect(answers).toEqual(await drawAlone(parted));
+    const long = batches.filter((batch) => batch.some(({ tokens }) => tokens.length > 1));
+    expect(Math.max(...long.map(({ length }) => length))).toBeGreaterThan(2);
+    expect(long.length).toBeLessThan(4);
     await expectIdle(engine);
   });
 
@@ -496,19 +529,28 @@ describe("whatever comes together", () => {
     prefillChunk: fc.integer({ min: 1, max: 8 }),
     prefixStoreBytes: fc.constantFrom(0, 64, 4096),
     maxRowTokens: fc.constantFrom(1, 64),
-    longRows: fc.constantFrom("alone" as const, "any" as const),
+    longRows: fc.constantFrom("alone" as const, "fresh" as const, "any" as const),
+    passMs: fc.constantFrom(0, 5, 100),
   });
 
   it("ends with the tokens of each alone, and no lane lost", async () => {
     await fc.assert(
       fc.asyncProperty(engines, fc.array(wish, { minLength: 2, maxLength: 12 }), async (settings, list) => {
-        const { prefillChunk, prefixStoreBytes, ...runner } = settings;
+        const { prefillChunk, prefixStoreBytes, passMs, ...runner } = settings;
+        const passTimes = passesAt(passMs);
         const scheduler = { prefillChunk, prefixStoreBytes };
         let passes = 0;
         const onStep = (): void => {
           passes++;
         };
-        await using engine = createToyEngine({ model, capacity: 128, ...runner, scheduler, onStep });
+        await using engine = createToyEngine({
+          model,
+          capacity: 128,
+          ...runner,
+          passTimes,
+          scheduler,
+          onStep,
+        });
         // With nothing under way the pass would never come.
         const reachedOrIdle = async (pass: number): Promise<void> => {
           do await setImmediate();

@@ -29,7 +29,7 @@ describe("withLateLogits", () => {
       folder: dirname(path),
     });
     const graph = readDecoderGraph(session, whole.headDim);
-    expect(graph.takesFirstLogit).toBe(true);
+    expect(graph.takesLogitTokens).toBe(true);
     const size = { ...cpu, lanes: 2, capacity: 64, maxRowTokens: 32, compute: "fp32" } as const;
     await using runner = new SharedCacheRunner(session, graph, size);
     const { ids, logitsAfter } = referenceOf(name);
@@ -64,7 +64,7 @@ describe("withLateLogits", () => {
       graph.node("Tanh", ["biased"], ["logits"]);
     });
     const session = new Session(withLateLogits(capped, shape)!, cpu);
-    expect(session.inputs.map(({ name }) => name)).toEqual(["ids", "metropolis_first_logit"]);
+    expect(session.inputs.map(({ name }) => name)).toEqual(["ids", "metropolis_logit_tokens"]);
     session[Symbol.dispose]();
   });
 

@@ -70,7 +70,11 @@ function expectAgreement(
 }
 
 /** Rows of which all tokens have logits. */
-const whole = (rows: Batch) => ({ rows, firstLogit: 0 });
+const whole = (rows: Batch) => {
+  let end = 0;
+  const spans = rows.map(({ tokens }) => ({ place: (end += tokens.length) - tokens.length, first: 0 }));
+  return { rows, spans };
+};
 
 describe("rows measured by a graph", () => {
   it.each([18, 1000, 4099, 32_000, 100_003, 152_064])(
