@@ -66,7 +66,9 @@ class MarkedStream extends TokenStream<CompletionToken> {
 /**
  * Written out: nearly every proposal has such a token, and to copy an object and add to it costs more than to draw it.
  */
-function ended({ token, logprob, logNormalizer, entropy, top }: ScoredToken): CompletionToken {
+function ended(scored: ScoredToken): CompletionToken {
+  const { token, logprob, logNormalizer, logNormalizerGap, entropy, top } = scored;
+  if (logNormalizerGap !== undefined) return { ...scored, ends: true };
   const marked = { token, logprob, logNormalizer, entropy, ends: true as const };
   return top === undefined ? marked : { ...marked, top };
 }

@@ -3,7 +3,15 @@ import { InferenceError } from "../core/errors.ts";
 import { TokenStream } from "../core/token-stream.ts";
 import type { Awaitable } from "../core/token-stream.ts";
 import type { ScoredToken, TokenRun } from "../core/tokens.ts";
-import type { Engine, EngineInfo, EngineLoad, ExtendRequest, Share } from "./engine.ts";
+import type {
+  Engine,
+  EngineInfo,
+  EngineLoad,
+  ExtendRequest,
+  Narrowed,
+  NarrowRequest,
+  Share,
+} from "./engine.ts";
 import type { EngineHealth } from "./health.ts";
 import type { Said } from "./said.ts";
 
@@ -60,6 +68,14 @@ export class MeteredEngine implements Engine {
 
   score(...request: Parameters<Engine["score"]>): Promise<readonly ScoredToken[]> {
     return this.#inner.score(...request);
+  }
+
+  /** Counts as a token that nothing draws; beyond the budget there is nothing to be told. */
+  async narrow(request: NarrowRequest, signal: AbortSignal): Promise<Narrowed | undefined> {
+    const { budget, yieldedTokens, pulls } = this.#meter;
+    if (this.#inner.narrow === undefined || yieldedTokens + pulls >= budget) return undefined;
+    this.#meter.yieldedTokens++;
+    return await this.#inner.narrow({ ...request, share: request.share ?? this.#share }, signal);
   }
 
   load(): EngineLoad | undefined {

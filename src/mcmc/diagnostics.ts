@@ -15,6 +15,9 @@ export interface ChainDiagnostics extends Readonly<Record<Outcome, number>> {
   readonly firstTokenProposals: number;
   /** Steps after whose swaps the first token was another one than before them. */
   readonly firstTokenSwaps: number;
+  /** Steps that bounds of log Z did not settle, and how far apart they were in all of these, nats. */
+  readonly undecidedSteps: number;
+  readonly undecidedWidth: number;
   /** With hotter replicas. */
   readonly swaps: Swaps;
 }
@@ -30,6 +33,8 @@ export const noSteps: ChainDiagnostics = {
   firstTokenChanges: 0,
   firstTokenProposals: 0,
   firstTokenSwaps: 0,
+  undecidedSteps: 0,
+  undecidedWidth: 0,
   swaps: { proposed: 0, accepted: 0, toAnswer: 0 },
 };
 
@@ -53,6 +58,7 @@ export function tally(
   const { cut, suffix, outcome, drawnTokens, swaps } = info;
   const firstToken = previous[0]!.token;
   const proposed = cut === 0 ? suffix[0]!.token : firstToken;
+  const undecidedWidth = (info.undecidedWidth ?? 0) + (cost.undecidedWidth ?? 0);
   const decided = outcome === "accepted" ? proposed : firstToken;
   return {
     steps: before.steps + 1,
@@ -65,6 +71,8 @@ export function tally(
     firstTokenChanges: before.firstTokenChanges + (decided === firstToken ? 0 : 1),
     firstTokenProposals: before.firstTokenProposals + (proposed === firstToken ? 0 : 1),
     firstTokenSwaps: before.firstTokenSwaps + (state[0]!.token === decided ? 0 : 1),
+    undecidedSteps: before.undecidedSteps + (undecidedWidth > 0 ? 1 : 0),
+    undecidedWidth: before.undecidedWidth + undecidedWidth,
     swaps: swaps === undefined ? before.swaps : add(before.swaps, swaps),
   };
 }

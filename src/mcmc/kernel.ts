@@ -1,6 +1,7 @@
 import type { TokenStream } from "../core/token-stream.ts";
 import type { TopTokens } from "../core/tokens.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
+import type { Narrow } from "./settle.ts";
 import type { PowerTarget } from "./target.ts";
 
 export const outcomes = ["accepted", "rejected", "rejected_early", "unchanged"] as const;
@@ -37,6 +38,8 @@ export interface StepContext {
    * that says that the budget is spent.
    */
   readonly propose: (kept: Completion, branch: number) => TokenStream<CompletionToken>;
+  /** Tells more of a token whose log Z is known within bounds; absent where none is. */
+  readonly narrow?: Narrow | undefined;
   /** Whether a hopeless proposal may be dropped before it is complete. The chain is the same either way. */
   readonly earlyRejection: boolean;
   /** Whether what could go side by side goes in turn, for the sake of a budget: see `mapAsync` in core/map-async.ts. */
@@ -64,10 +67,15 @@ export interface StepInfo {
   readonly cut: number;
   /** The proposed suffix, as far as it was drawn. */
   readonly suffix: Completion;
-  /** log r; of an early rejection the upper bound that fell to log u. */
+  /** log r; of an early rejection the upper bound that fell to log u, as where log Z is known within bounds. */
   readonly logRatio: number;
   /** Tokens drawn for all proposals of the step, whichever completion of the state they were for. */
   readonly drawnTokens: number;
+  /**
+   * How far apart the bounds of log r stayed where they did not settle the decision, which its upper bound then made;
+   * of replicas, for all of them together.
+   */
+  readonly undecidedWidth?: number;
   /** Of replicas. */
   readonly swaps?: Swaps;
 }

@@ -3,6 +3,7 @@ import { cancelled } from "../core/errors.ts";
 import type { TokenStream } from "../core/token-stream.ts";
 import type { Completion, CompletionToken } from "./completion.ts";
 import type { Candidates, DraftContext, StepContext, StepDraws } from "./kernel.ts";
+import type { Narrow } from "./settle.ts";
 
 /** Names a step; step 0 is the draft that brings a block to its horizon. */
 export interface StepAddress {
@@ -25,6 +26,8 @@ export interface DrawSource {
     address: DrawAddress,
     cost: DrawCost,
   ) => TokenStream<CompletionToken>;
+  /** See `StepContext.narrow`. */
+  readonly narrow?: Narrow | undefined;
   /** See `DraftContext.candidates`. */
   readonly candidates: (
     kept: Completion,
@@ -39,6 +42,7 @@ export class OpenStep implements DraftContext {
   readonly horizon: number;
   readonly earlyRejection: boolean;
   readonly inTurn: boolean;
+  readonly narrow: Narrow | undefined;
   readonly cost: DrawCost = { evaluatedTokens: 0 };
   readonly #source: DrawSource;
   readonly #address: StepAddress;
@@ -54,6 +58,13 @@ export class OpenStep implements DraftContext {
     this.earlyRejection = earlyRejection;
     this.inTurn = inTurn;
     this.#source = source;
+    const { narrow } = source;
+    if (narrow !== undefined) {
+      this.narrow = (completion, position) => {
+        if (this.#isCalledOff) throw cancelled();
+        return narrow(completion, position);
+      };
+    }
     this.#address = address;
   }
 

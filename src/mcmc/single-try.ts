@@ -16,8 +16,9 @@ import type { Completion, CompletionToken } from "./completion.ts";
 import { powerLaw } from "./completions.ts";
 import { chooseCut } from "./cut.ts";
 import type { CutWeight } from "./cut.ts";
-import { accepts, decide, rejectEarly, soleProposal } from "./decide.ts";
+import { accepts, decide, decideWithin, rejectEarly, soleProposal } from "./decide.ts";
 import type { KernelFamily, StepContext, StepResult } from "./kernel.ts";
+import { BoundedSuffix, hasGaps, suffixGap } from "./settle.ts";
 import { logSuffixWeight, logWeight, weightsAreNegative } from "./target.ts";
 import type { PowerTarget } from "./target.ts";
 
@@ -32,13 +33,14 @@ export function singleTry(weigh: CutWeight): KernelFamily {
 async function resample(
   state: Completion,
   { weigh, target }: { readonly weigh: CutWeight; readonly target: PowerTarget },
-  { horizon, draws, propose, earlyRejection }: StepContext,
+  { horizon, draws, propose, narrow, earlyRejection }: StepContext,
 ): Promise<StepResult<Completion> | undefined> {
   const uniforms = draws(0);
   const { cut, keptWeight, totalWeight } = chooseCut(weigh, state, uniforms.cut);
   const logU = Math.log(uniforms.accept);
   const logOld = logSuffixWeight(target, state, cut) - Math.log(totalWeight);
   const canRejectEarly = earlyRejection && weightsAreNegative(target);
+  const isBounded = hasGaps(state, cut);
 
   const completion: CompletionToken[] = state.slice(0, cut);
   let logNew = 0;
@@ -59,10 +61,20 @@ async function resample(
       cutWeight += weigh(completion, completion.length - 1);
       // Further weights are ≤ 0 and the cut's sum only grows, so this bounds the whole's ratio from above.
       logRatio = logNew - Math.log(cutWeight) - logOld;
+      if (isBounded) logRatio += suffixGap(state, along.shared);
       if (canRejectEarly && !accepts(logU, logRatio) && !isComplete(completion, horizon))
         return rejectEarly(state, soleProposal(completion, cut, logRatio));
     }
   }
   if (!isComplete(completion, horizon)) return undefined;
-  return decide(state, soleProposal(completion, cut, logRatio), logU);
+  const proposal = soleProposal(completion, cut, logRatio);
+  if (!isBounded && !hasGaps(completion, cut)) return decide(state, proposal, logU);
+  const drawn = new BoundedSuffix(completion, along.shared);
+  const replaced = new BoundedSuffix(state, along.shared);
+  const atUpperBounds = logNew - Math.log(cutWeight) - logOld;
+  const bounds = () => ({
+    low: atUpperBounds + drawn.low - replaced.high,
+    high: atUpperBounds + drawn.high - replaced.low,
+  });
+  return await decideWithin(state, proposal, { logU, suffixes: [drawn, replaced], bounds, narrow });
 }

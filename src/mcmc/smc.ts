@@ -6,6 +6,9 @@
  * up to its own end; one that has ended waits with its weight. When the effective number of particles falls under N/2,
  * they are resampled, and all weights become their mean. The answer is one particle, drawn with probability ∝ W.
  *
+ * Where log Z is known within bounds, particles are resampled and drawn by their weights at the upper ones, and each
+ * carries by how much it may weigh less: any weights may resample, as long as what they leave is accounted for.
+ *
  * Approximate: its law tends to p^α as N grows; with one particle it is q. Exact for every N is
  *
  *     Ẑ = (1/N) Σ W,   E[Ẑ · 1{answer = x}] = p(x)^α,   so E[Ẑ] = Σ_x p(x)^α
@@ -30,6 +33,8 @@ export interface Particle {
   readonly completion: Completion;
   /** log W, with the means of all resamplings in it. */
   readonly logWeight: number;
+  /** By how much it may be less, nats; 0 where log Z is known exactly. */
+  readonly gap: number;
 }
 
 export interface ParticleSettings {
@@ -77,6 +82,7 @@ export async function runSmc(settings: ParticleSettings): Promise<SmcResult> {
   let particles: readonly Particle[] = Array.from({ length: settings.particles }, () => ({
     completion: [],
     logWeight: 0,
+    gap: 0,
   }));
   // Draws a token ahead, so that the prompt is run once and every particle finds it cached.
   for await (const _run of extend([], 1, 0, { evaluatedTokens: 0 }));
@@ -117,7 +123,7 @@ async function grow(
   { target, horizon, inTurn = false, extend }: ParticleSettings,
   cost: DrawCost,
 ): Promise<Growth> {
-  const particles = before.map(({ completion, logWeight }) => ({ completion: [...completion], logWeight }));
+  const particles = before.map(({ completion, ...weight }) => ({ completion: [...completion], ...weight }));
   const growing = particles.filter(({ completion }) => !isComplete(completion, horizon));
   const streams = growing.map((particle) => {
     const place = particles.indexOf(particle);
@@ -130,6 +136,7 @@ async function grow(
       const particle = growing[index]!;
       particle.completion.push(token);
       particle.logWeight += logWeight(target, token);
+      particle.gap += token.logNormalizerGap ?? 0;
     }
     drawnTokens += round.length;
     length++;
@@ -147,15 +154,22 @@ const weightsOf = (particles: readonly Particle[]): number[] => particles.map(({
 const isDegenerate = (particles: readonly Particle[]): boolean =>
   effectiveSampleSize(weightsOf(particles)) < resamplingShare * particles.length;
 
-/** log Ẑ. */
+/** log Ẑ; its upper bound where log Z is known within bounds. */
 export const logEvidence = (particles: readonly Particle[]): number =>
   logSumExp(weightsOf(particles)) - Math.log(particles.length);
+
+/** log Ẑ where every particle weighs the least that it may. */
+export const leastLogEvidence = (particles: readonly Particle[]): number =>
+  logEvidence(
+    particles.map(({ logWeight, gap, ...particle }) => ({ ...particle, logWeight: logWeight - gap, gap: 0 })),
+  );
 
 function resample(particles: readonly Particle[], u: number): Particle[] {
   const mean = logEvidence(particles);
   return resampleSystematically(weightsOf(particles), u).map((ancestor) => ({
     completion: particles[ancestor]!.completion,
     logWeight: mean,
+    gap: particles[ancestor]!.gap,
   }));
 }
 

@@ -78,15 +78,20 @@ class Tempering implements Kernel<Replicas> {
     const results = await this.#each(states, context, (kernel, state, its) => kernel.step(state, its));
     const stepped: Completion[] = [];
     let drawnTokens = 0;
+    let undecidedWidth = 0;
     for (const result of results) {
       if (result === undefined) return undefined;
       stepped.push(result.state);
       drawnTokens += result.info.drawnTokens;
+      undecidedWidth += result.info.undecidedWidth ?? 0;
     }
     const swaps = this.#swap(stepped, context);
     // Written out: to copy an object and change it costs more than the swaps.
     const { outcome, cut, suffix, logRatio } = results[0]!.info;
-    return { state: moved(states, stepped), info: { outcome, cut, suffix, logRatio, drawnTokens, swaps } };
+    return {
+      state: moved(states, stepped),
+      info: { outcome, cut, suffix, logRatio, drawnTokens, undecidedWidth, swaps },
+    };
   };
 
   /** Runs part of a step for each replica; of n, replica i has the branches i, i + n, i + 2n, … */
@@ -101,7 +106,7 @@ class Tempering implements Kernel<Replicas> {
     ) => Promise<Result>,
   ): Promise<Result[]> {
     const { length } = states;
-    const { horizon, draws, propose, earlyRejection, inTurn } = context;
+    const { horizon, draws, propose, narrow, earlyRejection, inTurn } = context;
     return mapAsync(states, inTurn, (state, replica) =>
       run(
         this.#kernels[replica]!,
@@ -110,6 +115,7 @@ class Tempering implements Kernel<Replicas> {
           horizon,
           draws: (branch) => draws(branch * length + replica),
           propose: (kept, branch) => propose(kept, branch * length + replica),
+          narrow,
           earlyRejection,
           inTurn,
         },

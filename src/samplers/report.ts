@@ -18,6 +18,13 @@ export const costReportFields = {
   ),
 };
 
+/** Of engines that know log Z within bounds alone. */
+export const log_z_width = described(
+  z.number(),
+  "How far apart the bounds of log Z are, summed over the answer's tokens, nats. On engines that know it within bounds alone.",
+  0.002,
+).optional();
+
 /** What every report of a sampler of whole completions says. */
 export const runFields = {
   logprob: described(z.number(), "Σ log p of the completion under the model, nats.", -0.7),

@@ -12,6 +12,8 @@ export interface Law {
   readonly inverseTemperature: number;
   /** log Z, nats. */
   readonly logNormalizer: number;
+  /** See `ScoredToken`: log Z may be so much less. */
+  readonly logNormalizerGap?: number | undefined;
   /** How many of the likeliest tokens it can draw; ∞ for all. */
   readonly count: number;
 }
@@ -72,6 +74,26 @@ export function drawFromTop(top: TopTokens, law: Law, u: number): number | undef
     if (u < cumulative) return rank;
   }
   return isWhole ? lastPossible(top, count) : undefined;
+}
+
+/**
+ * The same where log Z is known within bounds: each border of the CDF, Σ p^{1/τ} / Z, then lies between two values.
+ * @returns the token's rank; `beyond` when u falls past the top tokens; `open` when that depends on log Z
+ */
+export function placeInTop(top: TopTokens, law: Law, u: number): number | "beyond" | "open" {
+  const { logprobs } = top;
+  const isWhole = law.count <= logprobs.length;
+  const count = isWhole ? law.count : logprobs.length;
+  // Z at its lower bound makes shares larger.
+  const stretch = Math.exp(law.logNormalizerGap ?? 0);
+  let cumulative = 0;
+  for (let rank = 0; rank < count; rank++) {
+    const before = cumulative * stretch;
+    cumulative += Math.exp(logQ(law, logprobs[rank]!));
+    if (u < cumulative) return u < before ? "open" : rank;
+  }
+  if (isWhole) return lastPossible(top, count);
+  return u < cumulative * stretch ? "open" : "beyond";
 }
 
 /**

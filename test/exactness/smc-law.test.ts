@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { uniform } from "../../src/core/random.ts";
 import type { Completion, CompletionToken } from "../../src/mcmc/completion.ts";
-import { logEvidence, runSmc } from "../../src/mcmc/smc.ts";
+import { leastLogEvidence, logEvidence, runSmc } from "../../src/mcmc/smc.ts";
 import type { SmcResult, ParticleSettings } from "../../src/mcmc/smc.ts";
 import { createToyModel, powerDistribution } from "../support/toy-model.ts";
 import type { ToyOptions } from "../support/toy-model.ts";
@@ -111,6 +111,29 @@ describe.each(toys)("particles: $name", ({ options, law }) => {
     const { worst, resamplings } = await testEvidence(space, { seeds: 3000, particles: 4 });
     expect(worst).toBeLessThan(4);
     expect(resamplings).toBeGreaterThan(300);
+  });
+
+  it("have the unbiased estimate between the bounds where log Z is known within such", async () => {
+    const bounded = {
+      ...space,
+      states: space.states.map((state) =>
+        state.map((token, position) => {
+          const gap = 0.02 * (1 + (position % 3));
+          return { ...token, logNormalizer: token.logNormalizer + 0.3 * gap, logNormalizerGap: gap };
+        }),
+      ),
+    };
+    const means = { low: 0, exact: 0, high: 0 };
+    const seeds = 1500;
+    for (let seed = 0; seed < seeds; seed++) {
+      const { particles } = await run(bounded, { seed, particles: 4 });
+      means.low += Math.exp(leastLogEvidence(particles)) / seeds;
+      means.high += Math.exp(logEvidence(particles)) / seeds;
+    }
+    means.exact = space.completions.reduce((sum, { logprob }) => sum + Math.exp(law.alpha * logprob), 0);
+    expect(means.low).toBeLessThan(means.exact);
+    expect(means.high).toBeGreaterThan(means.exact);
+    expect(means.low).toBeGreaterThan(0.8 * means.exact);
   });
 
   it("would be caught weighed by another law", async () => {

@@ -1,7 +1,7 @@
 import { isTruncated } from "../../sampling/distribution.ts";
 import type { TokenStream } from "../../core/token-stream.ts";
 import type { ScoredToken } from "../../core/tokens.ts";
-import type { Engine, EngineInfo, EngineLoad, ExtendRequest } from "../engine.ts";
+import type { Engine, EngineInfo, EngineLoad, ExtendRequest, Narrowed, NarrowRequest } from "../engine.ts";
 import type { EngineHealth } from "../health.ts";
 import { EventLoopTurns } from "./event-loop-turns.ts";
 import { MemoExtension } from "./memo-extension.ts";
@@ -45,6 +45,24 @@ export class MemoEngine implements Engine {
     return this.#inner.score(...request);
   }
 
+  /** What is remembered may be narrower than what a token brings; what the inner engine tells is remembered. */
+  async narrow(request: NarrowRequest, signal: AbortSignal): Promise<Narrowed | undefined> {
+    const { prefix, token } = request;
+    const node = this.#trie().find(prefix);
+    const remembered = node.visit?.law;
+    const gapOf = ({ logNormalizerGap = 0 }: { readonly logNormalizerGap?: number | undefined }): number =>
+      logNormalizerGap;
+    if (remembered === undefined || gapOf(remembered) >= gapOf(token)) {
+      const narrowed = await this.#inner.narrow?.(request, signal);
+      if (remembered === undefined) return narrowed;
+      this.#trie().narrow(node, narrowed);
+      if (narrowed === undefined) return undefined;
+    }
+    const { top, law, entropy, entropyGap = 0 } = node.visit!;
+    const { logNormalizer } = law;
+    return { token: { ...token, logNormalizer, logNormalizerGap: gapOf(law), entropy, entropyGap }, top };
+  }
+
   load(): EngineLoad | undefined {
     return this.#inner.load();
   }
@@ -58,9 +76,11 @@ export class MemoEngine implements Engine {
   }
 
   /** Whether what is remembered draws the very tokens that the inner engine would. */
-  #canRemember({ sampling, topCount }: ExtendRequest): boolean {
+  #canRemember({ sampling, topCount, beyond = 0, without }: ExtendRequest): boolean {
     const { repeats, logNormalizer, mostTop } = this.info.capabilities;
-    if (!repeats || logNormalizer !== "exact" || mostTop < Math.max(1, topCount)) return false;
+    if (logNormalizer === "unknown" || mostTop < Math.max(1, topCount)) return false;
+    // Draws past what is remembered: by the same uniforms, or from what is left.
+    if (!repeats && (logNormalizer !== "interval" || beyond > 0 || without !== undefined)) return false;
     if (isTruncated(sampling) || sampling.adjustments !== undefined) return false;
     this.#inverseTemperature ??= sampling.inverseTemperature;
     return sampling.inverseTemperature === this.#inverseTemperature;

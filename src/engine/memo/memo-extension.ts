@@ -5,8 +5,8 @@ import type { Awaitable } from "../../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenRun } from "../../core/tokens.ts";
 import type { Engine, ExtendRequest } from "../engine.ts";
 import type { EventLoopTurns } from "./event-loop-turns.ts";
-import { Asking, isKnown, recall } from "./memo-trie.ts";
-import type { MemoNode, MemoTrie } from "./memo-trie.ts";
+import { Asking, isKnown, likeliestAt, recall, rememberedAt } from "./memo-trie.ts";
+import type { MemoNode, MemoTrie, Unrecalled } from "./memo-trie.ts";
 
 /** Of each visited prefix, how many of the likeliest next tokens are remembered. */
 const memoWidth = 64;
@@ -32,11 +32,15 @@ export class MemoExtension extends TokenStream {
   readonly #turns: EventLoopTurns;
   readonly #request: ExtendRequest;
   readonly #signal: AbortSignal;
+  /** Whether the draws of the inner engine follow from the uniforms. */
+  readonly #repeats: boolean;
   /** After the prefix. */
   readonly #tokens: TokenId[] = [];
   #node: MemoNode;
   /** The inner engine's tokens from an unvisited prefix on, while the walk is on such. */
   #asking: TokenStream | undefined;
+  /** Whether the inner engine was asked for a draw past what is remembered. */
+  #isBeyond = false;
   #isOver = false;
   /** Ends the wait for another walk's answer. */
   #wake: (() => void) | undefined;
@@ -45,6 +49,7 @@ export class MemoExtension extends TokenStream {
   constructor({ inner, trie, turns }: MemoGround, request: ExtendRequest, signal: AbortSignal) {
     super();
     this.#inner = inner;
+    this.#repeats = inner.info.capabilities.repeats;
     this.#trie = trie;
     this.#turns = turns;
     this.#request = request;
@@ -78,7 +83,7 @@ export class MemoExtension extends TokenStream {
     while (!this.#isOver && run.length < maxRunTokens) {
       const node = this.#node;
       const token = recall(node, request, request.prefix.length + this.#tokens.length);
-      if (token === undefined) break;
+      if (typeof token === "string") break;
       this.#step(token);
       run.push(withTop(token, node.visit!.top, request));
     }
@@ -92,16 +97,20 @@ export class MemoExtension extends TokenStream {
       if (this.#signal.aborted || this.#isOver) throw cancelled();
       const run = this.#walk();
       if (run.length > 0) return run;
-      if (!this.#hasToWait()) break;
-      await this.#settled(this.#node.asked!);
+      if (this.#hasToWait()) await this.#settled(this.#node.asked!);
+      else if (this.#recalled() === "open") await this.#narrow();
+      else break;
     }
     const { prefix, maxTokens, topCount } = this.#request;
+    this.#isBeyond = this.#recalled() === "beyond";
     this.#asking = this.#inner.extend(
       {
         ...this.#request,
         prefix: [...prefix, ...this.#tokens],
         maxTokens: maxTokens - this.#tokens.length,
         beyond: this.#tokens.length === 0 ? this.#request.beyond : 0,
+        // An engine that repeats draws past them by the same uniform.
+        without: this.#isBeyond && !this.#repeats ? rememberedAt(this.#node) : undefined,
         topCount: Math.max(topCount, Math.min(memoWidth, this.#inner.info.capabilities.mostTop)),
         logprobsMode: "raw",
       },
@@ -122,12 +131,15 @@ export class MemoExtension extends TokenStream {
       const run = await asking.pull();
       this.#turns.note();
       if (run === undefined) this[Symbol.dispose]();
-      return run && this.#learn(run);
+      const learned = run && this.#learn(run);
+      if (learned?.length !== 0) return learned;
     } finally {
       if (node.asked === asked) node.asked = undefined;
       asked.settle();
       if (isKnown(this.#node, this.#request.topCount) || this.#hasToWait()) this.#stopAsking();
     }
+    // What was drawn does not count where another walk has recorded the law meanwhile.
+    return await this.#walkLater();
   }
 
   /** The tokens as they are recorded, up to where they are not those that the inner engine goes on from. */
@@ -136,6 +148,11 @@ export class MemoExtension extends TokenStream {
     for (const drawn of run) {
       const node = this.#node;
       const token = this.#record(node, drawn);
+      this.#isBeyond = false;
+      if (token === undefined) {
+        this.#stopAsking();
+        break;
+      }
       this.#step(token);
       learned.push(withTop(token, node.visit!.top, this.#request));
       if (token.token === drawn.token) continue;
@@ -145,13 +162,32 @@ export class MemoExtension extends TokenStream {
     return learned;
   }
 
-  /** What another walk has recorded of the prefix meanwhile decides the draw; else this answer does. */
-  #record(node: MemoNode, drawn: ScoredToken): ScoredToken {
-    const position = this.#request.prefix.length + this.#tokens.length;
-    return (
-      recall(node, this.#request, position) ??
-      this.#trie.remember(node, drawn, this.#request.sampling.inverseTemperature)
-    );
+  /**
+   * What another walk has recorded of the prefix meanwhile decides the draw; else this answer does. Of an engine that
+   * does not repeat, it only does where it was drawn past what is remembered; `undefined` where it was not.
+   */
+  #record(node: MemoNode, drawn: ScoredToken): ScoredToken | undefined {
+    const recalled = this.#recalled();
+    if (typeof recalled !== "string") return recalled;
+    const isItsDraw = recalled === "unknown" || this.#repeats || (recalled === "beyond" && this.#isBeyond);
+    if (!isItsDraw) return undefined;
+    return this.#trie.remember(node, drawn, this.#request.sampling.inverseTemperature);
+  }
+
+  #recalled(): ScoredToken | Unrecalled {
+    return recall(this.#node, this.#request, this.#request.prefix.length + this.#tokens.length);
+  }
+
+  /** Asks for more of what may follow here, until the draw is settled or there is no more to be told. */
+  async #narrow(): Promise<void> {
+    const { prefix, sampling, share } = this.#request;
+    const { inverseTemperature } = sampling;
+    const node = this.#node;
+    const token = likeliestAt(node)!;
+    const asked = { prefix: [...prefix, ...this.#tokens], token, inverseTemperature, share };
+    const narrowed = await this.#inner.narrow?.(asked, this.#signal);
+    this.#turns.note();
+    this.#trie.narrow(node, narrowed);
   }
 
   #step({ token }: ScoredToken): void {

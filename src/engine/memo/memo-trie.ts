@@ -1,14 +1,17 @@
-import { drawFromTop, temperedLaw } from "../../sampling/law.ts";
+import { placeInTop } from "../../sampling/law.ts";
 import type { Law } from "../../sampling/law.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../../core/tokens.ts";
 import { tokenUniform } from "../engine.ts";
-import type { ExtendRequest } from "../engine.ts";
+import type { ExtendRequest, Narrowed } from "../engine.ts";
 
 /** What the model said after a visited prefix, and what it is drawn from there: the law of one proposal temperature. */
 interface Visit {
   readonly top: TopTokens;
   readonly law: Law;
   readonly entropy: number;
+  readonly entropyGap: number | undefined;
+  /** Whether the engine was asked for narrower bounds than these, and has none. */
+  readonly isTold: boolean;
   /** The tokens drawn so far, by rank: a chain comes by the same few over and over. */
   readonly drawn: ScoredToken[];
   /** log p of tokens beyond the top that were drawn, by the model's later answers. */
@@ -99,25 +102,55 @@ export class MemoTrie {
   remember(node: MemoNode, drawn: ScoredToken, inverseTemperature: number): ScoredToken {
     const top = drawn.top!;
     if (node.visit === undefined) {
-      const law = temperedLaw(drawn, inverseTemperature);
-      node.visit = { top, law, entropy: drawn.entropy, drawn: [], beyond: new Map() };
+      node.visit = visitOf(drawn, top, inverseTemperature);
       this.#grow(bytesOf(top) + visitBytes);
     } else if (node.visit.top.ids.length < top.ids.length) {
-      const wider = widened(node.visit, top);
-      this.#grow(bytesOf(wider) - bytesOf(node.visit.top));
-      node.visit = { ...node.visit, top: wider, drawn: [] };
+      this.#widen(node.visit, top, node);
     }
     const { visit } = node;
     const rank = visit.top.ids.indexOf(drawn.token);
     if (rank >= 0) return scoredAt(visit, rank);
-    const { entropy, law, beyond } = visit;
+    const { beyond } = visit;
     const known = beyond.get(drawn.token);
     if (known === undefined) {
       beyond.set(drawn.token, drawn.logprob);
       this.#grow(beyondBytes);
     }
-    const { logNormalizer } = law;
-    return { token: drawn.token, logprob: known ?? drawn.logprob, logNormalizer, entropy };
+    return scored(visit, drawn.token, known ?? drawn.logprob);
+  }
+
+  /**
+   * Keeps what an engine that knows log Z within bounds said when it was asked for more. Both answers hold the one
+   * log Z, so what both allow is left.
+   * @param narrowed `undefined` where it has no more to tell
+   */
+  narrow(node: MemoNode, narrowed: Narrowed | undefined): void {
+    const { visit } = node;
+    if (visit === undefined) return;
+    if (narrowed === undefined) {
+      node.visit = { ...visit, isTold: true };
+      return;
+    }
+    const { token, top } = narrowed;
+    if (visit.top.ids.length < top.ids.length) this.#widen(visit, top, node);
+    const { law } = visit;
+    const high = Math.min(law.logNormalizer, token.logNormalizer);
+    const low = Math.max(lowOf(law), lowOf(token));
+    // Rounding may leave nothing that both allow.
+    if (high < low) return;
+    node.visit = {
+      ...node.visit!,
+      law: { ...law, logNormalizer: high, logNormalizerGap: high - low },
+      entropy: token.entropy,
+      entropyGap: token.entropyGap,
+      drawn: [],
+    };
+  }
+
+  #widen(visit: Visit, more: TopTokens, node: MemoNode): void {
+    const wider = widened(visit, more);
+    this.#grow(bytesOf(wider) - bytesOf(visit.top));
+    node.visit = { ...visit, top: wider, drawn: [] };
   }
 
   forget(): void {
@@ -140,24 +173,57 @@ export function isKnown({ visit }: MemoNode, topCount: number): boolean {
   return visit !== undefined && visit.top.ids.length >= topCount;
 }
 
-/**
- * The token that the request draws at a visited prefix, without the likeliest beside it; `undefined` where too little
- * is remembered, or where the draw lands in the tail beyond what is.
- */
-export function recall(node: MemoNode, request: ExtendRequest, position: number): ScoredToken | undefined {
+/** Why a visited prefix does not tell the token that is drawn there. */
+export type Unrecalled =
+  /** It was not visited, or too little is remembered. */
+  | "unknown"
+  /** The draw lands past what is remembered. */
+  | "beyond"
+  /** Whether it does, or which token it lands on, depends on what log Z is within its bounds. */
+  | "open";
+
+/** The token that the request draws at a visited prefix, without the likeliest beside it. */
+export function recall(node: MemoNode, request: ExtendRequest, position: number): ScoredToken | Unrecalled {
   const { visit } = node;
-  if (visit === undefined || !isKnown(node, request.topCount)) return undefined;
-  const rank = drawFromTop(visit.top, visit.law, tokenUniform(request, position));
-  return rank === undefined ? undefined : scoredAt(visit, rank);
+  if (visit === undefined || !isKnown(node, request.topCount)) return "unknown";
+  const { top, law, isTold } = visit;
+  const u = tokenUniform(request, position);
+  let place = placeInTop(top, law, u);
+  if (place === "open" && isTold) {
+    const { cost } = request;
+    if (cost !== undefined) cost.undecidedWidth = (cost.undecidedWidth ?? 0) + (law.logNormalizerGap ?? 0);
+    place = placeInTop(top, { ...law, logNormalizerGap: 0 }, u);
+  }
+  return typeof place === "number" ? scoredAt(visit, place) : place;
 }
 
-const scoredAt = ({ top, law, entropy, drawn }: Visit, rank: number): ScoredToken =>
-  (drawn[rank] ??= {
-    token: top.ids[rank]!,
-    logprob: top.logprobs[rank]!,
-    logNormalizer: law.logNormalizer,
-    entropy,
-  });
+/** A token of the visit that has bounds to be narrowed. */
+export const likeliestAt = ({ visit }: MemoNode): ScoredToken | undefined => visit && scoredAt(visit, 0);
+
+/** Ids of the tokens that are remembered at a prefix. */
+export const rememberedAt = ({ visit }: MemoNode): TokenIds => [...(visit?.top.ids ?? [])];
+
+const lowOf = ({
+  logNormalizer,
+  logNormalizerGap = 0,
+}: Pick<Law, "logNormalizer" | "logNormalizerGap">): number => logNormalizer - logNormalizerGap;
+
+/** What a first answer says of the law there. */
+function visitOf(drawn: ScoredToken, top: TopTokens, inverseTemperature: number): Visit {
+  const { logNormalizer, logNormalizerGap, entropy, entropyGap } = drawn;
+  const law = { inverseTemperature, logNormalizer, logNormalizerGap, count: Infinity };
+  return { top, law, entropy, entropyGap, isTold: false, drawn: [], beyond: new Map() };
+}
+
+const scoredAt = (visit: Visit, rank: number): ScoredToken =>
+  (visit.drawn[rank] ??= scored(visit, visit.top.ids[rank]!, visit.top.logprobs[rank]!));
+
+function scored({ law, entropy, entropyGap }: Visit, token: TokenId, logprob: number): ScoredToken {
+  const { logNormalizer, logNormalizerGap } = law;
+  if (logNormalizerGap === undefined) return { token, logprob, logNormalizer, entropy };
+  const bounded = { token, logprob, logNormalizer, logNormalizerGap, entropy };
+  return entropyGap === undefined ? bounded : { ...bounded, entropyGap };
+}
 
 /** More of the likeliest tokens, each with the log p that it was first known with. */
 function widened({ top, beyond }: Visit, more: TopTokens): TopTokens {

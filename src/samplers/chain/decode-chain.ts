@@ -4,6 +4,7 @@ import type { ChainDiagnostics } from "../../mcmc/diagnostics.ts";
 import { KeyedDraws } from "../../mcmc/keyed-draws.ts";
 import { isWorthItsRows } from "../../mcmc/prefetch-policy.ts";
 import type { PrefetchPolicy } from "../../mcmc/prefetch-policy.ts";
+import { suffixGap } from "../../mcmc/settle.ts";
 import { horizons } from "../../mcmc/schedule.ts";
 import type { Driver, StageEvent, StagesResult, StageSettings } from "../../mcmc/stages.ts";
 import type { ChainLength, DecodeContext, DecodeEvent, DecodeRequest, Progress } from "../decoder.ts";
@@ -70,6 +71,7 @@ export function stageSettings(
     ending,
     draws: (address) => new KeyedDraws(suffixes.keyOf(address)),
     extend: (kept, horizon, address, cost) => suffixes.extend(kept, horizon, address, cost),
+    narrow: suffixes.narrow,
     candidates: (kept, horizon, address, cost) => suffixes.candidates(kept, horizon, address, cost),
   };
 }
@@ -107,13 +109,20 @@ function reportSteps(diagnostics: ChainDiagnostics): Omit<StepCounts, "blocks"> 
 
 function reportOf(
   { state, diagnostics, blocks, budgetExhausted }: StagesResult,
-  { evaluatedTokens }: Pick<DecodeContext<unknown>, "evaluatedTokens">,
+  { evaluatedTokens, engine }: Pick<DecodeContext<unknown>, "evaluatedTokens" | "engine">,
 ): StepReport {
+  const { undecidedSteps, undecidedWidth } = diagnostics;
+  const bounds = {
+    undecided_steps: undecidedSteps,
+    undecided_width: undecidedWidth,
+    log_z_width: suffixGap(state, 0),
+  };
   return {
     logprob: logProbability(state),
     ...reportCost(diagnostics, evaluatedTokens()),
     budget_exhausted: budgetExhausted,
     ...reportSteps(diagnostics),
     blocks,
+    ...(engine.info.capabilities.logNormalizer === "interval" ? bounds : {}),
   };
 }

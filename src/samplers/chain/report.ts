@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { count, described } from "../described.ts";
+import { log_z_width } from "../report.ts";
 import type { CostReport, ReportCounter, RunReport } from "../report.ts";
 
 /** What reports say of the steps of a chain. */
@@ -16,6 +17,16 @@ export const stepFields = {
     0.9625,
   ),
   blocks: count("Blocks the chain went through.", 16),
+  undecided_steps: count(
+    "Steps that the bounds of log Z did not settle, however much was asked of the server: decided by the upper ones. On engines that know log Z within bounds alone.",
+    0,
+  ).optional(),
+  undecided_width: described(
+    z.number(),
+    "How far apart the bounds of log r stayed in these, summed, nats: the chain is exact but for this. On engines that know log Z within bounds alone.",
+    0,
+  ).optional(),
+  log_z_width,
 };
 
 /** What a report says of the steps alone. */
@@ -32,6 +43,12 @@ export const proposalsCounter: ReportCounter<StepReport> = {
     rejected_early,
     unchanged,
   }),
+};
+
+export const undecidedCounter: ReportCounter<StepReport> = {
+  name: "undecided_steps_total",
+  help: "Steps of chains that the bounds of log Z did not settle.",
+  count: ({ undecided_steps = 0 }) => undecided_steps,
 };
 
 /** Whether a report is of a sampler that takes steps. */

@@ -5,6 +5,7 @@ import type { ScoredToken, TopTokens } from "../../core/tokens.ts";
 import type { Engine, ExtendRequest } from "../../engine/engine.ts";
 import type { Completion, CompletionToken } from "../../mcmc/completion.ts";
 import type { Candidates } from "../../mcmc/kernel.ts";
+import type { Narrow } from "../../mcmc/settle.ts";
 import { sampledTop, temperedLaw } from "../../sampling/law.ts";
 import type { DecodeContext } from "../decoder.ts";
 
@@ -52,6 +53,24 @@ export class SuffixSource {
     return this.#extend({ kept, horizon, address, cost }, this.#context.request);
   }
 
+  /** Tells more of a token of a completion; `undefined` where the engine knows log Z exactly. */
+  get narrow(): Narrow | undefined {
+    if (this.#engine.info.capabilities.logNormalizer !== "interval") return undefined;
+    return async (completion, position) => {
+      const { request, inverseTemperature, signal } = this.#context;
+      const token = completion[position]!;
+      const kept = completion.slice(0, position);
+      const prefix = [...request.prompt, ...kept.map(({ token: id }) => id)];
+      const narrowed = await this.#engine.narrow?.(
+        { prefix, token, inverseTemperature, share: request.share },
+        signal,
+      );
+      if (narrowed === undefined) return undefined;
+      const { logNormalizer, logNormalizerGap = 0, entropy, entropyGap = 0 } = narrowed.token;
+      return { ...token, logNormalizer, logNormalizerGap, entropy, entropyGap };
+    };
+  }
+
   /** The same, token by token, with the likeliest tokens beside each. */
   async *candidates(
     kept: Completion,
@@ -68,14 +87,8 @@ export class SuffixSource {
         if (top === undefined) throw new Error("the engine tells no likeliest tokens");
         const report = this.#topAsAsked(top, token);
         const take = (rank: number): CompletionToken => {
-          const { logNormalizer, entropy } = token;
-          const scored = {
-            token: top.ids[rank]!,
-            logprob: top.logprobs[rank]!,
-            logNormalizer,
-            entropy,
-            ...report,
-          };
+          const { ends: _drawnEnds, ...law } = token;
+          const scored = { ...law, token: top.ids[rank]!, logprob: top.logprobs[rank]!, ...report };
           return ends.endsWith(before, scored.token) ? { ...scored, ends: true } : scored;
         };
         const drawn = { ...token, ...report };

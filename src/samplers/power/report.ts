@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { proposalsCounter, stepFields } from "../chain/report.ts";
+import { proposalsCounter, stepFields, undecidedCounter } from "../chain/report.ts";
 import { count, described } from "../described.ts";
 import { reportOf, runFields } from "../report.ts";
 
@@ -60,6 +60,7 @@ export const powerReport = reportOf({
   example: { alpha: 4, logprob: -0.7, steps: 160 },
   counters: [
     proposalsCounter,
+    undecidedCounter,
     {
       name: "swaps_total",
       help: "Swaps between replicas of tempering.",

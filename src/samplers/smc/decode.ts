@@ -1,7 +1,8 @@
 import { uniform } from "../../core/random.ts";
 import { logProbability } from "../../mcmc/completion.ts";
+import { suffixGap } from "../../mcmc/settle.ts";
 import { effectiveSampleSize } from "../../mcmc/resampling.ts";
-import { logEvidence, runSmc } from "../../mcmc/smc.ts";
+import { leastLogEvidence, logEvidence, runSmc } from "../../mcmc/smc.ts";
 import { SuffixSource } from "../chain/suffix-source.ts";
 import type { Decoder } from "../decoder.ts";
 import { reportCost } from "../report.ts";
@@ -28,6 +29,8 @@ export const decodeSmc: Decoder<SmcSettings, SmcReport> = async function* (conte
   const { particles, answer, drawnTokens, rememberedTokens, resamplings, budgetExhausted, endedEarly } =
     result;
   yield { type: "tokens", tokens: answer };
+  const isCutOff = budgetExhausted || endedEarly;
+  const { logNormalizer } = context.engine.info.capabilities;
   return {
     report: {
       kind: "approximate",
@@ -35,7 +38,11 @@ export const decodeSmc: Decoder<SmcSettings, SmcReport> = async function* (conte
       particles: count,
       ess: effectiveSampleSize(particles.map(({ logWeight }) => logWeight)),
       resamplings,
-      log_evidence: budgetExhausted || endedEarly ? null : logEvidence(particles),
+      log_evidence: isCutOff ? null : logEvidence(particles),
+      ...(logNormalizer === "interval" && {
+        log_evidence_low: isCutOff ? null : leastLogEvidence(particles),
+        log_z_width: suffixGap(answer, 0),
+      }),
       logprob: logProbability(answer),
       ...reportCost({ drawnTokens, rememberedTokens }, context.evaluatedTokens()),
       budget_exhausted: budgetExhausted,

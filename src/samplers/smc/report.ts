@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { count, described } from "../described.ts";
-import { reportOf, runFields } from "../report.ts";
+import { log_z_width, reportOf, runFields } from "../report.ts";
 
 const schema = z
   .object({
@@ -22,6 +22,12 @@ const schema = z
       "Log of the unbiased estimate of Σ p(x)^alpha, nats; null when the budget, or the server, ended first.",
       -4.1,
     ),
+    log_evidence_low: described(
+      z.number().nullable(),
+      "The same where every log Z is the least that it may be: `log_evidence` is the most then. On engines that know log Z within bounds alone.",
+      -4.2,
+    ).optional(),
+    log_z_width,
     ...runFields,
   })
   .meta({ id: "SmcReport", description: "How the particles went." });
