@@ -2,6 +2,7 @@ import type { OnLoadProgress } from "../core/load-progress.ts";
 import { withinVocabulary } from "../decoder/end-tokens.ts";
 import { LocalCompleter } from "../decoder/local-completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
+import type { ModelDescription } from "../decoder/model-folder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local/local-engine.ts";
 import { MemoStore } from "../engine/memo/memo-store.ts";
@@ -12,9 +13,10 @@ import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import { SaidStore } from "../engine/speculation/said-store.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
-import { locateModel } from "./locate-model.ts";
+import { locateModel, locateTokenizer } from "./locate-model.ts";
 import { checkUnchanged, stampFiles } from "./model-files.ts";
 import type { FileStamps } from "./model-files.ts";
+import type { LocatedFolder } from "./locate-model.ts";
 import { readMachine } from "./machine.ts";
 import type { Machine } from "./machine.ts";
 import { cacheBudget, checkMemory, mib } from "./memory.ts";
@@ -27,6 +29,7 @@ import {
   describeStores,
 } from "./room.ts";
 import type { EngineSettings } from "./engine-settings.ts";
+import { describeServer, openServer } from "./server-engine.ts";
 
 export interface CreatedCompleter {
   readonly completer: LocalCompleter;
@@ -50,12 +53,15 @@ export async function createCompleter(
   settings: EngineSettings,
   { stamps, onProgress = () => undefined, machine = readMachine() }: CreateOptions = {},
 ): Promise<CreatedCompleter> {
-  const located = await locateModel(settings);
+  const located: LocatedFolder & { readonly graphPath?: string } =
+    settings.server === undefined ? await locateModel(settings) : await locateTokenizer(settings);
   const { id, folder, graphPath } = located;
   const found = stamps === undefined ? await stampFiles(located) : await checkUnchanged(stamps);
   const description = await readModelFolder(folder, id);
-  const model = { graphPath, maxPositions: description.maxPositions };
-  const { engine, notes } = await createEngine(model, settings, { onProgress, machine });
+  const { engine, notes } =
+    graphPath === undefined
+      ? await createServerEngine({ folder, description }, settings, { onProgress, machine })
+      : await createEngine({ graphPath, ...description }, settings, { onProgress, machine });
   await closeOnError(engine, () => checkUnchanged(found));
   const stated = { ids: description.model.endTokenIds, notes: description.notes };
   const ends = withinVocabulary(stated, engine.info.vocabularySize);
@@ -63,7 +69,8 @@ export async function createCompleter(
   const completer = new LocalCompleter({ ...description, model: info }, engine, {
     earlyRejection: settings.earlyRejection,
     prefetch: settings.prefetch,
-    speculation: settings.speculation ? new SaidStore() : undefined,
+    // A server has its own: what it draws is not tried here.
+    speculation: settings.speculation && settings.server === undefined ? new SaidStore() : undefined,
     memo: settings.memo ? new MemoStore(chooseStoreMib(settings.memoMib, machine) * mib) : undefined,
   });
   return { completer, notes: [...notes, ...ends.notes] };
@@ -74,10 +81,24 @@ interface FoundModel {
   readonly maxPositions: number | undefined;
 }
 
+type Surroundings = Required<Pick<CreateOptions, "onProgress" | "machine">>;
+
+async function createServerEngine(
+  place: { readonly folder: string; readonly description: ModelDescription },
+  { server, memoMib }: EngineSettings,
+  { onProgress, machine }: Surroundings,
+): Promise<{ engine: Engine; notes: string[] }> {
+  if (server === undefined) throw new Error("there is neither a graph nor a server");
+  onProgress({ stage: "connecting" });
+  const opened = await openServer(server, place);
+  const stores = describeStores({ prefixStoreMib: 0, memoMib }, machine);
+  return { engine: opened.engine, notes: [...describeServer(opened), ...stores] };
+}
+
 async function createEngine(
   { graphPath, maxPositions }: FoundModel,
   settings: EngineSettings,
-  { onProgress, machine }: Required<Pick<CreateOptions, "onProgress" | "machine">>,
+  { onProgress, machine }: Surroundings,
 ): Promise<{ engine: Engine; notes: string[] }> {
   const { device, spinning, mapWeights, int4Compute, maxGapMs, deterministic } = settings;
   const { bytes: fileBytes } = readGraphFile(graphPath);

@@ -1,12 +1,31 @@
+import type { DialectName } from "../engine/remote/dialect.ts";
 import type { Dtype } from "../hub/graph-choice.ts";
 import type { Int4Compute } from "../engine/onnx/graphs/matmul-compute.ts";
 import type { Device } from "../engine/onnx/ort/device-memory.ts";
 import { embeddedModel } from "./embedded-model.ts";
 
+/** A server elsewhere that runs the model. Plain data: it crosses to the worker. */
+export interface EngineServer {
+  readonly dialect: DialectName;
+  readonly url: string;
+  /** Neither logged nor told. */
+  readonly key: string | undefined;
+  /** What the server calls the model; the one that it has when left out. */
+  readonly model: string | undefined;
+  /** At once. */
+  readonly maxCalls: number;
+  /** Names the prompt of a call to routers. */
+  readonly sessionHeader: string;
+  /** How long it is waited for at the start, and measured, seconds. */
+  readonly waitSeconds: number;
+}
+
 /** What puts an engine and its completer together. Plain data: it crosses to the worker. */
 export interface EngineSettings {
-  /** Folder of the model, or its id on the hub. */
+  /** Folder of the model, or its id on the hub; of its tokenizer and its template alone where a server runs it. */
   readonly model: string;
+  /** What runs the model; this process when left out. Of the settings of its own engine it then reads none. */
+  readonly server: EngineServer | undefined;
   readonly dtype: Dtype | undefined;
   readonly device: Device;
   /** What products with block-quantized weights are computed in; what the graph states when left out. */
@@ -41,6 +60,7 @@ export interface EngineSettings {
 /** What `serve` uses where the operator says nothing else. */
 export const usualEngine: EngineSettings = {
   model: embeddedModel,
+  server: undefined,
   dtype: undefined,
   device: "cpu",
   int4Compute: undefined,

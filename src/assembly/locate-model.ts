@@ -7,11 +7,15 @@ import { chooseGraph } from "../hub/graph-choice.ts";
 import { HubCache, isModelId } from "../hub/hub-cache.ts";
 import type { EngineSettings } from "./engine-settings.ts";
 
-/** Where a model's files are. */
-export interface LocatedModel {
+/** Where a model's tokenizer and settings are. */
+export interface LocatedFolder {
   /** As asked for on the hub; `undefined` for a folder, which names its model itself. */
   readonly id: string | undefined;
   readonly folder: string;
+}
+
+/** Where a model's files are. */
+export interface LocatedModel extends LocatedFolder {
   readonly graphPath: string;
 }
 
@@ -33,10 +37,29 @@ export async function locateModel(wanted: Wanted, env = process.env): Promise<Lo
   return { id, folder, graphPath };
 }
 
+/**
+ * Finds the folder of a model that is run elsewhere: no graph is looked for. Asks no server.
+ * @throws InferenceError `model_not_found` when there is none, or none with a tokenizer in the cache
+ */
+export async function locateTokenizer(
+  wanted: Pick<Wanted, "model" | "revision">,
+  env = process.env,
+): Promise<LocatedFolder> {
+  const located = await locateFolder(wanted, env);
+  if (located.id !== undefined && !(await filesIn(located.folder)).includes(tokenizerFile)) {
+    throw new InferenceError("model_not_found", `${located.id} is in the cache without ${tokenizerFile}.`, {
+      param: "model",
+    });
+  }
+  return located;
+}
+
+const tokenizerFile = "tokenizer.json";
+
 /** Other tools share the cache, and bring the files that they want. */
 function checkComplete(id: string, files: readonly string[], graphPath: string): void {
   const missing = existsSync(graphPath) ? [...readGraphFile(graphPath).missingFiles] : [basename(graphPath)];
-  if (!files.includes("tokenizer.json")) missing.push("tokenizer.json");
+  if (!files.includes(tokenizerFile)) missing.push(tokenizerFile);
   if (missing.length === 0) return;
   throw new InferenceError(
     "model_not_found",
@@ -61,9 +84,9 @@ async function filesIn(folder: string, below = ""): Promise<string[]> {
 }
 
 async function locateFolder(
-  { model, revision }: Wanted,
+  { model, revision }: Pick<Wanted, "model" | "revision">,
   env: NodeJS.ProcessEnv,
-): Promise<Omit<LocatedModel, "graphPath">> {
+): Promise<LocatedFolder> {
   const found = await stat(model).catch((error: unknown) => {
     if (!isAbsent(error)) throw notUsable(model, reasonOf(error));
     return undefined;

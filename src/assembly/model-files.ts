@@ -21,13 +21,18 @@ interface FileStamp {
 /** By path. */
 export type FileStamps = Readonly<Record<string, FileStamp>>;
 
-/** Stamps all files that a model is loaded from: graph, weights, tokenizer, settings. By their states alone. */
+/**
+ * Stamps all files that a model is loaded from: tokenizer, settings, and graph with weights where it is run here. By
+ * their states alone.
+ */
 export async function stampFiles({
   folder,
   graphPath,
-}: Pick<LocatedModel, "folder" | "graphPath">): Promise<FileStamps> {
+}: Pick<LocatedModel, "folder"> & Partial<Pick<LocatedModel, "graphPath">>): Promise<FileStamps> {
+  const texts = folderFiles.map((name) => join(folder, name));
+  if (graphPath === undefined) return stamp(texts);
   const weights = [...readGraphFile(graphPath).dataFiles].map((name) => join(dirname(graphPath), name));
-  return stamp([graphPath, ...weights, ...folderFiles.map((name) => join(folder, name))]);
+  return stamp([graphPath, ...weights, ...texts]);
 }
 
 /** The same stamps with the hashes of what the files hold; a file that changes before it is read through gets none. */

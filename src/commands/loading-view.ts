@@ -28,15 +28,15 @@ export class LoadingView implements Disposable {
   }
 
   readonly show = (progress: LoadProgress): void => {
-    if (this.#isOver || progress.totalBytes < leastShownBytes) return;
+    if (this.#isOver || (progress.totalBytes ?? Infinity) < leastShownBytes) return;
     const isNew = this.#progress?.stage !== progress.stage;
     this.#progress = progress;
     if (this.#screen.isTTY === true) {
       this.#timer ??= setInterval(this.#draw, redrawMs).unref();
       if (isNew) this.#draw();
     } else if (isNew) {
-      const { stage, totalBytes } = progress;
-      this.#screen.write(`loading: ${describeProgress({ stage, totalBytes })}\n`);
+      const { bytes: _, ...stage } = progress;
+      this.#screen.write(`loading: ${describeProgress(stage)}\n`);
     }
   };
 

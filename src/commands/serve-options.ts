@@ -5,6 +5,7 @@ import { parseAllowedHost } from "../server/hosts.ts";
 import { parseOrigin, parsePublicUrl } from "../server/origins.ts";
 import { checkProxy } from "../server/trusted-proxies.ts";
 import { connectionOptions } from "./connection-options.ts";
+import { engineServerOptions } from "./engine-options.ts";
 import { collect, collectEach, integerFrom, modelOptions, option } from "./options.ts";
 
 /** The options of `metropolis serve`, in the order of its help. */
@@ -19,6 +20,7 @@ export const serveOptions = (): readonly Option[] => [
   ).argParser(integerFrom(0, 65_535)),
   modelOptions.model(),
   modelOptions.dtype(),
+  ...engineServerOptions(),
   option("--sampler <name>", "sampler of requests that name none").choices(samplerNames).default("standard"),
   option("--api-key <key>", "key that clients must send; repeat for several").argParser(collect),
   option("--api-key-file <file>", "file of such keys, one a line; lines that begin with # are comments"),

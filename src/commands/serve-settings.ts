@@ -1,9 +1,10 @@
 import type { EngineSettings } from "../assembly/engine-settings.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import type { ConnectionSettings } from "./connection-options.ts";
+import type { EngineOptions } from "./engine-options.ts";
 
 /** All settings of `metropolis serve`. */
-export interface ServeSettings extends EngineSettings, ConnectionSettings {
+export interface ServeSettings extends Omit<EngineSettings, "server">, EngineOptions, ConnectionSettings {
   readonly host: string;
   readonly port: number;
   /** Where /health is answered apart from everything else, if anywhere. */

@@ -14,7 +14,8 @@ import { connectionLimits } from "./connection-options.ts";
 import { endOnSignals } from "./end-on-signals.ts";
 import { LoadingView } from "./loading-view.ts";
 import { surviveLostOutput } from "./lost-output.ts";
-import { provideModel } from "./provide-model.ts";
+import { hideKeys, readEngineServer } from "./engine-options.ts";
+import { provideModel, provideTokenizer } from "./provide-model.ts";
 import { IdleRelease, collectGarbage } from "../assembly/idle-memory.ts";
 import { stampFiles } from "../assembly/model-files.ts";
 import { startCompleter } from "../assembly/start-completer.ts";
@@ -32,6 +33,8 @@ Examples:
   metropolis serve --model ./my-model --lanes 32    a model folder, 32 sequences at once
   metropolis serve --model onnx-community/Qwen2.5-0.5B-Instruct --dtype q4
                                                     a model of the hub, pulled if it is not in the cache
+  metropolis serve --engine vllm --engine-url http://gpu:8000 --model Qwen/Qwen3-8B
+                                                    a model that vLLM runs, with its tokenizer from the hub
 Each option is also read from the environment: --log-level from METROPOLIS_LOG_LEVEL, and so on.`;
 
 /** `metropolis serve` */
@@ -39,17 +42,19 @@ export function serveCommand(): Command {
   const command = new Command("serve")
     .description("Serve a model over HTTP, with OpenAI's API and power sampling.")
     .addHelpText("after", examples)
-    .action(serve);
+    .action((settings: ServeSettings) => serve(settings, command));
   for (const one of serveOptions()) command.addOption(one);
   return command;
 }
 
-async function serve(settings: ServeSettings): Promise<void> {
+async function serve(settings: ServeSettings, command: Command): Promise<void> {
+  hideKeys(command);
   surviveLostOutput();
   const logger = openLog(settings.logLevel);
   // Whatever may be wrong with the settings is found before a worker is started.
   const apiKeys = await readApiKeys(settings);
-  const located = await provideModel(settings);
+  const server = await readEngineServer(settings, command);
+  const located = await (server === undefined ? provideModel(settings) : provideTokenizer(settings.model));
   const stamps = await stampFiles(located);
   const { folder, id } = located;
   const contents = await readContents(folder);
@@ -61,7 +66,7 @@ async function serve(settings: ServeSettings): Promise<void> {
   const { takesChats } = description.prompts;
   const probe = await startProbe(settings.host, settings.healthPort);
   const view = new LoadingView();
-  const completer = await startCompleter(settings, stamps, {
+  const completer = await startCompleter({ ...settings, server }, stamps, {
     tokenizer: description.tokenizer,
     prompts: startPrompts({ folder, contents, chatTemplate }, { takesChats, onNote }),
     onNote,

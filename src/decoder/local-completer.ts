@@ -34,7 +34,11 @@ export class LocalCompleter implements Completer {
   readonly #ending = new AbortController();
 
   /** Takes ownership of the engine. */
-  constructor(description: ModelDescription, engine: Engine, accelerations: Accelerations) {
+  constructor(
+    description: Pick<ModelDescription, "model" | "tokenizer" | "prompts">,
+    engine: Engine,
+    accelerations: Accelerations,
+  ) {
     this.model = { ...description.model, ...engine.info };
     this.tokenizer = description.tokenizer;
     this.prompts = description.prompts;

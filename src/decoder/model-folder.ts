@@ -11,6 +11,7 @@ import { LocalPromptEncoder } from "./prompts/local-prompt-encoder.ts";
 import { endIds, endTokensOf, namedEnd } from "./end-tokens.ts";
 import type { TokenizerJson } from "./token-bytes.ts";
 import { Tokenizer } from "./tokenizer.ts";
+import { tokenNames } from "./vocabulary.ts";
 
 /** What a model's own files say, before an engine adds what it can hold. */
 export interface ModelDescription {
@@ -19,12 +20,15 @@ export interface ModelDescription {
   readonly notes: readonly string[];
   /** The longest sequence the model was made for, tokens, where config.json says. */
   readonly maxPositions: number | undefined;
+  /** Tokens that the model has: as config.json says, else as the tokenizer has names for. */
+  readonly vocabularySize: number;
   readonly tokenizer: Tokenizer;
   readonly prompts: LocalPromptEncoder;
 }
 
 const textConfigSchema = z.looseObject({
   max_position_embeddings: z.number().int().positive().optional(),
+  vocab_size: z.number().int().positive().optional(),
   eos_token_id: endIds,
 });
 
@@ -108,6 +112,7 @@ export function describeFolder(folder: ReadFolder, id?: string, chatTemplate?: s
     },
     notes: ends.notes,
     maxPositions: config.max_position_embeddings ?? config.text_config?.max_position_embeddings,
+    vocabularySize: config.vocab_size ?? config.text_config?.vocab_size ?? namedTokens(tokenizerJson),
     tokenizer: openTokenizer(folder.root, tokenizerJson, tokenizerConfig),
     prompts: new LocalPromptEncoder(
       () => readJson(folder, "tokenizer.json", tokenizerSchema),
@@ -115,6 +120,10 @@ export function describeFolder(folder: ReadFolder, id?: string, chatTemplate?: s
     ),
   };
 }
+
+/** One more than the highest id that has a name. */
+const namedTokens = ({ model, added_tokens: added = [] }: TokenizerJson): number =>
+  added.reduce((most, { id }) => Math.max(most, id + 1), tokenNames(model).length);
 
 function openTokenizer(
   root: string,

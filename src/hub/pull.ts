@@ -18,21 +18,28 @@ const usualFiles = [
   "generation_config.json",
   "tokenizer.json",
   "tokenizer_config.json",
+  "special_tokens_map.json",
   "chat_template.jinja",
 ];
 
-export interface PullOptions {
+/** What of a model is to be run here. */
+export interface PulledGraph {
   readonly dtype: Dtype | undefined;
-  readonly revision: string;
   /** Names of the files with weights that a downloaded graph points to, relative to where the graph belongs. */
   readonly dataFilesOf: (graphPath: string) => Iterable<string>;
+}
+
+export interface PullOptions {
+  /** Absent for a model that is run elsewhere: its tokenizer and its settings are brought alone. */
+  readonly graph?: PulledGraph | undefined;
+  readonly revision: string;
   readonly onProgress: (file: HubFile, bytes: number) => void;
   readonly retry?: Pick<DownloadOptions, "retryDelayMs" | "stallMs">;
 }
 
 /**
- * Brings a model into the cache: the graph of the format asked for, its weights, tokenizer and settings. What is there
- * already is not asked for again.
+ * Brings a model into the cache: tokenizer and settings, and the graph of the format asked for with its weights. What is
+ * there already is not asked for again.
  * @throws InferenceError what the hub, the network or the disk refuse
  */
 export async function pullModel(
@@ -54,7 +61,9 @@ async function bringModel(
 ): Promise<Snapshot> {
   const { commit, files } = await askHub(id, client, checkRevision(options.revision));
   const byPath = new Map(files.map((file) => [file.path, file]));
-  const graph = chooseGraph([...byPath.keys()], options.dtype, id);
+  const { graph } = options;
+  const graphPath = graph && chooseGraph([...byPath.keys()], graph.dtype, id);
+  if (graph === undefined) checkTokenizer(byPath, id);
 
   /** @returns where the bytes are */
   const bring = async (file: HubFile): Promise<string> => {
@@ -80,23 +89,34 @@ async function bringModel(
     const file = byPath.get(path);
     if (file !== undefined) await place(file);
   }
-  // Its weights before it, so that a graph in a snapshot can be run.
-  const graphFile = byPath.get(graph)!;
-  for (const name of options.dataFilesOf(await bring(graphFile))) {
-    const path = posix.normalize(posix.join(posix.dirname(graph), name));
-    const file = byPath.get(path);
-    if (file === undefined) {
-      throw new InferenceError(
-        "model_not_found",
-        `${graph} keeps weights in ${name}, which ${id} does not have.`,
-      );
+  if (graph !== undefined && graphPath !== undefined) {
+    // Its weights before it, so that a graph in a snapshot can be run.
+    const graphFile = byPath.get(graphPath)!;
+    for (const name of graph.dataFilesOf(await bring(graphFile))) {
+      const path = posix.normalize(posix.join(posix.dirname(graphPath), name));
+      const file = byPath.get(path);
+      if (file === undefined) {
+        throw new InferenceError(
+          "model_not_found",
+          `${graphPath} keeps weights in ${name}, which ${id} does not have.`,
+        );
+      }
+      await place(file);
     }
-    await place(file);
+    await place(graphFile);
   }
-  await place(graphFile);
   // Last, so that a revision never stands for files that are not all there. A commit stands for itself.
   if (options.revision !== commit) await cache.setRevision(id, options.revision, commit);
   return (await cache.snapshot(id, options.revision))!;
+}
+
+function checkTokenizer(files: ReadonlyMap<string, HubFile>, id: string): void {
+  if (files.has("tokenizer.json")) return;
+  throw new InferenceError(
+    "model_not_found",
+    `${id} has no tokenizer.json. Give --model a folder that has one: transformers writes it with save_pretrained.`,
+    { param: "model" },
+  );
 }
 
 async function askHub(

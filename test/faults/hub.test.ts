@@ -89,7 +89,11 @@ it.each<[string, RequestListener]>([
   const pulled = pullModel(
     "org/model",
     { client, cache: new HubCache({ HF_HOME: root }) },
-    { dtype: undefined, revision: "main", dataFilesOf: () => [], onProgress: () => undefined },
+    {
+      graph: { dtype: undefined, dataFilesOf: () => [] },
+      revision: "main",
+      onProgress: () => undefined,
+    },
   );
   await expect(pulled).rejects.toThrow(
     `The hub cannot be asked for org/model: ${endpoint} did not answer within 0.2 s; HF_ENDPOINT names another`,

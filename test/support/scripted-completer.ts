@@ -103,8 +103,6 @@ export const scriptedCompleter = (
         defaults: { maxTokens: undefined, alpha: 4, mcmcSteps: 2, blockSize: undefined },
         examplePrompt: undefined,
       },
-      notes: [],
-      maxPositions: undefined,
       tokenizer,
       prompts,
     },

@@ -26,14 +26,20 @@ export interface RemoteSettings {
   readonly vocabularySize: number;
   /** See `ConnectionSettings.silenceMs`. */
   readonly silenceMs?: number | undefined;
+  /** Looks at a server before it is measured; what it throws is thrown, and RemoteErrors that may pass are waited out. */
+  readonly inspect?: (server: FoundServer, signal: AbortSignal) => Promise<void>;
 }
 
-export interface OpenedRemote {
-  readonly engine: RemoteEngine;
+/** A server that has said what it is. */
+export interface FoundServer {
   readonly dialect: Dialect;
-  /** To the same server, for what an engine does not ask; the engine's to close. */
+  /** For what an engine does not ask; the engine's to close. */
   readonly server: Connection;
   readonly description: ServerDescription;
+}
+
+export interface OpenedRemote extends FoundServer {
+  readonly engine: RemoteEngine;
   readonly facts: ServerFacts;
   /** For operators. */
   readonly notes: readonly string[];
@@ -104,6 +110,7 @@ export interface Found {
 export async function examine(place: Place): Promise<Found> {
   const { server, dialect, settings, signal } = place;
   const description = await dialect.describe(server, settings.model, signal);
+  await settings.inspect?.({ dialect, server, description }, signal);
   return { description, facts: await probe(probeOf(place, description), description.mostTop) };
 }
 

@@ -14,6 +14,8 @@ export interface FakeModel {
   readonly contextLength: number;
   /** Next-token logits after a prefix. */
   readonly logits: (prefix: TokenIds) => Float32Array;
+  /** Its tokenizer; code points where left out. */
+  readonly tokenize?: (text: string) => Promise<TokenIds>;
 }
 
 /** How calls go wrong. All may be changed while it runs. */
@@ -71,6 +73,8 @@ export abstract class FakeServer implements AsyncDisposable {
   /** Refused where it is there and a call brings another one. */
   key: string | undefined;
   readonly calls: SeenCall[] = [];
+  /** Paths that it does not have. */
+  readonly hidden = new Set<string>();
   running = 0;
   /** Connections that were made to it. */
   connections = 0;
@@ -116,6 +120,10 @@ export abstract class FakeServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  protected async tokenize(text: string): Promise<TokenIds> {
+    return this.model.tokenize?.(text) ?? Array.from(text, (character) => character.codePointAt(0)!);
   }
 
   /** What answers at a path; `undefined` for 404. */
@@ -200,7 +208,7 @@ export abstract class FakeServer implements AsyncDisposable {
       send(response, 401, this.error(401, `Unauthorized: ${given}`));
       return;
     }
-    const answer = this.route(method, call.path);
+    const answer = this.hidden.has(call.path) ? undefined : this.route(method, call.path);
     if (answer === undefined) {
       send(response, 404, this.error(404, "Not Found"));
       return;

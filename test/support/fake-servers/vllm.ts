@@ -76,7 +76,7 @@ export class FakeVllm extends FakeServer {
         };
       case "POST /tokenize":
         return async ({ body }: SeenCall, response: ServerResponse): Promise<void> => {
-          const tokens = Array.from(z.string().parse(body.prompt), (character) => character.codePointAt(0)!);
+          const tokens = await this.tokenize(z.string().parse(body.prompt));
           send(response, 200, { count: tokens.length, tokens, max_model_len: this.model.contextLength });
         };
       case "POST /v1/completions":

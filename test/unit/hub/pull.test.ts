@@ -39,18 +39,27 @@ afterEach(async () => {
   await rm(home, { recursive: true });
 });
 
+const dataFilesOf = (path: string): string[] =>
+  readFileSync(path, "utf8").startsWith("q4") ? ["model_q4.onnx_data"] : [];
+
 const progress: [string, number][] = [];
 function pull(
-  options: { dtype?: Dtype; token?: string; model?: string; revision?: string; stallMs?: number } = {},
+  options: {
+    dtype?: Dtype;
+    token?: string;
+    model?: string;
+    revision?: string;
+    stallMs?: number;
+    withoutGraph?: boolean;
+  } = {},
 ) {
   progress.length = 0;
   return pullModel(
     options.model ?? id,
     { client: new HubClient({ endpoint: hub.url, token: options.token }), cache },
     {
-      dtype: options.dtype,
+      graph: options.withoutGraph === true ? undefined : { dtype: options.dtype, dataFilesOf },
       revision: options.revision ?? "main",
-      dataFilesOf: (path) => (readFileSync(path, "utf8").startsWith("q4") ? ["model_q4.onnx_data"] : []),
       onProgress: ({ path }, bytes) => progress.push([path, bytes]),
       retry: { retryDelayMs: 1, stallMs: options.stallMs ?? 60_000 },
     },
@@ -84,6 +93,22 @@ describe("pullModel", () => {
     expect((await blobs()).map(({ length }) => length).sort()).toEqual([40, 40, 40, 40, 64, 64]);
     expect(progress.at(-1)).toEqual([data, weights.length]);
     expect(await cache.snapshots()).toEqual([{ id, commit, folder, revisions: ["main"] }]);
+  });
+
+  it("brings tokenizer and settings alone of a model that is run elsewhere, and its graph later", async () => {
+    const { folder } = await pull({ withoutGraph: true });
+    const texts = ["chat_template.jinja", "config.json", "genai_config.json", "tokenizer.json"];
+    expect(await filesBelow(folder)).toEqual(texts);
+    await pull();
+    expect(await filesBelow(folder)).toContain(data);
+  });
+
+  it("refuses a repository without tokenizer.json where its graph is not wanted", async () => {
+    await using bare = await FakeHub.start(id, { "config.json": "{}", "tokenizer.model": "" });
+    const from = { client: new HubClient({ endpoint: bare.url, token: undefined }), cache };
+    await expect(pullModel(id, from, { revision: "main", onProgress: () => undefined })).rejects.toThrow(
+      `${id} has no tokenizer.json. Give --model a folder that has one`,
+    );
   });
 
   it("names branches and tags, and takes a commit for what it is", async () => {

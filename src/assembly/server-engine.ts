@@ -1,0 +1,65 @@
+import { InferenceError } from "../core/errors.ts";
+import { readModelFolder } from "../decoder/model-folder.ts";
+import type { ModelDescription } from "../decoder/model-folder.ts";
+import { openRemote } from "../engine/remote/open-remote.ts";
+import type { OpenedRemote, RemoteSettings } from "../engine/remote/open-remote.ts";
+import { RemoteError } from "../engine/remote/remote-error.ts";
+import { checkTokenizer } from "./check-tokenizer.ts";
+import type { EngineServer } from "./engine-settings.ts";
+
+/** Where a model's tokenizer is, and what was read of it. */
+export interface TokenizerPlace {
+  readonly folder: string;
+  readonly description: Pick<ModelDescription, "tokenizer" | "vocabularySize">;
+}
+
+/**
+ * Opens an engine on a server, whose tokens are to be those of the folder.
+ * @throws InferenceError as `openRemote`, and where the server's tokens are others
+ */
+export async function openServer(
+  server: EngineServer,
+  { folder, description }: TokenizerPlace,
+): Promise<OpenedRemote> {
+  const { waitSeconds, ...settings } = server;
+  const { tokenizer, vocabularySize } = description;
+  let note: string | undefined;
+  const inspect: RemoteSettings["inspect"] = async (found, signal) => {
+    // Of its own, and garbage afterwards: prompts are encoded elsewhere.
+    const { prompts } = await readModelFolder(folder);
+    note = await checkTokenizer(found, { folder, tokenizer, prompts, vocabularySize }, signal);
+  };
+  const signal = AbortSignal.timeout(waitSeconds * 1000);
+  const opened = await openRemote({ ...settings, vocabularySize, inspect }, signal).catch(
+    (error: unknown) => {
+      throw isUnreached(error) ? unreached(error, server) : error;
+    },
+  );
+  return note === undefined ? opened : { ...opened, notes: [...opened.notes, note] };
+}
+
+/** What an operator should read of a server at the start. */
+export function describeServer({ engine, description, facts, notes }: OpenedRemote): string[] {
+  const { server, calls } = engine.health().details;
+  const version = description.version === undefined ? "" : ` ${description.version}`;
+  const { contextLength, model } = description;
+  return [
+    `server: ${server.dialect}${version} at ${server.url}, model '${model}', ${contextLength} tokens, ${calls.most} calls at once`,
+    `log-probs: of the ${facts.mostTop} likeliest at most, of ${facts.logprobs === "raw" ? "the model itself" : "the law that is drawn from"}`,
+    ...notes.map((note) => `server: ${note}`),
+  ];
+}
+
+/** Whether the server gave no answer at all. */
+function isUnreached(error: unknown): error is InferenceError {
+  if (!(error instanceof InferenceError)) return false;
+  const { cause } = error;
+  return cause instanceof RemoteError && cause.retryable && cause.status === undefined;
+}
+
+const unreached = ({ message, cause }: InferenceError, { dialect, waitSeconds }: EngineServer) =>
+  new InferenceError(
+    "engine_failed",
+    `${message} It was tried for ${waitSeconds} s (--engine-wait): --engine-url must name a ${dialect} server that runs.`,
+    { cause },
+  );
