@@ -141,7 +141,8 @@ class WorkerHost {
       this.#replies.push({ type: "end", id }, client);
     } catch (error) {
       const description = toErrorDescription(error);
-      if (description.code === "engine_failed") return await this.#giveUp(error);
+      if (description.code === "engine_failed" && !(await this.#isElsewhere()))
+        return await this.#giveUp(error);
       this.#replies.push({ type: "error", id, error: description }, client);
     } finally {
       // Where one of several draws failed, the others go on.
@@ -176,6 +177,11 @@ class WorkerHost {
     }
     const tokens = packTokens(event.tokens, topCount);
     this.#replies.push({ type: "text", id, text: event.text, tokens }, client);
+  }
+
+  /** Whether a server elsewhere runs the model: what fails there, another worker would fail at too, and with it all others. */
+  async #isElsewhere(): Promise<boolean> {
+    return (await this.#completer.health()).details?.kind === "remote";
   }
 
   /**

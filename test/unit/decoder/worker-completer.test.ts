@@ -114,6 +114,7 @@ describe("WorkerCompleter", () => {
           if (seed === 4) throw new InferenceError("engine_failed", "device lost");
           yield { type: "finish", reason: "stop" };
         },
+        health: async () => ({ status: "failed", evaluatedTokens: 0, details: { kind: "local" } }),
         async [Symbol.asyncDispose]() { Atomics.add(workerData, 0, 1); },
       }, []);
     `;
@@ -124,6 +125,33 @@ describe("WorkerCompleter", () => {
     });
     expect(Atomics.load(released, 0)).toBe(1);
     expect(await types(worker, 0)).toEqual(["finish"]);
+  });
+
+  it("keeps a worker whose model a server elsewhere runs: what fails there is its call's alone", async () => {
+    const host = new URL("../../../dist/decoder/worker-host.js", import.meta.url);
+    const errors = new URL("../../../dist/core/errors.js", import.meta.url);
+    const source = `
+      import { parentPort } from "node:worker_threads";
+      import { hostCompleter } from "${host.href}";
+      import { InferenceError } from "${errors.href}";
+      let fail;
+      const failed = new Promise((resolve) => (fail = resolve));
+      hostCompleter(parentPort, {
+        model: { id: "fake" },
+        async *complete({ seed }) {
+          if (seed === 4) { fail(); throw new InferenceError("engine_failed", "key refused"); }
+          await failed;
+          yield { type: "finish", reason: "stop" };
+        },
+        health: async () => ({ status: "ok", evaluatedTokens: 0, details: { kind: "remote" } }),
+        async [Symbol.asyncDispose]() { parentPort.close(); },
+      }, []);
+    `;
+    const worker = await start(source);
+    const other = types(worker, 0);
+    await expect(types(worker, 4)).rejects.toMatchObject({ code: "engine_failed", message: "key refused" });
+    expect(await other).toEqual(["finish"]);
+    expect(notes).toEqual([]);
   });
 
   describe("whose worker dies and does not start again", () => {
