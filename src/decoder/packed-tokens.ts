@@ -6,16 +6,18 @@ import type { GeneratedToken } from "./completer.ts";
  * Tokens as two lists of numbers, which cross threads and are kept at little more than their size: 101 objects for each
  * token and its alternatives would take a thread a hundred times as long. Records follow one another, of `topCount` + 2
  * integers (token, offset, ids of the likeliest; -1 where there are fewer) and `topCount` + 3 reals (logprob,
- * logNormalizer, entropy, logprobs of the likeliest).
+ * logNormalizer, entropy, logprobs of the likeliest), or + 5 where any token has gaps (logNormalizerGap and entropyGap
+ * behind entropy; NaN where a token has none).
  */
 export interface PackedRecords {
   readonly topCount: number;
+  readonly hasGaps: boolean;
   readonly integers: Int32Array<ArrayBuffer>;
   readonly reals: Float64Array<ArrayBuffer>;
 }
 
 const integersBeside = 2;
-const realsBeside = 3;
+const realsBeside = ({ hasGaps }: Pick<PackedRecords, "hasGaps">): number => (hasGaps ? 5 : 3);
 const none = -1;
 
 /**
@@ -28,21 +30,32 @@ export function packTokens(
 ): PackedRecords {
   const widest = Math.min(topCount, longestTop(tokens));
   const integers = new Int32Array(tokens.length * (widest + integersBeside));
-  const reals = new Float64Array(tokens.length * (widest + realsBeside));
+  const hasGaps = haveGaps(tokens);
+  const reals = new Float64Array(tokens.length * (widest + realsBeside({ hasGaps })));
   let integer = 0;
   let real = 0;
-  for (const { token, offset = 0, logprob, logNormalizer, entropy, top } of tokens) {
+  for (const { token, offset = 0, logprob, logNormalizer, entropy, top, ...gaps } of tokens) {
     integers[integer++] = token;
     integers[integer++] = offset;
     reals[real++] = logprob;
     reals[real++] = logNormalizer;
     reals[real++] = entropy;
+    if (hasGaps) {
+      reals[real++] = gaps.logNormalizerGap ?? NaN;
+      reals[real++] = gaps.entropyGap ?? NaN;
+    }
     for (let rank = 0; rank < widest; rank++) {
       integers[integer++] = top?.ids[rank] ?? none;
       reals[real++] = top?.logprobs[rank] ?? 0;
     }
   }
-  return { topCount: widest, integers, reals };
+  return { topCount: widest, hasGaps, integers, reals };
+}
+
+function haveGaps(tokens: TokenList): boolean {
+  for (const { logNormalizerGap, entropyGap } of tokens)
+    if (logNormalizerGap !== undefined || entropyGap !== undefined) return true;
+  return false;
 }
 
 function longestTop(tokens: TokenList): number {
@@ -68,23 +81,25 @@ export class PackedTokens implements TokenList<GeneratedToken> {
   }
 
   at(index: number): GeneratedToken | undefined {
-    const { topCount, integers, reals } = this.#records;
+    const { topCount, hasGaps, integers, reals } = this.#records;
     const place = index < 0 ? this.length + index : index;
     if (place < 0 || place >= this.length) return undefined;
     const integer = place * (topCount + integersBeside);
-    const real = place * (topCount + realsBeside);
+    const beside = realsBeside({ hasGaps });
+    const real = place * (topCount + beside);
     const token = {
       token: integers[integer]!,
       offset: integers[integer + 1]!,
       logprob: reals[real]!,
       logNormalizer: reals[real + 1]!,
       entropy: reals[real + 2]!,
+      ...(hasGaps ? gapsOf(reals[real + 3]!, reals[real + 4]!) : {}),
     };
     if (topCount === 0) return token;
     const ids = integers.subarray(integer + integersBeside, integer + integersBeside + topCount);
     const fewer = ids.indexOf(none);
     const count = fewer === -1 ? topCount : fewer;
-    const logprobs = reals.subarray(real + realsBeside, real + realsBeside + count);
+    const logprobs = reals.subarray(real + beside, real + beside + count);
     return { ...token, top: { ids: ids.subarray(0, count), logprobs } };
   }
 
@@ -92,3 +107,11 @@ export class PackedTokens implements TokenList<GeneratedToken> {
     for (let index = 0; index < this.length; index++) yield this.at(index)!;
   }
 }
+
+const gapsOf = (
+  logNormalizerGap: number,
+  entropyGap: number,
+): Pick<ScoredToken, "logNormalizerGap" | "entropyGap"> => ({
+  ...(Number.isNaN(logNormalizerGap) ? {} : { logNormalizerGap }),
+  ...(Number.isNaN(entropyGap) ? {} : { entropyGap }),
+});

@@ -26,6 +26,30 @@ describe("packed tokens", () => {
     );
   });
 
+  it("keep the gaps of those that have some, and take no room for them where none has", () => {
+    const bounded = [
+      { ...tokens[0]!, logNormalizerGap: 0.01, entropyGap: 0.2 },
+      tokens[1]!,
+      { ...tokens[2]!, top: top(0), entropyGap: 0 },
+      { ...tokens[2]!, top: top(3), logNormalizerGap: 0 },
+    ];
+    for (const topCount of [0, 1, 3]) {
+      const packed = new PackedTokens(packTokens(bounded, topCount));
+      const expected = bounded.map(({ top, ...token }) =>
+        topCount === 0
+          ? token
+          : {
+              ...token,
+              top: { ids: top!.ids.slice(0, topCount), logprobs: top!.logprobs.slice(0, topCount) },
+            },
+      );
+      expect([...packed]).toEqual(expected);
+      expect(packed.at(-1)).toEqual(expected.at(-1));
+    }
+    expect(packTokens(bounded, 0).reals).toHaveLength(4 * 5);
+    expect(packTokens(tokens, 0).reals).toHaveLength(3 * 3);
+  });
+
   it("are read by place as an array is", () => {
     const packed = new PackedTokens(packTokens(tokens, 3));
     expect(packed.at(0)).toEqual(tokens[0]);
