@@ -2,7 +2,7 @@ import type { TokenList } from "../core/token-list.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 import { priorities, reproducibilities } from "../engine/engine.ts";
 import type { EngineInfo, Priority, Reproducibility, ScoreOptions, Share } from "../engine/engine.ts";
-import type { EngineHealth, LocalDetails } from "../engine/health.ts";
+import type { EngineDetails, EngineHealth, LocalDetails, RemoteDetails } from "../engine/health.ts";
 import type { MemoHealth } from "../engine/memo/memos.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { DecodeRequest, MixingTrace, Progress } from "../samplers/decoder.ts";
@@ -165,7 +165,9 @@ export interface Completer extends AsyncDisposable {
 
 export { priorities, promptBytes, reproducibilities };
 export type {
+  EngineDetails,
   LocalDetails,
+  RemoteDetails,
   MixingTrace,
   ChatMessage,
   ContentPart,

@@ -6,6 +6,7 @@ import type { ReportCounter } from "../samplers/report.ts";
 import type { Admission } from "./admission.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { HeldResources } from "./held-resources.ts";
+import { remoteMetrics } from "./remote-metrics.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
 const prefix = "metropolis_";
@@ -69,7 +70,7 @@ export class Metrics {
       counted.inc(total);
     };
     const running = gauge("num_requests_running", "Completions in flight.");
-    const waiting = gauge("num_requests_waiting", "Sequences waiting for a lane.");
+    const waiting = gauge("num_requests_waiting", "Sequences waiting for a lane, or for a call.");
     const open = gauge("sequences_open", "Sequences being extended or scored.");
     const lanes = gauge("lanes_leased", "Lanes of the live cache in use.");
     const share = gauge("kv_cache_usage_perc", "Share of the lanes in use, 0 to 1.");
@@ -92,6 +93,7 @@ export class Metrics {
     const prefill = gauge("prefill_pass_seconds", "What a chunk of a prompt takes, by its tokens.", [
       "tokens",
     ]);
+    const setRemote = remoteMetrics({ gauge, counter });
     const connections = gauge("connections", "TCP connections open, those of WebSockets among them.");
     const watchSockets = gauge("watch_sockets", "WebSockets open.");
     const bodyBytes = gauge("body_bytes", "Bytes of request bodies in memory that --max-bodies-mib counts.");
@@ -123,7 +125,10 @@ export class Metrics {
       if (details === undefined) return;
       open.set(details.sequences.open);
       waiting.set(details.sequences.waiting);
-      if (details.kind !== "local") return;
+      if (details.kind === "remote") {
+        setRemote(details);
+        return;
+      }
       lanes.set(details.lanes.leased);
       share.set(details.lanes.leased / details.lanes.total);
       set(hits, details.prefixStore.hitTokens);

@@ -7,11 +7,10 @@ import type { Connection } from "./connection.ts";
 import type { Dialect, DrawCall, ReportedToken, ScoreCall } from "./dialect.ts";
 import { TokenTimes } from "./latency.ts";
 import { RemoteError } from "./remote-error.ts";
+import { ServerReach } from "./server-reach.ts";
 
 /** Without an open connection for so long, another server may stand where this one stood. */
 const unseenMs = 2_000;
-/** So long a server may fail every call before its engine is said to be unwell, ms. */
-const longestOutageMs = 5_000;
 
 export interface ServerCallsSettings {
   readonly server: Connection;
@@ -49,12 +48,14 @@ export class ServerCalls {
   #end: InferenceError | undefined;
   #isSuspect = false;
   #check: Promise<void> | undefined;
-  #outage: { readonly since: number; readonly message: string } | undefined;
+  readonly #reach: ServerReach;
 
   constructor(settings: ServerCallsSettings) {
     this.#settings = settings;
     this.#slots = new CallSlots(settings.mostCalls);
     this.#times = new TokenTimes(settings.mostCalls);
+    // All dialects list their models, and none has it wait for the calls that run.
+    this.#reach = new ServerReach((signal) => settings.server.get("/v1/models", { signal }));
   }
 
   get most(): number {
@@ -82,9 +83,8 @@ export class ServerCalls {
   /** Why the engine is unwell; `undefined` where it is well. */
   get fault(): string | undefined {
     if (this.#end !== undefined) return this.#end.message;
-    if (this.#outage === undefined || performance.now() - this.#outage.since < longestOutageMs)
-      return undefined;
-    return `${this.#outage.message} It is called again and again.`;
+    this.#reach.look();
+    return this.#reach.fault;
   }
 
   /** ms of a token with so many calls under way; 0 while nothing is known. */
@@ -121,7 +121,7 @@ export class ServerCalls {
         if (before !== undefined) this.#times.observe(this.#slots.open, (now - before) / tokens.length);
         before = now;
         this.#totals.drawnTokens += tokens.length;
-        this.#outage = undefined;
+        this.#reach.heard();
         yield tokens;
       }
       call.end();
@@ -164,7 +164,7 @@ export class ServerCalls {
       const { server, dialect, model } = this.#settings;
       const onCached = call.begin(asked.tokens.length);
       const scores = await dialect.score!(server, { ...asked, model, onCached }, work.signal);
-      this.#outage = undefined;
+      this.#reach.heard();
       call.end();
       return scores;
     } catch (error) {
@@ -223,7 +223,7 @@ export class ServerCalls {
     if (this.#end !== undefined) return this.#end;
     if (error instanceof RemoteError && error.isOutage) {
       this.#isSuspect = true;
-      this.#outage ??= { since: performance.now(), message: error.message };
+      this.#reach.missed(error);
     }
     return error;
   }

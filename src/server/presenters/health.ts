@@ -1,4 +1,4 @@
-import type { CompleterHealth, LocalDetails } from "../../decoder/completer.ts";
+import type { CompleterHealth, EngineDetails, LocalDetails, RemoteDetails } from "../../decoder/completer.ts";
 import type { HealthResponse } from "../schemas/health.ts";
 
 /** What /health says of a completer, under the names of today and those of before. */
@@ -15,11 +15,35 @@ export function toHealthResponse({
     evaluated_tokens: evaluatedTokens,
     evaluatedTokens,
     ...(memo === undefined ? {} : { memo: { ...memo, max_bytes: memo.maxBytes } }),
-    ...(details?.kind === "local" ? toDetails(details) : {}),
+    ...(details === undefined ? {} : toDetails(details)),
   };
 }
 
-function toDetails({
+const toDetails = (details: EngineDetails): Partial<HealthResponse> =>
+  details.kind === "local" ? toLocal(details) : toRemote(details);
+
+function toRemote({ sequences, server, calls, totals, tokenTimes }: RemoteDetails): Partial<HealthResponse> {
+  return {
+    sequences,
+    remote: {
+      server,
+      calls,
+      totals: {
+        calls: totals.calls,
+        retries: totals.retries,
+        aborts: totals.aborts,
+        refinements: totals.refinements,
+        drawn_tokens: totals.drawnTokens,
+        prompt_tokens: totals.promptTokens,
+        cached_tokens: totals.cachedTokens,
+        call_ms: totals.callMs,
+      },
+      token_times: tokenTimes.map(({ calls: underWay, ms }) => ({ calls: underWay, ms })),
+    },
+  };
+}
+
+function toLocal({
   lanes,
   sequences,
   prefixStore,

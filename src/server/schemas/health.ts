@@ -34,7 +34,10 @@ const localDetails = {
     { total: 16, leased: 3 },
   ),
   sequences: described(
-    z.object({ open: count("Sequences open.", 3), waiting: count("Those that wait for a lane.", 0) }),
+    z.object({
+      open: count("Sequences open.", 3),
+      waiting: count("Those that wait for a lane, or for a call to the server that runs the model.", 0),
+    }),
     "Token sequences being extended or scored.",
     { open: 3, waiting: 0 },
   ),
@@ -70,6 +73,84 @@ const localDetails = {
   ),
 };
 
+const remoteTotals = {
+  calls: 4000,
+  retries: 2,
+  aborts: 900,
+  refinements: 12,
+  drawn_tokens: 90_000,
+  prompt_tokens: 1_200_000,
+  cached_tokens: 1_150_000,
+  call_ms: 800_000,
+};
+const tokenTimes = [{ calls: 16, ms: 12.5 }];
+const remoteServer = { dialect: "vllm", url: "http://gpu-1:8000", model: "Qwen/Qwen3-8B" };
+
+/** What an engine says whose model a server elsewhere runs; absent for one in the server's own process. */
+const remote = described(
+  z.object({
+    server: described(
+      z.object({
+        dialect: described(z.string(), "How it is spoken to: --engine.", remoteServer.dialect),
+        url: described(z.string(), "Where it is: --engine-url.", remoteServer.url),
+        model: described(z.string(), "What it calls the model.", remoteServer.model),
+      }),
+      "The server that runs the model.",
+      remoteServer,
+    ),
+    calls: described(
+      z.object({
+        open: count("Calls under way.", 40),
+        most: count("The most that may be: --engine-calls.", 64),
+      }),
+      "Calls to it.",
+      { open: 40, most: 64 },
+    ),
+    totals: described(
+      z.object({
+        calls: count("Calls made.", remoteTotals.calls),
+        retries: count(
+          "Calls made again, or continued from the last token that came, after the server or the network failed.",
+          remoteTotals.retries,
+        ),
+        aborts: count(
+          "Calls ended before the server was through: of proposals rejected early, of clients that left.",
+          remoteTotals.aborts,
+        ),
+        refinements: count(
+          "Calls for more of the likeliest tokens, where what was known left a decision open.",
+          remoteTotals.refinements,
+        ),
+        drawn_tokens: count("Tokens that it drew.", remoteTotals.drawn_tokens),
+        prompt_tokens: count("Tokens of the prompts that calls carried.", remoteTotals.prompt_tokens),
+        cached_tokens: count(
+          "Those of them that it had cached; 0 where it does not tell.",
+          remoteTotals.cached_tokens,
+        ),
+        call_ms: described(
+          z.number(),
+          "What calls took, ms, from the first byte sent to the end; of calls side by side each counts.",
+          remoteTotals.call_ms,
+        ),
+      }),
+      "Since the start.",
+      remoteTotals,
+    ),
+    token_times: described(
+      z.array(z.object({ calls: count("Calls under way.", 16), ms: milliseconds })),
+      "From one token of a stream to the next, by calls under way.",
+      tokenTimes,
+    ),
+  }),
+  "The server that runs the model, where one elsewhere does.",
+  {
+    server: remoteServer,
+    calls: { open: 40, most: 64 },
+    totals: remoteTotals,
+    token_times: tokenTimes,
+  },
+);
+
 /** Names that the engine's own types once gave to the wire. */
 const formerNames = {
   prefixStore: former(
@@ -104,6 +185,7 @@ export const healthResponse = z
       { bytes: 524_288, max_bytes: 268_435_456, prompts: 12 },
     ),
     ...z.object(localDetails).partial().shape,
+    remote: remote.optional(),
     ...formerNames,
   })
   .meta({ id: "HealthResponse" });
