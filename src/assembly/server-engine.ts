@@ -13,6 +13,11 @@ export interface TokenizerPlace {
   readonly description: Pick<ModelDescription, "tokenizer" | "vocabularySize">;
 }
 
+export interface OpenedServer extends OpenedRemote {
+  /** Whether its tokens are known to be the folder's: some servers turn no text into tokens. */
+  readonly isTokenizerKnown: boolean;
+}
+
 /**
  * Opens an engine on a server, whose tokens are to be those of the folder.
  * @throws InferenceError as `openRemote`, and where the server's tokens are others
@@ -20,7 +25,7 @@ export interface TokenizerPlace {
 export async function openServer(
   server: EngineServer,
   { folder, description }: TokenizerPlace,
-): Promise<OpenedRemote> {
+): Promise<OpenedServer> {
   const { waitSeconds, ...settings } = server;
   const { tokenizer, vocabularySize } = description;
   let note: string | undefined;
@@ -35,7 +40,9 @@ export async function openServer(
       throw isUnreached(error) ? unreached(error, server) : error;
     },
   );
-  return note === undefined ? opened : { ...opened, notes: [...opened.notes, note] };
+  return note === undefined
+    ? { ...opened, isTokenizerKnown: true }
+    : { ...opened, isTokenizerKnown: false, notes: [...opened.notes, note] };
 }
 
 /** What an operator should read of a server at the start. */

@@ -10,6 +10,9 @@ import type { ProductType } from "../engine/health.ts";
 import type { ModelRunner } from "../engine/local/runner.ts";
 import { compareModels, describeAgreement, modelToCompare } from "./compare-models.ts";
 import { comparisonText } from "./comparison-text.ts";
+import { examineServer } from "./doctor-server.ts";
+import { engineServerOptions, hideKeys, readEngineServer } from "./engine-options.ts";
+import type { EngineOptions } from "./engine-options.ts";
 import { findGpus } from "./gpu.ts";
 import { locateModel } from "../assembly/locate-model.ts";
 import { readMachine } from "../assembly/machine.ts";
@@ -21,20 +24,23 @@ import { devices } from "../engine/onnx/ort/device-memory.ts";
 import type { Device } from "../engine/onnx/ort/device-memory.ts";
 import type { EngineSettings } from "../assembly/engine-settings.ts";
 
-type DoctorSettings = Pick<EngineSettings, "model" | "dtype" | "int4Compute" | "threads"> & {
-  readonly device: Device | undefined;
-  /** Model to hold this one against. */
-  readonly compare?: string;
-  /** File of what both read. */
-  readonly text?: string;
-};
+type DoctorSettings = Pick<EngineSettings, "model" | "dtype" | "int4Compute" | "threads"> &
+  EngineOptions & {
+    readonly json: boolean;
+    readonly device: Device | undefined;
+    /** Model to hold this one against. */
+    readonly compare?: string;
+    /** File of what both read. */
+    readonly text?: string;
+  };
 
 /** `metropolis doctor` */
 export function doctorCommand(): Command {
-  return new Command("doctor")
-    .description(
-      "Check the runtime, and that each device computes what the CPU does. Fails when the device named cannot be used.",
-    )
+  const command = new Command("doctor").description(
+    "Check the runtime, and that each device computes what the CPU does; or, with --engine, what a server can do. Fails when the device or the server named cannot be used.",
+  );
+  for (const one of engineServerOptions()) command.addOption(one);
+  return command
     .addOption(modelOptions.model())
     .addOption(modelOptions.dtype())
     .addOption(modelOptions.device().default(undefined, "all of them"))
@@ -47,10 +53,22 @@ export function doctorCommand(): Command {
       ),
     )
     .addOption(new Option("--text <file>", "what both read with --compare; a page of English when left out"))
-    .action(doctor);
+    .addOption(new Option("--json", "what a server can do, for programs").default(false))
+    .action((settings: DoctorSettings) => doctor(settings, command));
 }
 
-async function doctor(settings: DoctorSettings): Promise<void> {
+async function doctor(settings: DoctorSettings, command: Command): Promise<void> {
+  hideKeys(command);
+  const server = await readEngineServer(settings, command);
+  if (server !== undefined) {
+    refuseComparison(settings);
+    return examineServer(settings.model, server, settings.json);
+  }
+  if (settings.json)
+    throw new InferenceError(
+      "invalid_request",
+      "--json is about a server; give --engine and --engine-url too.",
+    );
   if (settings.compare !== undefined) return compare(settings, settings.compare);
   if (settings.text !== undefined)
     throw new InferenceError("invalid_request", "--text is what --compare reads; give --compare too.");
@@ -79,6 +97,12 @@ async function doctor(settings: DoctorSettings): Promise<void> {
       throw new InferenceError("engine_failed", `Device '${device}' computes other logits than the CPU.`);
     }
   }
+}
+
+function refuseComparison({ compare: other, text }: DoctorSettings): void {
+  if (other === undefined && text === undefined) return;
+  const name = other === undefined ? "--text" : "--compare";
+  throw new InferenceError("invalid_request", `${name} is about models in this process; leave --engine out.`);
 }
 
 async function compare(settings: DoctorSettings, other: string): Promise<void> {

@@ -111,7 +111,14 @@ export async function examine(place: Place): Promise<Found> {
   const { server, dialect, settings, signal } = place;
   const description = await dialect.describe(server, settings.model, signal);
   await settings.inspect?.({ dialect, server, description }, signal);
-  return { description, facts: await probe(probeOf(place, description), description.mostTop) };
+  try {
+    return { description, facts: await probe(probeOf(place, description), description.mostTop) };
+  } catch (error) {
+    // Logits, as some servers can be told to report: what is no log-prob of a sound model may be one of them.
+    if (!(error instanceof InferenceError && error.code === "numerical_error")) throw error;
+    const message = `${error.message} If it was told to report something else, start it with ${dialect.rawFlag}.`;
+    throw new InferenceError("unsupported", message, { cause: error });
+  }
 }
 
 const probeOf = (
