@@ -140,7 +140,7 @@ describe("a memo before such an engine", () => {
   ])("draws the law from the %d likeliest, at 1/temperature %d", async (known, inverseTemperature) => {
     const model = createToyModel({ seed: 8, vocabularySize: 7, endBias: -9 });
     await using engine = createToyEngine({ model });
-    const memo = new MemoEngine(new BoundedEngine(engine, { known, told: 7 }));
+    const memo = new MemoEngine(new BoundedEngine(engine, { known, told: 7, isAtOnce: true }));
     const lawAfter = (prefix: readonly number[]): number[] => {
       const weights = logSoftmax(model.logits(prefix)).map((log) => Math.exp(inverseTemperature * log));
       const total = weights.reduce((sum, weight) => sum + weight, 0);

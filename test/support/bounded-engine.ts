@@ -1,6 +1,6 @@
 import { cancelled } from "../../src/core/errors.ts";
 import type { TokenStream } from "../../src/core/token-stream.ts";
-import type { ScoredToken, TokenRun, TopTokens } from "../../src/core/tokens.ts";
+import type { ScoredToken, TokenIds, TokenRun, TopTokens } from "../../src/core/tokens.ts";
 import type {
   Engine,
   EngineInfo,
@@ -20,6 +20,10 @@ export interface BoundedOptions {
   readonly told?: number;
   /** Whether draws follow from their addresses, as those of the inner engine do; they are independent when left out. */
   readonly isCoupled?: boolean;
+  /** Whether all tokens of an extension come in one run. */
+  readonly isAtOnce?: boolean;
+  /** What is added to logits so that a token is not drawn: servers take −100 at most; −1000 when left out. */
+  readonly lightestBias?: number;
 }
 
 /** An engine that knows of another one's laws what the likeliest tokens tell, as a server elsewhere does. */
@@ -92,36 +96,47 @@ export class BoundedEngine implements Engine {
   }
 
   async *#draw(request: ExtendRequest, signal: AbortSignal): AsyncGenerator<TokenRun, void, undefined> {
-    const { known, isCoupled = false } = this.#options;
-    const { without = [], sampling, topCount, prefix, maxTokens, endTokens } = request;
+    const { known, isCoupled = false, isAtOnce = false } = this.#options;
+    const { without = [], sampling, topCount } = request;
     const draws = isCoupled ? request.draws : { ...request.draws, seed: this.#calls++, stage: 7 };
     const asked = { ...request, draws, without: undefined, topCount: this.info.vocabularySize };
     const give = (token: ScoredToken): TokenRun => {
       const { top, ...bounded } = this.#bound(token, sampling.inverseTemperature, known);
       return [topCount === 0 ? bounded : { ...bounded, top: firstOf(top!, topCount) }];
     };
-    let from = prefix;
-    // Servers send several tokens at once.
+    const tokens = this.#tokens(asked, isCoupled ? [] : without, signal);
+    if (!isAtOnce) {
+      for await (const token of tokens) yield give(token);
+      return;
+    }
     const together: ScoredToken[] = [];
-    if (without.length > 0 && !isCoupled) {
-      const bias = new Map(without.map((id) => [id, -1000]));
+    for await (const token of tokens) together.push(...give(token));
+    yield together;
+  }
+
+  /** Of the inner engine, the first of them past those that are to be left out. */
+  async *#tokens(
+    request: ExtendRequest,
+    without: TokenIds,
+    signal: AbortSignal,
+  ): AsyncGenerator<ScoredToken, void, undefined> {
+    const { prefix, maxTokens, endTokens, sampling } = request;
+    const { lightestBias = -1000 } = this.#options;
+    let from = prefix;
+    if (without.length > 0) {
+      const bias = new Map(without.map((id) => [id, lightestBias]));
       const adjustments = { bias, promptLength: prefix.length };
-      const first = { ...asked, maxTokens: 1, sampling: { ...sampling, adjustments } };
+      const first = { ...request, maxTokens: 1, sampling: { ...sampling, adjustments } };
       for await (const [token] of this.#inner.extend(first, signal)) {
-        together.push(...give(token!));
         from = [...prefix, token!.token];
+        yield token!;
       }
-      if (endTokens.has(from.at(-1)!) || from.length - prefix.length === maxTokens) {
-        yield together;
-        return;
-      }
+      if (endTokens.has(from.at(-1)!)) return;
     }
-    const rest = { ...asked, prefix: from, maxTokens: maxTokens - (from.length - prefix.length) };
-    for await (const run of this.#inner.extend(rest, signal)) {
-      if (isCoupled) for (const token of run) yield give(token);
-      else together.push(...run.flatMap(give));
-    }
-    if (together.length > 0) yield together;
+    const left = maxTokens - (from.length - prefix.length);
+    if (left === 0) return;
+    for await (const run of this.#inner.extend({ ...request, prefix: from, maxTokens: left }, signal))
+      yield* run;
   }
 
   /** What so many of the likeliest tell of the token's law. */
