@@ -40,8 +40,8 @@ export const engineServerOptions = (): Option[] => [
     .default(60),
 ];
 
-/** What of a server's options needs one. */
-const ofServer = [
+/** What needs a server that runs the model. */
+export const ofServer = [
   "engineUrl",
   "engineKey",
   "engineKeyFile",
@@ -62,18 +62,20 @@ function parseHeader(text: string): string {
 
 /**
  * The server that is to run the model; `undefined` for this process.
+ * @param runsOthers whether this process runs another model beside it, of which its own engine's options are
  * @throws InferenceError naming an option that is missing, or that means nothing with this engine
  */
 export async function readEngineServer(
   options: EngineOptions,
   command: Command,
+  runsOthers = false,
 ): Promise<EngineServer | undefined> {
   const { engine, engineUrl, engineModel, engineCalls, engineSessionHeader, engineWait } = options;
   if (engine === "onnx") {
     refuseServerOptions(command);
     return undefined;
   }
-  refuseLocalOptions(command, engine);
+  if (!runsOthers) refuseLocalOptions(command, engine);
   if (engineUrl === undefined)
     throw new InferenceError(
       "invalid_request",

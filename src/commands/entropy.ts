@@ -9,9 +9,8 @@ import { parsePoints } from "../evaluation/entropy/points.ts";
 import type { Estimate } from "../evaluation/statistics.ts";
 import { fileFault } from "../files/file-fault.ts";
 import { appendWhole, writeWhole } from "../files/write-whole.ts";
-import { dataOptions, engineOptions, openEvaluation, runModels } from "./evaluated-models.ts";
-import type { EvaluationSettings } from "./evaluated-models.ts";
-import { refuseIdleOptions } from "./idle-options.ts";
+import { dataOptions, engineOptions, openEvaluation, runModels, settle } from "./evaluated-models.ts";
+import type { EvaluationOptions } from "./evaluated-models.ts";
 import { integerFrom, listOf, numberFrom } from "./options.ts";
 import { readText } from "./text-file.ts";
 
@@ -51,13 +50,13 @@ export function entropyCommand(): Command {
     .addHelpText("after", examples);
 }
 
-type MeasureSettings = EvaluationSettings & {
+type MeasureOptions = EvaluationOptions & {
   readonly points: string | undefined;
   readonly steps: readonly number[] | undefined;
 };
 
-async function measureModels(settings: MeasureSettings, command: Command): Promise<void> {
-  refuseIdleOptions(command);
+async function measureModels(options: MeasureOptions, command: Command): Promise<void> {
+  const settings = await settle(options, command);
   const { points, steps } = settings;
   const sources = settings.url === undefined ? settings.model : (settings.servedModel ?? [settings.url]);
   if (settings.plain) {

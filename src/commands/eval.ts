@@ -11,12 +11,18 @@ import { formatInterval } from "../evaluation/report/page.ts";
 import { summarize } from "../evaluation/summary.ts";
 import type { Summary } from "../evaluation/summary.ts";
 import { writeWhole } from "../files/write-whole.ts";
-import { dataOptions, engineOptions, nameModel, openEvaluation, runModels } from "./evaluated-models.ts";
-import type { EvaluationSettings } from "./evaluated-models.ts";
-import { refuseIdleOptions } from "./idle-options.ts";
+import {
+  dataOptions,
+  engineOptions,
+  nameModel,
+  openEvaluation,
+  runModels,
+  settle,
+} from "./evaluated-models.ts";
+import type { EvaluationOptions } from "./evaluated-models.ts";
 import { argument, listOf, oneOf } from "./options.ts";
 
-type EvalSettings = EvaluationSettings & {
+type EvalOptions = EvaluationOptions & {
   readonly samplers: readonly SamplerName[];
 };
 
@@ -38,6 +44,8 @@ Examples:
   metropolis eval --data problems.jsonl --model grpo --base base --samplers standard
                                                                      an RL checkpoint, scored under its base
   metropolis eval --data problems.jsonl --url http://127.0.0.1:8000  a server that is running
+  metropolis eval --data problems.jsonl --engine vllm --engine-url http://gpu:8000 --model Qwen/Qwen3-8B
+                                                                     a model that vLLM runs
   metropolis eval --data problems.jsonl --url URL --plain --samplers standard,low_temperature,greedy
                                                                      another OpenAI-compatible server
 A run that was cut off goes on where it stopped when it is started again. Runs of other models or samplers into
@@ -61,7 +69,7 @@ export function evalCommand(): Command {
   for (const option of options) command.addOption(option);
   return command
     .addHelpText("after", examples)
-    .action((settings: EvalSettings & Record<string, unknown>) =>
+    .action((settings: EvalOptions & Record<string, unknown>) =>
       evaluate(settings, command, sweepsOf(settings, sweeps)),
     );
 }
@@ -74,8 +82,8 @@ const sweepsOf = (
     options.map(({ field, option }) => [field, settings[option.attributeName()] as readonly Setting[]]),
   );
 
-async function evaluate(settings: EvalSettings, command: Command, sweeps: Sweeps): Promise<void> {
-  refuseIdleOptions(command);
+async function evaluate(options: EvalOptions, command: Command, sweeps: Sweeps): Promise<void> {
+  const settings = await settle(options, command);
   const { out } = settings;
   const compared = configurations(settings.samplers, sweeps);
   if (settings.plain) checkPlain(compared);
@@ -92,7 +100,7 @@ async function evaluate(settings: EvalSettings, command: Command, sweeps: Sweeps
 
 // A function of its own: beside `await using` the compiler leaves the import's extension as it is.
 async function writeReport(
-  { data, out, base }: EvalSettings,
+  { data, out, base }: EvalOptions,
   content: { readonly evaluation: object; readonly summaries: readonly Summary[] },
 ): Promise<void> {
   await writeWhole(join(out, "report.json"), `${JSON.stringify(content)}\n`);

@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Option } from "commander";
+import type { Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
 import { scoreUnder } from "../evaluation/base-model.ts";
 import type { Score } from "../evaluation/base-model.ts";
@@ -19,13 +20,16 @@ import type { ServerAddress } from "../evaluation/server-request.ts";
 import { fileFault } from "../files/file-fault.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import { createCompleter } from "../assembly/create-completer.ts";
+import { engineServerOptions, hideKeys, readEngineServer } from "./engine-options.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import { refuseIdleOptions } from "./idle-options.ts";
 import { abortOnSignals } from "./exit-on-signals.ts";
 import { integerFrom, listOf, modelOptions, option } from "./options.ts";
 import { reachServer } from "../assembly/own-server.ts";
-import { provideModel } from "./provide-model.ts";
+import { provideModel, provideTokenizer } from "./provide-model.ts";
 import { readText } from "./text-file.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
-import type { EngineSettings } from "../assembly/engine-settings.ts";
+import type { EngineServer, EngineSettings } from "../assembly/engine-settings.ts";
 
 /** Settings of the commands that ask questions. */
 export type EvaluationSettings = DataSetOptions &
@@ -45,6 +49,8 @@ export type EvaluationSettings = DataSetOptions &
     readonly servedModel: readonly string[] | undefined;
     readonly plain: boolean;
     readonly model: readonly string[];
+    /** What runs the model in place of this process, where no server of ours is asked. */
+    readonly server: EngineServer | undefined;
     /** Model under which answers are scored; each model's own when left out. */
     readonly base?: string;
     /** Folder of results. */
@@ -74,6 +80,7 @@ export const engineOptions = (): Option[] => [
   option("--model <folders|ids>", "models to run where no server is asked, separated by commas")
     .argParser(listOf(String))
     .default([usualEngine.model], "the embedded abacus"),
+  ...engineServerOptions(),
   modelOptions.dtype(),
   modelOptions.device(),
   modelOptions.int4Compute(),
@@ -82,6 +89,31 @@ export const engineOptions = (): Option[] => [
   modelOptions.context(),
   new Option("--deterministic", "one shape for every pass: the same answers to the last bit").default(false),
 ];
+
+/** Settings as a command line has them. */
+export type EvaluationOptions = Omit<EvaluationSettings, "server"> & EngineOptions;
+
+/**
+ * Finds what runs the model. What the command would not read is refused.
+ * @throws InferenceError naming the option
+ */
+export async function settle<Options extends EvaluationOptions>(
+  options: Options,
+  command: Command,
+): Promise<Options & Pick<EvaluationSettings, "server">> {
+  hideKeys(command);
+  refuseIdleOptions(command);
+  const { url, base, model } = options;
+  if (url !== undefined) return { ...options, server: undefined };
+  const server = await readEngineServer(options, command, base !== undefined && base !== model[0]);
+  if (server !== undefined && model.length > 1) {
+    throw new InferenceError(
+      "invalid_request",
+      `--model: a server runs one model; name one folder or id with --engine ${server.dialect}.`,
+    );
+  }
+  return { ...options, server };
+}
 
 /** Reads the data, and opens the results that the folder has, if they are of the same evaluation. */
 export async function openEvaluation(settings: EvaluationSettings): Promise<{
@@ -162,7 +194,7 @@ export async function runModels(
           isPlain,
         }),
         // What it says of its own answers is the same to the rounding of a pass.
-        score: model.source === settings.base ? undefined : base.score,
+        score: modelOf(settings, model) === settings.base ? undefined : base.score,
         signal: interruption.signal,
         onResult: () => {
           bar.increment();
@@ -182,7 +214,9 @@ async function listModels(settings: EvaluationSettings): Promise<EvaluatedModel[
     const names = servedModel ?? [await findServedModel({ url: source, apiKey: settings.apiKey })];
     return names.map((name) => ({ name, source }));
   }
-  const models = await Promise.all(model.map(async (source) => ({ name: await nameModel(source), source })));
+  const models = await Promise.all(
+    model.map(async (source) => ({ name: await nameModel(source), source: settings.server?.url ?? source })),
+  );
   const twice = models.find(({ name }, index) => models.findIndex((other) => other.name === name) < index);
   if (twice === undefined) return models;
   throw new InferenceError(
@@ -214,10 +248,16 @@ function checkSources(models: readonly EvaluatedModel[], { results }: ResultFile
   }
 }
 
-async function openServer(settings: EvaluationSettings, { source }: EvaluatedModel) {
-  const { url, apiKey } = settings;
-  if (url === undefined) await provideModel({ model: source, dtype: settings.dtype });
-  return reachServer({ ...engineOf(settings), model: source, url: url && source, apiKey });
+/** Its folder or id, where no server of ours is asked. */
+const modelOf = ({ server, model }: EvaluationSettings, { source }: EvaluatedModel): string =>
+  server === undefined ? source : model[0]!;
+
+async function openServer(settings: EvaluationSettings, evaluated: EvaluatedModel) {
+  const { url, apiKey, dtype, server } = settings;
+  if (url !== undefined) return reachServer({ url: evaluated.source, apiKey });
+  const model = modelOf(settings, evaluated);
+  await (server === undefined ? provideModel({ model, dtype }) : provideTokenizer(model));
+  return reachServer({ ...engineOf(settings), model, server, url, apiKey });
 }
 
 async function openBase(settings: EvaluationSettings): Promise<AsyncDisposable & { readonly score?: Score }> {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { InferenceError } from "../core/errors.ts";
+import { ofServer } from "./engine-options.ts";
 
 const engine = ["dtype", "device", "int4Compute", "threads", "lanes", "context", "deterministic"] as const;
 
@@ -14,9 +15,19 @@ export function refuseIdleOptions(command: Command): void {
     refuse(command, ["apiKey", "servedModel"], "is about a server; give its --url too");
     return;
   }
+  refuseEngineOptions(command);
   refuse(command, ["model"], "runs where no server is asked; with --url, name --served-model");
   if (base === undefined)
     refuse(command, engine, "is about a model in this process, and --url asks a server");
+}
+
+/** The same of what runs a model here, where a server is asked. */
+export function refuseEngineOptions(command: Command): void {
+  refuse(
+    command,
+    ["engine", ...ofServer],
+    "is about what runs --model; --url asks a server that runs its own",
+  );
 }
 
 function refuse(command: Command, names: readonly string[], why: string): void {

@@ -10,12 +10,17 @@ import { optionFields } from "../samplers/option-fields.ts";
 import { findReport, samplerNames } from "../samplers/registry.ts";
 import type { Reports, SamplerName } from "../samplers/registry.ts";
 import { chainReportOf, remarksOn } from "../samplers/remarks.ts";
+import { engineServerOptions, hideKeys, readEngineServer } from "./engine-options.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import { refuseEngineOptions } from "./idle-options.ts";
+import { provideTokenizer } from "./provide-model.ts";
 import { argument, integerFrom, option, seedFrom } from "./options.ts";
 import { reachServer } from "../assembly/own-server.ts";
+import type { ReachedServer } from "../assembly/own-server.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import { TerminalView, printable } from "./terminal-view.ts";
 
-interface WatchSettings {
+interface WatchSettings extends EngineOptions {
   readonly url: string | undefined;
   readonly apiKey: string | undefined;
   readonly model: string;
@@ -31,7 +36,9 @@ const examples = `
 Examples:
   metropolis watch "7-2*3+4=" --seed 42                    the embedded model, in this process
   metropolis watch "7-2*3+4=" --proposal-temperature 1     bolder proposals
-  metropolis watch "7-2*3+4=" --url http://127.0.0.1:8000  a server that is running`;
+  metropolis watch "7-2*3+4=" --url http://127.0.0.1:8000  a server that is running
+  metropolis watch "Once" --engine vllm --engine-url http://gpu:8000 --model Qwen/Qwen3-8B
+                                                           a model that vLLM runs`;
 
 /** `metropolis watch` */
 export function watchCommand(): Command {
@@ -57,26 +64,43 @@ export function watchCommand(): Command {
       ),
     )
     .addHelpText("after", examples);
+  for (const one of engineServerOptions()) command.addOption(one);
   const fields = optionFields.map(({ name, option: flag, users, meaning, usual, parse }) => {
     const own = new Option(`${flag} <value>`, `${users.join(", ")}: ${meaning} Default: ${usual}.`);
     command.addOption(own.argParser(argument(parse)));
     return [name, own.attributeName()] as const;
   });
   return command.action((prompt: string, settings: WatchSettings & Readonly<Record<string, unknown>>) =>
-    watch(prompt, {
-      ...settings,
-      fields: Object.fromEntries(fields.map(([name, attribute]) => [name, settings[attribute]])),
-    }),
+    watch(
+      prompt,
+      {
+        ...settings,
+        fields: Object.fromEntries(fields.map(([name, attribute]) => [name, settings[attribute]])),
+      },
+      command,
+    ),
   );
 }
 
-async function watch(prompt: string, settings: WatchSettings): Promise<void> {
-  await using server = await reachServer(settings);
+async function watch(prompt: string, settings: WatchSettings, command: Command): Promise<void> {
+  await using server = await openServer(settings, command);
   const client = new MetropolisClient({ baseUrl: server.url, apiKey: server.apiKey });
   const body = requestOf(prompt, settings);
   const isLive = process.stdout.isTTY;
   const done = await (isLive ? watchLive(client, body, settings) : watchInLines(client, body));
   console.log(summary(done, body.seed));
+}
+
+async function openServer(settings: WatchSettings, command: Command): Promise<ReachedServer> {
+  hideKeys(command);
+  const { url, apiKey, model } = settings;
+  if (url !== undefined) {
+    refuseEngineOptions(command);
+    return reachServer({ url, apiKey });
+  }
+  const server = await readEngineServer(settings, command);
+  if (server !== undefined) await provideTokenizer(model);
+  return reachServer({ url, apiKey, model, server });
 }
 
 function requestOf(

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { servedAbacus } from "../support/fake-servers/abacus.ts";
+import { FakeVllm } from "../support/fake-servers/vllm.ts";
 import { commandPath, runCommand } from "../support/server-process.ts";
 import type { Exit } from "../support/server-process.ts";
 
@@ -100,4 +102,36 @@ it("a published data set becomes questions that eval takes", async () => {
   expectExit(refused, 1, /--allow-code/);
   const missing = await runCommand(["import", "gpqa", join(folder, "none.csv"), "--out", out]);
   expectExit(missing, 1, /cannot be read/);
+});
+
+describe("a model that a server elsewhere runs", () => {
+  const few = "--data models/abacus/test.jsonl --limit 2 --n 2 --max-tokens 4".split(" ");
+
+  it("is evaluated, scored by its own log-probs, and its entropy measured", async () => {
+    await using fake = await new FakeVllm(await servedAbacus()).start();
+    const engine = ["--engine", "vllm", "--engine-url", fake.url];
+    const out = join(folder, "elsewhere");
+    const args = ["eval", ...few, "--samplers", "standard,power", "--steps", "1", "--out", out, ...engine];
+    expectExit(await runCommand(args), 0, /standard[\s\S]*power/);
+    expect(fake.calls.length).toBeGreaterThan(0);
+    const [, first] = (await readFile(join(out, "results.jsonl"), "utf8")).split("\n");
+    expect(JSON.parse(first!)).toMatchObject({ model: "abacus", source: fake.url });
+    // Answers of the model in this process are another matter.
+    const local = await runCommand(["eval", ...few, "--samplers", "standard", "--out", out]);
+    expectExit(local, 1, /--out holds answers of 'abacus' from http:/);
+    const entropy = await runCommand(["entropy", ...few, "--out", join(folder, "their-entropy"), ...engine]);
+    expectExit(entropy, 0, /token-mean.*\n.*seq-mean/);
+  });
+
+  it.each([
+    [["--deterministic"], /--deterministic is about a model in this process.*VLLM_BATCH_INVARIANT=1/],
+    [["--lanes", "4"], /--lanes is about a model in this process/],
+    [["--model", "a,b"], /a server runs one model/],
+    [["--url", "http://127.0.0.1:9"], /--engine is about what runs --model; --url asks a server/],
+  ])("refuses %j", async (more, message) => {
+    for (const command of ["eval", "entropy"]) {
+      const args = [command, ...few, "--engine", "vllm", "--engine-url", "http://127.0.0.1:9"];
+      expectExit(await runCommand([...args, "--out", join(folder, "refused"), ...more]), 1, message);
+    }
+  });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { servedAbacus } from "../support/fake-servers/abacus.ts";
+import { FakeVllm } from "../support/fake-servers/vllm.ts";
 import { ServerProcess, runCommand } from "../support/server-process.ts";
 
 const prompt = "7-2*3+4=";
@@ -30,6 +32,24 @@ describe("metropolis watch", () => {
     const stranger = await runCommand(["watch", prompt, "--url", server.url]);
     expect(stranger.code).toBe(1);
     expect(stranger.output).toMatch(/^error: This server wants an API key/);
+  });
+
+  it("shows a model that a server elsewhere runs", async () => {
+    await using fake = await new FakeVllm(await servedAbacus()).start();
+    const engine = ["--engine", "vllm", "--engine-url", fake.url];
+    const { code, output } = await runCommand([
+      "watch",
+      prompt,
+      "--max-tokens",
+      "6",
+      "--seed",
+      "3",
+      ...engine,
+    ]);
+    expect(output).toMatch(/^block 1 step 0 {2}log p -\d/m);
+    expect(code).toBe(0);
+    const both = await runCommand(["watch", prompt, ...engine, "--url", fake.url]);
+    expect(both.output).toMatch(/^error: --engine is about what runs --model/);
   });
 
   it("takes every sampler, and says what is wrong in a line", async () => {
