@@ -9,7 +9,7 @@ const vllm = (vocabularySize: number, options: FakeVllmOptions = {}) => {
   const model = servedToy({ seed: 9, vocabularySize });
   return remoteSubject({
     model,
-    dialect: () => createVllm({ vocabularySize }),
+    dialect: createVllm({ vocabularySize }),
     start: () => new FakeVllm(model, options),
   });
 };

@@ -1,18 +1,15 @@
-import { Connection } from "../../src/engine/remote/connection.ts";
-import { createRemote, examine } from "../../src/engine/remote/open-remote.ts";
-import type { Found, RemoteSettings } from "../../src/engine/remote/open-remote.ts";
 import type { Dialect } from "../../src/engine/remote/dialect.ts";
 import type { RemoteEngine } from "../../src/engine/remote/remote-engine.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { remoteDetails } from "../../src/engine/health.ts";
 import type { FakeModel, FakeServer } from "../support/fake-servers/fake-server.ts";
-import { never } from "../support/toy-engine.ts";
+import { FakeOpener } from "../support/fake-servers/open-fake.ts";
 import { logSoftmax } from "../support/toy-model.ts";
 import type { EngineSubject } from "./engine-subject.ts";
 
 export interface ServedSubject {
   readonly model: FakeModel;
-  readonly dialect: () => Dialect;
+  readonly dialect: Dialect;
   readonly start: () => FakeServer;
   readonly lacks?: EngineSubject["lacks"];
 }
@@ -31,32 +28,14 @@ export const heldByRemote = (engine: Engine): number => {
   return sequences.open + calls.open;
 };
 
-/** The remote engine over a fake server, which is examined once. */
-export function remoteSubject({ model, dialect: create, start, lacks = {} }: ServedSubject): EngineSubject {
-  const dialect = create();
-  let found: Promise<Found> | undefined;
-  const settingsFor = (server: FakeServer): RemoteSettings => ({
-    dialect: dialect.name,
-    url: server.url,
-    maxCalls: 2,
-    sessionHeader: "x-session-id",
-    vocabularySize: model.vocabularySize,
-  });
-  const connect = (server: FakeServer): Connection =>
-    new Connection({ ...settingsFor(server), mostSockets: 10 });
-  const examineOnce = async (): Promise<Found> => {
-    await using server = await start().start();
-    await using connection = connect(server);
-    return await examine({ server: connection, dialect, settings: settingsFor(server), signal: never });
-  };
+/** The remote engine over a fake server. */
+export function remoteSubject({ model, dialect, start, lacks = {} }: ServedSubject): EngineSubject {
+  const opener = new FakeOpener(dialect, start);
   return {
     open: async ({ onPass, isPoisoned } = {}) => {
-      const known = await (found ??= examineOnce());
       const server = await start().start();
       server.faults = { onPass, isPoisoned };
-      const place = { server: connect(server), dialect, settings: settingsFor(server) };
-      const engine = createRemote(place, known);
-      return andThenStopping(engine, server);
+      return andThenStopping(await opener.open(server), server);
     },
     vocabularySize: model.vocabularySize,
     prompt: [0, 1, 2],

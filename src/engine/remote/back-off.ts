@@ -7,8 +7,7 @@ const firstMs = 100;
 const longestMs = 10_000;
 
 /**
- * Errors that a server has of itself are tried again so many times: a call that it cannot run would else be asked for
- * ever.
+ * A call that a server fails at although it answers others is asked so many times: it would else be asked for ever.
  */
 const mostOwnErrors = 4;
 

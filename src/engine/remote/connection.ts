@@ -59,10 +59,10 @@ export class Connection implements AsyncDisposable {
     this.#agent.on("connect", () => {
       this.#sockets++;
     });
-    this.#agent.on("disconnect", (_origin, _targets, { code }) => {
+    this.#agent.on("disconnect", (_origin, _targets, error) => {
       this.#sockets--;
       this.#lostAt = performance.now();
-      if (!endedHere.has(code)) this.#wasClosed = true;
+      if (!isEndedHere(error)) this.#wasClosed = true;
     });
   }
 
@@ -182,8 +182,11 @@ export class Connection implements AsyncDisposable {
   }
 }
 
-/** Codes of connections that were closed by this side: of calls that were aborted, and of those idle for long. */
-const endedHere: ReadonlySet<string> = new Set(["UND_ERR_ABORTED", "UND_ERR_INFO", "UND_ERR_DESTROYED"]);
+/** Whether a connection was closed by this side: of a call that was aborted, or one that was idle for long. */
+const isEndedHere = ({ code, message }: { readonly code: string; readonly message: string }): boolean =>
+  code === "UND_ERR_ABORTED" ||
+  code === "UND_ERR_DESTROYED" ||
+  (code === "UND_ERR_INFO" && /idle timeout|aborted/.test(message));
 
 /** @throws RemoteError for what cannot be called */
 function rootOf(given: string): string {

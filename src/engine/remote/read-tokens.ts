@@ -1,3 +1,4 @@
+import { InferenceError } from "../../core/errors.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../../core/tokens.ts";
 import type { ExtendRequest } from "../engine.ts";
 import { BackOff } from "./back-off.ts";
@@ -39,7 +40,7 @@ export async function* readTokens(
     const hadDrawn = drawn.length;
     try {
       for await (const tokens of drawScored(ground, leg, { request, signal })) {
-        yield upToEnd(tokens, drawn, request);
+        yield upToEnd(tokens, drawn, { request, vocabularySize: ground.vocabularySize });
         // A server that knows the end is let finish its answer, so that its connection can be used again.
         if (isOver(drawn, request) && drawn.length - hadDrawn < leg.maxTokens && !tellsEnds) return;
         backOff = undefined;
@@ -62,16 +63,23 @@ export const isOver = (drawn: TokenIds, { maxTokens, endTokens }: ExtendRequest)
 function upToEnd(
   tokens: readonly ScoredToken[],
   drawn: TokenId[],
-  request: ExtendRequest,
+  { request, vocabularySize }: { readonly request: ExtendRequest; readonly vocabularySize: number },
 ): readonly ScoredToken[] {
   const taken: ScoredToken[] = [];
   for (const token of tokens) {
     if (isOver(drawn, request)) break;
+    if (token.token >= vocabularySize) throw unknownToken(token);
     drawn.push(token.token);
     taken.push(token);
   }
   return taken;
 }
+
+const unknownToken = ({ token }: ScoredToken): InferenceError =>
+  new InferenceError(
+    "numerical_error",
+    `The server drew token ${token}, which the tokenizer does not have: --model names the folder of the model that it serves.`,
+  );
 
 /** The tokens of one call with raw log-probs. */
 async function* drawScored(

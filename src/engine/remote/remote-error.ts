@@ -39,6 +39,10 @@ export const garbage = (what: string, cause?: unknown): RemoteError =>
 export const brokenOff = (): RemoteError =>
   new RemoteError("The server's answer broke off.", { retryable: true });
 
+/** For a server that answers nobody: an error of its own is then not one of the call that waits for it. */
+export const unavailable = ({ message, retryAfterMs, cause }: RemoteError): RemoteError =>
+  new RemoteError(message, { retryable: true, status: 503, retryAfterMs, cause });
+
 /** An error that a server tells of by its status, in a stream too. */
 export function refusal(status: number, said: string, retryAfterMs?: number): RemoteError {
   const message = said === "" ? `The server answered with status ${status}.` : `The server says: ${said}`;

@@ -6,11 +6,13 @@ import { CallSlots } from "./call-slots.ts";
 import type { Connection } from "./connection.ts";
 import type { Dialect, DrawCall, ReportedToken, ScoreCall } from "./dialect.ts";
 import { TokenTimes } from "./latency.ts";
-import { RemoteError } from "./remote-error.ts";
+import { RemoteError, unavailable } from "./remote-error.ts";
 import { ServerReach } from "./server-reach.ts";
 
 /** Without an open connection for so long, another server may stand where this one stood. */
 const unseenMs = 2_000;
+/** For so long a server that was asked is not suspected: some close a connection after every call. */
+const unsureMs = 1_000;
 
 export interface ServerCallsSettings {
   readonly server: Connection;
@@ -47,6 +49,7 @@ export class ServerCalls {
   /** Why no call is made any more. */
   #end: InferenceError | undefined;
   #isSuspect = false;
+  #sureSince = -Infinity;
   #check: Promise<void> | undefined;
   readonly #reach: ServerReach;
 
@@ -198,10 +201,13 @@ export class ServerCalls {
    * know.
    */
   async #makeSure(signal: AbortSignal): Promise<void> {
-    if (this.#settings.server.takeSuspicion(unseenMs)) this.#isSuspect = true;
+    const isSuspect = this.#settings.server.takeSuspicion(unseenMs);
+    if (isSuspect && performance.now() - this.#sureSince > unsureMs) this.#isSuspect = true;
     if (!this.#isSuspect) return;
     this.#check ??= this.#findChange().finally(() => (this.#check = undefined));
-    await untilAborted(this.#check, signal);
+    await untilAborted(this.#check, signal).catch((error: unknown) => {
+      throw error instanceof RemoteError && error.retryable ? unavailable(error) : error;
+    });
   }
 
   async #findChange(): Promise<void> {
@@ -209,6 +215,7 @@ export class ServerCalls {
     const change = await this.#settings.findChange(work.signal);
     if (change === undefined) {
       this.#isSuspect = false;
+      this.#sureSince = performance.now();
       return;
     }
     const { url } = this.#settings.server;

@@ -32,6 +32,8 @@ export interface FakeFaults {
   tokenMs?: number | undefined;
   /** Waited for before each pass; what it throws is the server's error 500. */
   onPass?: (() => Promise<void> | void) | undefined;
+  /** Fails at calls with such a prompt. */
+  isBroken?: ((prompt: TokenIds) => boolean) | undefined;
   /** After such a prefix the model gives no numbers. */
   isPoisoned?: ((prefix: TokenIds) => boolean) | undefined;
 }

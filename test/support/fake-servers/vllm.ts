@@ -116,6 +116,7 @@ export class FakeVllm extends FakeServer {
   }
 
   #check(model: unknown, prompt: TokenIds, { max_tokens: maxTokens }: Params): void {
+    if (this.faults.isBroken?.(prompt) === true) throw new Error("EngineCore encountered an issue");
     const { name, contextLength, vocabularySize } = this.model;
     if (model !== undefined && model !== name)
       throw new Refused(`The model ${JSON.stringify(model)} does not exist.`);
