@@ -3,7 +3,6 @@ import { readModelFolder } from "../decoder/model-folder.ts";
 import type { ModelDescription } from "../decoder/model-folder.ts";
 import { openRemote } from "../engine/remote/open-remote.ts";
 import type { OpenedRemote, RemoteSettings } from "../engine/remote/open-remote.ts";
-import { RemoteError } from "../engine/remote/remote-error.ts";
 import { checkTokenizer } from "./check-tokenizer.ts";
 import type { EngineServer } from "./engine-settings.ts";
 
@@ -37,7 +36,7 @@ export async function openServer(
   const signal = AbortSignal.timeout(waitSeconds * 1000);
   const opened = await openRemote({ ...settings, vocabularySize, inspect }, signal).catch(
     (error: unknown) => {
-      throw isUnreached(error) ? unreached(error, server) : error;
+      throw signal.aborted ? tooLate(error, server) : named(error);
     },
   );
   return note === undefined
@@ -57,16 +56,21 @@ export function describeServer({ engine, description, facts, notes }: OpenedRemo
   ];
 }
 
-/** Whether the server gave no answer at all. */
-function isUnreached(error: unknown): error is InferenceError {
-  if (!(error instanceof InferenceError)) return false;
-  const { cause } = error;
-  return cause instanceof RemoteError && cause.retryable && cause.status === undefined;
-}
+/** A server's own model is named by an option. */
+const named = (error: unknown): unknown =>
+  error instanceof InferenceError && error.code === "model_not_found"
+    ? new InferenceError(error.code, `${error.message} Set --engine-model to one of its names.`, {
+        cause: error,
+      })
+    : error;
 
-const unreached = ({ message, cause }: InferenceError, { dialect, waitSeconds }: EngineServer) =>
-  new InferenceError(
+/** What has not come about in time, with the options that it depends on. */
+function tooLate(error: unknown, { dialect, url, waitSeconds }: EngineServer): InferenceError {
+  const isTold = error instanceof InferenceError && error.code !== "aborted";
+  const said = isTold ? error.message : `${url} has not answered all that it was asked.`;
+  return new InferenceError(
     "engine_failed",
-    `${message} It was tried for ${waitSeconds} s (--engine-wait): --engine-url must name a ${dialect} server that runs.`,
-    { cause },
+    `${said} It was tried for ${waitSeconds} s (--engine-wait): --engine-url must name a ${dialect} server that runs.`,
+    { cause: error },
   );
+}

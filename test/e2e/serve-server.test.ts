@@ -1,4 +1,9 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { embeddedModel } from "../../src/assembly/embedded-model.ts";
+import { FakeHub } from "../support/fake-hub.ts";
 import { FakeVllm } from "../support/fake-servers/vllm.ts";
 import { servedAbacus } from "../support/fake-servers/abacus.ts";
 import { ServerProcess, runCommand } from "../support/server-process.ts";
@@ -67,7 +72,6 @@ describe("metropolis serve --engine vllm", () => {
   });
 
   it.skipIf(process.platform !== "linux")("nor in the list of processes", async () => {
-    const { readFile } = await import("node:fs/promises");
     expect(await readFile(`/proc/${server.pid}/cmdline`, "utf8")).not.toContain(key);
   });
 
@@ -80,4 +84,29 @@ describe("metropolis serve --engine vllm", () => {
     expect(output).toMatch(/error: METROPOLIS_DETERMINISTIC is about a model in this process/);
     expect(output).not.toMatch(/\n\s+at /);
   });
+});
+
+it("brings the tokenizer and the settings of a hub's model, and nothing that is run", async () => {
+  const texts = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"];
+  const read = async (name: string) => [name, await readFile(join(embeddedModel, name))] as const;
+  const files = Object.fromEntries(await Promise.all(texts.map(read)));
+  const weights = { "model.safetensors": "weights", "onnx/model.onnx": "a graph", "README.md": "a card" };
+  const home = await mkdtemp(join(tmpdir(), "metropolis-hub-"));
+  await using hub = await FakeHub.start("organisation/abacus", { ...files, ...weights });
+  await using fake = await new FakeVllm(await servedAbacus()).start();
+  const { code, output } = await runCommand(
+    ["doctor", "--engine", "vllm", "--engine-url", fake.url, "--model", "organisation/abacus"],
+    { HF_HOME: home, HF_ENDPOINT: hub.url },
+  );
+  expect(output).toMatch(/^verdict +usable/m);
+  expect(code).toBe(0);
+  expect(hub.ranges.map(({ path }) => path).sort()).toEqual(texts);
+  // Now it is at hand, and the hub is not asked.
+  hub.isDown = true;
+  await using server = await ServerProcess.start(
+    ["--engine", "vllm", "--engine-url", fake.url, "--model", "organisation/abacus"],
+    { HF_HOME: home, HF_ENDPOINT: hub.url },
+  );
+  expect(server.output).toContain("serving organisation/abacus on");
+  await rm(home, { recursive: true });
 });

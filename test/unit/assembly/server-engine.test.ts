@@ -101,6 +101,16 @@ describe("a server that cannot be used", () => {
     );
   });
 
+  it.each([
+    ["is silent", { onPass: () => new Promise<never>(() => undefined) }, /has not answered all/],
+    ["is busy", { refuse: { status: 503, times: Infinity } }, /The server says: refused/],
+  ])("and %s, is named with its option", async (_, faults, says) => {
+    fake.faults = faults;
+    const refused = open({ waitSeconds: 1 });
+    await expect(refused).rejects.toThrow(says);
+    await expect(refused).rejects.toThrow(/It was tried for 1 s \(--engine-wait\): --engine-url must name/);
+  });
+
   it("and wants a key, says so without it", async () => {
     fake.key = "sk-right";
     const refused = open({ key: "sk-wrong" });
@@ -110,7 +120,7 @@ describe("a server that cannot be used", () => {
   });
 
   it("and has no such model, names those that it has", async () => {
-    await expect(open({ model: "other" })).rejects.toThrow("no model 'other', but 'abacus'");
+    await expect(open({ model: "other" })).rejects.toThrow(/no model 'other', but 'abacus'.*--engine-model/);
   });
 
   it("and comes late, is waited for", async () => {
