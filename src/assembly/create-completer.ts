@@ -2,9 +2,10 @@ import type { OnLoadProgress } from "../core/load-progress.ts";
 import { withinVocabulary } from "../decoder/end-tokens.ts";
 import { LocalCompleter } from "../decoder/local-completer.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
-import type { ModelDescription } from "../decoder/model-folder.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LocalEngine } from "../engine/local/local-engine.ts";
+import type { ServerMark } from "../engine/health.ts";
+import { changeSince } from "../engine/remote/server-mark.ts";
 import { MemoStore } from "../engine/memo/memo-store.ts";
 import { measurePassTimes } from "../engine/local/measure-pass-times.ts";
 import type { ModelRunner } from "../engine/local/runner.ts";
@@ -29,7 +30,8 @@ import {
   describeStores,
 } from "./room.ts";
 import type { EngineSettings } from "./engine-settings.ts";
-import { describeServer, openServer } from "./server-engine.ts";
+import { changedServer, describeServer, openServer } from "./server-engine.ts";
+import type { TokenizerPlace } from "./server-engine.ts";
 
 export interface CreatedCompleter {
   readonly completer: LocalCompleter;
@@ -40,6 +42,8 @@ export interface CreatedCompleter {
 export interface CreateOptions {
   /** What the files have to be; what they are now when left out. */
   readonly stamps?: FileStamps | undefined;
+  /** Which model a server elsewhere has to run; the one that it runs now when left out. */
+  readonly mark?: ServerMark | undefined;
   readonly onProgress?: OnLoadProgress;
   /** What it is to fit; this one when left out. */
   readonly machine?: Machine;
@@ -51,7 +55,7 @@ export interface CreateOptions {
  */
 export async function createCompleter(
   settings: EngineSettings,
-  { stamps, onProgress = () => undefined, machine = readMachine() }: CreateOptions = {},
+  { stamps, mark, onProgress = () => undefined, machine = readMachine() }: CreateOptions = {},
 ): Promise<CreatedCompleter> {
   const located: LocatedFolder & { readonly graphPath?: string } =
     settings.server === undefined ? await locateModel(settings) : await locateTokenizer(settings);
@@ -60,7 +64,7 @@ export async function createCompleter(
   const description = await readModelFolder(folder, id);
   const { engine, notes } =
     graphPath === undefined
-      ? await createServerEngine({ folder, description }, settings, { onProgress, machine })
+      ? await createServerEngine({ folder, description, mark }, settings, { onProgress, machine })
       : await createEngine({ graphPath, ...description }, settings, { onProgress, machine });
   await closeOnError(engine, () => checkUnchanged(found));
   const stated = { ids: description.model.endTokenIds, notes: description.notes };
@@ -84,15 +88,21 @@ interface FoundModel {
 type Surroundings = Required<Pick<CreateOptions, "onProgress" | "machine">>;
 
 async function createServerEngine(
-  place: { readonly folder: string; readonly description: ModelDescription },
+  place: TokenizerPlace & { readonly mark: ServerMark | undefined },
   { server, memoMib }: EngineSettings,
   { onProgress, machine }: Surroundings,
 ): Promise<{ engine: Engine; notes: string[] }> {
   if (server === undefined) throw new Error("there is neither a graph nor a server");
   onProgress({ stage: "connecting" });
   const opened = await openServer(server, place);
+  const { engine, description, facts } = opened;
+  const change = place.mark && changeSince(place.mark, { description, facts });
+  if (change !== undefined) {
+    await engine[Symbol.asyncDispose]();
+    throw changedServer(server, change);
+  }
   const stores = describeStores({ prefixStoreMib: 0, memoMib }, machine);
-  return { engine: opened.engine, notes: [...describeServer(opened), ...stores] };
+  return { engine, notes: [...describeServer(opened), ...stores] };
 }
 
 async function createEngine(

@@ -74,3 +74,10 @@ function tooLate(error: unknown, { dialect, url, waitSeconds }: EngineServer): I
     { cause: error },
   );
 }
+
+/** The model of a name must be the same model for as long as Metropolis serves it. */
+export const changedServer = ({ url }: EngineServer, change: string): InferenceError =>
+  new InferenceError(
+    "engine_failed",
+    `The server at ${url} no longer serves the model that it served at the start: ${change}. Start Metropolis again to take it, or put back what was there.`,
+  );

@@ -2,6 +2,8 @@ import { WorkerCompleter } from "../decoder/worker-completer.ts";
 import type { WorkerCompleterOptions } from "../decoder/worker-completer.ts";
 import { usualEngine } from "./engine-settings.ts";
 import type { EngineSettings } from "./engine-settings.ts";
+import { remoteDetails } from "../engine/health.ts";
+import type { ServerMark } from "../engine/health.ts";
 import { hashFiles } from "./model-files.ts";
 import type { FileStamps } from "./model-files.ts";
 
@@ -10,11 +12,14 @@ export interface WorkerData {
   readonly settings: EngineSettings;
   /** What the model's files have to be; whatever they are when left out. */
   readonly stamps?: FileStamps;
+  /** Which model a server elsewhere has to run; whichever it does when left out. */
+  readonly mark?: ServerMark | undefined;
 }
 
 /**
  * Starts a completer in a worker thread, which puts itself together from the settings as `createCompleter` does. One that
- * replaces a worker that died is of the same model: of the files that were stamped, or of none.
+ * replaces a worker that died is of the same model: of the files that were stamped and of the server's model that was
+ * found, or of none.
  * @throws InferenceError what the worker says when it cannot start
  */
 export async function startCompleter(
@@ -23,6 +28,7 @@ export async function startCompleter(
   options: Omit<WorkerCompleterOptions, "entry" | "workerData">,
 ): Promise<WorkerCompleter> {
   let known = stamps;
+  let mark: ServerMark | undefined;
   const completer = await WorkerCompleter.start({
     ...options,
     // Workers run what was compiled.
@@ -33,12 +39,16 @@ export async function startCompleter(
       get stamps() {
         return known;
       },
+      get mark() {
+        return mark;
+      },
     } satisfies WorkerData,
   });
   // Once the model is loaded, which reads the same files: a file that has changed by now gets no hash.
   void hashFiles(stamps).then((hashed) => {
     known = hashed;
   });
+  if (settings.server !== undefined) mark = remoteDetails(await completer.health())?.mark;
   return completer;
 }
 

@@ -11,9 +11,10 @@ const port = parentPort;
 if (port === null) throw new Error("this script runs in a worker thread");
 
 try {
-  const { settings, stamps } = workerData as WorkerData;
+  const { settings, stamps, mark } = workerData as WorkerData;
   const { completer, notes } = await createCompleter(settings, {
     stamps,
+    mark,
     onProgress: (progress) => {
       port.postMessage({ type: "loading", progress } satisfies WorkerStart);
     },

@@ -1,3 +1,5 @@
+import type { TopTokens } from "../core/tokens.ts";
+
 /** How an engine is, for operators. */
 export interface EngineHealth {
   readonly status: "ok" | "failed";
@@ -63,11 +65,22 @@ export interface LocalHealth extends EngineHealth {
   readonly details: LocalDetails;
 }
 
+/** What tells the model of a server elsewhere from another model. Plain data: a worker that replaces another is given it. */
+export interface ServerMark {
+  /** What the server says of its model. */
+  readonly identity: string;
+  /** The likeliest tokens after a prompt that is always the same. */
+  readonly fingerprint: TopTokens;
+  /** How far their log-probs may be from another time's on average, nats. */
+  readonly tolerance: number;
+}
+
 /** A server elsewhere that runs the model. */
 export interface RemoteDetails {
   readonly kind: "remote";
   /** What it speaks, where it is, without its key, and what it calls the model. */
   readonly server: { readonly dialect: string; readonly url: string; readonly model: string };
+  readonly mark: ServerMark;
   /** Sequences open, and among them those that wait for a connection. */
   readonly sequences: { readonly open: number; readonly waiting: number };
   /** Calls under way, and the most that may be. */

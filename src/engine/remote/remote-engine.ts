@@ -23,6 +23,7 @@ import { RemoteExtension } from "./remote-extension.ts";
 import type { ExtensionGround, Sequences } from "./remote-extension.ts";
 import { narrowed, withinBounds } from "./scored.ts";
 import type { ServerCalls } from "./server-calls.ts";
+import { markOf } from "./server-mark.ts";
 
 /** What a refinement asks for, at first and at last: beyond, a token's answer is megabytes. */
 const widths = [64, 1024, 16_384] as const;
@@ -144,7 +145,7 @@ export class RemoteEngine implements Engine {
   }
 
   health(): RemoteHealth {
-    const { server, dialect, description, calls } = this.#parts;
+    const { server, dialect, description, facts, calls } = this.#parts;
     const { waiting, ...details } = calls.details;
     const { drawnTokens, promptTokens, cachedTokens } = details.totals;
     return {
@@ -153,6 +154,7 @@ export class RemoteEngine implements Engine {
       details: {
         kind: "remote",
         server: { dialect: dialect.name, url: server.url, model: description.model },
+        mark: markOf({ description, facts }),
         sequences: { open: this.#sequences.open, waiting },
         ...details,
       },

@@ -1,11 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { embeddedModel } from "../../../src/assembly/embedded-model.ts";
+import { createCompleter } from "../../../src/assembly/create-completer.ts";
+import { usualEngine } from "../../../src/assembly/engine-settings.ts";
 import type { EngineServer } from "../../../src/assembly/engine-settings.ts";
 import { describeServer, openServer } from "../../../src/assembly/server-engine.ts";
 import type { TokenIds } from "../../../src/core/tokens.ts";
 import { readModelFolder } from "../../../src/decoder/model-folder.ts";
+import { remoteDetails } from "../../../src/engine/health.ts";
+import type { ServerMark } from "../../../src/engine/health.ts";
 import { servedAbacus } from "../../support/fake-servers/abacus.ts";
+import type { FakeModel } from "../../support/fake-servers/fake-server.ts";
 import { FakeVllm } from "../../support/fake-servers/vllm.ts";
+import { createToyModel } from "../../support/toy-model.ts";
 
 let fake: FakeVllm;
 beforeEach(async () => {
@@ -13,18 +19,21 @@ beforeEach(async () => {
 });
 afterEach(() => fake[Symbol.asyncDispose]());
 
+const serverAt = (changes: Partial<EngineServer> = {}): EngineServer => ({
+  dialect: "vllm",
+  url: fake.url,
+  key: undefined,
+  model: undefined,
+  maxCalls: 7,
+  sessionHeader: "x-session-id",
+  waitSeconds: 30,
+  ...changes,
+});
+
+const otherLogits = createToyModel({ seed: 6, vocabularySize: 18 }).logits;
+
 const open = async (changes: Partial<EngineServer> = {}) => {
-  const server: EngineServer = {
-    dialect: "vllm",
-    url: fake.url,
-    key: undefined,
-    model: undefined,
-    maxCalls: 7,
-    sessionHeader: "x-session-id",
-    waitSeconds: 30,
-    ...changes,
-  };
-  const opened = await openServer(server, {
+  const opened = await openServer(serverAt(changes), {
     folder: embeddedModel,
     description: await readModelFolder(embeddedModel),
   });
@@ -129,5 +138,41 @@ describe("a server that cannot be used", () => {
     await new Promise((resolve) => setTimeout(resolve, 150));
     await fake.start();
     expect((await opened).description.model).toBe("abacus");
+  });
+});
+
+describe("a worker that replaces another", () => {
+  const create = async (mark?: ServerMark) => {
+    const { completer } = await createCompleter(
+      { ...usualEngine, server: serverAt({ waitSeconds: 30 }) },
+      { mark },
+    );
+    const { details } = await completer.health();
+    await completer[Symbol.asyncDispose]();
+    return remoteDetails({ ...(details && { details }) })!.mark;
+  };
+
+  it("goes on with the same model, whatever else of its server is new", async () => {
+    const mark = await create();
+    await fake.stop();
+    await fake.start();
+    expect(structuredClone(await create(mark))).toEqual(structuredClone(mark));
+  });
+
+  it.each<[string, (model: FakeModel) => FakeModel, RegExp]>([
+    [
+      "says other things",
+      (model) => ({ ...model, logits: otherLogits }),
+      /log-probs after the same prompt are/,
+    ],
+    ["is shorter", (model) => ({ ...model, contextLength: 128 }), /it was \S+, and is \S+/],
+    ["has another name", (model) => ({ ...model, name: "other" }), /it was \S+abacus\S+, and is \S+other/],
+  ])("refuses one that %s", async (_what, change, message) => {
+    const mark = await create();
+    fake.model = change(fake.model);
+    const refused = create(mark);
+    await expect(refused).rejects.toMatchObject({ code: "engine_failed" });
+    await expect(refused).rejects.toThrow(message);
+    await expect(refused).rejects.toThrow(/no longer serves the model .*Start Metropolis again/);
   });
 });
