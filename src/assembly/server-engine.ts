@@ -1,6 +1,7 @@
 import { InferenceError } from "../core/errors.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import type { ModelDescription } from "../decoder/model-folder.ts";
+import { lawsInWords } from "../engine/remote/facts.ts";
 import { openRemote } from "../engine/remote/open-remote.ts";
 import type { OpenedRemote, RemoteSettings } from "../engine/remote/open-remote.ts";
 import { checkTokenizer } from "./check-tokenizer.ts";
@@ -51,7 +52,7 @@ export function describeServer({ engine, description, facts, notes }: OpenedRemo
   const { contextLength, model } = description;
   return [
     `server: ${server.dialect}${version} at ${server.url}, model '${model}', ${contextLength} tokens, ${calls.most} calls at once`,
-    `log-probs: of the ${facts.mostTop} likeliest at most, of ${facts.logprobs === "raw" ? "the model itself" : "the law that is drawn from"}`,
+    `log-probs: of the ${facts.mostTop} likeliest at most, of ${lawsInWords[facts.logprobs]}`,
     ...notes.map((note) => `server: ${note}`),
   ];
 }

@@ -4,6 +4,8 @@ import { isMendable } from "../assembly/mendable.ts";
 import { openServer } from "../assembly/server-engine.ts";
 import type { OpenedServer } from "../assembly/server-engine.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
+import { lawsInWords } from "../engine/remote/facts.ts";
+import type { ServerFacts } from "../engine/remote/facts.ts";
 
 /** What was found out about a server, in names for programs. */
 export interface ServerReport {
@@ -22,8 +24,8 @@ export interface ServerReport {
 interface ServerAbilities {
   /** Whether it makes the tokens of --model. */
   readonly tokenizer: "agrees" | null;
-  /** Measured: of the model, or of the law that is drawn from. */
-  readonly logprobs: "raw" | "sampled";
+  /** Measured. */
+  readonly logprobs: ServerFacts["logprobs"];
   readonly mostTop: number;
   readonly seedsRepeat: boolean;
   /** Between log-probs of decoding and of a prompt's pass, nats at most. */
@@ -104,10 +106,7 @@ export function serverRows({ reason, server, model, can, notes = [] }: ServerRep
       "ids",
       `tokens go in and come back as ids, ${can.tellsEnds ? "the one that ends a text too" : "but the one that ends a text, which is drawn in calls of one token"}`,
     ],
-    [
-      "log-probs",
-      `${can.logprobs === "raw" ? "of the model itself" : "of the law that is drawn from"} (measured)`,
-    ],
+    ["log-probs", `of ${lawsInWords[can.logprobs]} (measured)`],
     ["likeliest", `${can.mostTop} at most`],
     ["seeds", can.seedsRepeat ? "the same seed draws the same tokens" : "the same seed draws other tokens"],
     ["passes", describePasses(can)],

@@ -10,6 +10,8 @@ import { heldByRemote, remoteLacks } from "./remote-subject.ts";
  */
 const servers: readonly { readonly dialect: DialectName; readonly variable: string }[] = [
   { dialect: "vllm", variable: "METROPOLIS_TEST_VLLM_URL" },
+  { dialect: "llamacpp", variable: "METROPOLIS_TEST_LLAMACPP_URL" },
+  { dialect: "sglang", variable: "METROPOLIS_TEST_SGLANG_URL" },
 ];
 
 for (const { dialect, variable } of servers) {

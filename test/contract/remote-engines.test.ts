@@ -1,4 +1,7 @@
+import { createLlamaCpp } from "../../src/engine/remote/llamacpp.ts";
 import { createVllm } from "../../src/engine/remote/vllm.ts";
+import { FakeLlamaCpp } from "../support/fake-servers/llamacpp.ts";
+import type { FakeLlamaCppOptions } from "../support/fake-servers/llamacpp.ts";
 import { servedToy } from "../support/fake-servers/toy.ts";
 import { FakeVllm } from "../support/fake-servers/vllm.ts";
 import type { FakeVllmOptions } from "../support/fake-servers/vllm.ts";
@@ -14,10 +17,24 @@ const vllm = (vocabularySize: number, options: FakeVllmOptions = {}) => {
   });
 };
 
+const llamaCpp = (vocabularySize: number, options: FakeLlamaCppOptions = {}) => {
+  const model = servedToy({ seed: 9, vocabularySize });
+  return remoteSubject({
+    model,
+    dialect: createLlamaCpp(),
+    start: () => new FakeLlamaCpp(model, options),
+  });
+};
+
 testEngine("RemoteEngine over vLLM", vllm(6));
 testEngine("RemoteEngine over vLLM that tells part of the vocabulary", vllm(90, { maxLogprobs: 40 }));
 testEngine("RemoteEngine over vLLM by ids", vllm(90, { maxLogprobs: 40, isScaleOut: true }));
 testEngine(
   "RemoteEngine over vLLM that reports log q",
   vllm(30, { maxLogprobs: 25, logprobsMode: "processed_logprobs" }),
+);
+testEngine("RemoteEngine over llama.cpp", llamaCpp(90, { mostProbs: 40 }));
+testEngine(
+  "RemoteEngine over llama.cpp that ends by itself and withholds tokens",
+  llamaCpp(6, { endToken: 4, parts: [1, 3] }),
 );

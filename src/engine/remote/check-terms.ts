@@ -7,8 +7,10 @@ import type { AdjustmentName, Dialect } from "./dialect.ts";
  * @throws InferenceError `unsupported`, naming the field
  */
 export function checkTerms(
-  { sampling: { inverseTemperature, adjustments } }: Pick<ExtendRequest, "sampling">,
-  { inverseTemperatures: { least, most }, adjustments: known }: Dialect,
+  {
+    sampling: { inverseTemperature, adjustments, topK, topP = 1, minP = 0 },
+  }: Pick<ExtendRequest, "sampling">,
+  { inverseTemperatures: { least, most }, adjustments: known, truncation }: Dialect,
 ): void {
   if (inverseTemperature < least || inverseTemperature > most) {
     throw beyondEngine(
@@ -16,6 +18,10 @@ export function checkTerms(
       `draw at temperature ${1 / inverseTemperature}, but from ${1 / most} to ${1 / least}`,
     );
   }
+  // Of one token that is left, any share is all.
+  const isCut = topK !== 1 && (topK !== undefined || minP > 0);
+  if (truncation === "apart" && topP < 1 && isCut)
+    throw beyondEngine("top_p", "draw by top_p beside top_k or min_p");
   if (adjustments === undefined) return;
   const { bias, forbidden, repetitionPenalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = adjustments;
   const asked: Readonly<Record<AdjustmentName, boolean>> = {

@@ -33,14 +33,24 @@ export interface Dialect {
   readonly inverseTemperatures: { readonly least: number; readonly most: number };
   /** The adjustments of a law that mean the same to it as to us, by what a client's request calls them. */
   readonly adjustments: readonly AdjustmentName[];
-  /** Whether it takes min_p, top_k and top_p in our order (`sampling/distribution.ts`). */
-  readonly truncation: boolean;
+  /**
+   * Whether it counts the tokens of a completion, and no others, for frequency_penalty and presence_penalty; else these
+   * are sent as biases, and a call is for one token.
+   */
+  readonly countsTokens: boolean;
+  /**
+   * Whether it takes min_p, top_k and top_p in our order (`sampling/distribution.ts`), or top_p of all of the mass beside
+   * the other two, so that it means the same alone only.
+   */
+  readonly truncation: "together" | "apart";
   /** Tokens of room that scores need beside what is scored: some servers draw one after them. */
   readonly scoreRoom: number;
   /** The server flag that has it report raw log-probs. */
   readonly rawFlag: string;
   /** The server flag that has it report more of the likeliest; absent where there is none. */
   readonly mostTopFlag?: string;
+  /** After "start it without": what has its log-probs of tokens it draws and of those in a prompt differ. */
+  readonly agreementFlags: string;
 
   /** @param model as it was asked for; what the server has where left out */
   describe(server: Connection, model: string | undefined, signal: AbortSignal): Promise<ServerDescription>;

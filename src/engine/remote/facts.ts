@@ -3,8 +3,11 @@ import type { Reproducibility } from "../engine.ts";
 
 /** What was measured of a server. */
 export interface ServerFacts {
-  /** Whose log-probs it reports: of the model itself, or of the law that tokens are drawn from. */
-  readonly logprobs: "raw" | "sampled";
+  /**
+   * Whose log-probs it reports: of the model itself, of the model with its logits adjusted, or of the law that tokens are
+   * drawn from.
+   */
+  readonly logprobs: "raw" | "adjusted" | "sampled";
   /** How many of the likeliest tokens it reports at most. */
   readonly mostTop: number;
   /** Whether the same seed draws the same tokens. */
@@ -21,3 +24,10 @@ export interface ServerFacts {
   /** The likeliest tokens after a prompt that is always the same: another model says something else. */
   readonly fingerprint: TopTokens;
 }
+
+/** Whose log-probs a server reports, after "of". */
+export const lawsInWords: Readonly<Record<ServerFacts["logprobs"], string>> = {
+  raw: "the model itself",
+  adjusted: "the model itself, after logit_bias",
+  sampled: "the law that is drawn from",
+};

@@ -18,6 +18,8 @@ export interface LegGround {
   readonly topCount: number;
   /** Whether the server reports the tokens that it ends with; else it is not told to end. */
   readonly tellsEnds: boolean;
+  /** Whether the server counts what a call draws for penalties; else they are biases, a token a call. */
+  readonly countsTokens: boolean;
 }
 
 /**
@@ -25,11 +27,11 @@ export interface LegGround {
  * forbid tokens, and count those that penalties are for, by the call: a call that begins within a completion would
  * forget what was drawn before.
  */
-export function nextLeg({ request, drawn, topCount, tellsEnds }: LegGround): Asked<DrawCall> {
+export function nextLeg({ request, drawn, topCount, tellsEnds, countsTokens }: LegGround): Asked<DrawCall> {
   const { prefix, maxTokens, endTokens, draws, without: never = [] } = request;
   const { adjustments, ...law } = request.sampling;
   const sequence = [...prefix, ...drawn];
-  const terms = adjustments === undefined ? noTerms : termsAt(adjustments, sequence);
+  const terms = adjustments === undefined ? noTerms : termsAt(adjustments, sequence, countsTokens);
   const isFirst = drawn.length === 0;
   return {
     prefix: sequence,
@@ -61,13 +63,18 @@ interface Terms {
 
 const noTerms: Terms = { forbidden: [], most: Infinity };
 
-function termsAt({ forbidden, ...adjustments }: LogitAdjustments, sequence: TokenIds): Terms {
+function termsAt(
+  { forbidden, ...adjustments }: LogitAdjustments,
+  sequence: TokenIds,
+  countsTokens: boolean,
+): Terms {
   const { promptLength, frequencyPenalty = 0, presencePenalty = 0 } = adjustments;
   const generated = sequence.length - promptLength;
   const until = forbidden === undefined ? 0 : forbidden.until - generated;
   const isForbidden = forbidden !== undefined && until > 0;
   const terms = { forbidden: isForbidden ? forbidden.tokens : [], most: isForbidden ? until : Infinity };
-  if (generated === 0 || (frequencyPenalty === 0 && presencePenalty === 0)) return { ...terms, adjustments };
+  const isCounted = generated === 0 && countsTokens;
+  if (isCounted || (frequencyPenalty === 0 && presencePenalty === 0)) return { ...terms, adjustments };
   // What they take off is known for the next token, and is a bias.
   const bias = new Map(adjustments.bias);
   for (const [token, count] of countsOf(sequence.slice(promptLength)))

@@ -5,6 +5,7 @@ import type { Dialect, DialectName, DialectSettings, ServerDescription } from ".
 import type { ServerFacts } from "./facts.ts";
 import { distance, fingerprintOf, tolerance } from "./fingerprint.ts";
 import { usualTop } from "./legs.ts";
+import { createLlamaCpp } from "./llamacpp.ts";
 import { probe } from "./probe.ts";
 import { ProbeCalls } from "./probe-calls.ts";
 import type { ProbeSettings } from "./probe-calls.ts";
@@ -52,6 +53,7 @@ const spareSockets = 8;
 
 const dialects: Readonly<Partial<Record<DialectName, (settings: DialectSettings) => Dialect>>> = {
   vllm: createVllm,
+  llamacpp: createLlamaCpp,
 };
 
 /**
@@ -167,6 +169,8 @@ function notesOn(
   const notes = [...description.notes];
   if (facts.logprobs === "sampled")
     notes.push("it reports log-probs of the law that it draws from: a second call scores what it drew");
+  if (facts.logprobs === "adjusted")
+    notes.push("it reports log-probs after logit_bias: a second call scores what it drew with one");
   if (facts.mostTop < Math.min(vocabularySize, usualTop + 1) && mostTopFlag !== undefined)
     notes.push(
       `it reports ${facts.mostTop} of the likeliest at most; ${mostTopFlag} 64 lets steps be settled`,

@@ -6,6 +6,7 @@ import type { ServerFacts } from "./facts.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { ProbeCalls, biased, probePrompt } from "./probe-calls.ts";
 import type { ProbeSettings } from "./probe-calls.ts";
+import { findUnsteadiness, refuseOtherTemperature } from "./probe-draws.ts";
 import { refuseTruncation } from "./probe-truncation.ts";
 import { RemoteError } from "./remote-error.ts";
 
@@ -32,9 +33,12 @@ export async function probe(settings: ProbeSettings, mostTop: number | undefined
   const fingerprint = await fingerprintOf(calls, most);
   const { top } = await calls.drawOne({ topCount: Math.min(most, 64) });
   const logprobs = await logprobsMode(calls, top);
-  if (dialect.adjustments.includes("logit_bias")) await refuseTruncation(calls, top);
+  if (dialect.adjustments.includes("logit_bias")) {
+    await refuseTruncation(calls, top);
+    if (logprobs !== "sampled") await refuseOtherTemperature(calls, top);
+  }
   const seedsRepeat = await measureSeeds(calls);
-  const disagreement = await measureDisagreement(calls);
+  const disagreement = await measureDisagreement(calls, logprobs);
   return {
     logprobs,
     mostTop: most,
@@ -80,6 +84,8 @@ async function findMost(calls: ProbeCalls): Promise<number> {
 async function logprobsMode(calls: ProbeCalls, top: TopTokens): Promise<ServerFacts["logprobs"]> {
   const { dialect } = calls.settings;
   refuseUnlike(calls, top);
+  const unsteady = await findUnsteadiness(calls, top);
+  if (unsteady !== undefined) throw noLogprobs(calls, unsteady);
   const cold = Math.min(4, dialect.inverseTemperatures.most);
   const { top: coldTop } = await calls.drawOne({
     topCount: top.ids.length,
@@ -93,8 +99,10 @@ async function logprobsMode(calls: ProbeCalls, top: TopTokens): Promise<ServerFa
     const [first, second] = [top.ids[0]!, top.ids[1] ?? top.ids[0]!];
     const sampling = biased([[second, 5]]);
     const { top: changed } = await calls.drawOne({ topCount: top.ids.length, sampling });
-    if (changed.ids[0] !== first || Math.abs(slopeOf(top, changed) - 1) >= 0.1)
+    if (changed.ids[0] !== first || Math.abs(slopeOf(top, changed) - 1) >= 0.1) {
+      if (dialect.score !== undefined) return "adjusted";
       throw noLogprobs(calls, "they are of the law after logit_bias and penalties");
+    }
   }
   return "raw";
 }
@@ -151,27 +159,36 @@ async function measureSeeds(calls: ProbeCalls): Promise<boolean> {
   return textOf(again) === textOf(first);
 }
 
-/** How far log-probs of decoding and of a prompt's pass are apart at most, nats; NaN where it cannot score. */
-async function measureDisagreement(calls: ProbeCalls): Promise<number> {
-  const { server, dialect, model, signal } = calls.settings;
-  const drawn = await calls.draw({ maxTokens: calls.roomFor(16) });
+/**
+ * How far log-probs of decoding and of a prompt's pass are apart at most, nats; NaN where it cannot score. What is drafted
+ * and taken is likely: greedy tokens are most often.
+ */
+async function measureDisagreement(calls: ProbeCalls, logprobs: ServerFacts["logprobs"]): Promise<number> {
+  const { dialect } = calls.settings;
+  const maxTokens = calls.roomFor(16);
+  const draws = [await calls.draw({ maxTokens })];
+  if (logprobs !== "sampled")
+    draws.push(await calls.draw({ maxTokens, sampling: { inverseTemperature: 1, topK: 1 } }));
   if (dialect.score === undefined) return NaN;
-  const tokens = [...calls.prompt, ...drawn.map(({ token }) => token)];
-  const from = calls.prompt.length;
-  const scored = tokens.slice(0, calls.settings.contextLength - dialect.scoreRoom);
-  const scores = await dialect.score(
-    server,
-    { model, session: "probe", tokens: scored, from, topCount: 1 },
-    signal,
-  );
-  const apart = Math.max(0, ...scores.map(({ logprob }, index) => Math.abs(logprob - drawn[index]!.logprob)));
+  let apart = 0;
+  for (const drawn of draws) apart = Math.max(apart, await distanceFromScores(calls, drawn));
   if (apart > mostNoise) {
     throw new InferenceError(
       "unsupported",
-      `The server's log-probs of tokens that it draws and of the same tokens in a prompt differ by ${apart.toFixed(2)} nats: start it without speculative decoding that changes what is drawn, and without a cache in fp8.`,
+      `The server's log-probs of tokens that it draws and of the same tokens in a prompt differ by ${apart.toFixed(2)} nats: start it without ${dialect.agreementFlags}.`,
     );
   }
   return apart;
+}
+
+async function distanceFromScores(calls: ProbeCalls, drawn: readonly ReportedToken[]): Promise<number> {
+  const { server, dialect, model, signal, contextLength } = calls.settings;
+  const sequence = [...calls.prompt, ...drawn.map(({ token }) => token)];
+  const tokens = sequence.slice(0, contextLength - dialect.scoreRoom);
+  const from = calls.prompt.length;
+  const call = { model, session: "probe", tokens, from, topCount: 1 };
+  const scores = await dialect.score!(server, call, signal);
+  return Math.max(0, ...scores.map(({ logprob }, index) => Math.abs(logprob - drawn[index]!.logprob)));
 }
 
 async function tellsEnds(calls: ProbeCalls): Promise<boolean> {

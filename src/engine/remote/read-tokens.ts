@@ -19,6 +19,8 @@ export interface ReadGround {
   /** Most likely tokens that are asked for where a request wants fewer. */
   readonly leastTop: number;
   readonly vocabularySize: number;
+  /** See `Dialect.countsTokens`. */
+  readonly countsTokens: boolean;
 }
 
 /**
@@ -36,7 +38,7 @@ export async function* readTokens(
   const { tellsEnds } = ground.facts;
   let backOff: BackOff | undefined;
   while (!isOver(drawn, request)) {
-    const leg = nextLeg({ request, drawn, topCount, tellsEnds });
+    const leg = nextLeg({ request, drawn, topCount, tellsEnds, countsTokens: ground.countsTokens });
     const hadDrawn = drawn.length;
     try {
       for await (const tokens of drawScored(ground, leg, { request, signal })) {
@@ -94,10 +96,7 @@ async function* drawScored(
       ? token
       : { ...token, top: { ids: top.ids.slice(0, topCount), logprobs: top.logprobs.slice(0, topCount) } };
   const drawn = calls.draw(leg, callFor);
-  const isRaw =
-    facts.logprobs === "raw" ||
-    (leg.sampling.inverseTemperature === 1 && isTempered(leg.sampling) && leg.without.length === 0);
-  if (isRaw) {
+  if (isRaw(facts.logprobs, leg)) {
     for await (const reported of drawn)
       yield reported.map((token) => told(withinBounds(token, leg.sampling, vocabularySize), token));
     return;
@@ -106,12 +105,19 @@ async function* drawScored(
     yield raw.map((token, index) => {
       // A law without some of its tokens is not the one whose log Z is asked for.
       const scored =
-        leg.without.length > 0
+        leg.without.length > 0 || facts.logprobs === "adjusted"
           ? withinBounds(token, leg.sampling, vocabularySize)
           : withinLaw(token, leg.sampling, { logQ: sampled[index]!.logprob, vocabularySize });
       return told(scored, token);
     });
   }
+}
+
+/** Whether what a server reports of a call's tokens is of the model itself. */
+function isRaw(logprobs: ServerFacts["logprobs"], { sampling, without }: Asked<DrawCall>): boolean {
+  if (logprobs === "raw") return true;
+  if (sampling.adjustments !== undefined || without.length > 0) return false;
+  return logprobs === "adjusted" || (sampling.inverseTemperature === 1 && isTempered(sampling));
 }
 
 /** Tokens that come with log q, and what a second call scores them: some at a time, and the last of a call that fails. */

@@ -56,7 +56,7 @@ export class RemoteEngine implements Engine {
     this.info = {
       vocabularySize,
       // What is drawn by a law that is known by scores alone has to be scored.
-      maxLength: description.contextLength - (facts.logprobs === "sampled" ? dialect.scoreRoom : 0),
+      maxLength: description.contextLength - (facts.logprobs === "raw" ? 0 : dialect.scoreRoom),
       capabilities: {
         repeats: false,
         reproducibility: facts.reproducibility,
@@ -64,7 +64,7 @@ export class RemoteEngine implements Engine {
         logNormalizer: "interval",
         entropy: "interval",
         adjustments: dialect.adjustments.length > 0,
-        truncation: dialect.truncation,
+        truncation: true,
         scores: dialect.score !== undefined,
       },
     };
@@ -73,6 +73,7 @@ export class RemoteEngine implements Engine {
       facts,
       leastTop: Math.min(usualTop, facts.mostTop),
       vocabularySize,
+      countsTokens: dialect.countsTokens,
       info: this.info,
       check: (request) => {
         checkTerms(request, dialect);

@@ -46,7 +46,9 @@ export const unavailable = ({ message, retryAfterMs, cause }: RemoteError): Remo
 /** An error that a server tells of by its status, in a stream too. */
 export function refusal(status: number, said: string, retryAfterMs?: number): RemoteError {
   const message = said === "" ? `The server answered with status ${status}.` : `The server says: ${said}`;
-  const retryable = status === 408 || status === 425 || status === 429 || status >= 500;
+  const isPassing = status === 408 || status === 425 || status === 429;
+  // 501 is for what it cannot do at all.
+  const retryable = isPassing || (status >= 500 && status !== 501);
   return new RemoteError(message + remedy(status), { retryable, status, retryAfterMs });
 }
 

@@ -9,6 +9,8 @@ export type Entry = readonly [id: TokenId, logprob: number | null];
 const writtenInfinity = -9999;
 /** Of a log-prob in half precision, nats: what is above is none. */
 const rounding = 1e-2;
+/** Of some tokens together, in any precision. */
+const mostMass = 1.05;
 
 /**
  * A token beside the likeliest, which servers report in any order, some twice, and with the token itself among them
@@ -24,7 +26,11 @@ export function reportToken(
   const known = numberOf(logprob);
   if (known === undefined || known === -Infinity)
     throw noLogprob(`log-prob ${logprob} of the token ${token} that it drew`);
-  return { token, logprob: known, top: likeliestOf(withOne(entries, [token, known]), topCount) };
+  const top = likeliestOf(withOne(entries, [token, known]), topCount);
+  const beyond = top.ids.includes(token) ? 0 : Math.exp(known);
+  const mass = top.logprobs.reduce((sum, its) => sum + Math.exp(its), beyond);
+  if (mass > mostMass) throw noLogprob(`tokens that have ${mass.toFixed(2)} of 1 together`);
+  return { token, logprob: known, top };
 }
 
 /** A token has one log-prob: where servers repeat it among the likeliest, that is the same. */

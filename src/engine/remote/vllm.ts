@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { InferenceError } from "../../core/errors.ts";
 import { readAs } from "./answers.ts";
 import type { Connection } from "./connection.ts";
 import type { Dialect, DialectSettings, ReportedToken, ScoreCall, ServerDescription } from "./dialect.ts";
+import { findModel } from "./models.ts";
 import { RemoteError, garbage } from "./remote-error.ts";
 import { reportToken } from "./reported.ts";
 import type { Entry } from "./reported.ts";
@@ -52,10 +52,12 @@ export function createVllm({ vocabularySize }: DialectSettings): Dialect {
     // It refuses temperatures above 2, and takes 0.01 for those below.
     inverseTemperatures: { least: 0.5, most: 100 },
     adjustments: ["logit_bias", "min_tokens", "repetition_penalty", "frequency_penalty", "presence_penalty"],
-    truncation: true,
+    countsTokens: true,
+    truncation: "together",
     scoreRoom: 1,
     rawFlag: "--logprobs-mode raw_logprobs",
     mostTopFlag: "--max-logprobs",
+    agreementFlags: "speculative decoding that changes what is drawn, and without --kv-cache-dtype fp8",
 
     describe: async (server, model, signal) => {
       const description = await describe(server, model, signal);
@@ -92,13 +94,7 @@ async function describe(
   signal: AbortSignal,
 ): Promise<ServerDescription> {
   const { data } = readAs(modelsSchema, await server.get("/v1/models", { signal }));
-  const found = asked === undefined ? data[0]! : data.find(({ id }) => id === asked);
-  if (found === undefined) {
-    const names = data.map(({ id }) => `'${id}'`).join(", ");
-    throw new InferenceError("model_not_found", `The server has no model '${asked}', but ${names}.`, {
-      param: "model",
-    });
-  }
+  const found = findModel(data, asked);
   const { id, root } = found;
   // An adapter has the context of the model that it is for.
   const contextLength =
