@@ -5,6 +5,7 @@ import { InferenceError } from "../core/errors.ts";
 import { configurations } from "../evaluation/configurations.ts";
 import { fitPoints, warningsOf } from "../evaluation/entropy/fit.ts";
 import { measureEntropy } from "../evaluation/entropy/measure.ts";
+import type { Bounded } from "../evaluation/entropy/measure.ts";
 import { parsePoints } from "../evaluation/entropy/points.ts";
 import type { Estimate } from "../evaluation/statistics.ts";
 import { fileFault } from "../files/file-fault.ts";
@@ -35,7 +36,7 @@ export function entropyCommand(): Command {
   for (const option of [...dataOptions(), ...engineOptions()]) measure.addOption(option);
   const fit = new Command("fit")
     .description("Fit accuracy to entropy along a run of RL: R = -a exp(H) + b.")
-    .argument("<points>", "a JSON object a line: step, H (nats), R, n?, model?, intervention?")
+    .argument("<points>", "a JSON object a line: step, H (nats), HUpper?, R, n?, model?, intervention?")
     .addOption(
       new Option("--first <share>", "of the run, that the back-test fits")
         .argParser(numberFrom(0.01, 0.99))
@@ -83,14 +84,17 @@ async function measureModels(options: MeasureOptions, command: Command): Promise
     );
     const { tokenMean, sequenceMean, accuracy, answers } = measureEntropy(own);
     console.log(`${name}: ${answers} answers`);
-    console.log(`  H, mean over tokens (token-mean)    ${inWords(tokenMean)} nats`);
-    console.log(`  H, mean over answers (seq-mean)     ${inWords(sequenceMean)} nats`);
+    console.log(`  H, mean over tokens (token-mean)    ${boundsInWords(tokenMean)} nats`);
+    console.log(`  H, mean over answers (seq-mean)     ${boundsInWords(sequenceMean)} nats`);
     console.log(`  R, accuracy                         ${inWords(accuracy)}`);
+    if (sequenceMean.upper !== undefined) console.log(boundsExplained);
     if (points === undefined) continue;
     const point = {
       step: steps![index]!,
       H: sequenceMean.value,
+      ...(sequenceMean.upper === undefined ? {} : { HUpper: sequenceMean.upper.value }),
       tokenMeanH: tokenMean.value,
+      ...(tokenMean.upper === undefined ? {} : { tokenMeanHUpper: tokenMean.upper.value }),
       R: accuracy.value,
       n: answers,
       checkpoint: name,
@@ -140,6 +144,12 @@ async function fitFile(path: string, { first, out }: { first: number; out?: stri
   await writeWhole(out, out.endsWith(".svg") ? drawFit(content) : renderFit(content));
   console.log(`\nplot: ${out}`);
 }
+
+const boundsExplained =
+  "  from the lower bound to the upper one: the server that runs the model tells its likeliest tokens alone";
+
+const boundsInWords = ({ upper, ...lower }: Bounded): string =>
+  upper === undefined ? inWords(lower) : `${inWords(lower)} to ${inWords(upper)}`;
 
 const inWords = ({ value, low, high }: Estimate): string =>
   Number.isNaN(low) ? value.toFixed(4) : `${value.toFixed(4)} [${low.toFixed(4)}, ${high.toFixed(4)}]`;

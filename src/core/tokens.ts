@@ -40,6 +40,12 @@ export interface ScoredToken {
   readonly top?: TopTokens;
 }
 
+/** The most that a token's entropy may be, nats: itself where it is known exactly. */
+export const mostEntropy = ({
+  entropy,
+  entropyGap = 0,
+}: Pick<ScoredToken, "entropy" | "entropyGap">): number => entropy + entropyGap;
+
 /**
  * Consecutive tokens that come together, at least one: those that are known without asking the model in between.
  * A run may hold more than its reader wants; what is left over cost nothing.

@@ -99,11 +99,12 @@ export class ChainTracer {
     );
     return {
       text,
-      tokens: tokens.map(({ token, logprob, entropy }, index) => ({
+      tokens: tokens.map(({ token, logprob, entropy, entropyGap }, index) => ({
         token,
         offset: offsets[index]!,
         logprob,
         entropy,
+        ...(entropyGap === undefined ? {} : { entropyGap }),
       })),
     };
   }

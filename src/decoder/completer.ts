@@ -55,8 +55,9 @@ export interface TracedToken {
   readonly offset: number;
   /** log p, nats. */
   readonly logprob: number;
-  /** Of the raw next-token distribution, nats. */
+  /** Of the raw next-token distribution, nats; see `ScoredToken`. */
   readonly entropy: number;
+  readonly entropyGap?: number;
 }
 
 export interface StepNumber {

@@ -1,4 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
+import { mostEntropy } from "../core/tokens.ts";
 import type { TokenIds } from "../core/tokens.ts";
 import type { Completer } from "../decoder/completer.ts";
 import type { SampledText } from "./completion-source.ts";
@@ -12,6 +13,8 @@ export interface Likelihood {
   readonly logprob: number;
   /** Mean over the tokens of the entropy of the next-token distribution, at temperature 1, nats. */
   readonly meanEntropy: number;
+  /** Where that is a lower bound: the upper one. */
+  readonly meanEntropyUpper?: number;
 }
 
 export type Score = (item: DataItem, sample: SampledText, signal: AbortSignal) => Promise<Likelihood>;
@@ -30,6 +33,9 @@ export function scoreUnder(base: Pick<Completer, "model" | "tokenizer" | "prompt
       tokens: own.length,
       logprob: sum(own.map(({ logprob }) => logprob)),
       meanEntropy: sum(own.map(({ entropy }) => entropy)) / own.length,
+      ...(own.some(({ entropyGap }) => entropyGap !== undefined)
+        ? { meanEntropyUpper: sum(own.map(mostEntropy)) / own.length }
+        : {}),
     };
   };
 }

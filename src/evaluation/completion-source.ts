@@ -38,6 +38,7 @@ const choice = z.object({
     })
     .nullish(),
   entropy: z.array(z.number()).optional(),
+  entropy_upper: z.array(z.number()).optional(),
   token_ids: z.array(z.number().int()).optional(),
   ...Object.fromEntries(Object.keys(reportShape).map((sampler) => [sampler, report.optional()])),
 });
@@ -56,6 +57,8 @@ export interface SampledText {
   readonly logprobs: readonly number[];
   /** Of the raw next-token distribution at each token, nats; empty where the server reports none. */
   readonly entropies: readonly number[];
+  /** Upper bounds of these, which are then lower bounds; undefined where they are exact. */
+  readonly upperEntropies?: readonly number[] | undefined;
   /** Where the server reports them. */
   readonly tokenIds: readonly number[] | undefined;
   /** How it came to be and what it took, where the server says. */
@@ -134,6 +137,7 @@ export class CompletionSource {
         []
       ).filter((logprob) => logprob !== null),
       entropies: one.entropy ?? [],
+      upperEntropies: one.entropy_upper,
       tokenIds: one.token_ids,
       report: findReport(one as Reports)?.body,
     }));

@@ -24,7 +24,13 @@ const sample = z.object({
   finish: z.string().nullable(),
   /** Under the base, or under the model that answered; null where neither is known. */
   likelihood: z
-    .object({ tokens: z.number().int(), logprob: z.number(), meanEntropy: z.number().nullable() })
+    .object({
+      tokens: z.number().int(),
+      logprob: z.number(),
+      meanEntropy: z.number().nullable(),
+      /** Where meanEntropy is a lower bound: the upper one. */
+      meanEntropyUpper: z.number().optional(),
+    })
     .nullable(),
   /** Of sampler exact: whether it is an exact draw or a chain's answer, and the proposals it took. */
   exact: z.object({ isExact: z.boolean(), tries: z.number().int() }).optional(),

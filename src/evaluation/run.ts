@@ -148,13 +148,16 @@ async function likelihoodOf(
   signal: AbortSignal,
 ): Promise<Sample["likelihood"]> {
   if (score !== undefined) return score(item, sample, signal);
-  const { logprobs, entropies } = sample;
+  const { logprobs, entropies, upperEntropies } = sample;
   if (logprobs.length === 0) return null;
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return {
     tokens: logprobs.length,
     logprob: sum(logprobs),
     meanEntropy: entropies.length > 0 ? sum(entropies) / entropies.length : null,
+    ...(upperEntropies === undefined || upperEntropies.length === 0
+      ? {}
+      : { meanEntropyUpper: sum(upperEntropies) / upperEntropies.length }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { isSamplerName, samplerNames, samplers } from "../samplers/registry.ts";
 import { agreementBound } from "../mcmc/mixing.ts";
-import type { Result } from "./result-file.ts";
+import type { Result, Sample } from "./result-file.ts";
 import { answerEntropy, bootstrap, mean, passAtK, quantile } from "./statistics.ts";
 import type { Estimate } from "./statistics.ts";
 
@@ -23,6 +23,8 @@ export interface Summary {
   readonly meanLogprobs: readonly number[];
   /** Under the same: negative mean entropy of each sample, nats (arXiv 2510.14901, equation 13). */
   readonly confidences: readonly number[];
+  /** Where a sample's entropy is known within bounds alone, those are of the lower ones; mean of the upper ones, nats. */
+  readonly meanEntropyUpper: number | null;
   readonly tokensPerAnswer: number;
   /** Share of answers that ran out of tokens. */
   readonly cutOff: number;
@@ -140,6 +142,7 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
     passAt: passCounts(n).map((k) => ({ k, estimate: bootstrap(own.map(passOf(k)), mean) })),
     meanLogprobs: likelihoods.map(({ logprob, tokens }) => round(logprob / Math.max(1, tokens))),
     confidences: likelihoods.flatMap(({ meanEntropy }) => (meanEntropy === null ? [] : round(-meanEntropy))),
+    meanEntropyUpper: upperMean(likelihoods),
     cutOff: mean(samples.map(({ finish }) => (finish === "length" ? 1 : 0))),
     tokensPerAnswer: mean(samples.flatMap(({ tokens }) => tokens ?? [])),
     evaluatedTokensPerAnswer: mean(evaluated),
@@ -153,6 +156,13 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
     totalSeconds: own.reduce((sum, { seconds }) => sum + seconds, 0),
     totalEvaluatedTokens: paidShare * evaluated.reduce((sum, tokens) => sum + tokens, 0),
   };
+}
+
+function upperMean(likelihoods: readonly NonNullable<Sample["likelihood"]>[]): number | null {
+  if (likelihoods.every(({ meanEntropyUpper }) => meanEntropyUpper === undefined)) return null;
+  return mean(
+    likelihoods.flatMap(({ meanEntropy, meanEntropyUpper }) => meanEntropyUpper ?? meanEntropy ?? []),
+  );
 }
 
 /** To what a histogram shows. */

@@ -1,3 +1,4 @@
+import type { ModelInfo } from "../decoder/completer.ts";
 import type { Demand } from "./admission.ts";
 
 /** What of a request decides how long its answer becomes, beside how many tokens it has. */
@@ -32,10 +33,13 @@ const bytes = {
   alternative: { completions: 30, chat: 80 },
 };
 
+/** Lists of entropies, by how they are known: bounds are two. */
+const entropiesOf = { exact: 1, interval: 2, unknown: 0 };
+
 /** What an answer of this shape comes to at most, by the usual length of its parts. */
 export function answerRates(
   { endpoint, echo, logprobs, entropy, returnTokenIds }: AnswerShape,
-  vocabularySize: number,
+  { vocabularySize, capabilities }: Pick<ModelInfo, "vocabularySize" | "capabilities">,
 ): AnswerRates {
   const scores =
     logprobs === undefined
@@ -46,7 +50,7 @@ export function answerRates(
   const promptIds = endpoint === "completions" ? ids : 0;
   return {
     choice: bytes.choice,
-    generated: bytes.token + ids + scores + (entropy ? bytes.number : 0),
+    generated: bytes.token + ids + scores + (entropy ? bytes.number * entropiesOf[capabilities.entropy] : 0),
     prompt: promptIds + (echo ? bytes.token + scores : 0),
   };
 }

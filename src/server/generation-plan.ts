@@ -46,7 +46,8 @@ export interface GenerationPlan {
   readonly logprobs: number | undefined;
   /** Whether log-probs are the raw model's or those of the law that tokens were drawn from. */
   readonly logprobsMode: LogprobsMode;
-  readonly entropy: boolean;
+  /** How the entropies that are to be told are known; `undefined` where none are. */
+  readonly entropy: "exact" | "interval" | undefined;
   readonly returnTokenIds: boolean;
   readonly tokensAsIds: boolean;
   /** Fields of the body that the sampler does without, or that nothing is offered for, by name. */
@@ -82,18 +83,16 @@ export function planGeneration(
   context: PlanContext,
 ): GenerationPlan {
   const { model } = context.completer;
-  const { prompts, echo, logprobs, entropy, returnTokenIds } = input;
+  const { prompts, echo, logprobs, returnTokenIds } = input;
   const { include_usage, include_progress, continuous_usage_stats } = body.stream_options ?? {};
   const asksOfStream = include_usage === true || include_progress === true || continuous_usage_stats === true;
   if (body.stream !== true && asksOfStream) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
-  if (entropy && model.capabilities.entropy === "unknown")
-    throw beyondEngine("entropy", "tell the entropy of its distributions");
   const logprobsMode = planLogprobsMode(body, input);
   const n = body.n ?? 1;
   const candidates = planCandidates(body, n, input);
-  const rates = answerRates(input, model.vocabularySize);
+  const rates = answerRates(input, model);
   const sampler = chooseSampler(body, model, context.defaultSampler);
   const held = completionsHeld(sampler, body, model.defaults);
   const remembered = tokensRemembered(sampler, body, Infinity);
@@ -145,7 +144,7 @@ export function planGeneration(
     echo,
     logprobs,
     logprobsMode,
-    entropy,
+    entropy: planEntropy(input, model),
     returnTokenIds,
     tokensAsIds: body.return_tokens_as_token_ids ?? false,
     ignored: [...ignored, ...(input.ignored ?? [])],
@@ -158,6 +157,13 @@ export function planGeneration(
 
 function planPriority({ priority = 0, service_tier: tier }: Given<GenerationFields>): Priority {
   return priority === 0 ? (tier === "flex" ? "batch" : "interactive") : priority;
+}
+
+function planEntropy({ entropy }: PlanInput, { capabilities }: ModelInfo): GenerationPlan["entropy"] {
+  if (!entropy) return undefined;
+  if (capabilities.entropy === "unknown")
+    throw beyondEngine("entropy", "tell the entropy of its distributions");
+  return capabilities.entropy;
 }
 
 function planLogprobsMode(body: Given<GenerationFields>, { logprobs, echo }: PlanInput): LogprobsMode {

@@ -108,7 +108,7 @@ describe("a model that a server elsewhere runs", () => {
   const few = "--data models/abacus/test.jsonl --limit 2 --n 2 --max-tokens 4".split(" ");
 
   it("is evaluated, scored by its own log-probs, and its entropy measured", async () => {
-    await using fake = await new FakeVllm(await servedAbacus()).start();
+    await using fake = await new FakeVllm(await servedAbacus(), { maxLogprobs: 4 }).start();
     const engine = ["--engine", "vllm", "--engine-url", fake.url];
     const out = join(folder, "elsewhere");
     const args = ["eval", ...few, "--samplers", "standard,power", "--steps", "1", "--out", out, ...engine];
@@ -119,8 +119,14 @@ describe("a model that a server elsewhere runs", () => {
     // Answers of the model in this process are another matter.
     const local = await runCommand(["eval", ...few, "--samplers", "standard", "--out", out]);
     expectExit(local, 1, /--out holds answers of 'abacus' from http:/);
-    const entropy = await runCommand(["entropy", ...few, "--out", join(folder, "their-entropy"), ...engine]);
-    expectExit(entropy, 0, /token-mean.*\n.*seq-mean/);
+    const points = join(folder, "their-points.jsonl");
+    const entropy = ["entropy", ...few, "--out", join(folder, "their-entropy"), "--points", points];
+    const bounds =
+      /token-mean.*\] to \d.*\n.*seq-mean.*\] to \d.*\n.*\n.*from the lower bound to the upper one/;
+    expectExit(await runCommand([...entropy, "--steps", "0", ...engine]), 0, bounds);
+    const point = JSON.parse(await readFile(points, "utf8")) as Record<string, number>;
+    expect(point.HUpper).toBeGreaterThan(point.H!);
+    expect(point.tokenMeanHUpper).toBeGreaterThan(point.tokenMeanH!);
   });
 
   it.each([

@@ -42,7 +42,7 @@ class Card {
 
   show({ choices }: CompletionResponse, milliseconds: number): void {
     const [choice] = choices;
-    const { text, logprobs, entropy } = choice!;
+    const { text, logprobs, entropy, entropy_upper } = choice!;
     const characters = Array.from(text);
     const { tokens, token_logprobs, text_offset } = logprobs!;
     new TokenText(this.#answer).show(
@@ -50,6 +50,7 @@ class Card {
         text: characters.slice(text_offset[index], text_offset[index + 1] ?? characters.length).join(""),
         logprob: token_logprobs[index] ?? null,
         entropy: entropy?.[index] ?? null,
+        entropyUpper: entropy_upper?.[index],
       })),
     );
     const logprob = token_logprobs.reduce<number>((sum, value) => sum + (value ?? 0), 0);

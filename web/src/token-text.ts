@@ -5,8 +5,9 @@ export interface ShownToken {
   readonly text: string;
   /** log p, nats. */
   readonly logprob: number | null;
-  /** Of the raw next-token distribution, nats. */
+  /** Of the raw next-token distribution, nats; the lower bound where the upper one is there. */
   readonly entropy: number | null;
+  readonly entropyUpper?: number | undefined;
 }
 
 /** Nats at which a token's shade is darkest. */
@@ -77,12 +78,13 @@ export class TokenText {
   }
 }
 
-function describe({ text, logprob, entropy }: ShownToken): Node[] {
+function describe({ text, logprob, entropy, entropyUpper }: ShownToken): Node[] {
+  const most = entropyUpper === undefined ? "" : ` to ${format(entropyUpper, 3)}`;
   const rows = [
     ["token", text === "" ? "end" : JSON.stringify(text)],
     ["log p", logprob === null ? "not scored" : format(logprob, 3)],
     ["p", logprob === null ? "–" : `${(100 * Math.exp(logprob)).toFixed(1)} %`],
-    ["entropy", entropy === null ? "–" : `${format(entropy, 3)} nats`],
+    ["entropy", entropy === null ? "–" : `${format(entropy, 3)}${most} nats`],
   ] as const;
   return rows.map(([name, value]) => element("div", "", element("span", "", name), ` ${value}`));
 }

@@ -189,9 +189,9 @@ function showProposal({ text }: RevisedText, { from_char, text: proposed, step }
 /** Each token with the text from where it begins to where the next one does. */
 function shownTokens({ text, tokens }: RevisedText): ShownToken[] {
   const characters = Array.from(text);
-  return tokens.map(({ from_char, logprob, entropy }, index) => {
+  return tokens.map(({ from_char, logprob, entropy, entropy_upper }, index) => {
     const end = tokens[index + 1]?.from_char ?? characters.length;
-    return { text: characters.slice(from_char, end).join(""), logprob, entropy };
+    return { text: characters.slice(from_char, end).join(""), logprob, entropy, entropyUpper: entropy_upper };
   });
 }
 

@@ -220,9 +220,13 @@ const scoredAt = (visit: Visit, rank: number): ScoredToken =>
 
 function scored({ law, entropy, entropyGap }: Visit, token: TokenId, logprob: number): ScoredToken {
   const { logNormalizer, logNormalizerGap } = law;
-  if (logNormalizerGap === undefined) return { token, logprob, logNormalizer, entropy };
-  const bounded = { token, logprob, logNormalizer, logNormalizerGap, entropy };
-  return entropyGap === undefined ? bounded : { ...bounded, entropyGap };
+  const known = { token, logprob, logNormalizer, entropy };
+  if (logNormalizerGap === undefined && entropyGap === undefined) return known;
+  return {
+    ...known,
+    ...(logNormalizerGap === undefined ? {} : { logNormalizerGap }),
+    ...(entropyGap === undefined ? {} : { entropyGap }),
+  };
 }
 
 /** More of the likeliest tokens, each with the log p that it was first known with. */

@@ -66,6 +66,10 @@ export function drawFit({ points, fit }: Pick<FitContent, "points" | "fit">): st
   return drawChart({
     marks: [
       Plot.lineY(curve, { x: "H", y: "R", z: "label", stroke: "label", strokeWidth: 1.5 }),
+      Plot.ruleY(
+        points.flatMap(({ H, HUpper, R }) => (HUpper === undefined ? [] : { H, HUpper, R, label: "points" })),
+        { y: "R", x1: "H", x2: "HUpper", stroke: "label" },
+      ),
       Plot.dot(
         points.map((point) => ({ ...point, label: "points" })),
         { x: "H", y: "R", fill: "label", r: 3 },

@@ -1,5 +1,6 @@
 import { bootstrap, mean } from "../statistics.ts";
 import type { Estimate } from "../statistics.ts";
+import { upperOf } from "./points.ts";
 import type { Point } from "./points.ts";
 
 /** R = −a·e^H + b: accuracy bought with entropy along one run of RL (arXiv 2505.22617, equation 6). */
@@ -24,6 +25,8 @@ export interface Fit {
    */
   readonly samplingError: number | undefined;
   readonly backTest: BackTest | undefined;
+  /** Where points know H within bounds alone, all of this is of the lower ones; the law of the upper ones. */
+  readonly upperLaw: Law | undefined;
 }
 
 /** A law fitted to the first part of a run, held against the rest. */
@@ -76,6 +79,9 @@ export function fitPoints(points: readonly Point[], firstShare: number): Fit {
     rSquared: variance === 0 ? NaN : 1 - rmse ** 2 / variance,
     samplingError: isCounted ? Math.sqrt(mean(points.map(({ R, n }) => (R * (1 - R)) / n!))) : undefined,
     backTest: backTest(points, firstShare),
+    upperLaw: points.some(({ HUpper }) => HUpper !== undefined)
+      ? fitLaw(points.map((point) => ({ ...point, H: upperOf(point) })))
+      : undefined,
   };
 }
 
@@ -95,8 +101,14 @@ function backTest(points: readonly Point[], firstShare: number): BackTest | unde
   };
 }
 
+function boundsWarning(points: readonly Point[], { a, b }: Law): string {
+  const widest = Math.max(...points.map((point) => upperOf(point) - point.H));
+  const upper = `a ${a.toFixed(4)}, b ${b.toFixed(4)}, ceiling ${(b - a).toFixed(4)}`;
+  return `H is known within bounds alone, up to ${widest.toFixed(4)} nats apart. The fit is of the lower ones; that of the upper ones has ${upper}. The two bound no coefficient: each H may lie anywhere within its own bounds.`;
+}
+
 /** What speaks against reading much into a fit. */
-export function warningsOf(points: readonly Point[], { law, ceiling }: Fit): string[] {
+export function warningsOf(points: readonly Point[], { law, ceiling, upperLaw }: Fit): string[] {
   const xs = points.map(({ H }) => Math.exp(H));
   const [least, most] = [Math.min(...xs), Math.max(...xs)];
   const interventions = [...new Set(points.flatMap(({ intervention }) => intervention ?? []))].filter(
@@ -117,5 +129,6 @@ export function warningsOf(points: readonly Point[], { law, ceiling }: Fit): str
       `The run held its entropy up (${interventions.join(", ")}); under interventions no such law was found.`,
     ],
   ];
-  return warnings.filter(([applies]) => applies).map(([, text]) => text);
+  const applying = warnings.filter(([applies]) => applies).map(([, text]) => text);
+  return upperLaw === undefined ? applying : [boundsWarning(points, upperLaw), ...applying];
 }

@@ -2,15 +2,20 @@ import type { Result } from "../result-file.ts";
 import { bootstrap, mean } from "../statistics.ts";
 import type { Estimate } from "../statistics.ts";
 
+/** A mean with its interval; that of lower bounds where `upper` is there, the same mean of the upper ones. */
+export interface Bounded extends Estimate {
+  readonly upper?: Estimate;
+}
+
 /**
  * Policy entropy of a model: of the full next-token distributions at temperature 1, along answers drawn from it at
  * temperature 1, nats (arXiv 2505.22617, equation 5). Its two usual averages can differ a lot.
  */
 export interface PolicyEntropy {
   /** Mean over all tokens of all answers: Σ_y Σ_t H_t / Σ_y |y|. */
-  readonly tokenMean: Estimate;
+  readonly tokenMean: Bounded;
   /** Mean over answers of the mean over an answer's tokens: that of the equation, and of the law R = −a·e^H + b. */
-  readonly sequenceMean: Estimate;
+  readonly sequenceMean: Bounded;
   /** Share of right ones among the same answers. */
   readonly accuracy: Estimate;
   /** Answers behind it. */
@@ -25,18 +30,41 @@ export function measureEntropy(results: readonly Result[]): PolicyEntropy {
       const spoken = samples.flatMap(({ likelihood }) => likelihood ?? []);
       return {
         tokens: spoken.reduce((sum, { tokens }) => sum + tokens, 0),
-        entropy: spoken.reduce((sum, { tokens, meanEntropy }) => sum + tokens * (meanEntropy ?? NaN), 0),
-        meanEntropy: mean(spoken.map(({ meanEntropy }) => meanEntropy ?? NaN)),
+        lower: entropyOf(spoken, ({ meanEntropy }) => meanEntropy ?? NaN),
+        upper: entropyOf(
+          spoken,
+          ({ meanEntropy, meanEntropyUpper }) => meanEntropyUpper ?? meanEntropy ?? NaN,
+        ),
+        isBounded: spoken.some(({ meanEntropyUpper }) => meanEntropyUpper !== undefined),
         accuracy: mean(samples.map(({ isCorrect }) => (isCorrect ? 1 : 0))),
         answers: samples.length,
       };
     });
-  const total = (members: readonly (typeof items)[number][], key: "tokens" | "entropy" | "answers"): number =>
-    members.reduce((sum, member) => sum + member[key], 0);
+  type Items = readonly (typeof items)[number][];
+  const total = (members: Items, read: (item: Items[number]) => number): number =>
+    members.reduce((sum, member) => sum + read(member), 0);
+  const isBounded = items.some((item) => item.isBounded);
+  const bounded = (estimate: (bound: "lower" | "upper") => Estimate): Bounded =>
+    isBounded ? { ...estimate("lower"), upper: estimate("upper") } : estimate("lower");
   return {
-    tokenMean: bootstrap(items, (members) => total(members, "entropy") / total(members, "tokens")),
-    sequenceMean: bootstrap(items, (members) => mean(members.map(({ meanEntropy }) => meanEntropy))),
+    tokenMean: bounded((bound) =>
+      bootstrap(
+        items,
+        (members) => total(members, (item) => item[bound].sum) / total(members, ({ tokens }) => tokens),
+      ),
+    ),
+    sequenceMean: bounded((bound) =>
+      bootstrap(items, (members) => mean(members.map((item) => item[bound].mean))),
+    ),
     accuracy: bootstrap(items, (members) => mean(members.map(({ accuracy }) => accuracy))),
-    answers: total(items, "answers"),
+    answers: total(items, ({ answers }) => answers),
   };
 }
+
+type Spoken = NonNullable<Result["samples"][number]["likelihood"]>;
+
+/** Σ over the tokens of a question's answers, and the mean over its answers of their own means. */
+const entropyOf = (spoken: readonly Spoken[], read: (likelihood: Spoken) => number) => ({
+  sum: spoken.reduce((sum, likelihood) => sum + likelihood.tokens * read(likelihood), 0),
+  mean: mean(spoken.map(read)),
+});

@@ -11,11 +11,15 @@ export interface ReportContent {
   readonly base: string | undefined;
 }
 
+const bounded =
+  " A server that runs a model tells its likeliest tokens alone, which bound an entropy from below and from above: both are given, and confidence is that of the lower one.";
+
 /** The report: one HTML page with its charts as SVG, to be read in a browser or on paper. */
 export function renderReport({ title, summaries, base }: ReportContent): string {
   const under = base ?? "the model that answered";
+  const isBounded = summaries.some(({ meanEntropyUpper }) => meanEntropyUpper !== null);
   return renderPage(title, [
-    `<p>${summaries[0]?.items ?? 0} questions, ${summaries[0]?.n ?? 0} answers to each. Intervals: 95 %, by resampling questions. Log-likelihood and entropy are under ${escapeText(under)}, at temperature 1, averaged over an answer's tokens, then over answers.</p>`,
+    `<p>${summaries[0]?.items ?? 0} questions, ${summaries[0]?.n ?? 0} answers to each. Intervals: 95 %, by resampling questions. Log-likelihood and entropy are under ${escapeText(under)}, at temperature 1, averaged over an answer's tokens, then over answers.${isBounded ? bounded : ""}</p>`,
     "<h2>Accuracy</h2>",
     renderTable(
       ["", ...(summaries[0]?.passAt ?? []).map(({ k }) => `pass@${k}`)],
@@ -35,7 +39,11 @@ export function renderReport({ title, summaries, base }: ReportContent): string 
     ),
     renderFigure(
       `Confidence under ${under}`,
-      drawHistogram(summaries, "confidences", "negative mean entropy, nats"),
+      drawHistogram(
+        summaries,
+        "confidences",
+        isBounded ? "negative mean entropy at its lower bound, nats" : "negative mean entropy, nats",
+      ),
     ),
     "<h2>Cost</h2>",
     costs(summaries),
@@ -75,13 +83,18 @@ function answers(summaries: readonly Summary[]): string {
     summaries.map((summary) => [
       summary.label,
       formatNumber(mean(summary.meanLogprobs)),
-      formatNumber(-mean(summary.confidences)),
+      formatEntropy(summary),
       formatNumber(summary.tokensPerAnswer, 1),
       formatNumber(summary.cutOff),
       formatNumber(summary.distinctAnswers, 2),
       formatNumber(summary.answerEntropy, 2),
     ]),
   );
+}
+
+function formatEntropy({ confidences, meanEntropyUpper }: Summary): string {
+  const entropy = formatNumber(-mean(confidences));
+  return meanEntropyUpper === null ? entropy : `${entropy} to ${formatNumber(meanEntropyUpper)}`;
 }
 
 function costs(summaries: readonly Summary[]): string {

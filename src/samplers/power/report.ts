@@ -31,6 +31,11 @@ const schema = z
       "Of the raw model's law of the first token, nats: whether there was one to change to; null where the engine does not tell it.",
       1.07,
     ),
+    first_token_entropy_upper: described(
+      z.number().optional(),
+      "Its upper bound, `first_token_entropy` being the lower one, where a server elsewhere runs the model and tells the likeliest tokens alone.",
+      1.09,
+    ),
     last_steps: count(
       "Steps since the completion was last extended; earlier ones were taken on beginnings of it.",
       100,

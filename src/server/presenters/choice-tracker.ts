@@ -1,3 +1,4 @@
+import { mostEntropy } from "../../core/tokens.ts";
 import type { TokenId, TokenIds } from "../../core/tokens.ts";
 import type { MixingTrace } from "../../decoder/completer.ts";
 import type { Reports } from "../../samplers/registry.ts";
@@ -12,8 +13,9 @@ export interface Finish {
   readonly stop: string | TokenId | null;
   /** Why it ended before its sampler was through. */
   readonly endedEarly?: "shutdown";
-  /** Mean entropy of the generated tokens, nats; 0 without any. */
+  /** Mean entropy of the generated tokens, nats, and the most that it may be; 0 without any. */
   readonly meanEntropy: number;
+  readonly meanEntropyUpper: number;
   /** That of the sampler, under its name. */
   readonly report: Reports;
 }
@@ -52,6 +54,7 @@ export class ChoiceTracker {
   #text = "";
   #isFirst = true;
   #entropySum = 0;
+  #mostEntropySum = 0;
   readonly #kept: Content[] = [];
   tokens = 0;
   /** Σ log p of the generated tokens. */
@@ -117,10 +120,11 @@ export class ChoiceTracker {
       case "text": {
         const { text, tokens: scored } = event;
         if (scored.length === 0 && text === "") return undefined;
-        for (const { logprob, entropy } of scored) {
+        for (const token of scored) {
           this.tokens++;
-          this.logprob += logprob;
-          this.#entropySum += entropy;
+          this.logprob += token.logprob;
+          this.#entropySum += token.entropy;
+          this.#mostEntropySum += mostEntropy(token);
         }
         const tokens = generatedTokens(scored, () => (this.#hasEcho ? this.#echo().text.length : 0));
         return { text: () => text, tokens, generated: tokens };
@@ -131,9 +135,11 @@ export class ChoiceTracker {
       case "finish": {
         const { reason, stop, report, chain, endedEarly } = event;
         this.chain = chain;
-        const meanEntropy = this.tokens === 0 ? 0 : this.#entropySum / this.tokens;
+        const meanOf = (sum: number): number => (this.tokens === 0 ? 0 : sum / this.tokens);
+        const meanEntropy = meanOf(this.#entropySum);
+        const meanEntropyUpper = meanOf(this.#mostEntropySum);
         const ended = endedEarly === undefined ? {} : { endedEarly };
-        const finish = { reason, stop, meanEntropy, report, ...ended };
+        const finish = { reason, stop, meanEntropy, meanEntropyUpper, report, ...ended };
         return { text: () => "", tokens: noTokens, generated: noTokens, finish };
       }
     }

@@ -1,3 +1,4 @@
+import { mostEntropy } from "../../core/tokens.ts";
 import type { Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import { longList, longObject, mapLazily } from "../long-json.ts";
@@ -104,12 +105,19 @@ export class CompletionPresenter implements Presenter<CompletionResponse, Comple
 export function generatedLists(
   { returnTokenIds, entropy }: Pick<GenerationPlan, "returnTokenIds" | "entropy">,
   { generated, finish }: Pick<ChoicePart, "generated" | "finish">,
-): Pick<LongFields<CompletionChoice>, "token_ids" | "entropy" | "mean_entropy"> {
+): Pick<
+  LongFields<CompletionChoice>,
+  "token_ids" | "entropy" | "mean_entropy" | "entropy_upper" | "mean_entropy_upper"
+> {
   const each = (read: (token: PlacedToken) => number): LongJson<number[]> =>
     longList(() => mapLazily(generated, read));
   return {
     ...(returnTokenIds ? { token_ids: each(({ token }) => token) } : {}),
-    ...(entropy ? { entropy: each(({ score }) => score!.entropy) } : {}),
-    ...(entropy && finish !== undefined ? { mean_entropy: finish.meanEntropy } : {}),
+    ...(entropy === undefined ? {} : { entropy: each(({ score }) => score!.entropy) }),
+    ...(entropy === undefined || finish === undefined ? {} : { mean_entropy: finish.meanEntropy }),
+    ...(entropy === "interval" ? { entropy_upper: each(({ score }) => mostEntropy(score!)) } : {}),
+    ...(entropy === "interval" && finish !== undefined
+      ? { mean_entropy_upper: finish.meanEntropyUpper }
+      : {}),
   };
 }

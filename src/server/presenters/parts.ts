@@ -42,7 +42,7 @@ export class AnswerTracker {
     events: AsyncIterable<ChoiceEvent>,
   ): Promise<{ parts: () => Iterable<ChoicePart>; mixing?: PromptMixing[] }> {
     const { logprobs, entropy, returnTokenIds, prompts } = this.#plan;
-    const showsTokens = logprobs !== undefined || entropy || returnTokenIds;
+    const showsTokens = logprobs !== undefined || entropy !== undefined || returnTokenIds;
     for await (const event of events) this.#choices[event.index]!.keep(event, showsTokens);
     const mixing = prompts.flatMap((_, prompt) => this.#mixingOf(prompt) ?? []);
     const shown = this.#likeliest();

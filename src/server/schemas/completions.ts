@@ -115,10 +115,20 @@ export const choiceFields = {
   token_ids: described(z.array(tokenId).optional(), "The generated tokens, when asked for.", [2, 12]),
   entropy: described(
     z.array(z.number()).optional(),
-    "Of the raw next-token distribution at each generated token, nats.",
+    "Of the raw next-token distribution at each generated token, nats; lower bounds where `entropy_upper` is there.",
     [0.4, 0.1],
   ),
   mean_entropy: described(z.number().optional(), "Mean of `entropy` over the generated tokens, nats.", 0.25),
+  entropy_upper: described(
+    z.array(z.number()).optional(),
+    "Upper bounds of the same, where a server elsewhere runs the model and tells the likeliest tokens alone: each entropy lies from `entropy` to these.",
+    [0.43, 0.1],
+  ),
+  mean_entropy_upper: described(
+    z.number().optional(),
+    "Mean of `entropy_upper`, nats: the mean entropy lies from `mean_entropy` to this.",
+    0.265,
+  ),
   ...reportShape,
 };
 

@@ -96,7 +96,7 @@ export const generationFields = {
   ignore_eos: described(z.boolean().nullish(), "Go on after the model's own end token.", false),
   entropy: described(
     z.boolean().nullish(),
-    "Add the entropy of the raw next-token distribution at each token, nats, and its mean.",
+    "Add the entropy of the raw next-token distribution at each token, nats, and its mean; both bounds of them where a server elsewhere runs the model.",
     true,
   ),
   priority: described(

@@ -1,4 +1,5 @@
 import { codePointCounter, countCodePoints } from "../../core/code-points.ts";
+import { mostEntropy } from "../../core/tokens.ts";
 import type { ChainTrace, Tokenizer, TracedToken } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import { finite } from "../presenters/logprobs.ts";
@@ -77,11 +78,11 @@ export class WatchPresenter {
     const choice = { id: this.#id, index };
     const echo = this.#echoes[index] ?? { chars: 0, tokens: 0 };
     const tokensOf = (tokens: readonly TracedToken[]): WatchedToken[] =>
-      tokens.map(({ token, offset, logprob, entropy }) => ({
-        id: token,
-        from_char: echo.chars + offset,
-        logprob: finite(logprob),
-        entropy,
+      tokens.map((token) => ({
+        id: token.token,
+        from_char: echo.chars + token.offset,
+        logprob: finite(token.logprob),
+        ...watchedEntropy(token),
       }));
     switch (trace.type) {
       case "block":
@@ -119,6 +120,13 @@ function placeTokens({ tokens, textSoFar }: ChoicePart): WatchedToken[] {
     id: token,
     from_char: toPoints(offset),
     logprob: score === undefined ? null : finite(score.logprob),
-    entropy: score?.entropy ?? null,
+    ...(score === undefined ? { entropy: null } : watchedEntropy(score)),
   }));
 }
+
+const watchedEntropy = (
+  token: Pick<TracedToken, "entropy" | "entropyGap">,
+): Pick<WatchedToken, "entropy" | "entropy_upper"> => ({
+  entropy: token.entropy,
+  ...(token.entropyGap === undefined ? {} : { entropy_upper: mostEntropy(token) }),
+});

@@ -76,6 +76,33 @@ describe("the fit of R = −a·e^H + b", () => {
     expect(warned(held.map((point) => ({ ...point, intervention: "none" })))).toBe("");
   });
 
+  it("is of the lower bounds where H is known within bounds, and says what the upper ones give", () => {
+    // The upper bounds lie on a law of their own.
+    const upper = { a: 0.25, b: 0.85 };
+    const points = pointsWith(0).map((point) => {
+      const HUpper = Math.log((upper.b - point.R) / upper.a);
+      return { ...point, HUpper };
+    });
+    const fit = fitPoints(points, 0.15);
+    expect(fit.a.value).toBeCloseTo(law.a, 10);
+    expect(fit.upperLaw!.a).toBeCloseTo(upper.a, 10);
+    expect(fit.upperLaw!.b).toBeCloseTo(upper.b, 10);
+    const [warning, ...others] = warningsOf(points, fit);
+    const widest = Math.max(...points.map(({ H, HUpper }) => HUpper - H));
+    expect(warning).toContain(`up to ${widest.toFixed(4)} nats apart. The fit is of the lower ones`);
+    expect(warning).toContain("a 0.2500, b 0.8500, ceiling 0.6000");
+    expect(others).toEqual([]);
+    const [first, ...rest] = points;
+    const mixed = [{ ...first!, HUpper: undefined }, ...rest];
+    expect(fitPoints(mixed, 0.15).upperLaw!.a).not.toBeCloseTo(upper.a, 4);
+    expect(fitPoints(pointsWith(0), 0.15).upperLaw).toBeUndefined();
+    const content = { title: "run", points, fit, warnings: [warning!] };
+    expect(renderFit(content)).toContain("lower ones");
+    const lines = (svg: string): number => svg.match(/<line/g)!.length;
+    const bare = drawFit({ ...content, points: pointsWith(0) });
+    expect(lines(drawFit(content)) - lines(bare)).toBeGreaterThanOrEqual(points.length);
+  });
+
   it("is drawn as a page and as a picture that stand by themselves", () => {
     const points = pointsWith(0.01);
     const fit = fitPoints(points, 0.15);
@@ -95,11 +122,25 @@ describe("points", () => {
 
   it("are read by step, with whatever stands beside them", () => {
     expect(parsePoints(three, "run").map(({ step }) => step)).toEqual([1, 2, 3]);
+    // Bounds that have nothing in common: H differs.
+    const bounded = [1, 3, 2].map((step) => line({ step, H: step, HUpper: step + 1.5 }));
+    expect(parsePoints(bounded.join("\n"), "run").map(({ HUpper }) => HUpper)).toEqual([2.5, 3.5, 4.5]);
   });
 
   it.each([
     [`${line({})}\n${line({ H: 0.2 })}`, /2 points; a fit of two coefficients wants at least 3/],
     [[1, 2, 3].map((step) => line({ step })).join("\n"), /H is the same at all points/],
+    [
+      [1, 2, 3].map((step) => line({ step, H: step / 10, HUpper: 0.35 })).join("\n"),
+      /may be the same at all points: its bounds, H to HUpper, have 0\.3000 in common.*--max-logprobs/,
+    ],
+    [
+      [line({ H: 0.1, HUpper: 0.2 }), line({ step: 2, H: 0.2 }), line({ step: 3, H: 0.1, HUpper: 0.4 })].join(
+        "\n",
+      ),
+      /may be the same at all points/,
+    ],
+    [`${three}\n${line({ step: 4, HUpper: 0.05 })}`, /line 4: .*HUpper is less than H/],
     [`${three}\n${line({ model: "a" })}\n${line({ model: "b" })}`, /points of a, b; .* a single run/],
     [`${three}\n${line({ step: 2 })}`, /two points of step 2; a run has one/],
     [`${three}\n${line({ R: 1.5 })}`, /line 4: .*R/],
@@ -122,23 +163,42 @@ describe("policy entropy", () => {
     likelihood: { tokens, logprob: -1, meanEntropy },
   });
 
+  const result: Result = {
+    model: "m",
+    source: "m",
+    configuration: "standard",
+    fields: { sampler: "standard" },
+    id: "1",
+    seed: 0,
+    seconds: 1,
+    samples: [answer(2, 0.9, true), answer(18, 0.1, false)],
+  };
+
   it("names its two averages: over tokens, and over answers", () => {
-    const result: Result = {
-      model: "m",
-      source: "m",
-      configuration: "standard",
-      fields: { sampler: "standard" },
-      id: "1",
-      seed: 0,
-      seconds: 1,
-      samples: [answer(2, 0.9, true), answer(18, 0.1, false)],
-    };
     const { tokenMean, sequenceMean, accuracy, answers } = measureEntropy([result, { ...result, id: "2" }]);
     expect(tokenMean.value).toBeCloseTo((2 * 0.9 + 18 * 0.1) / 20, 12);
     expect(sequenceMean.value).toBeCloseTo(0.5, 12);
     expect(accuracy.value).toBe(0.5);
     expect(answers).toBe(4);
+    expect([tokenMean, sequenceMean].map(({ upper }) => upper)).toEqual([undefined, undefined]);
     // Both questions are alike, so that no resampling changes anything.
     expect(sequenceMean.low).toBeCloseTo(0.5, 12);
+  });
+
+  it("has both bounds of both averages where answers have, of which exact ones are both", () => {
+    const bounded = (one: Result["samples"][number], meanEntropyUpper: number) => ({
+      ...one,
+      likelihood: { ...one.likelihood!, meanEntropyUpper },
+    });
+    const [first, second] = [answer(2, 0.9, true), answer(18, 0.1, false)];
+    const measured = measureEntropy([
+      { ...result, samples: [bounded(first, 1.1), second] },
+      { ...result, id: "2", samples: [bounded(first, 1.1), bounded(second, 0.3)] },
+    ]);
+    expect(measured.tokenMean.value).toBeCloseTo((2 * 0.9 + 18 * 0.1) / 20, 12);
+    expect(measured.tokenMean.upper!.value).toBeCloseTo((4 * 1.1 + 18 * 0.1 + 18 * 0.3) / 40, 12);
+    expect(measured.sequenceMean.value).toBeCloseTo(0.5, 12);
+    expect(measured.sequenceMean.upper!.value).toBeCloseTo((0.6 + 0.7) / 2, 12);
+    expect(measured.sequenceMean.upper!.low).toBeCloseTo(0.6, 12);
   });
 });

@@ -3,6 +3,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { embeddedModel } from "../../../src/assembly/embedded-model.ts";
+import { LocalCompleter } from "../../../src/decoder/local-completer.ts";
+import { readModelFolder } from "../../../src/decoder/model-folder.ts";
 import { scoreUnder } from "../../../src/evaluation/base-model.ts";
 import type { Score } from "../../../src/evaluation/base-model.ts";
 import type { SamplerName } from "../../../src/samplers/registry.ts";
@@ -16,8 +19,11 @@ import type { Result } from "../../../src/evaluation/result-file.ts";
 import { runEvaluation } from "../../../src/evaluation/run.ts";
 import { summarize } from "../../../src/evaluation/summary.ts";
 import type { Summary } from "../../../src/evaluation/summary.ts";
+import { BoundedEngine } from "../../support/bounded-engine.ts";
 import { createTestApp } from "../../support/embedded.ts";
 import { encode } from "../../support/encode.ts";
+import { createToyEngine } from "../../support/toy-engine.ts";
+import { createToyModel } from "../../support/toy-model.ts";
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
 let url: string;
@@ -53,6 +59,7 @@ interface RunChanges {
   readonly name?: string;
   readonly samplers?: readonly SamplerName[];
   readonly searches?: readonly Configuration[];
+  readonly at?: string;
 }
 
 async function run(
@@ -64,6 +71,7 @@ async function run(
     name = "abacus",
     samplers = all,
     searches,
+    at = url,
   }: RunChanges = {},
 ): Promise<readonly Result[]> {
   await using file = await ResultFile.open(path, { n: 3 });
@@ -73,7 +81,7 @@ async function run(
     items,
     model: { ...model, name },
     configurations: searches ?? compared.filter(({ fields }) => samplers.includes(fields.sampler)),
-    completions: new CompletionSource({ url, apiKey: undefined, model: undefined, isPlain }),
+    completions: new CompletionSource({ url: at, apiKey: undefined, model: undefined, isPlain }),
     isPlain,
     score,
     file,
@@ -163,6 +171,38 @@ describe("an evaluation", () => {
     ];
     expect(spelled.tokens).toBe(3);
     expect(spelled).toEqual(await score(items[0]!, { ...sample, tokenIds }, never));
+  });
+
+  it("keeps both bounds of entropies that a server or a base knows within bounds", async () => {
+    const described = await readModelFolder(embeddedModel);
+    const toy = createToyEngine({ model: createToyModel({ vocabularySize: 18 }), capacity: 128 });
+    const switches = { earlyRejection: true, prefetch: false, memo: undefined };
+    await using completer = new LocalCompleter(described, new BoundedEngine(toy, { known: 4 }), switches);
+    await using app = await createTestApp({ completer });
+    await app.app.listen({ port: 0, host: "127.0.0.1" });
+    const at = `http://127.0.0.1:${(app.app.server.address() as AddressInfo).port}`;
+    const own = await run(join(folder, "bounded.jsonl"), { at, samplers: plain });
+    const { model: info, tokenizer, prompts } = server.completer;
+    const score = scoreUnder({
+      ...{ model: info, tokenizer, prompts },
+      score: async (...request) =>
+        Array.from(await server.completer.score(...request), (token) => ({ ...token, entropyGap: 0.1 })),
+    });
+    const scored = await run(join(folder, "bounded-base.jsonl"), { score, samplers: plain });
+    const gaps = (results: readonly Result[]): number[] =>
+      results
+        .flatMap(({ samples }) => samples)
+        .map(({ likelihood }) => likelihood!.meanEntropyUpper! - likelihood!.meanEntropy!);
+    for (const gap of gaps(own)) expect(gap).toBeGreaterThan(0.01);
+    for (const gap of gaps(scored)) expect(gap).toBeCloseTo(0.1, 9);
+
+    const { summaries } = summarize(own, items.length);
+    const page = renderReport({ title: "bounds", summaries, base: undefined });
+    const { confidences, meanEntropyUpper } = summaries[0]!;
+    const lower = -confidences.reduce((sum, value) => sum + value, 0) / confidences.length;
+    expect(page).toContain(`${lower.toFixed(3)} to ${meanEntropyUpper!.toFixed(3)}`);
+    expect(page).toMatch(/both are given/);
+    expect(page).toMatch(/at its lower bound/);
   });
 
   it("brings several models into one report, and leaves out what is not finished", async () => {
