@@ -54,18 +54,12 @@ const watchedToken = z.strictObject({
     .number()
     .nullable()
     .meta({ description: "log p, nats; null for echoed tokens that were not scored." }),
-  entropy: z
-    .number()
-    .nullable()
-    .meta({
-      description: "Of the raw next-token distribution, nats; a lower bound where `entropy_upper` is there.",
-    }),
-  entropy_upper: z
-    .number()
-    .optional()
-    .meta({
-      description: "The upper bound, where the model's engine knows the entropy within bounds alone.",
-    }),
+  entropy: z.number().nullable().meta({
+    description: "Of the raw next-token distribution, nats; a lower bound where `entropy_upper` is there.",
+  }),
+  entropy_upper: z.number().optional().meta({
+    description: "The upper bound, where the model's engine knows the entropy within bounds alone.",
+  }),
 });
 
 const choice = { id: requestId, index: count };
