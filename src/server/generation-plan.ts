@@ -89,7 +89,7 @@ export function planGeneration(
   if (body.stream !== true && asksOfStream) {
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
-  const logprobsMode = planLogprobsMode(body, input);
+  const logprobsMode = planLogprobsMode(body, input, model);
   const n = body.n ?? 1;
   const candidates = planCandidates(body, n, input);
   const rates = answerRates(input, model);
@@ -166,7 +166,11 @@ function planEntropy({ entropy }: PlanInput, { capabilities }: ModelInfo): Gener
   return capabilities.entropy;
 }
 
-function planLogprobsMode(body: Given<GenerationFields>, { logprobs, echo }: PlanInput): LogprobsMode {
+function planLogprobsMode(
+  body: Given<GenerationFields>,
+  { logprobs, echo }: PlanInput,
+  { capabilities }: ModelInfo,
+): LogprobsMode {
   const mode = body.logprobs_mode ?? "raw";
   if (mode === "raw") return mode;
   if (logprobs === undefined)
@@ -177,6 +181,9 @@ function planLogprobsMode(body: Given<GenerationFields>, { logprobs, echo }: Pla
       "logprobs_mode 'sampled' has no meaning for an echoed prompt, which was not sampled. Leave one of them out.",
     );
   }
+  // Within its bounds log Z does for decisions; what is told as a number is to be one.
+  if (capabilities.logNormalizer !== "exact")
+    throw beyondEngine("logprobs_mode", "tell the log-probs of the law that tokens are drawn from");
   return mode;
 }
 

@@ -75,7 +75,7 @@ export const generationFields = {
   stream_options: described(streamOptions.nullish(), "Only together with stream.", { include_usage: true }),
   logprobs_mode: described(
     z.enum(logprobsModes, { error: `logprobs_mode must be one of ${logprobsModes.join(", ")}` }).nullish(),
-    "With logprobs: `raw` reports the model's own log-probs, `sampled` those of the law that tokens were drawn from, with temperature, truncation, penalties and bias (for power: the proposal's). The answer says which. Default: raw.",
+    "With logprobs: `raw` reports the model's own log-probs, `sampled` those of the law that tokens were drawn from, with temperature, truncation, penalties and bias (for power: the proposal's). The answer says which. Default: raw. A server elsewhere that runs the model does not tell them, which is refused.",
     "raw",
   ),
   return_token_ids: described(

@@ -8,7 +8,7 @@ import type { FakeModel } from "../support/fake-servers/fake-server.ts";
 import { FakeVllm } from "../support/fake-servers/vllm.ts";
 import { openWatcher } from "../support/watcher.ts";
 
-/** Entropies of a model that a server elsewhere runs, which tells four of its eighteen tokens. */
+/** What is known within bounds of a model that a server elsewhere runs, which tells four of its eighteen tokens. */
 
 let model: FakeModel;
 let fake: FakeVllm;
@@ -151,6 +151,22 @@ describe("entropies within bounds", () => {
     expect(scored.length).toBeGreaterThan(6);
     for (const { entropy, entropy_upper: upper } of scored) expect(upper).toBeGreaterThan(entropy!);
   });
+});
+
+describe("log-probs of the law that tokens were drawn from", () => {
+  it.each(["standard", "low_temperature", "greedy", "power", "smc", "maximize"])(
+    "are refused of %s, which knows them within bounds",
+    async (sampler) => {
+      const refused = await server.refuse({
+        prompt,
+        sampler,
+        logprobs: 0,
+        logprobs_mode: "sampled",
+        seed: 1,
+      });
+      expect(refused).toMatchObject({ status: 400, code: "unsupported", param: "logprobs_mode" });
+    },
+  );
 });
 
 describe("entropies that are known exactly", () => {
