@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { garbage, refusal } from "./remote-error.ts";
+import { RemoteError, garbage, refusal } from "./remote-error.ts";
 
 /** @throws RemoteError */
 export function parseJson(text: string): unknown {
@@ -16,6 +16,19 @@ export function readAs<Value>(schema: z.ZodType<Value>, said: unknown): Value {
   if (error !== undefined) throw garbage(z.prettifyError(error).slice(0, 300));
   return data;
 }
+
+/** What a server may not offer, or not as its schema has it. */
+export const optionalAnswer = <Value>(
+  schema: z.ZodType<Value>,
+  answer: Promise<unknown>,
+): Promise<Value | undefined> =>
+  answer.then(
+    (said) => schema.safeParse(said).data,
+    (error: unknown) => {
+      if (error instanceof RemoteError && !error.retryable) return undefined;
+      throw error;
+    },
+  );
 
 /** For messages of streams, whose status was fine. @throws RemoteError where one tells of an error */
 export function throwIfError(said: unknown): void {

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { readAs } from "./answers.ts";
+import { optionalAnswer, readAs } from "./answers.ts";
 import type { Connection } from "./connection.ts";
 import type { Dialect, ServerDescription } from "./dialect.ts";
 import { LlamaCppCompletions, drafts } from "./llamacpp-completions.ts";
 import { findModel } from "./models.ts";
-import { RemoteError, garbage } from "./remote-error.ts";
+import { garbage } from "./remote-error.ts";
 
 const modelsSchema = z.looseObject({
   data: z
@@ -75,11 +75,11 @@ async function describe(
 ): Promise<ServerDescription> {
   const { data } = readAs(modelsSchema, await server.get("/v1/models", { signal }));
   const { id, meta } = findModel(data, asked);
-  const properties = await optional(propsSchema, server.get("/props", { signal }));
+  const properties = await optionalAnswer(propsSchema, server.get("/props", { signal }));
   // Of one slot: what the server was given in all is shared out among them.
   const contextLength = properties?.default_generation_settings.n_ctx ?? meta?.n_ctx;
   if (contextLength == null) throw garbage("neither /props nor its list of models tells n_ctx");
-  const slots = await optional(slotsSchema, server.get("/slots", { signal }));
+  const slots = await optionalAnswer(slotsSchema, server.get("/slots", { signal }));
   if (slots?.some(({ speculative }) => speculative === true) === true) throw drafts();
   const count = properties?.total_slots ?? slots?.length;
   return {
@@ -98,13 +98,3 @@ async function describe(
     notes: count == null ? [] : [`it runs ${count} calls at once, others wait: --parallel sets how many`],
   };
 }
-
-/** What a server may be started without. */
-const optional = <Value>(schema: z.ZodType<Value>, answer: Promise<unknown>): Promise<Value | undefined> =>
-  answer.then(
-    (said) => schema.safeParse(said).data,
-    (error: unknown) => {
-      if (error instanceof RemoteError && !error.retryable) return undefined;
-      throw error;
-    },
-  );

@@ -12,6 +12,7 @@ import type { ProbeSettings } from "./probe-calls.ts";
 import { RemoteEngine } from "./remote-engine.ts";
 import { RemoteError } from "./remote-error.ts";
 import { ServerCalls } from "./server-calls.ts";
+import { createSglang } from "./sglang.ts";
 import { createVllm } from "./vllm.ts";
 
 export interface RemoteSettings {
@@ -51,8 +52,9 @@ const startMs = 60_000;
 /** Beside the calls at once: what asks for models, tokens and metrics. */
 const spareSockets = 8;
 
-const dialects: Readonly<Partial<Record<DialectName, (settings: DialectSettings) => Dialect>>> = {
+const dialects: Readonly<Record<DialectName, (settings: DialectSettings) => Dialect>> = {
   vllm: createVllm,
+  sglang: createSglang,
   llamacpp: createLlamaCpp,
 };
 
@@ -66,9 +68,7 @@ export async function openRemote(
   signal: AbortSignal = AbortSignal.timeout(startMs),
 ): Promise<OpenedRemote> {
   const { dialect: name, url, key, sessionHeader, maxCalls, silenceMs } = settings;
-  const create = dialects[name];
-  if (create === undefined) throw new InferenceError("unsupported", `No server is spoken to as '${name}'.`);
-  const dialect = create(settings);
+  const dialect = dialects[name](settings);
   const server = connect({ url, key, sessionHeader, silenceMs, mostSockets: maxCalls + spareSockets });
   try {
     const found = await patiently(() => examine({ server, dialect, settings, signal }), signal);

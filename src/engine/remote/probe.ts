@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { InferenceError } from "../../core/errors.ts";
-import type { TopTokens } from "../../core/tokens.ts";
+import type { TokenId, TopTokens } from "../../core/tokens.ts";
 import type { ReportedToken } from "./dialect.ts";
 import type { ServerFacts } from "./facts.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -14,6 +14,8 @@ import { RemoteError } from "./remote-error.ts";
 const mostSought = 16_384;
 /** What passes in float32 differ by at most, nats. */
 const float32Noise = 1e-3;
+/** Of a token, to see whether it is seen, nats. */
+const bias = 5;
 /** What two passes of one model in any precision differ by at most, nats. */
 const mostNoise = 1;
 
@@ -96,15 +98,24 @@ async function logprobsMode(calls: ProbeCalls, top: TopTokens): Promise<ServerFa
   if (Math.abs(slope - 1) >= 0.1)
     throw noLogprobs(calls, `they change ${slope.toFixed(2)} times with the temperature`);
   if (dialect.adjustments.includes("logit_bias")) {
-    const [first, second] = [top.ids[0]!, top.ids[1] ?? top.ids[0]!];
-    const sampling = biased([[second, 5]]);
-    const { top: changed } = await calls.drawOne({ topCount: top.ids.length, sampling });
-    if (changed.ids[0] !== first || Math.abs(slopeOf(top, changed) - 1) >= 0.1) {
+    const raised = top.ids[1] ?? top.ids[0]!;
+    const { top: changed } = await calls.drawOne({
+      topCount: top.ids.length,
+      sampling: biased([[raised, bias]]),
+    });
+    // Of the two that were likeliest: how far apart they are does not depend on the others.
+    const moved = lead(changed, raised, top.ids[0]!) - lead(top, raised, top.ids[0]!);
+    if (!(Math.abs(moved) < bias / 4)) {
       if (dialect.score !== undefined) return "adjusted";
       throw noLogprobs(calls, "they are of the law after logit_bias and penalties");
     }
   }
   return "raw";
+}
+
+/** By how much a token's log-prob is above another's; NaN where one of them is not told. */
+function lead({ ids, logprobs }: TopTokens, token: TokenId, other: TokenId): number {
+  return (logprobs[ids.indexOf(token)] ?? NaN) - (logprobs[ids.indexOf(other)] ?? NaN);
 }
 
 /** How many times as far apart the tokens of the second are as those of the first; 1 where all are alike. */

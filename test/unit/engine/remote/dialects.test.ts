@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Dialect } from "../../../../src/engine/remote/dialect.ts";
 import { createLlamaCpp } from "../../../../src/engine/remote/llamacpp.ts";
+import { createSglang } from "../../../../src/engine/remote/sglang.ts";
 import type { FakeFaults, FakeServer } from "../../../support/fake-servers/fake-server.ts";
 import { FakeLlamaCpp } from "../../../support/fake-servers/llamacpp.ts";
 import { openDialect } from "../../../support/fake-servers/open-dialect.ts";
+import { FakeSglang } from "../../../support/fake-servers/sglang.ts";
 import { servedToy } from "../../../support/fake-servers/toy.ts";
 import { never } from "../../../support/toy-engine.ts";
 import { logSoftmax } from "../../../support/toy-model.ts";
@@ -35,6 +37,13 @@ const spoken: readonly Spoken[] = [
     serve: (options) => new FakeLlamaCpp(model, options),
     defaults: { temperature: 0.1, top_k: 1, top_p: 0.1, min_p: 0.9, repeat_penalty: 1.9, mirostat: 2 },
     errorInStream: { error: { code: 500, message: "decode failed", type: "server_error" } },
+  },
+  {
+    name: "SGLang",
+    create: () => createSglang({ vocabularySize }),
+    serve: (options) => new FakeSglang(model, { isDeterministic: true, ...options }),
+    defaults: { temperature: 0.1, top_k: 1, top_p: 0.1, min_p: 0.9, repetition_penalty: 1.9 },
+    errorInStream: { error: { message: "decode failed" } },
   },
 ];
 
