@@ -45,6 +45,7 @@ testEngine(
   "RemoteEngine over vLLM that reports log q",
   vllm(30, { maxLogprobs: 25, logprobsMode: "processed_logprobs" }),
 );
+testEngine("RemoteEngine over vLLM that does not tell ends", vllm(6, { forgetsEnds: true }));
 testEngine("RemoteEngine over llama.cpp", llamaCpp(90, { mostProbs: 40 }));
 testEngine(
   "RemoteEngine over llama.cpp that ends by itself and withholds tokens",

@@ -18,6 +18,8 @@ export interface ConnectionSettings {
   readonly mostSockets: number;
   /** How long the server may be silent in a call, ms: its queue and a whole prompt are within it. */
   readonly silenceMs?: number | undefined;
+  /** How long it may be silent within a stream that has begun, ms: a server that is being ended leaves streams open. */
+  readonly pauseMs?: number | undefined;
 }
 
 export interface CallOptions {
@@ -27,6 +29,7 @@ export interface CallOptions {
 }
 
 const usualSilenceMs = 600_000;
+const usualPauseMs = 30_000;
 /** Of what is told of an error, or of an event in a stream, characters. */
 const mostTold = 500;
 const mostErrorBytes = 65_536;
@@ -109,17 +112,26 @@ export class Connection implements AsyncDisposable {
     const events: string[] = [];
     const parser = createParser({ onEvent: ({ data }) => events.push(data) });
     const text = new TextDecoder();
+    const { pauseMs = usualPauseMs } = this.#settings;
+    const giveUp = () => reply.destroy(new Error(`it was silent for ${pauseMs / 1000} s`));
+    let hasBegun = false;
+    // Runs while the server is waited for alone: how long the reader takes is not the server's silence.
+    let pause: NodeJS.Timeout | undefined;
     try {
       for await (const bytes of reply as AsyncIterable<Uint8Array>) {
+        clearTimeout(pause);
         parser.feed(text.decode(bytes, { stream: true }));
+        hasBegun ||= events.length > 0;
         for (const data of events.splice(0)) {
           if (data === "[DONE]") return;
           yield parseJson(data);
         }
+        if (hasBegun) pause = setTimeout(giveUp, pauseMs);
       }
     } catch (error) {
       throw this.#explain(error, options.signal);
     } finally {
+      clearTimeout(pause);
       // Also where the reader has left: what comes on is nobody's.
       reply.destroy();
     }

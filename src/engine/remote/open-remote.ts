@@ -26,8 +26,9 @@ export interface RemoteSettings {
   readonly sessionHeader: string;
   /** Of the tokenizer. */
   readonly vocabularySize: number;
-  /** See `ConnectionSettings.silenceMs`. */
+  /** See `ConnectionSettings`. */
   readonly silenceMs?: number | undefined;
+  readonly pauseMs?: number | undefined;
   /** Looks at a server before it is measured; what it throws is thrown, and RemoteErrors that may pass are waited out. */
   readonly inspect?: (server: FoundServer, signal: AbortSignal) => Promise<void>;
 }
@@ -67,9 +68,10 @@ export async function openRemote(
   settings: RemoteSettings,
   signal: AbortSignal = AbortSignal.timeout(startMs),
 ): Promise<OpenedRemote> {
-  const { dialect: name, url, key, sessionHeader, maxCalls, silenceMs } = settings;
+  const { dialect: name, url, key, sessionHeader, maxCalls, silenceMs, pauseMs } = settings;
   const dialect = dialects[name](settings);
-  const server = connect({ url, key, sessionHeader, silenceMs, mostSockets: maxCalls + spareSockets });
+  const mostSockets = maxCalls + spareSockets;
+  const server = connect({ url, key, sessionHeader, silenceMs, pauseMs, mostSockets });
   try {
     const found = await patiently(() => examine({ server, dialect, settings, signal }), signal);
     const engine = createRemote({ server, dialect, settings }, found);

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -24,6 +25,8 @@ export interface FakeFaults {
   refuse?: { status: number; times: number; retryAfter?: string; message?: string } | undefined;
   /** Cuts the connections of so many calls after as many tokens; in the midst of an event. */
   cut?: { after: number; times: number } | undefined;
+  /** Is silent in so many calls after as many tokens, and leaves them open. */
+  stall?: { after: number; times: number } | undefined;
   /** Instead of a token's log-prob, from the so-many-eth token of a call on. */
   writes?: { after: number; logprob: number | null | string } | undefined;
   /** Sends so many bytes that are no answer, with status 200. */
@@ -51,6 +54,8 @@ export interface FakeDraw {
   readonly token: TokenId;
   /** log p of every token, under the raw model. */
   readonly raw: readonly number[];
+  /** The same after bias and penalties. */
+  readonly adjusted: readonly number[];
   /** log q of every token. */
   readonly sampled: readonly number[];
 }
@@ -64,6 +69,8 @@ export interface SeenCall {
   drawn: number;
   /** Whether the client closed it before it was through. */
   aborted: boolean;
+  /** When the client has closed it, or it is through. */
+  readonly closed: Promise<unknown>;
 }
 
 type Answer = (call: SeenCall, response: ServerResponse) => Promise<void>;
@@ -145,12 +152,16 @@ export abstract class FakeServer implements AsyncDisposable {
     const u = uniform({ seed, choice: 0, stage: 0, step: 0 }, "token", prefix.length);
     let mass = 0;
     const found = sampled.findIndex((logQ) => (mass += Math.exp(logQ)) > u);
-    return { token: found >= 0 ? found : sampled.indexOf(Math.max(...sampled)), raw, sampled };
+    return { token: found >= 0 ? found : sampled.indexOf(Math.max(...sampled)), raw, adjusted, sampled };
   }
 
   /** Before each token of a call: whether the client is still there. */
   protected async pass(call: SeenCall): Promise<boolean> {
-    const { tokenMs, onPass } = this.faults;
+    const { tokenMs, onPass, stall } = this.faults;
+    if (stall !== undefined && stall.times > 0 && call.drawn >= stall.after) {
+      stall.times--;
+      await call.closed;
+    }
     await new Promise((resolve) =>
       tokenMs === undefined ? setImmediate(resolve) : setTimeout(resolve, tokenMs),
     );
@@ -185,6 +196,7 @@ export abstract class FakeServer implements AsyncDisposable {
       body: await readBody(request),
       drawn: 0,
       aborted: false,
+      closed: once(response, "close"),
     };
     this.calls.push(call);
     response.once("close", () => {

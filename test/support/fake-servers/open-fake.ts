@@ -9,16 +9,18 @@ import type { FakeServer } from "./fake-server.ts";
 export interface FakeSettings {
   readonly maxCalls?: number;
   readonly key?: string;
+  readonly pauseMs?: number;
 }
 
 const settingsFor = (
   server: FakeServer,
   dialect: DialectName,
-  { maxCalls = 2, key }: FakeSettings,
+  { maxCalls = 2, key, pauseMs }: FakeSettings,
 ): RemoteSettings => ({
   dialect,
   url: server.url,
   key,
+  pauseMs,
   maxCalls,
   sessionHeader: "x-session-id",
   vocabularySize: server.model.vocabularySize,

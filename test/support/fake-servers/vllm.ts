@@ -6,7 +6,7 @@ import type { FakeDraw, FakeFaults, FakeModel, FakeSampling, SeenCall } from "./
 
 export interface FakeVllmOptions {
   /** `--logprobs-mode`. */
-  readonly logprobsMode?: "raw_logprobs" | "processed_logprobs" | "raw_logits";
+  readonly logprobsMode?: "raw_logprobs" | "processed_logprobs" | "raw_logits" | "biased_logprobs";
   /** `--max-logprobs`; −1 for the vocabulary. */
   readonly maxLogprobs?: number;
   /** Whether /inference/v1/generate is open: `--enable-scale-out`. */
@@ -21,6 +21,12 @@ export interface FakeVllmOptions {
   readonly interval?: number;
   /** Tells tokens of the prompt that were cached. */
   readonly cachedTokens?: number;
+  /** By how much log-probs of a prompt's pass differ from those of decoding, nats. */
+  readonly noise?: number;
+  /** Leaves the token that a text ends with untold. */
+  readonly forgetsEnds?: boolean;
+  /** Draws by a generator of its own. */
+  readonly ignoresSeeds?: boolean;
 }
 
 const paramsSchema = z.looseObject({
@@ -46,6 +52,7 @@ class Refused extends Error {}
 /** vLLM's HTTP interface over an enumerable model. */
 export class FakeVllm extends FakeServer {
   options: FakeVllmOptions;
+  #drawn = 0;
 
   constructor(model: FakeModel, options: FakeVllmOptions = {}, faults: FakeFaults = {}) {
     super(model, faults);
@@ -208,7 +215,7 @@ export class FakeVllm extends FakeServer {
   ): Promise<void> {
     const sampling = samplingOf(params, prefix.length);
     const tokens = [...prefix];
-    const { interval = 1, cachedTokens } = this.options;
+    const { interval = 1, cachedTokens, forgetsEnds = false } = this.options;
     let waiting: Drawn[] = [];
     const say = (said: object): void => {
       response.write(`data: ${JSON.stringify(said)}\n\n`);
@@ -218,11 +225,12 @@ export class FakeVllm extends FakeServer {
       if (!response.headersSent)
         response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
       if (this.cuts(call, response)) return;
-      const drawn = this.draw(tokens, sampling, params.seed ?? 0);
-      waiting.push(this.#report(call, tokens, { drawn, count: params.logprobs ?? 0 }));
+      const drawn = this.draw(tokens, sampling, this.#seedOf(params));
+      const isEnd = params.stop_token_ids.includes(drawn.token);
+      if (!(isEnd && forgetsEnds))
+        waiting.push(this.#report(call, tokens, { drawn, count: params.logprobs ?? 0 }));
       tokens.push(drawn.token);
       call.drawn++;
-      const isEnd = params.stop_token_ids.includes(drawn.token);
       const isOver = isEnd || count === params.max_tokens - 1;
       if (waiting.length < interval && !isOver) continue;
       say(write(waiting, isOver ? (isEnd ? "stop" : "length") : null));
@@ -233,6 +241,10 @@ export class FakeVllm extends FakeServer {
       cachedTokens === undefined ? {} : { prompt_tokens_details: { cached_tokens: cachedTokens } };
     say({ choices: [], usage: { prompt_tokens: prefix.length, completion_tokens: call.drawn, ...details } });
     response.end("data: [DONE]\n\n");
+  }
+
+  #seedOf({ seed }: Params): number {
+    return this.options.ignoresSeeds === true ? this.#drawn++ : (seed ?? 0);
   }
 
   #report(
@@ -256,12 +268,14 @@ export class FakeVllm extends FakeServer {
     };
   }
 
-  #reported(prefix: TokenIds, { raw, sampled }: Omit<FakeDraw, "token">): readonly number[] {
+  #reported(prefix: TokenIds, { raw, adjusted, sampled }: Omit<FakeDraw, "token">): readonly number[] {
     switch (this.options.logprobsMode) {
       case "processed_logprobs":
         return sampled;
       case "raw_logits":
         return [...this.model.logits(prefix)];
+      case "biased_logprobs":
+        return adjusted;
       default:
         return raw;
     }
@@ -274,6 +288,7 @@ export class FakeVllm extends FakeServer {
   ): Promise<void> {
     if (!(await this.pass(call))) return;
     const count = params.prompt_logprobs ?? 0;
+    const { noise = 0 } = this.options;
     const scores = prompt.map((token, position) => {
       if (position === 0) return null;
       const prefix = prompt.slice(0, position);
@@ -283,7 +298,7 @@ export class FakeVllm extends FakeServer {
       return Object.fromEntries(
         [...ids].map((id) => [
           id,
-          { logprob: this.written(call, prefix, raw[id]!), rank: order.indexOf(id) + 1 },
+          { logprob: this.written(call, prefix, raw[id]! - noise), rank: order.indexOf(id) + 1 },
         ]),
       );
     });

@@ -123,6 +123,24 @@ describe("a server that fails", () => {
     expect(await opened.engine.score([1, 2, 3, 4], { topCount: 0 }, never)).toHaveLength(3);
   });
 
+  it("has a call that falls silent continued by another, and is waited for where it has yet to begin", async () => {
+    await using opened = await open({}, { pauseMs: 100 });
+    opened.server.faults = { stall: { after: 3, times: 2 } };
+    expectLogprobs(await draw(opened.engine));
+    expect(drawsOf(opened.server).filter(({ aborted }) => aborted).length).toBeGreaterThanOrEqual(2);
+    // Longer than a pause may be.
+    let isFirst = true;
+    opened.server.faults = {
+      onPass: async () => {
+        if (isFirst) await setTimeout(400);
+        isFirst = false;
+      },
+    };
+    const before = opened.server.calls.length;
+    expectLogprobs(await draw(opened.engine));
+    expect(opened.server.calls[before]!.drawn).toBeGreaterThan(0);
+  });
+
   it.each([400, 422])("that refuses a call ends this call alone: %d", async (status) => {
     await using opened = await open();
     opened.server.faults.refuse = { status, times: 1, message: "no such prompt" };
