@@ -63,6 +63,20 @@ export class CallSlots {
     });
   }
 
+  /**
+   * Whether a call for this share has to make room for one that waits: at once where that is more urgent, else where its
+   * client, or its request, has so few under way that it would still have no more than this one's.
+   */
+  isOwed(share: Share | undefined): boolean {
+    const next = this.#next();
+    if (next === undefined) return false;
+    const [urgency, ofClient, ofRequest] = this.#rank(share);
+    const [itsUrgency, ofItsClient, ofItsRequest] = this.#rank(next.share);
+    if (urgency !== itsUrgency) return urgency > itsUrgency;
+    if (share?.client !== next.share?.client) return ofClient > ofItsClient + 1;
+    return ofRequest > ofItsRequest + 1;
+  }
+
   #begin(share: Share | undefined): Slot {
     const slot = new Slot(share, (left) => {
       this.#leave(left);
@@ -79,32 +93,28 @@ export class CallSlots {
     next.begin(this.#begin(next.share));
   }
 
+  /** By what those that wait are compared: urgency, and calls under way of the client and of the request. */
+  #rank(share: Share | undefined): readonly [urgency: number, client: number, request: number] {
+    if (share === undefined) return [0, 0, 0];
+    const { client, request, priority } = share;
+    let [ofClient, ofRequest] = [0, 0];
+    for (const { share: other } of this.#open) {
+      if (other?.client === client) ofClient++;
+      if (other?.request === request) ofRequest++;
+    }
+    return [priority === "batch" ? 1 : 0, ofClient, ofRequest];
+  }
+
   #next(): Waiting | undefined {
-    const clients = countBy(this.#open, ({ client }) => client);
-    const requests = countBy(this.#open, ({ request }) => request);
-    const rank = ({ share }: Waiting): readonly [number, number, number] => [
-      share?.priority === "batch" ? 1 : 0,
-      clients.get(share?.client) ?? 0,
-      requests.get(share?.request) ?? 0,
-    ];
-    let [next, least] = [undefined as Waiting | undefined, [Infinity, 0, 0] as readonly number[]];
+    let next: Waiting | undefined;
+    let least: readonly number[] = [];
     for (const waiting of this.#waiting) {
-      const its = rank(waiting);
-      const difference = its.map((part, index) => part - least[index]!).find((part) => part !== 0) ?? 0;
-      if (difference < 0) [next, least] = [waiting, its];
+      const rank = this.#rank(waiting.share);
+      const difference = rank
+        .map((part, index) => part - (least[index] ?? Infinity))
+        .find((part) => part !== 0);
+      if ((difference ?? 0) < 0) [next, least] = [waiting, rank];
     }
     return next;
   }
-}
-
-/** Those without a share are each of a client of their own. */
-function countBy(
-  slots: Iterable<Slot>,
-  nameOf: (share: Share) => string,
-): ReadonlyMap<string | undefined, number> {
-  const counts = new Map<string | undefined, number>();
-  for (const { share } of slots) {
-    if (share !== undefined) counts.set(nameOf(share), (counts.get(nameOf(share)) ?? 0) + 1);
-  }
-  return counts;
 }

@@ -12,6 +12,9 @@ import type { Asked, CallFor, ServerCalls } from "./server-calls.ts";
 /** Tokens that are scored at once where the server does not report raw log-probs: each time a pass over the prompt. */
 const scoredAtOnce = 16;
 
+/** Tokens that a call draws before it is looked whether another has to have its place. */
+const turnTokens = 32;
+
 /** What the extensions of an engine share. */
 export interface ReadGround {
   readonly calls: ServerCalls;
@@ -40,12 +43,16 @@ export async function* readTokens(
   while (!isOver(drawn, request)) {
     const leg = nextLeg({ request, drawn, topCount, tellsEnds, countsTokens: ground.countsTokens });
     const hadDrawn = drawn.length;
+    let turnAt = hadDrawn + turnTokens;
     try {
       for await (const tokens of drawScored(ground, leg, { request, signal })) {
         yield upToEnd(tokens, drawn, { request, vocabularySize: ground.vocabularySize });
         // A server that knows the end is let finish its answer, so that its connection can be used again.
         if (isOver(drawn, request) && drawn.length - hadDrawn < leg.maxTokens && !tellsEnds) return;
         backOff = undefined;
+        if (drawn.length < turnAt) continue;
+        turnAt = drawn.length + turnTokens;
+        if (ground.calls.isOwed(request.share)) break;
       }
       if (drawn.length === hadDrawn) throw garbage("it ended without a token");
     } catch (error) {

@@ -95,6 +95,11 @@ export class ServerCalls {
     return this.#times.at(calls);
   }
 
+  /** Whether a call for this share has to make room for one that waits. */
+  isOwed(share: Share | undefined): boolean {
+    return this.#slots.isOwed(share);
+  }
+
   countRetry(): void {
     this.#totals.retries++;
   }

@@ -308,6 +308,30 @@ describe("calls", () => {
     expect(most).toBe(3);
   });
 
+  it("make room for another client, and for what is urgent, after a turn", async () => {
+    await using opened = await open();
+    opened.server.faults.tokenMs = 1;
+    const shareOf = (client: string, priority: "interactive" | "batch") => ({
+      client,
+      request: client,
+      priority,
+    });
+    for (const priority of ["interactive", "batch"] as const) {
+      const lengths = [0, 0];
+      const long = lengths.map(async (_, index) => {
+        const share = shareOf("a", priority);
+        const draws = { ...request().draws, choice: index };
+        for await (const run of opened.engine.extend(request({ maxTokens: 300, share, draws }), never))
+          lengths[index]! += run.length;
+      });
+      await expect.poll(() => opened.engine.health().details.calls.open).toBe(2);
+      await draw(opened.engine, { share: shareOf("b", "interactive") });
+      expect(Math.min(...lengths)).toBeLessThan(300);
+      await Promise.all(long);
+      expect(lengths).toEqual([300, 300]);
+    }
+  });
+
   it("leave nothing on the request's signal", async () => {
     await using opened = await open();
     const { signal } = new AbortController();
