@@ -3,6 +3,7 @@ import { checkTokenizer } from "../../../src/assembly/check-tokenizer.ts";
 import type { OwnTokenizer } from "../../../src/assembly/check-tokenizer.ts";
 import type { TokenIds } from "../../../src/core/tokens.ts";
 import { Connection } from "../../../src/engine/remote/connection.ts";
+import { RemoteError } from "../../../src/engine/remote/remote-error.ts";
 import { createVllm } from "../../../src/engine/remote/vllm.ts";
 import { fixturePrompts, fixtureTokenizer } from "../../support/fixture-tokenizer.ts";
 import { never } from "../../support/toy-engine.ts";
@@ -88,4 +89,19 @@ describe.each(families)("the tokenizer of %s", (name) => {
     if (isBlind) return;
     await expect(hold(name, (text) => encode(change(text)))).rejects.toThrow(another);
   });
+});
+
+it("is named with the text, and where the tokens part", async () => {
+  const encode = encoderOf("qwen2");
+  const changed = async (text: string): Promise<TokenIds> =>
+    text.includes("<|im_start|>") ? [...(await encode(text)).slice(0, 2), 5] : encode(text);
+  await expect(hold("qwen2", changed)).rejects.toThrow(
+    /of ".*<\|im_start\|>.*" it makes other tokens, from token 2 on \[5, …\] instead of \[\d+, /,
+  );
+});
+
+it.each([401, 500])("is not taken on trust where the server fails with %d", async (status) => {
+  const refused = (): Promise<never> =>
+    Promise.reject(new RemoteError("The server says: no", { retryable: status >= 500, status }));
+  await expect(hold("qwen2", refused)).rejects.toThrow("The server says: no");
 });

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { locateModel } from "../../../src/assembly/locate-model.ts";
+import { locateModel, locateTokenizer } from "../../../src/assembly/locate-model.ts";
 
 let root: string;
 beforeAll(async () => {
@@ -77,5 +77,34 @@ describe("a model's folder", () => {
         message: expect.stringMatching(message) as unknown,
       });
     }
+  });
+});
+
+describe("the tokenizer of a model that runs elsewhere", () => {
+  const find = (model: string) => locateTokenizer({ model }, { HF_HOME: join(root, "tokenizers") });
+
+  it("is found in a folder without a graph", async () => {
+    const folder = await folderWith("tokenizer.json", "config.json");
+    expect(await find(folder)).toEqual({ id: undefined, folder });
+    await expect(locate(folder)).rejects.toThrow(/has no model\.onnx/);
+  });
+
+  it("is found in the cache without a graph, where other tools brought it", async () => {
+    const snapshot = join(root, "tokenizers/hub/models--org--model/snapshots", "0".repeat(40));
+    await mkdir(snapshot, { recursive: true });
+    await mkdir(join(snapshot, "../../refs"));
+    await writeFile(join(snapshot, "../../refs/main"), "0".repeat(40));
+    await writeFile(join(snapshot, "model.safetensors"), "");
+    await expect(find("org/model")).rejects.toMatchObject({
+      code: "model_not_found",
+      message: "org/model is in the cache without tokenizer.json.",
+    });
+    await writeFile(join(snapshot, "tokenizer.json"), "{}");
+    expect(await find("org/model")).toEqual({ id: "org/model", folder: snapshot });
+  });
+
+  it("is refused in words where it is not", async () => {
+    await expect(find(join(root, "missing"))).rejects.toThrow(/missing is not there; --model takes/);
+    await expect(find("org/other")).rejects.toThrow(/metropolis models pull org\/other/);
   });
 });
