@@ -1,6 +1,6 @@
 import { createParser } from "eventsource-parser";
 import type { Readable } from "node:stream";
-import { Agent } from "undici";
+import { Pool } from "undici";
 import type { Dispatcher } from "undici";
 import { cancelled } from "../../core/errors.ts";
 import { version } from "../../core/version.ts";
@@ -42,7 +42,8 @@ export class Connection implements AsyncDisposable {
   /** Without a slash at its end. */
   readonly url: string;
   readonly #settings: ConnectionSettings;
-  readonly #agent: Agent;
+  /** Not an Agent: that one drops an origin, and the connections that come after, when one is hung up on. */
+  readonly #pool: Pool;
   /** Open sockets, and when there was one last. */
   #sockets = 0;
   #lostAt = performance.now();
@@ -53,16 +54,16 @@ export class Connection implements AsyncDisposable {
     this.url = rootOf(settings.url);
     this.#settings = settings;
     const { mostSockets, silenceMs = usualSilenceMs } = settings;
-    this.#agent = new Agent({
+    this.#pool = new Pool(new URL(this.url).origin, {
       connections: mostSockets,
       headersTimeout: silenceMs,
       bodyTimeout: silenceMs,
       keepAliveTimeout: 60_000,
     });
-    this.#agent.on("connect", () => {
+    this.#pool.on("connect", () => {
       this.#sockets++;
     });
-    this.#agent.on("disconnect", (_origin, _targets, error) => {
+    this.#pool.on("disconnect", (_origin, _targets, error) => {
       this.#sockets--;
       this.#lostAt = performance.now();
       if (!isEndedHere(error)) this.#wasClosed = true;
@@ -138,7 +139,7 @@ export class Connection implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy();
+    await this.#pool.destroy();
   }
 
   async #json(path: string, body: object | undefined, options: CallOptions): Promise<unknown> {
@@ -156,10 +157,9 @@ export class Connection implements AsyncDisposable {
   ): Promise<Dispatcher.ResponseData> {
     if (signal.aborted) throw cancelled();
     const { key, sessionHeader } = this.#settings;
-    const { origin, pathname } = new URL(this.url);
-    const reply = await this.#agent
+    const { pathname } = new URL(this.url);
+    const reply = await this.#pool
       .request({
-        origin,
         path: (pathname === "/" ? "" : pathname) + path,
         method: body === undefined ? "GET" : "POST",
         headers: {

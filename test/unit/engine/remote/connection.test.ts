@@ -45,6 +45,19 @@ describe("a connection", () => {
     expect(server.connections).toBeLessThanOrEqual(2);
   });
 
+  it("uses a connection again after calls that were hung up on", async () => {
+    await using server = await new FakeVllm(servedToy()).start();
+    await using connection = connect(server.url);
+    const body = { model: "toy", prompt: [1], max_tokens: 20, temperature: 1, logprobs: 1, stream: true };
+    for (let call = 0; call < 5; call++) {
+      for await (const _ of connection.stream("/v1/completions", body, { signal: never })) break;
+      await connection.get("/version", { signal: never });
+    }
+    const before = server.connections;
+    for (let call = 0; call < 20; call++) await connection.get("/version", { signal: never });
+    expect(server.connections - before).toBeLessThanOrEqual(2);
+  });
+
   it("sends the key, and tells it to nobody", async () => {
     await using server = await new FakeVllm(servedToy()).start();
     server.key = "right";
