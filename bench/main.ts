@@ -13,6 +13,7 @@ import { benchFrontier } from "./frontier/frontier.ts";
 import { benchHttp } from "./http.ts";
 import { benchAccelerations, benchConcurrency, benchDeterminism } from "./power.ts";
 import { benchNumbers } from "./numbers.ts";
+import { benchOutages } from "./outages.ts";
 import { benchPeers } from "./peers/peers.ts";
 import { benchPrefetching } from "./prefetch.ts";
 import { benchRealModel } from "./real-model.ts";
@@ -38,6 +39,9 @@ interface BenchOptions {
   readonly device?: Device;
   readonly int4Compute?: Int4Compute;
   readonly threads: number;
+  readonly engine?: string;
+  readonly engineUrl?: string;
+  readonly restart?: string;
   readonly minutes: number;
   readonly clients: number;
   readonly serverMain?: string;
@@ -90,6 +94,8 @@ const modelParts: Record<string, (model: string, options: BenchOptions) => Promi
 const trials: Record<string, (options: BenchOptions) => Promise<void>> = {
   attacks: ({ serverMain, seconds, only }) => benchAttacks({ serverMain, seconds, only }),
   bursts: ({ model, threads, serverMain }) => benchBursts({ model, threads, serverMain }),
+  outages: ({ engine, engineUrl, model, restart, minutes, clients }) =>
+    benchOutages({ engine, engineUrl, model, restart, minutes, clients }),
   soak: ({ model, minutes, clients, threads }) => benchSoak({ model, minutes, clients, threads }),
 };
 
@@ -121,8 +127,14 @@ const program = new Command("bench")
   .option("--peers <names...>", "peers whose names have one of these in them")
   .option("--rounds <n>", "in which each peer has its turn", Number, 5)
   .option("--tokens <n>", "that each peer generates to each prompt", Number, 64)
-  .option("--minutes <n>", "how long the soak goes on", Number, 60)
-  .option("--clients <n>", "clients of the soak", Number, 500)
+  .option(
+    "--engine <name>",
+    "of `outages`: vllm, sglang or llamacpp, which runs the embedded model's checkpoint",
+  )
+  .option("--engine-url <url>", "of `outages`: where it runs")
+  .option("--restart <command>", "of `outages`: what ends it, however, and starts it again")
+  .option("--minutes <n>", "how long the soak goes on, or the outages", Number, 60)
+  .option("--clients <n>", "clients of the soak, or of the outages", Number, 500)
   .option(
     "--server-main <file>",
     "dist/main.js of the build that is attacked, or measured beside this one by `peers` and `bursts`",
