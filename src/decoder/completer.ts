@@ -36,6 +36,8 @@ export interface GenerateRequest extends DecodeRequest {
   readonly stopTokens?: TokenIds;
   /** Whether the model's own end tokens are tokens like any other. */
   readonly ignoreEnd?: boolean;
+  /** Whether special tokens are text, as in answers that call tools by them; the model's own ends never are. */
+  readonly showSpecial?: boolean;
   /** What of a chain's trace is read; nothing else of it is built, or crosses threads. All of it when left out. */
   readonly traces?: readonly TraceName[];
   /** Whether the text is read only once it is whole: what follows the first of it then comes as one event. */

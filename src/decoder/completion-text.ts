@@ -4,6 +4,15 @@ import type { Found } from "./stop-search.ts";
 import type { TextDecoding, TextStart } from "./text-decoding.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
+export interface CompletionReading {
+  readonly prompt: TokenIds;
+  readonly stop: readonly string[];
+  /** The model's own end tokens where they end the completion: they add no text, special or not. */
+  readonly ends: readonly TokenId[];
+  /** Whether special tokens are text. */
+  readonly showSpecial?: boolean | undefined;
+}
+
 /** How a request's completions read as text: what they go on from, what ends them, and what of it is shown. */
 export class CompletionText {
   readonly #tokenizer: Tokenizer;
@@ -11,13 +20,11 @@ export class CompletionText {
   readonly #stops: readonly string[];
   readonly #naming: readonly string[];
   readonly #ends: ReadonlySet<TokenId>;
+  readonly #showsSpecial: boolean;
 
-  /** @param ends the model's own end tokens where they end the completion: they add no text, special or not */
-  constructor(
-    tokenizer: Tokenizer,
-    { prompt, stop, ends }: { prompt: TokenIds; stop: readonly string[]; ends: readonly TokenId[] },
-  ) {
+  constructor(tokenizer: Tokenizer, { prompt, stop, ends, showSpecial = false }: CompletionReading) {
     this.#tokenizer = tokenizer;
+    this.#showsSpecial = showSpecial;
     this.#start = tokenizer.startAfter(prompt);
     this.#stops = stop;
     this.#naming = stop.filter((text) => tokenizer.namesSpecial(text));
@@ -30,7 +37,7 @@ export class CompletionText {
 
   /** Reads one completion, token by token. */
   reader(): TextReader {
-    const decoding = this.#tokenizer.stream({ start: this.#start });
+    const decoding = this.#tokenizer.stream({ start: this.#start, keepSpecial: this.#showsSpecial });
     const search = new StopSearch(this.#stops, this.#naming);
     return new TextReader(decoding, search, (token) => this.#hiddenText(token));
   }
@@ -38,7 +45,7 @@ export class CompletionText {
   /** What a token that answers leave out stands for; `undefined` for one that they show. */
   #hiddenText(token: TokenId): string | undefined {
     if (this.#ends.has(token)) return "";
-    return this.#tokenizer.isSpecial(token) ? this.#tokenizer.textOf(token) : undefined;
+    return this.#tokenizer.isSpecial(token) && !this.#showsSpecial ? this.#tokenizer.textOf(token) : undefined;
   }
 }
 

@@ -75,6 +75,7 @@ export class LocalCompleter implements Completer {
       prompt: request.prompt,
       stop: request.stop,
       ends: modelEnds,
+      showSpecial: request.showSpecial,
     });
     const ends = new TextEnds(new Set([...modelEnds, ...stopTokens]), reading);
     const text = new TextStream(reading);

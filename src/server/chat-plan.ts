@@ -7,6 +7,7 @@ import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import { chatShape } from "./least-demand.ts";
 import type { ChatRequest } from "./schemas/chat.ts";
+import { planTools } from "./tool-plan.ts";
 import { ignoredChatNames } from "./schemas/unoffered.ts";
 
 /** Plans POST /v1/chat/completions. @throws InferenceError naming the field at fault and what to do */
@@ -27,13 +28,7 @@ export async function planChat(
     throw invalid("top_logprobs", "top_logprobs is only allowed together with logprobs: true.");
   }
   const { tools = [], documents } = body;
-  if (tools.length > 0 && body.tool_choice !== "none") {
-    throw new InferenceError(
-      "unsupported",
-      'tools: calling tools is not supported here. Leave them out, or say tool_choice "none" to have the model see them alone.',
-      { param: "tools" },
-    );
-  }
+  const toolPlan = await planTools(body, context, caller);
   const conversation = {
     messages: await toChatMessages(body.messages),
     addGenerationPrompt: body.add_generation_prompt ?? true,
@@ -51,6 +46,7 @@ export async function planChat(
     // To the end of the context.
     usualMaxTokens: Infinity,
     ...chatShape(body),
+    tools: toolPlan,
     ignored: ignoredChatNames.filter((name) => body[name] !== undefined),
   };
   return planGeneration(body, input, context);

@@ -23,6 +23,7 @@ import { invalid } from "./invalid.ts";
 import { planMaxTokens } from "./max-tokens.ts";
 import type { LengthInput } from "./max-tokens.ts";
 import { chooseSampler, planSampling } from "./sampling-plan.ts";
+import type { ToolPlan } from "./tool-plan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 
 /** Completions of one request, over all its prompts. */
@@ -56,6 +57,8 @@ export interface GenerationPlan {
   readonly includeUsage: boolean;
   /** Whether every chunk of a stream has the usage so far. */
   readonly continuousUsage: boolean;
+  /** How calls of tools are told from what an answer says; `undefined` where none may be made. */
+  readonly tools: ToolPlan | undefined;
   /** The model's name as the client wrote it. */
   readonly modelName: string;
 }
@@ -74,6 +77,7 @@ export interface PlanInput extends Omit<LengthInput, "rates" | "held" | "remembe
   readonly bestOf?: number | undefined;
   /** Fields of its own that it takes and lets be. */
   readonly ignored?: readonly string[];
+  readonly tools?: ToolPlan | undefined;
 }
 
 /** @throws InferenceError naming the field at fault and what to do */
@@ -124,6 +128,8 @@ export function planGeneration(
       topCount: logprobs ?? 0,
       logprobsMode,
       inOnePiece: body.stream !== true,
+      // Many formats mark calls by special tokens.
+      showSpecial: input.tools !== undefined,
       progress: include_progress ?? false,
     })),
   );
@@ -151,6 +157,7 @@ export function planGeneration(
     reproducibility: model.capabilities.reproducibility,
     includeUsage: include_usage ?? false,
     continuousUsage: continuous_usage_stats ?? false,
+    tools: input.tools,
     modelName: body.model ?? model.id,
   };
 }

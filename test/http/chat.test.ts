@@ -105,7 +105,7 @@ describe("POST /v1/chat/completions", () => {
   });
 
   it.each([
-    [{ tools: [{ type: "function", function: { name: "f" } }] }, "tools", /not supported/],
+    [{ tools: [{ type: "function", function: { name: "f" } }] }, "tools", /shows its model no tools/],
     [{ response_format: { type: "json_object" } }, "response_format", /not supported/],
     [{ presence_penalty: 3 }, "presence_penalty", /2/],
     [{ sampler: "power", presence_penalty: 0.5 }, "presence_penalty", /sampler 'power'/],

@@ -12,6 +12,8 @@ export function hostPrompts(open: (source: unknown) => Promise<PromptEncoder>): 
       return { type: "ready" };
     }
     if (encoder === undefined) throw new InferenceError("internal", "The process was not opened.");
+    if (message.type === "findToolFormat")
+      return { type: "toolFormat", format: await encoder.toolFormat({ param: "tools", signal }) };
     const { prompts, param } = message;
     const lists = await encoder.encode(prompts, { param, signal });
     return { type: "tokens", lists: lists.map((ids) => Uint32Array.from(ids)) };

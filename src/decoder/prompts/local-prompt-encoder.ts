@@ -4,6 +4,8 @@ import type { Awaitable } from "../../core/token-stream.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import type { ChatTemplate } from "../chat-template.ts";
 import type { TokenizerJson } from "../token-bytes.ts";
+import { recognizeToolFormat } from "../tools/recognize-format.ts";
+import type { ToolFormat } from "../tools/tool-format.ts";
 import type { ChatPrompt, EncodeOptions, Prompt, PromptEncoder, TextPrompt } from "./prompt-encoder.ts";
 import { TextTokenizer } from "./text-tokenizer.ts";
 
@@ -12,6 +14,7 @@ export class LocalPromptEncoder implements PromptEncoder {
   readonly #read: () => Awaitable<TokenizerJson>;
   readonly #template: ChatTemplate | undefined;
   #encoder: Promise<TextTokenizer> | undefined;
+  #toolFormat: { readonly found: ToolFormat | undefined } | undefined;
 
   /** @param read tokenizer.json, which is large, and not wanted where nothing is encoded */
   constructor(read: () => Awaitable<TokenizerJson>, template: ChatTemplate | undefined) {
@@ -39,6 +42,12 @@ export class LocalPromptEncoder implements PromptEncoder {
       const { text, addSpecialTokens } = "text" in prompt ? prompt : this.#render(prompt);
       return encoder.encode(text, { addSpecialTokens, param });
     });
+  }
+
+  toolFormat(): Promise<ToolFormat | undefined> {
+    const template = this.#template;
+    this.#toolFormat ??= { found: template === undefined ? undefined : recognizeToolFormat(template) };
+    return Promise.resolve(this.#toolFormat.found);
   }
 
   #render({ messages, addSpecialTokens = false, ...options }: ChatPrompt): TextPrompt {

@@ -2,7 +2,9 @@ import { InferenceError, whyAborted } from "../../core/errors.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import { promptBytes } from "./prompt-encoder.ts";
 import type { EncodeOptions, Prompt, PromptEncoder } from "./prompt-encoder.ts";
+import type { ToolFormat } from "../tools/tool-format.ts";
 import { ProcessDied } from "./prompt-process.ts";
+import type { PromptProcess } from "./prompt-process.ts";
 import { ProcessQueue } from "./process-queue.ts";
 
 export interface ProcessPromptEncoderOptions {
@@ -35,6 +37,7 @@ export class ProcessPromptEncoder implements PromptEncoder {
   readonly #options: Required<ProcessPromptEncoderOptions>;
   readonly #queue: ProcessQueue;
   #bytes = 0;
+  #toolFormat: { readonly found: ToolFormat | undefined } | undefined;
 
   private constructor(options: ProcessPromptEncoderOptions) {
     this.#options = { callTimeoutMs: 30_000, graceMs: 500, maxBytes: 64 * 2 ** 20, processes: 2, ...options };
@@ -50,9 +53,24 @@ export class ProcessPromptEncoder implements PromptEncoder {
   }
 
   /** @throws InferenceError `overloaded` where too much text waits; `deadline_exceeded`; `engine_failed` */
-  async encode(prompts: readonly Prompt[], options: EncodeOptions): Promise<TokenIds[]> {
-    const { param } = options;
+  encode(prompts: readonly Prompt[], options: EncodeOptions): Promise<TokenIds[]> {
     const bytes = prompts.reduce((sum, prompt) => sum + promptBytes(prompt), callBytes);
+    return this.#call((worker) => worker.encode(prompts, options.param), { ...options, bytes });
+  }
+
+  /** Asked of the template once. @throws as `encode` */
+  toolFormat(options: EncodeOptions): Promise<ToolFormat | undefined> {
+    if (!this.takesChats) return Promise.resolve(undefined);
+    if (this.#toolFormat !== undefined) return Promise.resolve(this.#toolFormat.found);
+    const work = async (worker: PromptProcess): Promise<ToolFormat | undefined> => {
+      this.#toolFormat = { found: await worker.toolFormat() };
+      return this.#toolFormat.found;
+    };
+    return this.#call(work, { ...options, bytes: callBytes });
+  }
+
+  async #call<Result>(work: Work<Result>, call: Call): Promise<Result> {
+    const { param, bytes } = call;
     if (this.#bytes > 0 && this.#bytes + bytes > this.#options.maxBytes) {
       throw new InferenceError(
         "overloaded",
@@ -61,9 +79,8 @@ export class ProcessPromptEncoder implements PromptEncoder {
     }
     this.#bytes += bytes;
     try {
-      const call = { ...options, prompts, bytes };
-      return await this.#run(call).catch((error: unknown) => {
-        if (error instanceof ProcessDied) return this.#run(call);
+      return await this.#run(work, call).catch((error: unknown) => {
+        if (error instanceof ProcessDied) return this.#run(work, call);
         throw error;
       });
     } catch (error) {
@@ -78,7 +95,7 @@ export class ProcessPromptEncoder implements PromptEncoder {
     }
   }
 
-  async #run({ prompts, param, bytes, client = "", signal }: Call): Promise<TokenIds[]> {
+  async #run<Result>(work: Work<Result>, { param, bytes, client = "", signal }: Call): Promise<Result> {
     const { callTimeoutMs, graceMs } = this.#options;
     const worker = await this.#queue.take({ bytes, client }, signal);
     const endAfter = (ms: number, reason: Error): NodeJS.Timeout =>
@@ -94,12 +111,12 @@ export class ProcessPromptEncoder implements PromptEncoder {
       };
       signal.addEventListener("abort", leave, { once: true });
     });
-    const work = worker.encode(prompts, param).finally(() => {
+    const working = work(worker).finally(() => {
       for (const timer of timers) clearTimeout(timer);
       signal.removeEventListener("abort", leave);
       this.#queue.release(worker);
     });
-    return Promise.race([work, left]);
+    return Promise.race([working, left]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,8 +124,9 @@ export class ProcessPromptEncoder implements PromptEncoder {
   }
 }
 
+type Work<Result> = (worker: PromptProcess) => Promise<Result>;
+
 interface Call extends EncodeOptions {
-  readonly prompts: readonly Prompt[];
   readonly bytes: number;
 }
 

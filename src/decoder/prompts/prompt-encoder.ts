@@ -1,5 +1,6 @@
 import type { TokenIds } from "../../core/tokens.ts";
 import type { ChatMessage } from "../chat-template.ts";
+import type { ToolFormat } from "../tools/tool-format.ts";
 
 /** Text that is continued as it stands. */
 export interface TextPrompt {
@@ -38,6 +39,12 @@ export interface PromptEncoder extends AsyncDisposable {
    *   conversation; why the signal was aborted
    */
   encode(prompts: readonly Prompt[], options: EncodeOptions): Promise<TokenIds[]>;
+  /**
+   * How the model is made to call tools by its chat template.
+   * @returns `undefined` where the template shows it none, or has calls written in a form that is not read here
+   * @throws InferenceError as `encode`
+   */
+  toolFormat(options: EncodeOptions): Promise<ToolFormat | undefined>;
 }
 
 /** Bytes of a prompt's text as UTF-8: of a conversation, its messages and variables as JSON. */

@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { InferenceError, fromErrorDescription } from "../../core/errors.ts";
 import type { TokenIds } from "../../core/tokens.ts";
+import type { ToolFormat } from "../tools/tool-format.ts";
 import type { Prompt } from "./prompt-encoder.ts";
 import type { ProcessReply, ToProcess } from "./protocol.ts";
 
@@ -55,6 +56,14 @@ export class PromptProcess {
     if (reply.type !== "tokens")
       throw new InferenceError("internal", `The process answered '${reply.type}'.`);
     return reply.lists.map(toArray);
+  }
+
+  /** @throws as `encode` */
+  async toolFormat(): Promise<ToolFormat | undefined> {
+    const reply = await this.#ask({ type: "findToolFormat" });
+    if (reply.type !== "toolFormat")
+      throw new InferenceError("internal", `The process answered '${reply.type}'.`);
+    return reply.format;
   }
 
   /** @param reason what its call fails with */

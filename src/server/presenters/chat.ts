@@ -8,7 +8,8 @@ import type { ChatChunk, ChatChunkChoice } from "../schemas/chunks.ts";
 import { generatedLists } from "./completion.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
-import type { ChoicePart } from "./choice-tracker.ts";
+import type { ChoicePart, Finish } from "./choice-tracker.ts";
+import { MessageReader, readMessage } from "./message-reader.ts";
 import {
   progressOf,
   statedEnd,
@@ -25,6 +26,8 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
   readonly #plan: GenerationPlan;
   readonly #tracker: AnswerTracker;
   readonly #logprobs: LogprobPresenter;
+  /** Of a stream's choices. */
+  readonly #messages: readonly MessageReader[];
   #hasBegun = false;
 
   constructor(plan: GenerationPlan, tokenizer: Tokenizer, { id, created }: AnswerHead) {
@@ -39,6 +42,7 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
     this.#plan = plan;
     this.#tracker = new AnswerTracker(plan, tokenizer);
     this.#logprobs = new LogprobPresenter(tokenizer, plan);
+    this.#messages = plan.requests.map(() => new MessageReader(plan.tools));
   }
 
   /** The roles come first, the finish of a choice alone in its last chunk. */
@@ -47,8 +51,11 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
     const roles = this.#roles();
     const part = this.#tracker.follow(event);
     if (part === undefined) return roles;
-    const delta = part.finish === undefined ? { content: part.text } : {};
-    const choice = { ...this.#fields(part), delta, finish_reason: part.finish?.reason ?? null };
+    const { finish } = part;
+    const message = this.#messages[part.index]!;
+    const delta = finish === undefined ? message.push(part.text) : message.end();
+    const finish_reason = finish === undefined ? null : reasonOf(finish, message.callsTools);
+    const choice = { ...this.#fields(part), delta, finish_reason };
     const choices = longList(() => [longObject<ChatChunkChoice>(choice)]);
     return [...roles, longObject<ChatChunk>({ ...this.#chunk({ ...statedMixing(part), choices }) })];
   }
@@ -88,10 +95,11 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
   /** In the order that the schema has its fields in. */
   #wholeChoice(part: ChoicePart): LongJson<ChatChoice> {
     const { logprobs, ...rest } = this.#fields(part);
+    const { content, ...calls } = readMessage(part.text, this.#plan.tools);
     return longObject<ChatChoice>({
       ...{ ...rest, logprobs },
-      message: { role: "assistant", content: part.text, refusal: null },
-      finish_reason: part.finish!.reason,
+      message: { role: "assistant", content, refusal: null, ...calls },
+      finish_reason: reasonOf(part.finish!, calls.tool_calls !== undefined),
     });
   }
 
@@ -107,3 +115,7 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
     };
   }
 }
+
+/** Answers that were cut off say so, whether they had begun to call tools or not. */
+const reasonOf = ({ reason }: Finish, callsTools: boolean): ChatChoice["finish_reason"] =>
+  callsTools && reason === "stop" ? "tool_calls" : reason;

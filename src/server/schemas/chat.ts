@@ -5,6 +5,7 @@ import { body } from "./body.ts";
 import { listed } from "./lists.ts";
 import { generationFields } from "./fields.ts";
 import { requestMessage } from "./messages.ts";
+import { answeredCall, tool, toolChoice } from "./tools.ts";
 import { unofferedChatFields } from "./unoffered.ts";
 
 export const chatRequest = body({
@@ -39,9 +40,19 @@ export const chatRequest = body({
     { enable_thinking: false },
   ),
   tools: described(
-    listed(z.record(z.string(), z.unknown())).nullish(),
-    'Tools that the template shows the model. It calls none: only with tool_choice "none", or empty.',
+    listed(tool).nullish(),
+    "Functions that the model may call: the chat template shows it them, and how to call one.",
     [],
+  ),
+  tool_choice: described(
+    toolChoice.nullish(),
+    "`none`: the model sees the tools, and what it writes is said. `auto`: it may call some. `required`: it calls one at least. A function: it calls that. Default: `auto`.",
+    "auto",
+  ),
+  parallel_tool_calls: described(
+    z.boolean().nullish(),
+    "Whether an answer may call several; only its first call is told otherwise. Default: true.",
+    true,
   ),
   documents: described(
     listed(z.record(z.string(), z.unknown())).nullish(),
@@ -72,10 +83,17 @@ export const chatLogprobs = z
   .object({ content: described(z.array(tokenLogprob), "One entry for each token.", []) })
   .meta({ id: "ChatLogprobs" });
 
+export const chatFinishReason = z.enum([...finishReason.options, "tool_calls"]);
+
 const message = z.object({
   role: described(z.literal("assistant"), "Always the assistant.", "assistant"),
-  content: described(z.string(), "The answer.", "2*3=6;7-6=1;1+4=5;#5"),
+  content: described(
+    z.string().nullable(),
+    "What the answer says; null where it calls tools and says nothing.",
+    "2*3=6;7-6=1;1+4=5;#5",
+  ),
   refusal: described(z.null(), "Always null.", null),
+  tool_calls: described(z.array(answeredCall).optional(), "The calls it makes, if any.", []),
 });
 
 const chatChoice = z.object({
@@ -87,8 +105,8 @@ const chatChoice = z.object({
     refusal: null,
   }),
   finish_reason: described(
-    finishReason,
-    "`stop`: an end token or a stop string; `length`: max_tokens.",
+    chatFinishReason,
+    "`stop`: an end token or a stop string; `tool_calls`: so too, and the answer calls tools; `length`: max_tokens.",
     "stop",
   ),
 });

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { count, described } from "../../samplers/described.ts";
-import { chatLogprobs } from "./chat.ts";
-import { answerFields, choiceFields, completionChoice, finishReason, usage } from "./completions.ts";
+import { chatFinishReason, chatLogprobs } from "./chat.ts";
+import { answerFields, choiceFields, completionChoice, usage } from "./completions.ts";
+import { callDelta } from "./tools.ts";
 
 /** How far a chain has come; a chunk that has it has no choices. */
 const progress = z
@@ -51,13 +52,14 @@ const delta = z.object({
     "assistant",
   ),
   content: described(z.string().optional(), "What is new of the answer.", "2*3=6;"),
+  tool_calls: described(z.array(callDelta).optional(), "What is new of its calls.", []),
 });
 
 const chatChunkChoice = z.object({
   ...choiceFields,
   logprobs: described(chatLogprobs.nullable(), "When asked for.", null),
   delta: described(delta, "What is new of the message.", { content: "2*3=6;" }),
-  finish_reason: described(finishReason.nullable(), "In a choice's last chunk.", null),
+  finish_reason: described(chatFinishReason.nullable(), "In a choice's last chunk.", null),
 });
 
 export const chatChunk = z

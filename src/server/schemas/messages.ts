@@ -55,11 +55,9 @@ export const requestMessage = z.looseObject({
   refusal: text("What the assistant said instead of a content.", "I cannot say."),
   reasoning: text("What the assistant thought, for templates that show it.", "First the product."),
   reasoning_content: text("The same, as other servers call it.", "First the product."),
-  tool_calls: described(
-    listed(toolCall).nullish(),
-    "assistant: the tools it called, for the template. It calls none here.",
-    [{ id: "call_1", type: "function", function: { name: "add", arguments: '{"a": 1}' } }],
-  ),
+  tool_calls: described(listed(toolCall).nullish(), "assistant: the tools it called.", [
+    { id: "call_1", type: "function", function: { name: "add", arguments: '{"a": 1}' } },
+  ]),
   tool_call_id: text("tool: which call this answers.", "call_1"),
   function_call: refused("function_call in a message, the former name of tool_calls,"),
   audio: refused("audio"),

@@ -85,10 +85,8 @@ export const ignoredChatNames = Object.keys(ignoredChatFields) as (keyof typeof 
 /** Of chats alone. */
 export const unofferedChatFields = {
   ...ignoredChatFields,
-  parallel_tool_calls: harmless(true),
-  tool_choice: refused("tools", ["none", "auto"]),
-  functions: refused("functions", [[]]),
-  function_call: refused("functions", ["none", "auto"]),
+  functions: refused("functions, the former name of tools,", [[]]),
+  function_call: refused("function_call, the former name of tool_choice,", ["none", "auto"]),
   modalities: refused("other modalities", [["text"]]),
   audio: refused("audio"),
   web_search_options: refused("web search"),

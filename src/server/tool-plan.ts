@@ -1,0 +1,65 @@
+import { InferenceError } from "../core/errors.ts";
+import { clip } from "../core/clip.ts";
+import type { ToolFormat } from "../decoder/tools/tool-format.ts";
+import type { Caller } from "./caller.ts";
+import type { PlanContext } from "./generation-plan.ts";
+import type { Given } from "./given.ts";
+import { invalid } from "./invalid.ts";
+import type { ChatRequest } from "./schemas/chat.ts";
+import type { Tool } from "./schemas/tools.ts";
+
+/** How calls are told from what an answer says. */
+export interface ToolPlan {
+  readonly format: ToolFormat;
+  /** That an answer may have. */
+  readonly mostCalls: number;
+}
+
+/**
+ * What a chat's tools come to; `undefined` where none may be called.
+ * @throws InferenceError `invalid_request` for tools that contradict each other; `unsupported` where the template has no
+ *   form for calls that is known
+ */
+export async function planTools(
+  body: Given<ChatRequest>,
+  { completer: { prompts, model } }: Pick<PlanContext, "completer">,
+  caller: Caller,
+): Promise<ToolPlan | undefined> {
+  const { tools = [], tool_choice: choice = "auto", parallel_tool_calls: isParallel } = body;
+  checkNames(tools);
+  if (tools.length === 0) {
+    if (choice !== "none" && choice !== "auto")
+      throw invalid("tool_choice", "tool_choice asks for a call, and there are no tools. Give tools.");
+    return undefined;
+  }
+  if (choice === "none") return undefined;
+  if (choice !== "auto") {
+    throw new InferenceError(
+      "unsupported",
+      'tool_choice: a call cannot be made sure of here yet. Say "auto" or "none".',
+      { param: "tool_choice" },
+    );
+  }
+  const format = await prompts.toolFormat({ param: "tools", ...caller });
+  if (format === undefined) {
+    throw new InferenceError(
+      "unsupported",
+      `tools: the chat template of '${model.id}' shows its model no tools, or has calls written in a form that is not known here. Start the server with --chat-template FILE (templates/chatml-tools.jinja is one for models of ChatML), or say tool_choice "none".`,
+      { param: "tools" },
+    );
+  }
+  return { format, mostCalls: isParallel === false ? 1 : Infinity };
+}
+
+function checkNames(tools: readonly Tool[]): void {
+  const names = new Set<string>();
+  for (const [
+    index,
+    {
+      function: { name },
+    },
+  ] of tools.entries()) {
+    if (names.has(name)) throw invalid("tools", `tools.${index}: '${clip(name)}' is there twice.`);
+    names.add(name);
+  }
+}
