@@ -1,12 +1,16 @@
 import { z } from "zod";
 import { RemoteError, garbage, refusal } from "./remote-error.ts";
 
+/** What a server said, as it may be told to others. */
+type Told = (said: string) => string;
+
 /** @throws RemoteError */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, told: Told): unknown {
   try {
     return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw garbage(`'${text.slice(0, 80)}' is no JSON`, error);
+  } catch {
+    // No cause: an engine's words of it repeat the text.
+    throw garbage(`'${told(text).slice(0, 80)}' is no JSON`);
   }
 }
 
@@ -31,11 +35,11 @@ export const optionalAnswer = <Value>(
   );
 
 /** For messages of streams, whose status was fine. @throws RemoteError where one tells of an error */
-export function throwIfError(said: unknown): void {
+export function throwIfError(said: unknown, told: Told): void {
   if (typeof said !== "object" || said === null || !("error" in said) || said.error == null) return;
   const { error } = said;
   const code = typeof error === "object" && "code" in error ? Number(error.code) : NaN;
-  throw refusal(Number.isInteger(code) ? code : 500, messageIn(said) ?? "");
+  throw refusal(Number.isInteger(code) ? code : 500, told(messageIn(said) ?? ""));
 }
 
 /** What a server says in an object that tells of an error; `undefined` where it is none. */

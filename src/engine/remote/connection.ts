@@ -4,7 +4,7 @@ import { Pool } from "undici";
 import type { Dispatcher } from "undici";
 import { cancelled } from "../../core/errors.ts";
 import { version } from "../../core/version.ts";
-import { messageIn, parseJson } from "./answers.ts";
+import { messageIn, parseJson, throwIfError } from "./answers.ts";
 import { RemoteError, connectionFault, garbage, refusal } from "./remote-error.ts";
 
 export interface ConnectionSettings {
@@ -30,9 +30,11 @@ export interface CallOptions {
 
 const usualSilenceMs = 600_000;
 const usualPauseMs = 30_000;
-/** Of what is told of an error, or of an event in a stream, characters. */
+/** Of what is told of an error, characters. */
 const mostTold = 500;
 const mostErrorBytes = 65_536;
+/** Of an answer, or of one event of a stream: far more than thousands of tokens with thousands of the likeliest each. */
+const mostAnswerBytes = 2 ** 28;
 
 /**
  * HTTP to one server, over connections that are used again. A call whose signal is aborted has its connection closed,
@@ -101,17 +103,23 @@ export class Connection implements AsyncDisposable {
 
   /**
    * The JSON of each server-sent event, up to `[DONE]` or the answer's end.
-   * @throws as `get`, where it breaks off too
+   * @throws as `get`, where it breaks off or an event tells of an error too
    */
   async *stream(path: string, body: object, options: CallOptions): AsyncGenerator<unknown, void, undefined> {
     const { body: reply, headers } = await this.#open(path, body, options);
     const kind = headers["content-type"];
-    if (typeof kind !== "string" || !kind.startsWith("text/event-stream")) {
-      reply.destroy();
+    if (typeof kind !== "string" || !/^text\/event-stream\b/i.test(kind)) {
+      discard(reply);
       throw garbage("it is no stream of events");
     }
     const events: string[] = [];
-    const parser = createParser({ onEvent: ({ data }) => events.push(data) });
+    const parser = createParser({
+      onEvent: ({ data }) => events.push(data),
+      onError: ({ type }) => {
+        if (type === "max-buffer-size-exceeded") reply.destroy(garbage("an event of it has no end"));
+      },
+      maxBufferSize: mostAnswerBytes,
+    });
     const text = new TextDecoder();
     const { pauseMs = usualPauseMs } = this.#settings;
     const giveUp = () => reply.destroy(new Error(`it was silent for ${pauseMs / 1000} s`));
@@ -125,7 +133,9 @@ export class Connection implements AsyncDisposable {
         hasBegun ||= events.length > 0;
         for (const data of events.splice(0)) {
           if (data === "[DONE]") return;
-          yield parseJson(data);
+          const said = this.#read(data);
+          throwIfError(said, (message) => this.#told(message));
+          yield said;
         }
         if (hasBegun) pause = setTimeout(giveUp, pauseMs);
       }
@@ -147,8 +157,11 @@ export class Connection implements AsyncDisposable {
     const text = await readText(reply.body).catch((error: unknown) => {
       throw this.#explain(error, options.signal);
     });
-    return parseJson(text);
+    return this.#read(text);
   }
+
+  /** @throws RemoteError for what is no JSON */
+  readonly #read = (text: string): unknown => parseJson(text, (said) => this.#told(said));
 
   async #open(
     path: string,
@@ -164,6 +177,8 @@ export class Connection implements AsyncDisposable {
         method: body === undefined ? "GET" : "POST",
         headers: {
           "user-agent": `metropolis/${version}`,
+          // Nothing is unpacked, and tokens are to come one by one.
+          "accept-encoding": "identity",
           ...(body === undefined ? {} : { "content-type": "application/json" }),
           ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
           ...(session === undefined ? {} : { [sessionHeader]: session }),
@@ -174,11 +189,17 @@ export class Connection implements AsyncDisposable {
       .catch((error: unknown) => {
         throw this.#explain(error, signal);
       });
-    if (reply.statusCode >= 200 && reply.statusCode < 300) return reply;
+    const { "content-encoding": encoding = "identity" } = reply.headers;
+    const isPlain = encoding === "identity";
+    if (reply.statusCode >= 200 && reply.statusCode < 300) {
+      if (isPlain) return reply;
+      discard(reply.body);
+      throw garbage(`it is packed (${String(encoding)}) though that was not asked for`);
+    }
     const said = await readText(reply.body, mostErrorBytes).catch((error: unknown) => {
       throw this.#explain(error, signal);
     });
-    throw refusal(reply.statusCode, this.#withoutKey(saidIn(said)), retryAfter(reply.headers));
+    throw refusal(reply.statusCode, isPlain ? this.#told(saidIn(said)) : "", retryAfter(reply.headers));
   }
 
   #explain(error: unknown, signal: AbortSignal): unknown {
@@ -187,10 +208,11 @@ export class Connection implements AsyncDisposable {
     return connectionFault(error, this.url);
   }
 
-  /** Servers repeat a key that they refuse. */
-  #withoutKey(said: string): string {
+  /** What a server said, as it may be told: servers repeat a key that they refuse. */
+  #told(said: string): string {
     const { key } = this.#settings;
-    return key === undefined || key === "" ? said : said.replaceAll(key, "…");
+    const keyless = key === undefined || key === "" ? said : said.replaceAll(key, "…");
+    return keyless.slice(0, mostTold);
   }
 }
 
@@ -214,7 +236,14 @@ function rootOf(given: string): string {
   return origin + pathname.replace(/\/+$/, "").replace(/\/v1$/, "");
 }
 
-async function readText(body: Readable, mostBytes = Infinity): Promise<string> {
+/** Leaves an answer unread, and with it its connection. */
+function discard(body: Readable): void {
+  // Of one that nobody reads, an error that nobody hears of would end the process.
+  body.on("error", () => undefined);
+  body.destroy();
+}
+
+async function readText(body: Readable, mostBytes = mostAnswerBytes): Promise<string> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const part of body as AsyncIterable<Uint8Array>) {
@@ -229,9 +258,9 @@ async function readText(body: Readable, mostBytes = Infinity): Promise<string> {
 function saidIn(body: string): string {
   try {
     const said: unknown = JSON.parse(body);
-    return (messageIn(said) ?? body).slice(0, mostTold);
+    return messageIn(said) ?? body;
   } catch {
-    return body.slice(0, mostTold);
+    return body;
   }
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
 import type { TokenId, TokenIds } from "../../core/tokens.ts";
-import { readAs, throwIfError } from "./answers.ts";
+import { readAs } from "./answers.ts";
 import type { Connection } from "./connection.ts";
 import type { DrawCall, ReportedToken, ScoreCall } from "./dialect.ts";
 import { brokenOff, garbage } from "./remote-error.ts";
@@ -98,7 +98,6 @@ export class LlamaCppCompletions {
     let isThrough = false;
     let predicted = 0;
     for await (const said of messages) {
-      throwIfError(said);
       const { tokens, stop, completion_probabilities: drawn, ...rest } = readAs(answerSchema, said);
       // The server ends by its model's own end tokens alone.
       if (isEnded() && tokens.length > 0) return;

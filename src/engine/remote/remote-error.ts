@@ -61,6 +61,8 @@ function remedy(status: number): string {
 
 const certificates = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_)/;
 const protocols = /^(EPROTO|ERR_SSL_|HPE_)/;
+/** What undici does not read, or does not send. */
+const unspeakable = /^UND_ERR_(HEADERS_OVERFLOW|INVALID_ARG|NOT_SUPPORTED)$/;
 
 /** What a failed connection means. */
 export function connectionFault(error: unknown, url: string): RemoteError {
@@ -81,11 +83,18 @@ export function connectionFault(error: unknown, url: string): RemoteError {
     );
   }
   const said = code === "" ? message : code;
+  if (unspeakable.test(code))
+    return new RemoteError(`${url} cannot be called (${said}: ${message}).`, {
+      retryable: false,
+      cause: error,
+    });
   return new RemoteError(`The connection to ${url} failed (${said}).`, { retryable: true, cause: error });
 }
 
 function readFault(error: unknown): { readonly code: string; readonly message: string } {
   if (!(error instanceof Error)) return { code: "", message: String(error) };
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const given = "code" in error && typeof error.code === "string" ? error.code : "";
+  // Of what does not begin as HTTP does, undici tells no code.
+  const code = given === "" && error.name === "HTTPParserError" ? "HPE_INVALID_CONSTANT" : given;
   return { code, message: error.message };
 }

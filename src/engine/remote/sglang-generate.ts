@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { readAs, throwIfError } from "./answers.ts";
+import { readAs } from "./answers.ts";
 import type { Connection } from "./connection.ts";
 import { logitBias } from "./dialect.ts";
 import type { DrawCall, ReportedToken, ScoreCall } from "./dialect.ts";
@@ -86,7 +86,6 @@ export async function* drawBySglang(
   let told = 0;
   let isFinished = false;
   for await (const said of server.stream(path, body, { signal, session })) {
-    throwIfError(said);
     const { output_ids: ids, meta_info: meta } = readAs(drawnSchema, said);
     throwIfUnlike(meta, weights);
     const count = meta.completion_tokens - told;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { TokenId } from "../../core/tokens.ts";
-import { readAs, throwIfError } from "./answers.ts";
+import { readAs } from "./answers.ts";
 import type { Connection } from "./connection.ts";
 import { logitBias } from "./dialect.ts";
 import type { DrawCall, ReportedToken } from "./dialect.ts";
@@ -159,7 +159,6 @@ async function* whole<
 ): AsyncGenerator<Message, void, undefined> {
   let isFinished = false;
   for await (const said of messages) {
-    throwIfError(said);
     const message = readAs(schema, said);
     yield message;
     const reasons = message.choices.map(({ finish_reason: reason }) => reason);

@@ -1,5 +1,8 @@
 import { createServer } from "node:http";
+import type { ServerResponse } from "node:http";
+import { createServer as createSocketServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { Connection } from "../../../../src/engine/remote/connection.ts";
 import type { ConnectionSettings } from "../../../../src/engine/remote/connection.ts";
@@ -17,6 +20,27 @@ const failureOf = (asked: Promise<unknown>): Promise<unknown> =>
     () => undefined,
     (error: unknown) => error,
   );
+
+/** A stream's events from a server that answers everything alike, or what it fails with. */
+async function streamFrom(answer: (response: ServerResponse) => void): Promise<unknown> {
+  const server = createServer((_request, response) => {
+    answer(response);
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  await using connection = connect(`http://127.0.0.1:${port}`, { key: "sk-secret" });
+  const events: unknown[] = [];
+  const failure = await failureOf(
+    (async () => {
+      for await (const event of connection.stream("/", {}, { signal: never })) events.push(event);
+    })(),
+  );
+  server.closeAllConnections();
+  server.close();
+  return failure ?? events;
+}
+
+const stream = { "content-type": "text/event-stream" };
 
 describe("a connection", () => {
   it.each([
@@ -140,5 +164,80 @@ describe("a connection", () => {
     await expect.poll(() => connection.takeSuspicion(60_000)).toBe(true);
     expect(connection.takeSuspicion(60_000)).toBe(false);
     await expect.poll(() => connection.takeSuspicion(0)).toBe(true);
+  });
+});
+
+describe("a stream", () => {
+  it("is read whatever its pieces are, and however its lines end", async () => {
+    const bytes = Buffer.from(
+      'data: {"a":"日本 €😀"}\r\n\r\n: still there\r\n\r\ndata: [1,\r\ndata: 2]\r\n\r\ndata: [DONE]\r\n\r\n',
+    );
+    const events = await streamFrom((response) => {
+      response.writeHead(200, { "content-type": "Text/Event-Stream; charset=utf-8" });
+      for (const byte of bytes) response.write(Buffer.of(byte));
+      response.end();
+    });
+    expect(events).toEqual([{ a: "日本 €😀" }, [1, 2]]);
+  });
+
+  const packed = gzipSync('data: {"a":1}\n\ndata: [DONE]\n\n');
+  it.each<[string, (response: ServerResponse) => void, RegExp]>([
+    [
+      "a page",
+      (response) => response.writeHead(200, { "content-type": "text/html" }).end("<html>"),
+      /no stream/,
+    ],
+    [
+      "a page that does not end",
+      (response) => void response.writeHead(200, { "content-type": "text/html" }).write("<html>"),
+      /no stream/,
+    ],
+    ["nothing", (response) => response.writeHead(204).end(), /no stream/],
+    ["what nobody can read", (response) => response.writeHead(200, stream).end("data: {\n\n"), /no JSON/],
+    [
+      "what nobody unpacks",
+      (response) => response.writeHead(200, { ...stream, "content-encoding": "gzip" }).end(packed),
+      /gzip/,
+    ],
+    [
+      "what nobody unpacks, and that does not end",
+      (response) => void response.writeHead(200, { ...stream, "content-encoding": "gzip" }).write(packed),
+      /gzip/,
+    ],
+    [
+      "another address",
+      (response) => response.writeHead(307, { location: "http://host/" }).end(),
+      /redirects/,
+    ],
+    [
+      "too many headers",
+      (response) => response.writeHead(200, { "x-a": "a".repeat(40_000) }).end(),
+      /HEADERS/,
+    ],
+  ])("that is %s is given up for good, and harms nobody", async (_name, answer, says) => {
+    const failure = await streamFrom(answer);
+    // What is thrown where nobody hears it is thrown in the next turns.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(failure).toMatchObject({ retryable: false, message: expect.stringMatching(says) as string });
+  });
+
+  it("of what is not HTTP is given up for good", async () => {
+    const server = createSocketServer((socket) => socket.end("SSH-2.0-OpenSSH\r\n")).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    await using connection = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    expect(await failureOf(connection.get("/", { signal: never }))).toMatchObject({ retryable: false });
+    server.close();
+  });
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    [
+      "an event's error",
+      (response) => response.writeHead(200, stream).end('data: {"error":"sk-secret"}\n\n'),
+    ],
+    ["an event", (response) => response.writeHead(200, stream).end("data: Bearer sk-secret\n\n")],
+    ["a long answer", (response) => response.writeHead(401).end(`${"x".repeat(495)} sk-secret`)],
+  ])("that repeats the key in %s has nobody told", async (_name, answer) => {
+    const { message, cause } = (await streamFrom(answer)) as Error;
+    expect(`${message} ${String(cause)}`).not.toMatch(/sk-s/);
   });
 });
