@@ -1,9 +1,9 @@
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { InferenceError } from "../core/errors.ts";
+import { pause } from "../core/pause.ts";
 import { serverRoot } from "../core/server-root.ts";
 
 export interface ServerAddress {
@@ -51,8 +51,8 @@ export async function askServer(
       throw new InferenceError("engine_failed", message, { cause });
     });
     if (reply !== undefined && (isLast || !reply.isPassing)) return read(reply);
-    const pause = Math.min(longestPauseSeconds, 2 ** attempt);
-    await sleep(1000 * Math.max(pause, reply?.retryAfterSeconds ?? 0), undefined, { signal });
+    const seconds = Math.min(longestPauseSeconds, 2 ** attempt);
+    await pause(1000 * Math.max(seconds, reply?.retryAfterSeconds ?? 0), signal);
   }
 }
 

@@ -1,5 +1,5 @@
-import { setTimeout } from "node:timers/promises";
 import { InferenceError, cancelled } from "../../core/errors.ts";
+import { pause } from "../../core/pause.ts";
 import { uniform } from "../../core/random.ts";
 import { RemoteError } from "./remote-error.ts";
 
@@ -25,12 +25,6 @@ export class BackOff {
     this.#seed = seed;
   }
 
-  /** The server has answered: what fails next is another matter. */
-  reset(): void {
-    this.#attempts = 0;
-    this.#ownErrors = 0;
-  }
-
   /**
    * Resolves when it may be tried again.
    * @throws what it was given, as callers are told of it, where another attempt is of no use; `aborted` once the signal is
@@ -41,7 +35,7 @@ export class BackOff {
     if (error.status === 500 && ++this.#ownErrors >= mostOwnErrors) throw toInferenceError(error);
     const u = uniform({ seed: this.#seed, choice: 0, stage: 0, step: this.#attempts }, "call");
     const ms = Math.min(longestMs, firstMs * 2 ** this.#attempts++) * (0.5 + u / 2);
-    await setTimeout(Math.max(ms, error.retryAfterMs ?? 0), undefined, { signal }).catch(() => {
+    await pause(Math.max(ms, error.retryAfterMs ?? 0), signal).catch(() => {
       throw cancelled();
     });
   }
