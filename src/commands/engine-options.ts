@@ -55,7 +55,11 @@ export const ofServer = [
 function parseHeader(text: string): string {
   if (!/^[\w!#$%&'*+.^`|~-]+$/.test(text)) throw new Error(`'${text}' is no name of a header`);
   const name = text.toLowerCase();
-  if (/^(authorization|host|connection|transfer-encoding|user-agent|content-.*)$/.test(name))
+  if (
+    /^(authorization|host|connection|keep-alive|upgrade|expect|te|trailer|transfer-encoding|user-agent|accept-encoding|content-.*)$/.test(
+      name,
+    )
+  )
     throw new Error(`'${text}' is a header of its own`);
   return name;
 }

@@ -114,6 +114,9 @@ describe("a server that is to run the model", () => {
     ["--engine-wait", "soon"],
     ["--engine-session-header", "x y"],
     ["--engine-session-header", "Authorization"],
+    ["--engine-session-header", "keep-alive"],
+    ["--engine-session-header", "Expect"],
+    ["--engine-session-header", "accept-encoding"],
   ])("refuses %s %s", async (...args) => {
     await expect(read([...vllm, ...args])).rejects.toThrow(args[0]);
   });
