@@ -173,7 +173,8 @@ export interface Engine extends AsyncDisposable {
   /**
    * Asks for more of the likeliest tokens after a prefix, so that the bounds of log Z there come nearer to each other.
    * Absent from engines that know it exactly.
-   * @returns `undefined` where it cannot tell more than it has told
+   * @returns `undefined` where it cannot tell more than it has told, whoever asks; the token as it was, without others,
+   * where it may not be asked now
    * @throws InferenceError as `extend`
    */
   narrow?(request: NarrowRequest, signal: AbortSignal): Promise<Narrowed | undefined>;

@@ -2,7 +2,7 @@ import type { DrawCost } from "../core/draw-cost.ts";
 import { InferenceError } from "../core/errors.ts";
 import { TokenStream } from "../core/token-stream.ts";
 import type { Awaitable } from "../core/token-stream.ts";
-import type { ScoredToken, TokenRun } from "../core/tokens.ts";
+import type { ScoredToken, TokenRun, TopTokens } from "../core/tokens.ts";
 import type {
   Engine,
   EngineInfo,
@@ -70,12 +70,23 @@ export class MeteredEngine implements Engine {
     return this.#inner.score(...request);
   }
 
-  /** Counts as a token that nothing draws; beyond the budget there is nothing to be told. */
+  /** Counts as a token that nothing draws. Beyond the budget, and at the end, nothing is asked. */
   async narrow(request: NarrowRequest, signal: AbortSignal): Promise<Narrowed | undefined> {
-    const { budget, yieldedTokens, pulls } = this.#meter;
-    if (this.#inner.narrow === undefined || yieldedTokens + pulls >= budget) return undefined;
+    const { budget, ending, yieldedTokens, pulls } = this.#meter;
+    if (this.#inner.narrow === undefined) return undefined;
+    const asItWas = { token: request.token, top: noTop };
+    const isEnding = (): boolean => ending?.aborted === true;
+    if (isEnding() || yieldedTokens + pulls >= budget) return asItWas;
     this.#meter.yieldedTokens++;
-    return await this.#inner.narrow({ ...request, share: request.share ?? this.#share }, signal);
+    const share = request.share ?? this.#share;
+    const promptLength = request.promptLength ?? this.#promptLength;
+    using either = linkSignals(signal, ending);
+    try {
+      return await this.#inner.narrow({ ...request, share, promptLength }, either.signal);
+    } catch (error) {
+      if (isEnding() && !signal.aborted) return asItWas;
+      throw error;
+    }
   }
 
   load(): EngineLoad | undefined {
@@ -89,6 +100,25 @@ export class MeteredEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     // The inner engine is borrowed.
   }
+}
+
+const noTop: TopTokens = { ids: new Int32Array(), logprobs: new Float64Array() };
+
+/** A signal that is aborted as soon as one of two is; let go of, it leaves nothing on them. */
+function linkSignals(first: AbortSignal, second = first): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const abort = (): void => {
+    controller.abort();
+  };
+  if (first.aborted || second.aborted) abort();
+  const signals = [first, second];
+  for (const signal of signals) signal.addEventListener("abort", abort);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      for (const signal of signals) signal.removeEventListener("abort", abort);
+    },
+  };
 }
 
 class MeteredExtension extends TokenStream {

@@ -98,8 +98,7 @@ export class MemoExtension extends TokenStream {
       const run = this.#walk();
       if (run.length > 0) return run;
       if (this.#hasToWait()) await this.#settled(this.#node.asked!);
-      else if (this.#recalled() === "open") await this.#narrow();
-      else break;
+      else if (this.#recalled() !== "open" || !(await this.#narrow())) break;
     }
     const { prefix, maxTokens, topCount } = this.#request;
     this.#isBeyond = this.#recalled() === "beyond";
@@ -178,8 +177,11 @@ export class MemoExtension extends TokenStream {
     return recall(this.#node, this.#request, this.#request.prefix.length + this.#tokens.length);
   }
 
-  /** Asks for more of what may follow here, until the draw is settled or there is no more to be told. */
-  async #narrow(): Promise<void> {
+  /**
+   * Asks for more of what may follow here, until the draw is settled or there is no more to be told.
+   * @returns whether it was asked: not where a budget is spent, which the inner engine's own end then tells
+   */
+  async #narrow(): Promise<boolean> {
     const { prefix, sampling, share } = this.#request;
     const { inverseTemperature } = sampling;
     const node = this.#node;
@@ -187,7 +189,9 @@ export class MemoExtension extends TokenStream {
     const asked = { prefix: [...prefix, ...this.#tokens], token, inverseTemperature, share };
     const narrowed = await this.#inner.narrow?.(asked, this.#signal);
     this.#turns.note();
+    if (narrowed?.token === token) return false;
     this.#trie.narrow(node, narrowed);
+    return true;
   }
 
   #step({ token }: ScoredToken): void {
