@@ -7,7 +7,8 @@ import type { Completion, CompletionToken } from "./completion.ts";
  * and the ratio of two completions would hold the difference of two measurements of what they share.
  *
  * The two tokens at which they part are drawn from one law, too. Where its log Z is known within bounds, the proposal's
- * takes the state's: so that it cancels from the ratio, whatever it is.
+ * takes the state's: so that it cancels from the ratio, whatever it is. So it does with the entropy, by which cuts are
+ * chosen: the cut that leads there and the one that leads back weigh the same.
  */
 export class AsRecorded {
   readonly #state: Completion;
@@ -43,14 +44,23 @@ export class AsRecorded {
     }
     this.#shared = this.#at + 1;
     this.#at = undefined;
-    if (own?.logNormalizerGap === undefined) return drawn;
-    const { logNormalizer, logNormalizerGap, entropy, entropyGap } = own;
-    return {
-      ...drawn,
-      logNormalizer,
-      logNormalizerGap,
-      entropy,
-      ...(entropyGap === undefined ? {} : { entropyGap }),
-    };
+    return own === undefined ? drawn : withBoundsOf(own, drawn);
   }
+}
+
+/** A token with log Z and entropy of another one that was drawn from the same law, where they are known within bounds. */
+function withBoundsOf(own: CompletionToken, drawn: CompletionToken): CompletionToken {
+  const isOpenZ = own.logNormalizerGap !== undefined || drawn.logNormalizerGap !== undefined;
+  const isOpenEntropy = own.entropyGap !== undefined || drawn.entropyGap !== undefined;
+  if (!isOpenZ && !isOpenEntropy) return drawn;
+  const { logNormalizer, logNormalizerGap } = isOpenZ ? own : drawn;
+  const { entropy, entropyGap } = isOpenEntropy ? own : drawn;
+  const { logNormalizerGap: _itsGap, entropyGap: _itsEntropyGap, ...token } = drawn;
+  return {
+    ...token,
+    logNormalizer,
+    ...(logNormalizerGap === undefined ? {} : { logNormalizerGap }),
+    entropy,
+    ...(entropyGap === undefined ? {} : { entropyGap }),
+  };
 }
