@@ -71,10 +71,22 @@ export class TimeCurve {
     const change = weight * (Math.min(ms / expected, mostStretch) - 1);
     this.#ms[left]! *= 1 + (1 - share) * change;
     if (share > 0) this.#ms[left + 1]! *= 1 + share * change;
+    const right = share > 0 ? left + 1 : left;
     for (const [index, start] of this.#startMs.entries()) {
-      if (index === left || (share > 0 && index === left + 1) || start === 0) continue;
-      this.#ms[index]! += recovery * (start - this.#ms[index]!);
+      if (start === 0) this.#putInOrder(index, left, right);
+      else if (index < left || index > right) this.#ms[index]! += recovery * (start - this.#ms[index]!);
     }
+  }
+
+  /**
+   * A point that began with nothing known, after two were observed: no size takes longer than a larger one. Beyond them
+   * it goes back to that as if more cost nothing, which is tried then.
+   */
+  #putInOrder(index: number, left: number, right: number): void {
+    const ms = this.#ms;
+    if (index < left) ms[index] = Math.min(ms[index]!, ms[left]!);
+    if (index > right) ms[index]! += recovery * (ms[right]! - ms[index]!);
+    if (index > left) ms[index] = Math.max(ms[index]!, ms[index - 1]!);
   }
 
   /** Index of the largest size at or below `size`, or 0. */

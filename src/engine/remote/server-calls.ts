@@ -126,7 +126,7 @@ export class ServerCalls {
       let before: number | undefined;
       for await (const tokens of dialect.draw(server, { ...asked, model, onCached }, work.signal)) {
         const now = performance.now();
-        if (before !== undefined) this.#times.observe(this.#slots.open, (now - before) / tokens.length);
+        if (before !== undefined) this.#times.observe(this.#slots.open, tokens.length, now - before);
         before = now;
         this.#totals.drawnTokens += tokens.length;
         this.#reach.heard();

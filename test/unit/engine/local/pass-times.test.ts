@@ -79,6 +79,36 @@ describe("TimeCurve", () => {
     blank.observe(2, 5);
     expect(blank.points.map(({ ms }) => ms)).toEqual([5, 5, 5]);
   });
+
+  it("tries again what looked slow where nothing was measured at first", () => {
+    const blank = new TimeCurve([1, 2, 4].map((size) => ({ size, ms: 0 })));
+    blank.observe(1, 5);
+    for (let pass = 0; pass < 30; pass++) blank.observe(4, 1e6);
+    expect(blank.at(4)).toBeGreaterThan(20);
+    for (let pass = 0; pass < 1000; pass++) blank.observe(1, 5);
+    expect(blank.at(4)).toBeCloseTo(5, 1);
+    for (let pass = 0; pass < 100; pass++) blank.observe(4, 30);
+    expect(blank.at(4)).toBeCloseTo(30, 0);
+    expect(blank.at(1)).toBeCloseTo(5, 1);
+  });
+
+  it("takes no size for slower than a larger one where nothing was measured at first", () => {
+    const blank = new TimeCurve([1, 2, 4, 8].map((size) => ({ size, ms: 0 })));
+    const rising = (): boolean =>
+      blank.points.every(({ ms }, index) => index === 0 || ms >= blank.points[index - 1]!.ms);
+    for (const [size, ms] of [
+      [8, 20],
+      [2, 50],
+      [3, 10],
+      [1, 40],
+      [6, 5],
+      [5, 90],
+    ] as const) {
+      for (let pass = 0; pass < 100; pass++) blank.observe(size, ms);
+      expect(rising()).toBe(true);
+      expect(blank.at(size) / ms).toBeGreaterThan(0.9);
+    }
+  });
 });
 
 describe("PassTimes", () => {
