@@ -1,4 +1,4 @@
-import { locateModel } from "../src/assembly/locate-model.ts";
+import { locateModel, locateTokenizer } from "../src/assembly/locate-model.ts";
 import { usualEngine } from "../src/assembly/engine-settings.ts";
 import type { EngineSettings } from "../src/assembly/engine-settings.ts";
 import { readModelFolder } from "../src/decoder/model-folder.ts";
@@ -51,7 +51,7 @@ export function byteRequests(
 /** The compiled completer in a worker thread of its own, as `metropolis serve` has it. `npm run bench` builds it. */
 export async function openCompleter(changes: Partial<EngineSettings>): Promise<Completer> {
   const settings = { ...usualEngine, ...changes };
-  const { folder, id } = await locateModel(settings);
+  const { folder, id } = await (settings.server === undefined ? locateModel : locateTokenizer)(settings);
   const { tokenizer, prompts } = await readModelFolder(folder, id);
   return WorkerCompleter.start({
     entry: new URL("../dist/assembly/worker.js", import.meta.url),

@@ -1,10 +1,13 @@
 import { Argument, Command, Option } from "commander";
 import { devices } from "../src/engine/onnx/ort/device-memory.ts";
 import type { Device } from "../src/engine/onnx/ort/device-memory.ts";
+import { dialectNames } from "../src/engine/remote/dialect.ts";
+import type { DialectName } from "../src/engine/remote/dialect.ts";
 import { int4Computes } from "../src/engine/onnx/graphs/matmul-compute.ts";
 import type { Int4Compute } from "../src/engine/onnx/graphs/matmul-compute.ts";
 import { benchAttacks } from "./attacks/attacks.ts";
 import { benchBursts } from "./bursts.ts";
+import { benchCluster } from "./cluster.ts";
 import { benchDecode } from "./decode.ts";
 import { benchDevice } from "./device.ts";
 import { benchExact } from "./exact.ts";
@@ -39,7 +42,7 @@ interface BenchOptions {
   readonly device?: Device;
   readonly int4Compute?: Int4Compute;
   readonly threads: number;
-  readonly engine?: string;
+  readonly engine: DialectName;
   readonly engineUrl?: string;
   readonly restart?: string;
   readonly minutes: number;
@@ -52,6 +55,8 @@ interface BenchOptions {
   readonly seeds: number;
   readonly maxTokens: number;
   readonly results: string;
+  readonly engineCalls: number;
+  readonly atOnce: readonly number[];
 }
 
 const parts: Record<string, (threads: number) => Promise<void>> = {
@@ -86,6 +91,10 @@ const modelParts: Record<string, (model: string, options: BenchOptions) => Promi
         ...(int4 === undefined ? [] : [{ format: "int4", onnx: int4, gguf: options.ggufInt4 }]),
       ],
     }),
+  cluster: (model, { engine: dialect, engineUrl: url, engineCalls: maxCalls, ...options }) => {
+    if (url === undefined) throw new Error("cluster wants --engine-url");
+    return benchCluster({ ...options, model, server: { dialect, url, maxCalls } });
+  },
   speculation: (model, { threads, only }) => benchSpeculation(model, threads, only),
   numbers: (model, { threads, int4Compute }) => benchNumbers(threads, model, int4Compute),
 };
@@ -107,6 +116,7 @@ const program = new Command("bench")
     new Argument("[parts...]", "all but the trials when none is named").choices([
       ...Object.keys(parts),
       ...Object.keys(trials),
+      "cluster",
       "speed",
       "frontier",
       "peers",
@@ -127,11 +137,12 @@ const program = new Command("bench")
   .option("--peers <names...>", "peers whose names have one of these in them")
   .option("--rounds <n>", "in which each peer has its turn", Number, 5)
   .option("--tokens <n>", "that each peer generates to each prompt", Number, 64)
-  .option(
-    "--engine <name>",
-    "of `outages`: vllm, sglang or llamacpp, which runs the embedded model's checkpoint",
+  .addOption(
+    new Option("--engine <name>", "of `cluster` and `outages`: what runs the model")
+      .choices(dialectNames)
+      .default("vllm"),
   )
-  .option("--engine-url <url>", "of `outages`: where it runs")
+  .option("--engine-url <url>", "of `cluster` and `outages`: where it runs")
   .option("--restart <command>", "of `outages`: what ends it, however, and starts it again")
   .option("--minutes <n>", "how long the soak goes on, or the outages", Number, 60)
   .option("--clients <n>", "clients of the soak, or of the outages", Number, 500)
@@ -144,6 +155,8 @@ const program = new Command("bench")
     "--only <text>",
     "attacks, settings of the frontier or workloads of the peers, whose names have this in them",
   )
+  .option("--engine-calls <n>", "of `cluster`: calls to it at once", Number, 64)
+  .option("--at-once <n,...>", "of `cluster`: requests", (list) => list.split(",").map(Number), [1, 8])
   .option("--data <folder>", "svamp.json and gsm8k-test.jsonl as published: questions of the frontier")
   .option("--questions <n>", "questions of each set", Number, 8)
   .option("--seeds <n>", "completions of each question", Number, 2)
