@@ -70,6 +70,7 @@ const deployment = z.object({
       metadata: z.object({ labels }),
       spec: z.object({
         terminationGracePeriodSeconds: z.number(),
+        enableServiceLinks: z.boolean().default(true),
         containers: z.tuple([container]),
         volumes: z.array(
           z.object({ name: z.string(), secret: z.object({ secretName: z.string() }).optional() }),
@@ -125,6 +126,17 @@ describe("the Kubernetes example", async () => {
         expect(names).toContain(httpGet.port);
       }
     }
+  });
+
+  it("has no service's address taken for a setting", () => {
+    const variables = both.flatMap(({ services }) =>
+      services.map(({ metadata }) => `${metadata.name.toUpperCase()}_PORT`),
+    );
+    // vLLM's own is no option of ours.
+    const settings = [...serveOptions().map(({ envVar }) => envVar), "VLLM_PORT"];
+    expect(settings).toEqual(expect.arrayContaining(variables));
+    for (const { spec } of both.flatMap(({ deployments }) => deployments))
+      expect(spec.template.spec.enableServiceLinks).toBe(false);
   });
 
   it("mounts and reads keys that the secret has", () => {
