@@ -37,6 +37,8 @@ export interface EngineCapabilities {
   readonly logNormalizer: Knowledge;
   /** How the entropy of the next-token distribution is known; tokens have NaN for it where it is not at all. */
   readonly entropy: Knowledge;
+  /** 1/τ at which it can draw; every one where left out. */
+  readonly inverseTemperatures?: { readonly least: number; readonly most: number };
   /** Whether penalties, bias and forbidden tokens can change the logits before a token is drawn. */
   readonly adjustments: boolean;
   /** Whether it can draw from the likeliest tokens alone: top_k (greedy is top_k 1), top_p, min_p. */

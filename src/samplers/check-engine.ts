@@ -1,6 +1,6 @@
 import { beyondEngine } from "../core/errors.ts";
 import type { EngineInfo } from "../engine/engine.ts";
-import { samplers } from "./registry.ts";
+import { inverseTemperatureOf, samplers } from "./registry.ts";
 import type { SamplerSettings } from "./registry.ts";
 
 /**
@@ -17,10 +17,26 @@ export function checkEngine(settings: SamplerSettings, { capabilities }: EngineI
       "sampler",
       `tell log Z exactly, which '${settings.sampler}' draws by; sampler 'power' takes it within bounds`,
     );
+  const { least, most } = capabilities.inverseTemperatures ?? { least: 0, most: Infinity };
+  const inverseTemperature = inverseTemperatureOf(settings);
+  if (inverseTemperature < least || inverseTemperature > most) {
+    throw beyondEngine(
+      temperatureField(settings),
+      `draw at temperature ${1 / inverseTemperature}, but from ${1 / most} to ${1 / least}`,
+    );
+  }
   if ("cut" in settings && settings.cut === "entropy" && capabilities.entropy === "unknown") {
     throw beyondEngine("cut", "tell the entropy of its distributions, which cut 'entropy' follows");
   }
   if ("warmUp" in settings && settings.warmUp.name === "particles" && capabilities.mostTop === 0) {
     throw beyondEngine("warm_up", "tell the likeliest tokens, which warm_up 'particles' weighs");
   }
+}
+
+/** The field that says at which temperature tokens are drawn. */
+function temperatureField(settings: SamplerSettings): string {
+  const isOwn = "proposalTemperature" in settings;
+  if (isOwn && !("alpha" in settings && settings.proposalTemperature === 1 / settings.alpha))
+    return "proposal_temperature";
+  return "alpha" in settings ? "alpha" : "temperature";
 }

@@ -107,6 +107,27 @@ describe("/health and /metrics", () => {
   });
 });
 
+it("is asked at no temperature that it does not draw at, and the field at fault is named", async () => {
+  const refused = [
+    ["temperature", { sampler: "standard", temperature: 0.001 }],
+    ["temperature", { sampler: "standard", temperature: 2.5 }],
+    ["alpha", { sampler: "power", alpha: 200 }],
+    ["alpha", { sampler: "smc", alpha: 101 }],
+    ["alpha", { sampler: "low_temperature", alpha: 1000 }],
+    ["proposal_temperature", { sampler: "power", alpha: 2, proposal_temperature: 3 }],
+    ["proposal_temperature", { sampler: "power", kernel: "tempering", proposal_temperature: 0.005 }],
+    ["proposal_temperature", { sampler: "maximize", proposal_temperature: 10 }],
+  ] as const;
+  const calls = fake.calls.length;
+  for (const [param, body] of refused) {
+    const payload = { model: "abacus", prompt: "7-2=", max_tokens: 2, ...body };
+    const reply = await server.app.inject({ method: "POST", url: "/v1/completions", payload });
+    expect(reply.statusCode).toBe(400);
+    expect(reply.json()).toMatchObject({ error: { code: "unsupported", param } });
+  }
+  expect(fake.calls.length).toBe(calls);
+});
+
 describe("a server that is gone", () => {
   let ahead = 0;
   beforeEach(() => {
