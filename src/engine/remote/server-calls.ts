@@ -217,6 +217,7 @@ export class ServerCalls {
 
   async #findChange(): Promise<void> {
     using work = this.#begin(new AbortController().signal);
+    await this.#reach.answer(work.signal);
     const change = await this.#settings.findChange(work.signal);
     if (change === undefined) {
       this.#isSuspect = false;

@@ -4,19 +4,24 @@ import { RemoteError } from "./remote-error.ts";
 const longestOutageMs = 5_000;
 /** After so long without a word of the server it is asked for one, ms. */
 const longestSilenceMs = 5_000;
-/** So long it may take to say it, ms. */
-const longestWordMs = 5_000;
+/** So long it may take to say it, where nothing else is told, ms. */
+const usualWordMs = 5_000;
 
 /** Whether a server can be reached, by the calls to it; by a question of its own where there are none. */
 export class ServerReach {
   readonly #ask: (signal: AbortSignal) => Promise<unknown>;
+  readonly #wordMs: number;
   #heardAt = performance.now();
   #outage: { readonly since: number; readonly message: string } | undefined;
   #isAsking = false;
 
-  /** @param ask something that any server answers at once, whatever else it has to do */
-  constructor(ask: (signal: AbortSignal) => Promise<unknown>) {
+  /**
+   * @param ask something that any server answers at once, whatever else it has to do
+   * @param wordMs how long that may take
+   */
+  constructor(ask: (signal: AbortSignal) => Promise<unknown>, wordMs = usualWordMs) {
     this.#ask = ask;
+    this.#wordMs = wordMs;
   }
 
   /** The server has answered a call. */
@@ -49,18 +54,33 @@ export class ServerReach {
   }
 
   async #hear(): Promise<void> {
-    const signal = AbortSignal.timeout(longestWordMs);
     try {
-      await this.#ask(signal);
+      await this.answer(new AbortController().signal);
       this.heard();
     } catch (error) {
-      if (signal.aborted)
-        this.missed(new Error(`The server has not answered for ${longestWordMs / 1000} s.`));
-      else if (error instanceof RemoteError && error.isOutage) this.missed(error);
-      // It refuses, or does not have, what it was asked for: it is there.
-      else this.heard();
+      if (error instanceof Error) this.missed(error);
     } finally {
       this.#isAsking = false;
+    }
+  }
+
+  /**
+   * Asks the server for a word, which none takes long for: one that is gone without a word is not waited for as a slow
+   * one is.
+   * @throws RemoteError where it gives none; `aborted` once the signal is
+   */
+  async answer(signal: AbortSignal): Promise<void> {
+    const late = AbortSignal.timeout(this.#wordMs);
+    try {
+      await this.#ask(AbortSignal.any([signal, late]));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (late.aborted) {
+        const message = `The server has not answered for ${this.#wordMs / 1000} s.`;
+        throw new RemoteError(message, { retryable: true });
+      }
+      // One that refuses, or does not have, what it was asked for is there.
+      if (error instanceof RemoteError && error.isOutage) throw error;
     }
   }
 }
