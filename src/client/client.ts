@@ -9,6 +9,9 @@ import { findReport } from "../samplers/registry.ts";
 import { chainReportOf, remarksOn } from "../samplers/remarks.ts";
 import { isRunReport } from "../samplers/report.ts";
 import { errorResponse } from "../server/schemas/errors.ts";
+import { deletedResponse, inputItemList, responseResponse } from "../server/schemas/responses/response.ts";
+import type { InputItemList, ResponseBody } from "../server/schemas/responses/response.ts";
+import type { responseRequest } from "../server/schemas/responses/request.ts";
 import { modelList } from "../server/schemas/models.ts";
 import type { EventName, EventOf, WatchEvent, WatchedToken } from "../server/watch/messages.ts";
 import { noText, revise } from "../server/watch/revision.ts";
@@ -23,6 +26,8 @@ type Whole<Request> = Omit<Request, "stream" | "stream_options">;
 export type CompleteRequest = Whole<z.input<typeof completionRequest>>;
 /** The body of POST /v1/chat/completions. */
 export type ChatRequest = Whole<z.input<typeof chatRequest>>;
+/** The body of POST /v1/responses. */
+export type RespondRequest = Whole<z.input<typeof responseRequest>>;
 export type Model = z.output<typeof modelList>["data"][number];
 
 export interface ClientOptions {
@@ -61,6 +66,38 @@ export class MetropolisClient {
     return this.#fetch("/v1/chat/completions", { ...options, body, schema: chatResponse });
   }
 
+  /** A response, kept unless `store: false`; with `background`, one that is under way. @throws ClientError */
+  respond(body: RespondRequest, options: CallOptions = {}): Promise<ResponseBody> {
+    return this.#fetch("/v1/responses", { ...options, body, schema: responseResponse });
+  }
+
+  /** A response that is kept, as far as it has come. @throws ClientError `response_not_found` */
+  response(id: string, options: CallOptions = {}): Promise<ResponseBody> {
+    return this.#fetch(responsePath(id), { ...options, schema: responseResponse });
+  }
+
+  /** @throws ClientError `response_not_found` */
+  async deleteResponse(id: string, options: CallOptions = {}): Promise<void> {
+    await this.#fetch(responsePath(id), { ...options, method: "DELETE", schema: deletedResponse });
+  }
+
+  /** Ends a response that runs in the background. @throws ClientError `response_not_found` */
+  cancelResponse(id: string, options: CallOptions = {}): Promise<ResponseBody> {
+    const schema = responseResponse;
+    return this.#fetch(`${responsePath(id)}/cancel`, { ...options, method: "POST", schema });
+  }
+
+  /** What a response was told: a page of it, the newest first unless `order` says otherwise. @throws ClientError */
+  responseInput(
+    id: string,
+    { signal, ...page }: CallOptions & { limit?: number; order?: "asc" | "desc"; after?: string } = {},
+  ): Promise<InputItemList> {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(page)) query.set(name, String(value));
+    const path = `${responsePath(id)}/input_items?${query.toString()}`;
+    return this.#fetch(path, { ...(signal === undefined ? {} : { signal }), schema: inputItemList });
+  }
+
   /** The model, and its name with each sampler's suffix. @throws ClientError */
   async models(options: CallOptions = {}): Promise<Model[]> {
     return (await this.#fetch("/v1/models", { ...options, schema: modelList })).data;
@@ -80,7 +117,12 @@ export class MetropolisClient {
 
   async #fetch<Schema extends z.ZodType>(
     path: string,
-    { body, schema, signal }: { body?: object; schema: Schema; signal?: AbortSignal },
+    {
+      body,
+      method = body === undefined ? "GET" : "POST",
+      schema,
+      signal,
+    }: { body?: object; method?: string; schema: Schema; signal?: AbortSignal },
   ): Promise<z.output<Schema>> {
     const headers = {
       ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -90,8 +132,9 @@ export class MetropolisClient {
     let json: unknown;
     try {
       const response = await fetch(this.#baseUrl + path, {
+        method,
         headers,
-        ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal === undefined ? {} : { signal }),
       });
       status = response.status;
@@ -128,6 +171,8 @@ export class MetropolisClient {
   }
 }
 
+const responsePath = (id: string): string => `/v1/responses/${encodeURIComponent(id)}`;
+
 export {
   chainReportOf,
   ClientError,
@@ -142,6 +187,8 @@ export {
 export type {
   ChatResponse,
   CompletionResponse,
+  InputItemList,
+  ResponseBody,
   EventName,
   FieldControl,
   SamplerChoice,

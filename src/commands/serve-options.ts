@@ -61,6 +61,18 @@ export const serveOptions = (): readonly Option[] => [
     .argParser(integerFrom(1))
     .default(256),
   option(
+    "--response-store-mib <n>",
+    "memory for the responses of /v1/responses that clients may come back to; 0 keeps none",
+  )
+    .argParser(integerFrom(0))
+    .default(128),
+  option("--max-responses <n>", "responses kept at once; beyond it those that were used longest ago go")
+    .argParser(integerFrom(1))
+    .default(10_000),
+  option("--response-lifetime <seconds>", "how long a response is kept that nobody uses")
+    .argParser(integerFrom(1, 2_000_000_000))
+    .default(86_400),
+  option(
     "--cors-origin <origin>",
     "origin whose pages may call the API, or *; repeat for several; none by default",
   ).argParser(collectEach(parseOrigin)),

@@ -24,6 +24,10 @@ export interface ServeSettings extends Omit<EngineSettings, "server">, EngineOpt
   /** Seconds. */
   readonly shutdownTimeout: number;
   readonly maxBodyMib: number;
+  readonly responseStoreMib: number;
+  readonly maxResponses: number;
+  /** Seconds. */
+  readonly responseLifetime: number;
   readonly corsOrigin: readonly string[] | undefined;
   readonly publicUrl: readonly string[] | undefined;
   readonly allowedHost: readonly string[] | undefined;

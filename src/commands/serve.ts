@@ -93,6 +93,11 @@ async function serve(settings: ServeSettings, command: Command): Promise<void> {
     requestTimeoutMs: settings.requestTimeout * 1000,
     bodyLimit: settings.maxBodyMib * 1024 * 1024,
     bodiesLimit: settings.maxBodiesMib * 1024 * 1024,
+    responseStore: {
+      maxBytes: settings.responseStoreMib * 1024 * 1024,
+      maxResponses: settings.maxResponses,
+      lifetimeMs: settings.responseLifetime * 1000,
+    },
     corsOrigins: settings.corsOrigin ?? [],
     publicOrigins: (settings.publicUrl ?? []).map((url) => new URL(url).origin),
     listensOn: settings.host,

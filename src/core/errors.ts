@@ -5,6 +5,8 @@ export const errorCodes = [
   "context_length_exceeded",
   "invalid_api_key",
   "model_not_found",
+  "response_not_found",
+  "previous_response_not_found",
   "budget_exhausted",
   "overloaded",
   "shutting_down",
@@ -62,7 +64,9 @@ export const beyondEngine = (param: string, what: string): InferenceError =>
 
 /** What does not fit into a model's context: by the names that a client's request has for it. */
 export interface Excess {
-  readonly promptField: "prompt" | "messages" | "content";
+  readonly promptField: "prompt" | "messages" | "input" | "content";
+  /** max_tokens when left out. */
+  readonly lengthField?: string;
   /** Tokens of the prompt; at least so many, where it was not worth tokenising. */
   readonly prompt: number;
   /** Tokens asked for. */
@@ -74,10 +78,10 @@ export interface Excess {
 /** For more tokens than a context holds. The first words are OpenAI's: LiteLLM and others know the error by them. */
 export function beyondContext(
   maxLength: number,
-  { promptField, prompt, completion, param = promptField }: Excess,
+  { promptField, lengthField = "max_tokens", prompt, completion, param = promptField }: Excess,
 ): InferenceError {
   const room = maxLength - prompt;
-  const remedy = room < 1 ? "" : ` Set max_tokens to ${room} at most, or leave it out.`;
+  const remedy = room < 1 ? "" : ` Set ${lengthField} to ${room} at most, or leave it out.`;
   return new InferenceError(
     "context_length_exceeded",
     `This model's maximum context length is ${maxLength} tokens. However, you requested ${prompt + completion} tokens (${prompt} in the ${promptField}, ${completion} in the completion). Please reduce the length of the ${promptField} or completion.${remedy}`,

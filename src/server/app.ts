@@ -14,6 +14,9 @@ import type { AdmissionLimits } from "./admission.ts";
 import { requireApiKeys } from "./api-keys.ts";
 import { Metrics } from "./metrics.ts";
 import { checkHosts } from "./hosts.ts";
+import { responseRoutes } from "./routes/responses.ts";
+import { ResponseStore } from "./responses/response-store.ts";
+import type { ResponseStoreLimits } from "./responses/response-store.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { answerError } from "./errors.ts";
 import { refuseWhileClosing } from "./graceful-close.ts";
@@ -70,6 +73,8 @@ export interface AppOptions {
   readonly playgroundFolder?: string;
   /** Of those that clients open, and of the time that they may take; what is left out is as `serve` has it. */
   readonly connections?: Partial<ConnectionLimits>;
+  /** Of the responses that are kept for clients that come back to them. */
+  readonly responseStore?: Partial<ResponseStoreLimits>;
   /** Largest request body, and largest message on a socket, bytes. */
   readonly bodyLimit?: number;
   /** Of all bodies in memory together, bytes. */
@@ -82,6 +87,12 @@ const defaultLimits: AdmissionLimits = {
   maxCompletions: 4096,
   maxTokens: 16_000_000,
   maxAnswerBytes: 512 * 1024 * 1024,
+};
+
+const defaultStoreLimits: ResponseStoreLimits = {
+  maxResponses: 10_000,
+  maxBytes: 128 * 1024 * 1024,
+  lifetimeMs: 24 * 60 * 60 * 1000,
 };
 
 const defaultBodiesLimit = 256 * 1024 * 1024;
@@ -174,6 +185,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const countRequest = await limitRate(app, options.requestsPerMinute, identifyClient);
   routes.refuseTheRest(app);
   const admission = new Admission({ ...defaultLimits, ...options.limits });
+  const responses = new ResponseStore({ ...defaultStoreLimits, ...options.responseStore });
+  // What runs in the background for nobody: those who wait have been answered by then.
+  app.addHook("onClose", () => {
+    responses[Symbol.dispose]();
+  });
   const context = {
     completer: options.completer,
     defaultSampler: options.defaultSampler,
@@ -182,17 +198,21 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     admission,
     bodies,
     identifyClient,
+    identifyOwner: apiKeys.length === 0 ? () => "" : identifyClient,
+    responses,
     countRequest,
     heartbeatMs: heartbeatIntervalMs,
     metrics: new Metrics({
       completer: options.completer,
       admission,
       bodies,
+      responses,
       held: new HeldResources(app.server, sockets),
     }),
     startedAt: Math.floor(Date.now() / 1000),
   };
   await app.register(completionRoutes(context));
+  await app.register(responseRoutes(context));
   await app.register(
     watchRoutes(context, {
       sockets,
@@ -220,6 +240,7 @@ async function setSecurityHeaders(app: FastifyInstance, corsOrigins: readonly st
   await app.register(fastifyCors, {
     delegator: ({ headers }, done) => {
       done(null, {
+        methods: ["GET", "HEAD", "POST", "DELETE"],
         origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
         exposedHeaders: ["x-request-id", "retry-after", "x-should-retry", ignoredHeader],
         // What is no preflight is a request like any other.

@@ -20,6 +20,7 @@ export async function planCompletion(
     prompts: await toPrompts(body, texts, context.completer, caller),
     texts,
     promptField: "prompt" as const,
+    lengthField: "max_tokens" as const,
     maxTokens: body.max_tokens,
     usualMaxTokens,
     ...completionShape(body),

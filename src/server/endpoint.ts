@@ -14,22 +14,21 @@ import type { ChatRequest, ChatResponse } from "./schemas/chat.ts";
 import type { ChatChunk, CompletionChunk } from "./schemas/chunks.ts";
 import type { CompletionRequest, CompletionResponse } from "./schemas/completions.ts";
 
-/** An endpoint that generates: how a body is planned there, and its answer shaped. */
-export interface Endpoint<
-  Body extends CompletionRequest | ChatRequest,
-  Whole extends object = object,
-  Chunk extends object = object,
-> {
+/** An endpoint that generates: how a body is planned there, and what shapes its answer. */
+export interface Endpoint<Body extends CompletionRequest | ChatRequest, Answer = Presenter<object, object>> {
   plan(body: Given<Body>, context: PlanContext, caller: Caller): Promise<GenerationPlan>;
-  present(plan: GenerationPlan, tokenizer: Tokenizer, head: AnswerHead): Presenter<Whole, Chunk>;
+  present(plan: GenerationPlan, tokenizer: Tokenizer, head: AnswerHead): Answer;
 }
 
-export const completionEndpoint: Endpoint<CompletionRequest, CompletionResponse, CompletionChunk> = {
+export const completionEndpoint: Endpoint<
+  CompletionRequest,
+  Presenter<CompletionResponse, CompletionChunk>
+> = {
   plan: planCompletion,
   present: (plan, tokenizer, head) => new CompletionPresenter(plan, tokenizer, head),
 };
 
-export const chatEndpoint: Endpoint<ChatRequest, ChatResponse, ChatChunk> = {
+export const chatEndpoint: Endpoint<ChatRequest, Presenter<ChatResponse, ChatChunk>> = {
   plan: planChat,
   present: (plan, tokenizer, head) => new ChatPresenter(plan, tokenizer, head),
 };
@@ -39,12 +38,8 @@ export const chatEndpoint: Endpoint<ChatRequest, ChatResponse, ChatChunk> = {
  * is asked for; how it will be shown. `runAdmitted` does the rest.
  * @throws InferenceError naming the field at fault, `overloaded`, or why the signal was aborted
  */
-export async function prepare<
-  Body extends CompletionRequest | ChatRequest,
-  Whole extends object,
-  Chunk extends object,
->(
-  endpoint: Endpoint<Body, Whole, Chunk>,
+export async function prepare<Body extends CompletionRequest | ChatRequest, Answer>(
+  endpoint: Endpoint<Body, Answer>,
   body: Body,
   {
     context,
@@ -55,7 +50,7 @@ export async function prepare<
     readonly head: AnswerHead;
     readonly caller: Caller;
   },
-): Promise<{ readonly plan: GenerationPlan; readonly presenter: Presenter<Whole, Chunk> }> {
+): Promise<{ readonly plan: GenerationPlan; readonly presenter: Answer }> {
   const given = dropNulls(body);
   context.admission.check(leastDemand(body, context.completer.model), caller.client);
   const plan = await endpoint.plan(given, context, caller);

@@ -24,6 +24,9 @@ const httpErrors = {
   context_length_exceeded: request(400),
   invalid_api_key: request(401),
   model_not_found: request(404),
+  response_not_found: request(404),
+  // As OpenAI has it.
+  previous_response_not_found: request(400),
   budget_exhausted: request(422),
   overloaded: { status: 429, type: "rate_limit_error", retry: true },
   shutting_down: { status: 503, type: "server_error", retry: true },

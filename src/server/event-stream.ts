@@ -42,12 +42,16 @@ export class EventStream implements Disposable {
     return this.#isAmidEvent || (this.#signal.aborted && this.#response.writableNeedDrain);
   }
 
-  /** Waits while the client reads more slowly than it is sent. @throws when it goes away meanwhile */
-  async send(data: Json<object> | "[DONE]"): Promise<void> {
+  /**
+   * Waits while the client reads more slowly than it is sent.
+   * @param event its name, for clients that tell events apart by it
+   * @throws when it goes away meanwhile
+   */
+  async send(data: Json<object> | "[DONE]", event?: string): Promise<void> {
     if (typeof data === "string") return this.#write(`data: ${data}\n\n`);
     const reader = new JsonReader(data);
     let { text, isLast } = reader.read();
-    text = `data: ${text}`;
+    text = `${event === undefined ? "" : `event: ${event}\n`}data: ${text}`;
     for (; !isLast; { text, isLast } = reader.read()) {
       this.#isAmidEvent = true;
       await this.#write(text);

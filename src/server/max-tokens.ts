@@ -10,7 +10,9 @@ import type { TokenIds } from "../core/tokens.ts";
 export interface LengthInput {
   readonly prompts: readonly TokenIds[];
   /** What the request calls its prompt. */
-  readonly promptField: "prompt" | "messages";
+  readonly promptField: "prompt" | "messages" | "input";
+  /** What it calls the length of its completion. */
+  readonly lengthField: "max_tokens" | "max_output_tokens";
   readonly maxTokens: number | undefined;
   /** Where neither request nor model says; ∞ for the rest of the context. */
   readonly usualMaxTokens: number;
@@ -41,23 +43,27 @@ export interface MaxTokens {
  * @throws InferenceError `context_length_exceeded`; `invalid_request` where nothing would be generated
  */
 export function planMaxTokens(
-  { prompts, maxTokens: asked, usualMaxTokens, promptField, echo, rates, held, remembered }: LengthInput,
+  input: LengthInput,
   candidates: number,
   { model, admission }: LengthContext,
 ): MaxTokens {
+  const { prompts, maxTokens: asked, usualMaxTokens, echo, rates, held, remembered } = input;
+  const { promptField, lengthField } = input;
   const longest = Math.max(...prompts.map(({ length }) => length));
   const room = model.maxLength - longest;
   const completion = asked ?? 1;
   if (longest + completion > model.maxLength) {
-    const isPromptAtFault = promptField === "messages" || room < Math.min(1, completion);
+    const isPromptAtFault = promptField !== "prompt" || room < Math.min(1, completion);
     throw beyondContext(model.maxLength, {
       promptField,
+      lengthField,
       prompt: longest,
       completion,
-      param: isPromptAtFault ? promptField : "max_tokens",
+      param: isPromptAtFault ? promptField : lengthField,
     });
   }
-  if (asked === 0 && !echo) throw invalid("max_tokens", nothingAsked[promptField]);
+  if (asked === 0 && !echo)
+    throw invalid(lengthField, `${lengthField}: 0 generates nothing. ${remedies[promptField]}`);
   if (asked !== undefined) return { maxTokens: asked, isOpen: false };
   const { maxTokens: usual } = model.defaults;
   const promptLengths = prompts.map(({ length }) => length);
@@ -74,7 +80,9 @@ export function planMaxTokens(
   };
 }
 
-const nothingAsked = {
-  prompt: "max_tokens: 0 generates nothing. Set echo: true to score the prompt, or ask for at least 1.",
-  messages: "max_tokens: 0 generates nothing. Ask for at least 1, or leave it out.",
+const askForMore = "Ask for at least 1, or leave it out.";
+const remedies = {
+  prompt: "Set echo: true to score the prompt, or ask for at least 1.",
+  messages: askForMore,
+  input: askForMore,
 };

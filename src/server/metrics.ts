@@ -7,6 +7,7 @@ import type { Admission } from "./admission.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { HeldResources } from "./held-resources.ts";
 import { remoteMetrics } from "./remote-metrics.ts";
+import type { ResponseStore } from "./responses/response-store.ts";
 import type { ChoiceEvent } from "./run-plan.ts";
 
 const prefix = "metropolis_";
@@ -23,6 +24,7 @@ interface MetricsSources {
   readonly completer: Completer;
   readonly admission: Admission;
   readonly bodies: BodyBudget;
+  readonly responses: ResponseStore;
   readonly held: HeldResources;
 }
 
@@ -56,7 +58,7 @@ export class Metrics {
   );
   readonly #endToEnd = this.#histogram("e2e_request_latency_seconds", "From the request to its end.");
 
-  constructor({ completer, admission, bodies, held }: MetricsSources) {
+  constructor({ completer, admission, bodies, responses, held }: MetricsSources) {
     for (const { name, help, label } of samplerNames.flatMap(countersOf)) {
       if (!this.#reported.has(name))
         this.#reported.set(name, this.#counter(name, help, label === undefined ? [] : [label]));
@@ -97,6 +99,8 @@ export class Metrics {
     const connections = gauge("connections", "TCP connections open, those of WebSockets among them.");
     const watchSockets = gauge("watch_sockets", "WebSockets open.");
     const bodyBytes = gauge("body_bytes", "Bytes of request bodies in memory that --max-bodies-mib counts.");
+    const storedResponses = gauge("stored_responses", "Responses that are kept for clients that come back.");
+    const responseBytes = gauge("stored_response_bytes", "Bytes that --response-store-mib counts of them.");
     const listeners = gauge("listeners", "Event listeners of the process and of the HTTP server.", ["of"]);
     const engineThread = gauge(
       "engine_thread_bytes",
@@ -110,6 +114,8 @@ export class Metrics {
     this.#read = async () => {
       running.set(admission.inFlight.completions);
       bodyBytes.set(bodies.bytes);
+      storedResponses.set(responses.size);
+      responseBytes.set(responses.bytes);
       watchSockets.set(held.watchSockets);
       for (const [of, count] of Object.entries(held.listeners)) listeners.set({ of }, count);
       connections.set(await held.connections());

@@ -37,6 +37,8 @@ export function readBodies(app: FastifyInstance, { bodyLimit, bodies, identifyCl
     async (request: FastifyRequest, body: Buffer) => {
       holds.get(request)?.complete();
       checkCharset(request);
+      // SDKs name a type whether there is a body or not.
+      if (body.length === 0 && request.routeOptions.schema?.body === undefined) return undefined;
       return readJson(body, "body");
     },
   );

@@ -13,7 +13,8 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const prompt = "7-2*3+4=";
 const power = { prompt, sampler: "power", seed: 1 } as const;
-const endless = { ...power, mcmc_steps: 10_000, proposal_temperature: 1 };
+const slow = { sampler: "power", seed: 1, mcmc_steps: 10_000, proposal_temperature: 1 } as const;
+const endless = { prompt, ...slow };
 
 async function failureOf(promise: Promise<unknown>): Promise<ClientError> {
   const error: unknown = await promise.catch((reason: unknown) => reason);
@@ -52,6 +53,25 @@ describe("the client", () => {
     await expect.poll(() => server.running("sésame")).toBe(1);
     controller.abort();
     expect(await cancelled).toMatchObject({ code: "aborted" });
+  });
+
+  it("creates responses, comes back to them, and goes on from them", async () => {
+    const first = await client.respond({ input: prompt, sampler: "power", seed: 1 });
+    expect(first.output[0]!.content[0]!.text).toBe("2*3=6;7-6=1;1+4=5;#5");
+    expect(await client.response(first.id)).toEqual(first);
+    const second = await client.respond({
+      input: "1+1=",
+      previous_response_id: first.id,
+      model: "abacus:greedy",
+    });
+    const { data, has_more } = await client.responseInput(second.id, { order: "asc", limit: 2 });
+    expect([data.length, has_more]).toEqual([2, true]);
+    await client.deleteResponse(first.id);
+    expect(await failureOf(client.response(first.id))).toMatchObject({ code: "response_not_found" });
+    const begun = await client.respond({ input: prompt, background: true, ...slow });
+    expect(begun.status).toBe("queued");
+    expect((await client.cancelResponse(begun.id)).status).toBe("cancelled");
+    await untilIdle();
   });
 
   it("watches several requests at once, each ending with what complete returns", async () => {

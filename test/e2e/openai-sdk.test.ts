@@ -98,6 +98,82 @@ describe("the official OpenAI SDK", () => {
     }
   });
 
+  it("creates, streams, goes on from, retrieves and deletes responses", async () => {
+    const extra = { seed: 1 } as object;
+    const first = await client.responses.create({ model: "abacus:power", input: prompt, ...extra });
+    expect(first.output_text).toMatch(/#\d+$/);
+    expect(first.usage!.output_tokens).toBeGreaterThan(0);
+    expect((await client.responses.retrieve(first.id)).output_text).toBe(first.output_text);
+
+    const stream = client.responses.stream({ model: "abacus:power", input: prompt, ...extra });
+    let deltas = "";
+    stream.on("response.output_text.delta", ({ delta }) => {
+      deltas += delta;
+    });
+    const final = await stream.finalResponse();
+    expect([deltas, final.output_text]).toEqual([first.output_text, first.output_text]);
+    const resumed = client.responses.stream({ response_id: final.id, starting_after: 4 });
+    expect((await resumed.finalResponse()).output_text).toBe(first.output_text);
+    const parsed = await client.responses.parse({ model: "abacus:greedy", input: prompt });
+    expect(parsed.output_text).toBe("#10");
+
+    const next = await client.responses.create({
+      model: "abacus:greedy",
+      input: [{ role: "user", content: [{ type: "input_text", text: "1+1=" }] }],
+      previous_response_id: first.id,
+      include: ["message.output_text.logprobs"],
+      top_logprobs: 1,
+    });
+    const [message] = next.output as OpenAI.Responses.ResponseOutputMessage[];
+    expect((message!.content[0] as OpenAI.Responses.ResponseOutputText).logprobs!.length).toBe(
+      next.usage!.output_tokens,
+    );
+    const items: string[] = [];
+    for await (const item of client.responses.inputItems.list(next.id, { order: "asc", limit: 2 }))
+      items.push(item.id);
+    expect(items).toHaveLength(3);
+    expect(items[1]).toBe(first.output[0]!.id);
+    // What came back is sent back, as the SDK has it.
+    const whole = await client.responses.create({
+      model: "abacus:greedy",
+      input: [
+        { role: "user", content: prompt },
+        ...(final.output as OpenAI.Responses.ResponseInputItem[]),
+        { role: "user", content: "1+1=" },
+      ],
+      store: false,
+    });
+    expect(whole.output_text).toBe(next.output_text);
+    const counted = await client.responses.inputTokens.count({ model: "abacus", input: prompt });
+    expect(counted.input_tokens).toBe(first.usage!.input_tokens);
+
+    await client.responses.delete(first.id);
+    await expect(client.responses.retrieve(first.id)).rejects.toBeInstanceOf(OpenAI.NotFoundError);
+    await expect(
+      client.responses.create({ model: "abacus", input: prompt, previous_response_id: first.id }),
+    ).rejects.toMatchObject({ status: 400, code: "previous_response_not_found" });
+  });
+
+  it("has responses run in the background, follows them, and cancels them", async () => {
+    const slow = { sampler: "power", seed: 1, mcmc_steps: 10_000, proposal_temperature: 1 } as object;
+    const begun = await client.responses.create({
+      model: "abacus",
+      input: prompt,
+      background: true,
+      ...slow,
+    });
+    expect(begun.status).toBe("queued");
+    const events: string[] = [];
+    for await (const event of await client.responses.retrieve(begun.id, { stream: true })) {
+      events.push(event.type);
+      if (event.type === "response.in_progress")
+        expect((await client.responses.cancel(begun.id)).status).toBe("cancelled");
+    }
+    expect(events.at(-1)).toBe("response.incomplete");
+    const quick = await client.responses.create({ model: "abacus:greedy", input: prompt, background: true });
+    await expect.poll(async () => (await client.responses.retrieve(quick.id)).output_text).toBe("#10");
+  });
+
   it("sees errors as what they are, and does not retry them", async () => {
     await expect(client.completions.create({ model: "gpt-4", prompt })).rejects.toBeInstanceOf(
       OpenAI.NotFoundError,

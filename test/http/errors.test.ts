@@ -11,6 +11,8 @@ type Options = NonNullable<Parameters<typeof createTestApp>[0]>;
 
 interface Fault {
   readonly options?: () => Options | Promise<Options>;
+  /** Where it is caused; by a completion when left out. */
+  readonly path?: string;
   readonly body?: object;
   readonly status: number;
   /** `x-should-retry`. */
@@ -35,6 +37,19 @@ const faults: Readonly<Record<Exclude<ErrorCode, "aborted" | "shutting_down">, F
   context_length_exceeded: { body: { max_tokens: 500 }, status: 400, retry: false, param: "max_tokens" },
   invalid_api_key: { options: () => ({ apiKeys: ["right"] }), status: 401, retry: false },
   model_not_found: { body: { model: "gpt-4" }, status: 404, retry: false, param: "model" },
+  response_not_found: {
+    path: "/v1/responses/resp_0/cancel",
+    status: 404,
+    retry: false,
+    param: "response_id",
+  },
+  previous_response_not_found: {
+    path: "/v1/responses",
+    body: { input: "1+1=", previous_response_id: "resp_0" },
+    status: 400,
+    retry: false,
+    param: "previous_response_id",
+  },
   budget_exhausted: {
     body: { sampler: "exact", alpha: 1000, max_tries: 1 },
     status: 422,
@@ -82,10 +97,10 @@ const faults: Readonly<Record<Exclude<ErrorCode, "aborted" | "shutting_down">, F
 };
 
 describe("errors", () => {
-  it.each(Object.entries(faults))("%s", async (code, { options, body, status, retry, param }) => {
+  it.each(Object.entries(faults))("%s", async (code, { options, path, body, status, retry, param }) => {
     await using server = await createTestApp(await options?.());
-    const request = { prompt: "7-2*3+4=", seed: 1, ...body };
-    const reply = await server.post("/v1/completions", request);
+    const request = path === undefined ? { prompt: "7-2*3+4=", seed: 1, ...body } : body;
+    const reply = await server.post(path ?? "/v1/completions", request);
     const { error } = reply.json() as { error: Record<string, unknown> };
     expect({ status: reply.status, retry: reply.headers["x-should-retry"] }).toEqual({
       status,

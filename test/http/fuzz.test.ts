@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { createTestApp, parseEvents } from "../support/embedded.ts";
+import { createTestApp, parseEvents, parseNamedEvents } from "../support/embedded.ts";
 import { schemaArbitrary } from "../support/schema-arbitrary.ts";
 import type { JsonSchema } from "../support/schema-arbitrary.ts";
 
@@ -18,7 +18,7 @@ interface Specification {
 }
 
 interface GeneratedRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   readonly url: string;
   readonly payload?: unknown;
 }
@@ -39,6 +39,8 @@ const fields = {
   mcmc_steps: fc.constantFrom(0, 1, 2, 5, -1, 10_001, 1.5, null),
   particles: fc.constantFrom(2, 3, 8, 1, 257, null),
   max_tokens: fc.constantFrom(0, 1, 2, 8, 48, 249, 300, -1, 2 ** 53, null, "8"),
+  max_output_tokens: fc.constantFrom(1, 8, 0, 300, null),
+  previous_response_id: fc.constantFrom("resp_0", null, null),
   max_completion_tokens: fc.constantFrom(1, 8, 0, 300, null),
   model: fc.constantFrom(
     "abacus",
@@ -64,7 +66,9 @@ async function requestArbitrary(): Promise<fc.Arbitrary<GeneratedRequest>> {
         .constantFrom("abacus", "abacus:power", "nobody", "%00", "..%2f")
         .map((id) => path.replace("{id}", id));
       if (method === "get") return url.map((url) => ({ method: "GET", url }));
-      const schema = operation.requestBody!.content["application/json"]!.schema;
+      if (method === "delete") return url.map((url) => ({ method: "DELETE", url }));
+      if (operation.requestBody === undefined) return url.map((url) => ({ method: "POST", url }));
+      const schema = operation.requestBody.content["application/json"]!.schema;
       const payload = schemaArbitrary(schema, { resolve, text, fields });
       return payload.map((payload) => ({ method: "POST", url: path, payload }));
     }),
@@ -73,7 +77,9 @@ async function requestArbitrary(): Promise<fc.Arbitrary<GeneratedRequest>> {
   // Generating endpoints are where the fields are.
   const weighted = operations.map((arbitrary) => ({ weight: 1, arbitrary }));
   const generating = Object.keys(specification.paths).flatMap((path, index) =>
-    path.endsWith("completions") ? [{ weight: 20, arbitrary: operations[index]! }] : [],
+    path.endsWith("completions") || path.endsWith("responses")
+      ? [{ weight: 20, arbitrary: operations[index]! }]
+      : [],
   );
   return fc.oneof(...weighted, ...generating);
 }
@@ -99,7 +105,10 @@ describe("10,000 generated requests", () => {
         expect(error, what).toMatchObject({ message: expect.stringMatching(/\w/) as unknown });
         expect(Object.keys(error).sort(), what).toEqual(["code", "message", "param", "type"]);
       } else if (String(reply.headers["content-type"]).startsWith("text/event-stream")) {
-        for (const event of parseEvents(reply.body)) expect(event, what).not.toHaveProperty("error");
+        const isNamed = reply.body.startsWith("event:");
+        const events = isNamed ? parseNamedEvents(reply.body) : parseEvents(reply.body);
+        for (const event of events) expect(event, what).not.toHaveProperty("error");
+        if (isNamed) expect(events.at(-1), what).toMatchObject({ response: { error: null } });
       }
     };
     for (let start = 0; start < requests; start += atOnce) {

@@ -11,6 +11,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
   readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
 }
 
 interface Document {
@@ -33,7 +34,7 @@ describe("openapi.yaml", () => {
         visit(property, `${path}.${name}`);
       }
       if (schema.items !== undefined) visit(schema.items, `${path}[]`);
-      for (const one of schema.anyOf ?? []) visit(one, path);
+      for (const one of schema.anyOf ?? schema.oneOf ?? []) visit(one, path);
     };
     for (const [name, schema] of Object.entries(components.schemas)) visit(schema, name);
     expect(missing).toEqual([]);

@@ -199,7 +199,7 @@ describe("methods", () => {
     const reply = await ask(`CONNECT example.com:443 HTTP/1.1\r\n${host}\r\n`);
     expect(reply.json).toEqual(shape);
     expect(reply.status).toBe(405);
-    expect(reply.headers.allow).toBe("GET, HEAD, POST");
+    expect(reply.headers.allow).toBe("DELETE, GET, HEAD, POST");
   });
 
   it("preflights are answered where origins are allowed, on every path", async () => {

@@ -65,6 +65,18 @@ export async function createTestApp(
   };
 }
 
+/** The events of a response's stream; each says its name twice. */
+export function parseNamedEvents<Event extends { type: string }>(stream: string): Event[] {
+  const blocks = stream.split("\n\n").filter((block) => block !== "" && !block.startsWith(":"));
+  return blocks.map((block) => {
+    const [, name, json] = /^event: (\S+)\ndata: (.*)$/s.exec(block) ?? [];
+    if (json === undefined) throw new Error(`no named event: ${block.slice(0, 200)}`);
+    const event = JSON.parse(json) as Event;
+    if (event.type !== name) throw new Error(`the event ${name ?? ""} says that it is ${event.type}`);
+    return event;
+  });
+}
+
 /** The JSON of each `data:` line of an event stream; the closing [DONE] is checked and left out. */
 export function parseEvents(stream: string): Record<string, unknown>[] {
   const lines = stream

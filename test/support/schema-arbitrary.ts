@@ -7,6 +7,7 @@ export interface JsonSchema {
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
@@ -37,8 +38,8 @@ function validArbitrary(schema: JsonSchema, options: SchemaOptions): fc.Arbitrar
   if (schema.$ref !== undefined) return schemaArbitrary(options.resolve(schema.$ref), options);
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
-  if (schema.anyOf !== undefined)
-    return fc.oneof(...schema.anyOf.map((one) => schemaArbitrary(one, options)));
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices !== undefined) return fc.oneof(...choices.map((one) => schemaArbitrary(one, options)));
   const examples = schema.examples ?? [];
   const typed = typedArbitrary(schema, options);
   return examples.length === 0 ? typed : fc.oneof(typed, fc.constantFrom(...examples));

@@ -2,7 +2,7 @@ import type { LogprobsMode } from "../../sampling/distribution.ts";
 import { logQ } from "../../sampling/law.ts";
 import { codePointCounter } from "../../core/code-points.ts";
 import type { ScoredToken, TokenId, TopTokens } from "../../core/tokens.ts";
-import type { Tokenizer } from "../../decoder/completer.ts";
+import type { GenerateRequest, Tokenizer } from "../../decoder/completer.ts";
 import { inverseTemperatureOf } from "../../samplers/registry.ts";
 import type { SamplerSettings } from "../../samplers/registry.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
@@ -48,7 +48,9 @@ export class LogprobPresenter {
       logprobs,
       logprobsMode,
       requests,
-    }: Pick<GenerationPlan, "tokensAsIds" | "logprobs" | "logprobsMode" | "requests">,
+    }: Pick<GenerationPlan, "tokensAsIds" | "logprobs" | "logprobsMode"> & {
+      readonly requests: readonly Pick<GenerateRequest, "settings">[];
+    },
   ) {
     this.#tokenizer = tokenizer;
     this.#asIds = tokensAsIds;
@@ -73,11 +75,16 @@ export class LogprobPresenter {
   }
 
   chat({ tokens }: Pick<ChoicePart, "tokens">): LongJson<ChatLogprobs> {
+    return longObject<ChatLogprobs>({ content: this.entries(tokens) });
+  }
+
+  /** One for each token, as chats and responses have them. */
+  entries(tokens: Iterable<PlacedToken>): LongJson<ChatLogprobs["content"]> {
     const entryOf = ({ score }: PlacedToken) => ({
       ...this.#entry(score!.token, this.#logprobOf(score!)),
       top_logprobs: likeliest(score!.top, this.#count).map(([id, logprob]) => this.#entry(id, logprob)),
     });
-    return longObject<ChatLogprobs>({ content: longList(() => mapLazily(tokens, entryOf)) });
+    return longList(() => mapLazily(tokens, entryOf));
   }
 
   #entry(token: TokenId, logprob: number): { token: string; logprob: number; bytes: number[] } {

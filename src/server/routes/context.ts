@@ -4,6 +4,7 @@ import type { BodyBudget } from "../body-budget.ts";
 import type { Admission } from "../admission.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Completer } from "../../decoder/completer.ts";
+import type { ResponseStore } from "../responses/response-store.ts";
 import type { SamplerName } from "../../samplers/registry.ts";
 
 /** What the routes work with. */
@@ -17,6 +18,9 @@ export interface RouteContext {
   /** Bodies, and messages of sockets, that are in memory. */
   readonly bodies: BodyBudget;
   readonly identifyClient: IdentifyClient;
+  /** Tells who may see what is kept: a key, or, where none are asked for, everybody who knows an id. */
+  readonly identifyOwner: IdentifyClient;
+  readonly responses: ResponseStore;
   /**
    * Counts a request that came otherwise than over HTTP towards its client's rate. @throws InferenceError `overloaded`
    */

@@ -5,7 +5,7 @@ import { answerFields, choiceFields, completionChoice, usage } from "./completio
 import { callDelta } from "./tools.ts";
 
 /** How far a chain has come; a chunk that has it has no choices. */
-const progress = z
+export const progress = z
   .object({
     index: count("Which choice's chain.", 0),
     block: count("Of `blocks`, counted from 1.", 3),

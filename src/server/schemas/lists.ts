@@ -59,6 +59,21 @@ const FirstWrong = z.core.$constructor<z.ZodArray>("FirstWrong", (inst, def) => 
 export const listed = <Item extends z.core.$ZodType>(element: Item): z.ZodArray<Item> =>
   new FirstWrong({ type: "array", element }) as z.ZodArray<Item>;
 
+/** As a union, but that the value says which of the two it is: errors are those of a text, or of the list's first wrong item. */
+const TextOrList = z.core.$constructor<z.ZodUnion<[z.ZodString, z.ZodArray]>>("TextOrList", (inst, def) => {
+  z.ZodUnion.init(inst, def);
+  const [text, list] = def.options;
+  inst._zod.parse = (payload, context) =>
+    (Array.isArray(payload.value) ? list : text)._zod.run(payload, context);
+});
+
+/** A text, or a list of anything. */
+export const textOrList = <Item extends z.core.$ZodType>(
+  item: Item,
+  error: string,
+): z.ZodUnion<[z.ZodString, z.ZodArray<Item>]> =>
+  new TextOrList({ type: "union", options: [z.string({ error }), listed(item)] as never }) as never;
+
 const tokenId = { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 
 const isString = (value: unknown): value is string => typeof value === "string";

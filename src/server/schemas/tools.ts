@@ -50,6 +50,22 @@ export const toolChoice = z.union(
   },
 );
 
+/** As the Responses API has a tool: the function's fields stand in it. */
+export const responseTool = z
+  .looseObject({ type: tool.shape.type, ...tool.shape.function.shape })
+  .meta({ id: "ResponseTool" });
+
+export const responseToolChoice = z.union(
+  [
+    z.enum(["none", "auto", "required"]),
+    z.object({
+      type: described(z.literal("function"), "The kind of tool.", "function"),
+      name: described(name, "Its name.", "add"),
+    }),
+  ],
+  { error: 'tool_choice must be "none", "auto", "required" or {"type": "function", "name": NAME}' },
+);
+
 export type Tool = z.output<typeof tool>;
 
 /** Of an answer. */

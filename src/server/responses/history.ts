@@ -1,0 +1,62 @@
+import { invalid } from "../invalid.ts";
+import { messageIdOf, responseIdOf } from "../presenters/response.ts";
+import { toItems } from "./conversation.ts";
+import type { ConversationItem } from "./conversation.ts";
+import type { ResponseRequest } from "../schemas/responses/request.ts";
+import type { ResponseAnswer } from "./response-answer.ts";
+import type { ResponseStore, StoredResponse } from "./response-store.ts";
+
+/** What a request tells the model. */
+export interface Told {
+  /** What the responses before it were told and answered. */
+  readonly before: readonly ConversationItem[];
+  readonly input: readonly ConversationItem[];
+}
+
+/**
+ * The conversation that a request goes on with.
+ * @throws InferenceError where something of it is not kept, or still runs
+ */
+export function readConversation(
+  {
+    input = [],
+    previous_response_id: previous,
+  }: {
+    readonly input?: NonNullable<ResponseRequest["input"]> | undefined;
+    readonly previous_response_id?: string | undefined;
+  },
+  store: ResponseStore,
+  owner: string,
+): Told {
+  const before = previous === undefined ? [] : itemsBefore(store.conversation(previous, owner));
+  const find = (id: string): ConversationItem | undefined => {
+    const answer = store.find(responseIdOf(id), owner)?.answer;
+    return answer === undefined ? undefined : outputItems(answer).find((item) => item.id === id);
+  };
+  return { before, input: toItems(input, before, find) };
+}
+
+/** All that was told and answered. @throws InferenceError where the last of it still runs */
+function itemsBefore(responses: readonly StoredResponse[]): ConversationItem[] {
+  if (responses.at(-1)?.answer.isOver === false) {
+    throw invalid(
+      "previous_response_id",
+      "previous_response_id: that response still runs. Wait until it has ended, or cancel it.",
+    );
+  }
+  return responses.flatMap(({ input, answer }) => [...input, ...outputItems(answer)]);
+}
+
+/** All that a response was told, the oldest first. @throws InferenceError where something of it is not kept any more */
+export function inputOf({ input, answer }: StoredResponse, store: ResponseStore, owner: string) {
+  const { previous_response_id: previous } = answer.head;
+  return previous === null ? input : [...itemsBefore(store.conversation(previous, owner)), ...input];
+}
+
+/** An answer as items of the conversation that goes on from it. */
+function outputItems({ head, text, finish }: ResponseAnswer): ConversationItem[] {
+  if (finish === undefined && text === "") return [];
+  const part = { type: "output_text" as const, text, annotations: [], logprobs: [] };
+  const status = finish?.reason === "stop" ? "completed" : "incomplete";
+  return [{ type: "message", id: messageIdOf(head.id), role: "assistant", status, content: [part] }];
+}
