@@ -2,12 +2,13 @@
 const rooms = {
   core: [],
   sampling: ["core"],
+  grammar: ["core", "sampling"],
   mcmc: ["core"],
   kvcache: ["core"],
   engine: ["core", "sampling", "kvcache", "files"],
   samplers: ["core", "sampling", "mcmc"],
   jinja: [],
-  decoder: ["core", "sampling", "mcmc", "samplers", "jinja", "files"],
+  decoder: ["core", "sampling", "mcmc", "samplers", "grammar", "jinja", "files"],
   files: ["core"],
   hub: ["core", "files"],
   server: ["core", "sampling"],
@@ -20,10 +21,11 @@ const declarations =
   "src/samplers/(declarations|registry|option-fields|sampler|field|described|report|remarks|law-fields|cost|.*/(settings|report|fields|mixing-advice)).ts";
 /** Seams a room may import although the room behind them is closed to it. */
 const seams = {
-  samplers: ["src/engine/(engine|said|memo/memos).ts"],
-  decoder: ["src/engine/(engine|health|metered-engine|memo/memos).ts"],
+  samplers: ["src/engine/(engine|said|token-constraint|memo/memos).ts"],
+  grammar: ["src/engine/token-constraint.ts"],
+  decoder: ["src/engine/(engine|health|metered-engine|token-constraint|memo/memos).ts"],
   // Chains of one prompt are compared where they meet.
-  server: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
+  server: ["src/decoder/completer.ts", "src/grammar/constraint.ts", "src/mcmc/mixing.ts", declarations],
   evaluation: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
   // The messages, and what they mean: nothing that needs a server, or Node.
   client: [

@@ -4,6 +4,7 @@ import { priorities, reproducibilities } from "../engine/engine.ts";
 import type { EngineInfo, Priority, Reproducibility, ScoreOptions, Share } from "../engine/engine.ts";
 import type { EngineDetails, EngineHealth, LocalDetails, RemoteDetails } from "../engine/health.ts";
 import type { MemoHealth } from "../engine/memo/memos.ts";
+import type { Constraint } from "../grammar/constraint.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { DecodeRequest, MixingTrace, Progress } from "../samplers/decoder.ts";
 import type { Reports, SamplerSettings } from "../samplers/registry.ts";
@@ -34,6 +35,8 @@ export interface GenerateRequest extends DecodeRequest {
   readonly stop: readonly string[];
   /** Tokens that end the completion, beside the model's own. */
   readonly stopTokens?: TokenIds;
+  /** What the completion is held to. */
+  readonly constraint?: Constraint | undefined;
   /** Whether the model's own end tokens are tokens like any other. */
   readonly ignoreEnd?: boolean;
   /** Whether special tokens are text, as in answers that call tools by them; the model's own ends never are. */

@@ -3,6 +3,7 @@ import { shuttingDown } from "../core/errors.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
+import { Constraints, refusalOf } from "../grammar/constraints.ts";
 import { costTerms } from "../samplers/cost.ts";
 import type { Accelerations } from "../samplers/decoder.ts";
 import { decode } from "../samplers/decode.ts";
@@ -31,6 +32,7 @@ export class LocalCompleter implements Completer {
   readonly prompts: PromptEncoder;
   readonly #engine: Engine;
   readonly #accelerations: Accelerations;
+  readonly #constraints: Constraints;
   readonly #ending = new AbortController();
 
   /** Takes ownership of the engine. */
@@ -44,11 +46,28 @@ export class LocalCompleter implements Completer {
     this.prompts = description.prompts;
     this.#engine = engine;
     this.#accelerations = accelerations;
+    const { tokenizer } = description;
+    this.#constraints = new Constraints({
+      size: engine.info.vocabularySize,
+      bytesOf: (token) => (tokenizer.isSpecial(token) ? undefined : tokenizer.bytesOf(token)),
+    });
     // Every pull listens.
     setMaxListeners(0, this.#ending.signal);
   }
 
   async *complete(
+    request: GenerateRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<CompletionEvent, void, undefined> {
+    const { constraint } = request;
+    try {
+      yield* this.#complete(request, signal);
+    } catch (error) {
+      throw constraint === undefined ? error : refusalOf(error, constraint);
+    }
+  }
+
+  async *#complete(
     request: GenerateRequest,
     signal: AbortSignal,
   ): AsyncGenerator<CompletionEvent, void, undefined> {
@@ -79,11 +98,13 @@ export class LocalCompleter implements Completer {
     });
     const ends = new TextEnds(new Set([...modelEnds, ...stopTokens]), reading);
     const text = new TextStream(reading);
+    const { constraint } = request;
     const decoding = decode({
       request,
       settings,
       engine,
       ends,
+      constraint: constraint && this.#constraints.compile(constraint, ends.tokens),
       accelerations: this.#accelerations,
       isIsolated,
       evaluatedTokens: () => engine.yieldedTokens,

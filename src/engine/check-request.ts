@@ -9,15 +9,17 @@ import type { EngineInfo, ExtendRequest, ScoreOptions } from "./engine.ts";
  * @throws InferenceError `invalid_request`, `context_length_exceeded`; `unsupported` for what the engine lacks
  */
 export function checkExtend(
-  { prefix, maxTokens, sampling, beyond = 0, topCount, logprobsMode }: ExtendRequest,
+  { prefix, maxTokens, sampling, constraint, beyond = 0, topCount, logprobsMode }: ExtendRequest,
   info: EngineInfo,
 ): void {
   checkTokens(prefix, maxTokens, info);
   checkTopCount(topCount, info);
-  const { repeats, logNormalizer, truncation, adjustments } = info.capabilities;
+  const { repeats, logNormalizer, truncation, adjustments, constraints } = info.capabilities;
   if (beyond > 0 && !repeats) throw beyondEngine("sampler", "draw from the tail of a law alone");
   if (logprobsMode === "sampled" && logNormalizer !== "exact")
     throw beyondEngine("logprobs_mode", "tell the log-probs of the law that tokens are drawn from");
+  if (!constraints && constraint !== undefined)
+    throw beyondEngine("response_format", "hold completions to a constraint");
   if (!truncation) refuseAny(truncationsOf(sampling));
   if (!adjustments && sampling.adjustments !== undefined) refuseAny(changesOf(sampling.adjustments));
 }

@@ -6,6 +6,7 @@ import type { TokenStream } from "../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenIds, TopTokens } from "../core/tokens.ts";
 import type { EngineHealth } from "./health.ts";
 import type { Said } from "./said.ts";
+import type { TokenConstraint } from "./token-constraint.ts";
 
 /**
  * How far the log-probs of one prefix may differ from time to time, by what else runs and what is cached: `bitwise`, not
@@ -43,6 +44,8 @@ export interface EngineCapabilities {
   readonly adjustments: boolean;
   /** Whether it can draw from the likeliest tokens alone: top_k (greedy is top_k 1), top_p, min_p. */
   readonly truncation: boolean;
+  /** Whether it can hold completions to a constraint. */
+  readonly constraints: boolean;
   /** Whether it can score given tokens. */
   readonly scores: boolean;
 }
@@ -79,6 +82,12 @@ export interface ExtendRequest {
   /** Absorbing tokens: each is yielded, then the extension ends. */
   readonly endTokens: ReadonlySet<TokenId>;
   readonly sampling: Sampling;
+  /**
+   * Tokens are drawn from those that it permits alone; it counts from `promptLength`, which has to be known, and the
+   * prefix has to be permitted. The model's log p knows nothing of it, log Z is over what is permitted, and so are the
+   * likeliest tokens reported: others stand behind them, with log p = −∞.
+   */
+  readonly constraint?: TokenConstraint | undefined;
   /** Where the engine repeats, the token at position i of the sequence is drawn by `tokenUniform(request, i)`. */
   readonly draws: DrawKey;
   /**

@@ -3,6 +3,7 @@ import type { ScoredToken, TokenId, TokenIds, TokenRun } from "../core/tokens.ts
 import type { Engine, Share } from "../engine/engine.ts";
 import type { Memos } from "../engine/memo/memos.ts";
 import type { SaidByPrompt } from "../engine/said.ts";
+import type { TokenConstraint } from "../engine/token-constraint.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
 import type { StageEvent } from "../mcmc/stages.ts";
 import type { LogprobsMode } from "../sampling/distribution.ts";
@@ -56,6 +57,8 @@ export interface DecodeContext<Settings> {
   /** Metered: counts the tokens that it is asked for. */
   readonly engine: Engine;
   readonly ends: Ends;
+  /** What completions are held to, where the request says so. */
+  readonly constraint?: TokenConstraint | undefined;
   readonly accelerations: Accelerations;
   /** See `CostTerms`. */
   readonly isIsolated: boolean;

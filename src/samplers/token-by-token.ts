@@ -8,12 +8,14 @@ export function tokenByToken<Settings>(
   samplingOf: (context: DecodeContext<Settings>) => Omit<Sampling, "inverseTemperature">,
 ): Decoder<Settings, CostReport> {
   return async function* (context) {
-    const { request, inverseTemperature, engine, ends, signal, ending } = context;
+    const { request, inverseTemperature, engine, ends, constraint, signal, ending } = context;
     const extension = engine.extend(
       {
         prefix: request.prompt,
+        promptLength: request.prompt.length,
         maxTokens: request.maxTokens,
         endTokens: ends.tokens,
+        constraint,
         sampling: { ...samplingOf(context), inverseTemperature },
         draws: { seed: request.seed, choice: request.choice, stage: 0, step: 0 },
         topCount: request.topCount,

@@ -4,6 +4,8 @@ import { InferenceError } from "../core/errors.ts";
 import { drawFromTail, drawFromTop, sampledTop, temperedLaw } from "./law.ts";
 import { adjustLogits } from "./logit-adjustments.ts";
 import { measure } from "./measure.ts";
+import { permit } from "./permit.ts";
+import type { TokenMask } from "./token-mask.ts";
 import { truncate } from "./truncation.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 
@@ -17,6 +19,8 @@ export interface DrawRequest {
   readonly logprobsMode?: LogprobsMode | undefined;
   /** The tokens before the one drawn; penalties look at them. */
   readonly sequence: TokenIds;
+  /** The tokens that may be drawn; all of them when left out. */
+  readonly mask?: TokenMask | undefined;
 }
 
 /**
@@ -24,6 +28,7 @@ export interface DrawRequest {
  * from, whatever that was made of:
  *
  *     tempered                log Z
+ *     masked                  log Z over the tokens that may be drawn: the adjusted and raw log p know of no mask
  *     truncated               log Z + log(mass kept)
  *     of adjusted logits p'   log Z' + (1/τ)·(log p − log p'),   Z' the above of p'
  *
@@ -33,13 +38,16 @@ export interface DrawRequest {
  */
 export function drawToken(
   raw: Distribution,
-  { sampling, u, topCount, logprobsMode = "raw", sequence }: DrawRequest,
+  { sampling, u, topCount, logprobsMode = "raw", sequence, mask }: DrawRequest,
 ): ScoredToken {
   const { adjustments, inverseTemperature } = sampling;
-  const drawnFrom =
+  const permitted = (law: Distribution): Distribution =>
+    mask === undefined ? law : permit(law, mask, inverseTemperature);
+  const changed =
     adjustments === undefined
       ? raw
       : measureAdjusted(adjustLogits(raw.readLogits(), adjustments, sequence), inverseTemperature);
+  const drawnFrom = permitted(changed);
   const truncated = isTruncated(sampling) ? truncate(drawnFrom, sampling) : undefined;
   const { top: known } = truncated ?? drawnFrom;
   const law = truncated?.law ?? temperedLaw(drawnFrom, inverseTemperature);
@@ -47,15 +55,15 @@ export function drawToken(
   const rank = drawFromTop(known, law, u);
   const token = rank === undefined ? drawFromTail(drawnFrom, law, u) : known.ids[rank]!;
   const adjusted = rank === undefined ? logprobOf(drawnFrom, token) : known.logprobs[rank]!;
-  const logprob = drawnFrom === raw ? adjusted : logprobOf(raw, token);
+  const logprob = changed === raw ? adjusted : logprobOf(raw, token);
   const logNormalizer =
-    drawnFrom === raw ? law.logNormalizer : law.logNormalizer + inverseTemperature * (logprob - adjusted);
+    changed === raw ? law.logNormalizer : law.logNormalizer + inverseTemperature * (logprob - adjusted);
   const { entropy } = raw;
   // Written out: this runs for every token, and copying an object costs as much as drawing.
   if (topCount === 0) return { token, logprob, logNormalizer, entropy };
   const top =
     logprobsMode === "raw"
-      ? topTokens(raw, topCount)
+      ? topTokens(changed === raw ? drawnFrom : permitted(raw), topCount)
       : sampledTop(topTokens(drawnFrom, topCount), topCount, law);
   return { token, logprob, logNormalizer, entropy, top };
 }

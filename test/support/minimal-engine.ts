@@ -32,6 +32,7 @@ export class MinimalEngine implements Engine {
         entropy: "unknown",
         adjustments: false,
         truncation: false,
+        constraints: false,
         scores: false,
       },
     };

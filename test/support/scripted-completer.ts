@@ -27,6 +27,7 @@ class ScriptedEngine implements Engine {
         entropy: "exact",
         adjustments: true,
         truncation: true,
+        constraints: false,
         scores: true,
       },
     };

@@ -62,7 +62,7 @@ function scorer(
   };
 }
 
-function sharingIn(states: readonly Completion[], { inverseTemperature }: Law): StateSpace["sharing"] {
+export function sharingIn(states: readonly Completion[], { inverseTemperature }: Law): StateSpace["sharing"] {
   const logQ = ({ logprob, logNormalizer }: CompletionToken): number =>
     inverseTemperature * logprob - logNormalizer;
   const groups = new Map<string, SharedPrefix[]>();

@@ -36,6 +36,7 @@ export class LocalEngine implements Engine {
         entropy: "exact",
         adjustments: true,
         truncation: true,
+        constraints: true,
         scores: true,
       },
     };

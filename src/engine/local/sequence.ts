@@ -4,6 +4,7 @@ import type { ScoredToken, TokenId, TokenIds } from "../../core/tokens.ts";
 import { tokenUniform } from "../engine.ts";
 import type { ExtendRequest } from "../engine.ts";
 import type { FollowedText, Foretold } from "../said.ts";
+import type { ConstraintState } from "../token-constraint.ts";
 
 /**
  * Tokens to be run through the model, and what becomes of the logits, which is the subclass's business. Knows no lanes:
@@ -44,6 +45,8 @@ export abstract class Sequence {
 /** Draws tokens after a prefix: one for each time it is advanced, and more where a draft holds. */
 export class ExtendSequence extends Sequence {
   readonly #request: ExtendRequest;
+  /** What may come next, under a constraint; moves on with each token. */
+  #permitted: ConstraintState | undefined;
   readonly #followed: FollowedText | undefined;
   /** Not taken yet. */
   readonly #drawn: ScoredToken[] = [];
@@ -53,6 +56,10 @@ export class ExtendSequence extends Sequence {
     super(request.prefix);
     this.#request = request;
     this.#left = request.maxTokens;
+    const { constraint, prefix, promptLength = prefix.length } = request;
+    this.#permitted = prefix
+      .slice(promptLength)
+      .reduce((state, token) => state?.after(token), constraint?.start);
     this.#followed = request.said?.follow(this.tokens);
   }
 
@@ -79,10 +86,12 @@ export class ExtendSequence extends Sequence {
       topCount,
       logprobsMode,
       sequence: this.tokens,
+      mask: this.#permitted?.permitted(),
     });
     this.tokens.push(drawn.token);
     this.#drawn.push(drawn);
     this.#left = endTokens.has(drawn.token) ? 0 : this.#left - 1;
+    if (this.#left > 0) this.#permitted = this.#permitted?.after(drawn.token);
     return true;
   }
 

@@ -10,7 +10,7 @@ import { MemoTrie } from "./memo-trie.ts";
 /**
  * An engine around an engine that remembers the next-token distribution after every prefix it has visited (exact: the
  * same uniforms select the same tokens). Extensions that come to an unvisited prefix together ask the model once. It
- * remembers one untruncated law, that of the first extension; extensions by another law, or of an engine that does not
+ * remembers one untruncated law, that of the first extension, its constraint included; extensions by another law, or of an engine that does not
  * tell enough of its law, go straight to the inner engine.
  */
 export class MemoEngine implements Engine {
@@ -18,7 +18,7 @@ export class MemoEngine implements Engine {
   readonly #inner: Engine;
   readonly #trie: () => MemoTrie;
   readonly #turns: EventLoopTurns;
-  #inverseTemperature: number | undefined;
+  #law: { readonly inverseTemperature: number; readonly constraint: string | undefined } | undefined;
 
   /**
    * Borrows the inner engine: disposing the memo leaves it alone.
@@ -76,13 +76,14 @@ export class MemoEngine implements Engine {
   }
 
   /** Whether what is remembered draws the very tokens that the inner engine would. */
-  #canRemember({ sampling, topCount, beyond = 0, without }: ExtendRequest): boolean {
+  #canRemember({ sampling, constraint, topCount, beyond = 0, without }: ExtendRequest): boolean {
     const { repeats, logNormalizer, mostTop } = this.info.capabilities;
     if (logNormalizer === "unknown" || mostTop < Math.max(1, topCount)) return false;
     // Draws past what is remembered: by the same uniforms, or from what is left.
     if (!repeats && (logNormalizer !== "interval" || beyond > 0 || without !== undefined)) return false;
     if (isTruncated(sampling) || sampling.adjustments !== undefined) return false;
-    this.#inverseTemperature ??= sampling.inverseTemperature;
-    return sampling.inverseTemperature === this.#inverseTemperature;
+    const { inverseTemperature } = sampling;
+    this.#law ??= { inverseTemperature, constraint: constraint?.key };
+    return inverseTemperature === this.#law.inverseTemperature && constraint?.key === this.#law.constraint;
   }
 }

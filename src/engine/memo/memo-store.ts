@@ -25,7 +25,7 @@ export class MemoStore implements Memos {
   }
 
   share(engine: Engine, key: MemoKey): Engine {
-    const name = `${key.priority}/${key.inverseTemperature}/${key.prompt.join()}`;
+    const name = `${key.priority}/${key.inverseTemperature}/${key.constraint ?? ""}/${key.prompt.join()}`;
     return new MemoEngine(engine, () => this.#use(name) ?? this.#create(name, key), this.#turns);
   }
 

@@ -6,6 +6,8 @@ export interface MemoKey {
   readonly prompt: TokenIds;
   /** 1/τ of the proposals: log Z belongs to it. */
   readonly inverseTemperature: number;
+  /** The key of the constraint that completions are held to; none when left out. */
+  readonly constraint?: string | undefined;
   /** Chains wait for each other where they ask the same; an urgent one must not wait for one that is not. */
   readonly priority: Priority;
 }

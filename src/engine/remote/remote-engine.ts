@@ -66,6 +66,7 @@ export class RemoteEngine implements Engine {
         inverseTemperatures: dialect.inverseTemperatures,
         adjustments: dialect.adjustments.length > 0,
         truncation: true,
+        constraints: false,
         scores: dialect.score !== undefined,
       },
     };

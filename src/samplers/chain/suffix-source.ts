@@ -111,12 +111,14 @@ export class SuffixSource {
     { kept, horizon, address, cost }: Suffix,
     { topCount, logprobsMode }: Pick<ExtendRequest, "topCount" | "logprobsMode">,
   ): TokenStream<CompletionToken> {
-    const { request, inverseTemperature, ends, signal } = this.#context;
+    const { request, inverseTemperature, ends, constraint, signal } = this.#context;
     const extension = this.#engine.extend(
       {
         prefix: [...request.prompt, ...kept.map(({ token }) => token)],
         maxTokens: horizon - kept.length,
+        promptLength: request.prompt.length,
         endTokens: ends.tokens,
+        constraint,
         sampling: { inverseTemperature },
         draws: this.keyOf(address),
         beyond: address.beyond,
@@ -136,12 +138,14 @@ export function memoized({
   request,
   inverseTemperature,
   engine,
+  constraint,
   accelerations,
   isIsolated,
 }: DecodeContext<unknown>): Engine {
   const { memo } = accelerations;
   if (memo === undefined) return engine;
   const { prompt, share } = request;
-  const key = { prompt, inverseTemperature, priority: share?.priority ?? "interactive" };
+  const priority = share?.priority ?? "interactive";
+  const key = { prompt, inverseTemperature, constraint: constraint?.key, priority };
   return isIsolated ? memo.own(engine, key) : memo.share(engine, key);
 }

@@ -1,0 +1,94 @@
+import { allCharacters, literals, utf8 } from "./characters.ts";
+import type { CodeRanges, Spell } from "./characters.ts";
+import type { Language } from "./constraint.ts";
+import { readGrammar } from "./ebnf.ts";
+import { Expressions } from "./expression.ts";
+import type { Expression } from "./expression.ts";
+import { GrammarError, unsupported, withinStack } from "./grammar-error.ts";
+import { JsonSchema } from "./json/json-schema.ts";
+import { JsonText } from "./json/json-text.ts";
+import { quoted, SchemaFile } from "./json/schema-file.ts";
+import { Automaton, deadState } from "./automaton.ts";
+import { prune } from "./prune.ts";
+import { regularExpression } from "./regular-expression.ts";
+
+/** Parts of a language within one another at most. */
+const deepest = 32;
+
+/**
+ * Reads a language over an alphabet, every prefix of whose texts leads to one that ends.
+ * @param narrow leaves of some characters those that can be written; all of them when left out
+ * @throws GrammarError saying what is wrong with it
+ */
+export function compile(
+  language: Language,
+  narrow: (ranges: CodeRanges) => CodeRanges = (all) => all,
+): Automaton {
+  return withinStack(() => new Compiler(narrow).compile(language));
+}
+
+class Compiler {
+  readonly #make = new Expressions();
+  readonly #spell: Spell;
+  /** Members of oneOf that must have nothing in common. */
+  readonly #schemas: JsonSchema[] = [];
+
+  constructor(narrow: (ranges: CodeRanges) => CodeRanges) {
+    this.#spell = (ranges) => utf8(this.#make, narrow(ranges));
+  }
+
+  compile(language: Language): Automaton {
+    const root = prune(this.#make, this.#read(language, 0));
+    this.#checkDisjoint();
+    const automaton = new Automaton(this.#make, root);
+    if (automaton.start === deadState)
+      throw new GrammarError("allows no text at all that this model's tokens can write");
+    return automaton;
+  }
+
+  #read(language: Language, depth: number): Expression {
+    if (depth > deepest) throw unsupported(`has more than ${deepest} parts within one another`);
+    const make = this.#make;
+    const spell = this.#spell;
+    const read = (part: Language): Expression => this.#read(part, depth + 1);
+    switch (language.kind) {
+      case "json_schema":
+        return this.#readSchema(new SchemaFile(language.schema), language.isClosed);
+      case "json_object":
+        return this.#readSchema(new SchemaFile({ type: "object" }), false);
+      case "regex":
+        return regularExpression(language.pattern, { make, spell, isSearch: false });
+      case "choice":
+        return literals(make, language.options, spell);
+      case "grammar":
+        return readGrammar(language.grammar, { make, spell });
+      case "sequence":
+        return make.sequence(...language.parts.map(read));
+      case "either":
+        return make.choice(...language.options.map(read));
+      case "repeat":
+        return make.repeat(read(language.of), language.least, language.most ?? Infinity);
+      case "text_without": {
+        const anything = make.repeat(spell(allCharacters), 0);
+        const holding = make.sequence(anything, literals(make, language.texts, spell), anything);
+        return make.without(anything, holding);
+      }
+    }
+  }
+
+  #readSchema(file: SchemaFile, isClosed: boolean): Expression {
+    const schema = new JsonSchema(new JsonText(this.#make, this.#spell), file, { isClosed });
+    this.#schemas.push(schema);
+    return schema.read();
+  }
+
+  /** A grammar says "one of", not "exactly one": the two are the same where members exclude each other. */
+  #checkDisjoint(): void {
+    for (const { rule, path } of this.#schemas.flatMap(({ disjoint }) => disjoint)) {
+      if (rule.body === this.#make.nothing) continue;
+      throw unsupported(
+        `has oneOf at ${quoted(path)} whose members are not sure to exclude each other (${rule.name}), which is not supported: say anyOf`,
+      );
+    }
+  }
+}
