@@ -18,6 +18,7 @@ import type { SamplerName } from "../samplers/registry.ts";
 import type { Admission, Demand } from "./admission.ts";
 import { answerRates, demandOf } from "./answer-size.ts";
 import type { AnswerShape } from "./answer-size.ts";
+import { planConstraint } from "./constraint-plan.ts";
 import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import { planMaxTokens } from "./max-tokens.ts";
@@ -115,6 +116,7 @@ export function planGeneration(
   });
   const seed = body.seed === undefined ? context.freshSeed() : narrowSeed(BigInt(body.seed));
   const stopTokens = checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model);
+  const constraint = planConstraint(body, model);
   const requests = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: candidates }, (_, index) => ({
       prompt,
@@ -122,6 +124,7 @@ export function planGeneration(
       maxTokens,
       stop,
       stopTokens,
+      ...(constraint && { constraint }),
       ignoreEnd: body.ignore_eos ?? false,
       seed,
       choice: promptIndex * candidates + index,

@@ -106,7 +106,7 @@ describe("POST /v1/chat/completions", () => {
 
   it.each([
     [{ tools: [{ type: "function", function: { name: "f" } }] }, "tools", /shows its model no tools/],
-    [{ response_format: { type: "json_object" } }, "response_format", /not supported/],
+    [{ response_format: { type: "json_object" } }, "response_format", /no text at all/],
     [{ presence_penalty: 3 }, "presence_penalty", /2/],
     [{ sampler: "power", presence_penalty: 0.5 }, "presence_penalty", /sampler 'power'/],
     [{ sampler: "power", logit_bias: { 3: 1 } }, "logit_bias", /sampler 'power'/],

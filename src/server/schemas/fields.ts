@@ -5,6 +5,7 @@ import { priorities } from "../../decoder/completer.ts";
 import { requestShape, samplerNames, samplers } from "../../samplers/registry.ts";
 import { body } from "./body.ts";
 import { seed } from "./seed.ts";
+import { structuredFields } from "./structured.ts";
 import { harmless, unofferedFields } from "./unoffered.ts";
 
 const tokenId = z.number().int().nonnegative();
@@ -94,6 +95,7 @@ export const generationFields = {
     [14],
   ),
   ignore_eos: described(z.boolean().nullish(), "Go on after the model's own end token.", false),
+  ...structuredFields,
   entropy: described(
     z.boolean().nullish(),
     "Add the entropy of the raw next-token distribution at each token, nats, and its mean; both bounds of them where a server elsewhere runs the model.",

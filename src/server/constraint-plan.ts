@@ -1,0 +1,116 @@
+import { beyondEngine } from "../core/errors.ts";
+import type { ModelInfo } from "../decoder/completer.ts";
+import type { Constraint, Language } from "../grammar/constraint.ts";
+import type { Json } from "../core/json-value.ts";
+import type { Given } from "./given.ts";
+import { invalid } from "./invalid.ts";
+import type { GenerationFields } from "./schemas/fields.ts";
+
+type ConstraintBody = Given<
+  Pick<
+    GenerationFields,
+    | "response_format"
+    | "structured_outputs"
+    | "guided_json"
+    | "guided_regex"
+    | "guided_choice"
+    | "guided_grammar"
+    | "ignore_eos"
+    | "min_tokens"
+  >
+>;
+
+/**
+ * What a body holds its completions to.
+ * @throws InferenceError where it says so twice, where what it says goes with nothing, `unsupported` where the engine
+ *   that runs the model cannot
+ */
+export function planConstraint(body: ConstraintBody, { capabilities }: ModelInfo): Constraint | undefined {
+  const asked = constraintsOf(body);
+  const [constraint, other] = asked;
+  if (constraint === undefined) return undefined;
+  const { field } = constraint;
+  if (other !== undefined)
+    throw invalid(
+      other.field,
+      `${field} and ${other.field} cannot both hold the answer to something. Send one of them.`,
+    );
+  if (!capabilities.constraints) throw beyondEngine(field, "hold completions to a constraint");
+  if (body.ignore_eos === true)
+    throw invalid(
+      "ignore_eos",
+      `ignore_eos has no meaning together with ${field}, whose end is an end token. Leave it out.`,
+    );
+  if ((body.min_tokens ?? 0) > 0)
+    throw invalid(
+      "min_tokens",
+      `min_tokens cannot be held together with ${field}, which says where an answer may end. Leave it out.`,
+    );
+  return constraint;
+}
+
+function constraintsOf(body: ConstraintBody): readonly Constraint[] {
+  const { response_format: format, structured_outputs: structured } = body;
+  const constraints: Constraint[] = [];
+  const add = (field: string, language: Language | undefined): void => {
+    if (language !== undefined) constraints.push({ field, language });
+  };
+  if (format?.type === "json_object") add("response_format", { kind: "json_object" });
+  if (format?.type === "json_schema") {
+    const { schema, strict } = format.json_schema;
+    add("response_format", { kind: "json_schema", schema, isClosed: strict !== false });
+  }
+  const isClosed = structured?.disable_additional_properties !== false;
+  add("structured_outputs.json", schemaOf("structured_outputs.json", structured?.json, isClosed));
+  add("structured_outputs.regex", regexOf(structured?.regex));
+  add("structured_outputs.choice", choiceOf(structured?.choice));
+  add("structured_outputs.grammar", grammarOf(structured?.grammar));
+  add(
+    "structured_outputs.json_object",
+    structured?.json_object === true ? { kind: "json_object" } : undefined,
+  );
+  add("guided_json", schemaOf("guided_json", body.guided_json, true));
+  add("guided_regex", regexOf(body.guided_regex));
+  add("guided_choice", choiceOf(body.guided_choice));
+  add("guided_grammar", grammarOf(body.guided_grammar));
+  if (structured !== undefined && !constraints.some(({ field }) => field.startsWith("structured_outputs.")))
+    throw invalid(
+      "structured_outputs",
+      "structured_outputs says nothing: give one of json, regex, choice, grammar, json_object, or leave it out.",
+    );
+  return constraints;
+}
+
+type Given1<Value> = Value | null | undefined;
+
+const regexOf = (pattern: Given1<string>): Language | undefined =>
+  typeof pattern === "string" ? { kind: "regex", pattern } : undefined;
+
+const choiceOf = (options: Given1<readonly string[]>): Language | undefined =>
+  options === null || options === undefined ? undefined : { kind: "choice", options };
+
+const grammarOf = (grammar: Given1<string>): Language | undefined =>
+  typeof grammar === "string" ? { kind: "grammar", grammar } : undefined;
+
+function schemaOf(field: string, given: Given1<Json>, isClosed: boolean): Language | undefined {
+  if (given === null || given === undefined) return undefined;
+  return {
+    kind: "json_schema",
+    schema: typeof given === "string" ? parseSchema(field, given) : given,
+    isClosed,
+  };
+}
+
+/** @throws InferenceError naming the field where its text is no schema */
+function parseSchema(field: string, text: string): Json {
+  try {
+    const schema: unknown = JSON.parse(text);
+    if (typeof schema === "boolean" || (typeof schema === "object" && schema !== null)) return schema as Json;
+  } catch {
+    // What it is not is said below.
+  }
+  throw invalid(
+    field,
+    `${field} is a text that is no JSON schema. Send an object, true or false, or the text of one.`,
+  );
+}
