@@ -2,6 +2,7 @@ import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
 import type { TokenId, TokenIds } from "../../core/tokens.ts";
 import { readAs } from "./answers.ts";
+import { BackOff } from "./back-off.ts";
 import type { Connection } from "./connection.ts";
 import type { DrawCall, ReportedToken, ScoreCall } from "./dialect.ts";
 import { brokenOff, garbage } from "./remote-error.ts";
@@ -76,6 +77,16 @@ const mostParts = 64;
 /** A place in a text, and what a call needs beside it. */
 type Place = Pick<ScoreCall, "session" | "topCount" | "onCached"> & { readonly prefix: TokenIds };
 
+/** A stream that has drawn more than it tells. */
+interface WithholdingStream {
+  /** What was asked. */
+  readonly body: object;
+  readonly call: DrawCall;
+  readonly told: TokenIds;
+  /** How many it has drawn. */
+  readonly predicted: number;
+}
+
 /**
  * llama.cpp's /completion. It withholds tokens that end within a character of UTF-8 until the character is whole, and
  * tells neither their ids nor their log-probs in a stream: only their number shows. Such a call is asked again as a
@@ -131,20 +142,28 @@ export class LlamaCppCompletions {
     return scores;
   }
 
-  /** The tokens of a stream from the first that it withheld. */
+  /**
+   * The tokens of a stream from the first that it withheld. They are drawn, and stand: were they given up where the
+   * server cannot tell them now, tokens within a character would be drawn anew more often than others.
+   */
   async #withheld(
     server: Connection,
-    {
-      body,
-      call,
-      told,
-      predicted,
-    }: {
-      readonly body: object;
-      readonly call: DrawCall;
-      readonly told: TokenIds;
-      readonly predicted: number;
-    },
+    stream: WithholdingStream,
+    signal: AbortSignal,
+  ): Promise<readonly ReportedToken[]> {
+    const backOff = new BackOff(stream.call.seed);
+    for (;;) {
+      try {
+        return await this.#again(server, stream, signal);
+      } catch (error) {
+        await backOff.wait(error, signal);
+      }
+    }
+  }
+
+  async #again(
+    server: Connection,
+    { body, call, told, predicted }: WithholdingStream,
     signal: AbortSignal,
   ): Promise<readonly ReportedToken[]> {
     const { session, topCount, prefix, endTokens } = call;

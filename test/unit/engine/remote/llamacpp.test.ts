@@ -85,6 +85,23 @@ describe("tokens within a character, which llama.cpp withholds", () => {
     }
   });
 
+  it.each([429, 503])("stand as drawn where the server cannot tell them at once: %d", async (status) => {
+    for (let seed = 0; seed < 3; seed++) {
+      const drawn = await known({ seed });
+      await using opened = await open({ parts: drawn.slice(0, 2) });
+      let isFirst = true;
+      opened.server.faults.onPass = () => {
+        // The stream was taken; the calls that ask for what it withholds are not.
+        if (isFirst) opened.server.faults.refuse = { status, times: 2, retryAfter: "0" };
+        isFirst = false;
+      };
+      const tokens = await opened.draw({ seed });
+      expect(opened.server.faults.refuse).toMatchObject({ times: 0 });
+      expect(idsOf(tokens)).toEqual(drawn.slice(0, tokens.length));
+      expectOwn(tokens);
+    }
+  });
+
   it("are scored beside another token", async () => {
     const tokens = [...prefix, 4, 5, 6, 7];
     await using plain = await open();
