@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { DrawCost } from "../../src/core/draw-cost.ts";
 import { MemoEngine } from "../../src/engine/memo/memo-engine.ts";
 import { MemoStore } from "../../src/engine/memo/memo-store.ts";
 import type { ExtendRequest } from "../../src/engine/engine.ts";
@@ -167,5 +168,31 @@ describe("a memo before such an engine", () => {
     }
     expect(chiSquare(counts, law).pValue).toBeGreaterThan(0.001);
     expect(cost.undecidedWidth).toBe(0);
+  });
+
+  it("says once of each draw that log Z left open how far it did", async () => {
+    await using engine = createToyEngine({
+      model: createToyModel({ seed: 8, vocabularySize: 7, endBias: -9 }),
+    });
+    const memo = new MemoEngine(new BoundedEngine(engine, { known: 2 }));
+    const open = { among: 0, beyond: 0 };
+    for (let step = 0; step < 400; step++) {
+      const cost: DrawCost = { evaluatedTokens: 0 };
+      const request: ExtendRequest = {
+        prefix: prompt,
+        maxTokens: 1,
+        endTokens: new Set(),
+        sampling: { inverseTemperature: 2 },
+        draws: { seed: 3, choice: 0, stage: 0, step },
+        topCount: 2,
+        cost,
+      };
+      for await (const [token] of memo.extend(request, never)) {
+        if (cost.undecidedWidth === undefined) continue;
+        expect(cost.undecidedWidth).toBe(token!.logNormalizerGap);
+        open[token!.top!.ids.includes(token!.token) ? "among" : "beyond"]++;
+      }
+    }
+    expect(open.beyond).toBeGreaterThan(5);
   });
 });

@@ -5,7 +5,7 @@ import type { Awaitable } from "../../core/token-stream.ts";
 import type { ScoredToken, TokenId, TokenRun } from "../../core/tokens.ts";
 import type { Engine, ExtendRequest } from "../engine.ts";
 import type { EventLoopTurns } from "./event-loop-turns.ts";
-import { Asking, isKnown, likeliestAt, recall, rememberedAt } from "./memo-trie.ts";
+import { Asking, isKnown, likeliestAt, recall, rememberedAt, undecidedWidthAt } from "./memo-trie.ts";
 import type { MemoNode, MemoTrie, Unrecalled } from "./memo-trie.ts";
 
 /** Of each visited prefix, how many of the likeliest next tokens are remembered. */
@@ -82,8 +82,9 @@ export class MemoExtension extends TokenStream {
     const run: ScoredToken[] = [];
     while (!this.#isOver && run.length < maxRunTokens) {
       const node = this.#node;
-      const token = recall(node, request, request.prefix.length + this.#tokens.length);
+      const token = recall(node, request, this.#position);
       if (typeof token === "string") break;
+      this.#countUndecided();
       this.#step(token);
       run.push(withTop(token, node.visit!.top, request));
     }
@@ -167,14 +168,30 @@ export class MemoExtension extends TokenStream {
    */
   #record(node: MemoNode, drawn: ScoredToken): ScoredToken | undefined {
     const recalled = this.#recalled();
-    if (typeof recalled !== "string") return recalled;
+    const isRemembered = typeof recalled !== "string";
     const isItsDraw = recalled === "unknown" || this.#repeats || (recalled === "beyond" && this.#isBeyond);
-    if (!isItsDraw) return undefined;
+    if (!isRemembered && !isItsDraw) return undefined;
+    // What was not visited is drawn by the inner engine, whatever log Z is.
+    if (recalled !== "unknown") this.#countUndecided();
+    if (isRemembered) return recalled;
     return this.#trie.remember(node, drawn, this.#request.sampling.inverseTemperature);
   }
 
   #recalled(): ScoredToken | Unrecalled {
-    return recall(this.#node, this.#request, this.#request.prefix.length + this.#tokens.length);
+    return recall(this.#node, this.#request, this.#position);
+  }
+
+  /** Of the token that is drawn next. */
+  get #position(): number {
+    return this.#request.prefix.length + this.#tokens.length;
+  }
+
+  /** Notes that the token that is taken now was drawn by an upper bound, where it was. */
+  #countUndecided(): void {
+    const { cost } = this.#request;
+    if (cost === undefined) return;
+    const width = undecidedWidthAt(this.#node, this.#request, this.#position);
+    if (width > 0) cost.undecidedWidth = (cost.undecidedWidth ?? 0) + width;
   }
 
   /**

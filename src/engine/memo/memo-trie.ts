@@ -188,13 +188,16 @@ export function recall(node: MemoNode, request: ExtendRequest, position: number)
   if (visit === undefined || !isKnown(node, request.topCount)) return "unknown";
   const { top, law, isTold } = visit;
   const u = tokenUniform(request, position);
-  let place = placeInTop(top, law, u);
-  if (place === "open" && isTold) {
-    const { cost } = request;
-    if (cost !== undefined) cost.undecidedWidth = (cost.undecidedWidth ?? 0) + (law.logNormalizerGap ?? 0);
-    place = placeInTop(top, { ...law, logNormalizerGap: 0 }, u);
-  }
-  return typeof place === "number" ? scoredAt(visit, place) : place;
+  const place = placeInTop(top, law, u);
+  const settled = place === "open" && isTold ? placeInTop(top, { ...law, logNormalizerGap: 0 }, u) : place;
+  return typeof settled === "number" ? scoredAt(visit, settled) : settled;
+}
+
+/** How far apart the bounds of log Z stayed where they did not settle a draw, which the upper one then did; else 0. */
+export function undecidedWidthAt({ visit }: MemoNode, request: ExtendRequest, position: number): number {
+  if (visit?.isTold !== true) return 0;
+  const { top, law } = visit;
+  return placeInTop(top, law, tokenUniform(request, position)) === "open" ? (law.logNormalizerGap ?? 0) : 0;
 }
 
 /** A token of the visit that has bounds to be narrowed. */
