@@ -50,6 +50,5 @@ export function toInferenceError(error: RemoteError): InferenceError {
   const details = { cause: error };
   if (status === 500)
     return new InferenceError("internal", `The server that runs the model failed. ${message}`, details);
-  const isOfCall = status !== undefined && [400, 409, 413, 422].includes(status);
-  return new InferenceError(isOfCall ? "invalid_request" : "engine_failed", message, details);
+  return new InferenceError(error.isOfCall ? "invalid_request" : "engine_failed", message, details);
 }

@@ -61,7 +61,7 @@ async function findMost(calls: ProbeCalls): Promise<number> {
     try {
       return (await calls.drawOne({ topCount: count })).top.ids.length >= count;
     } catch (error) {
-      if (error instanceof RemoteError && !error.retryable && error.status !== undefined) return false;
+      if (error instanceof RemoteError && error.isOfCall) return false;
       throw error;
     }
   };

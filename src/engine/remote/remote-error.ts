@@ -22,6 +22,11 @@ export class RemoteError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 
+  /** Whether it is this one call that the server does not take, as it is. */
+  get isOfCall(): boolean {
+    return this.status !== undefined && [400, 409, 413, 422].includes(this.status);
+  }
+
   /** Whether another server, with another model, may answer from now on. */
   get isOutage(): boolean {
     return this.retryable && this.status !== 429;

@@ -101,6 +101,12 @@ describe("a server is refused that", () => {
     await expect(open(server)).rejects.toThrow(/--engine-url/);
   });
 
+  it("lists its models as others do, and draws as none of its kind", async () => {
+    await using server = await start();
+    server.hidden.add("/v1/completions").add("/inference/v1/generate");
+    await expect(open(server)).rejects.toThrow(/--engine the kind of server/);
+  });
+
   it("does not answer in time, which is told with what it was waited for", async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     await using server = await start();
