@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
 import { optionFields } from "../samplers/option-fields.ts";
 import type { Setting } from "../samplers/option-fields.ts";
-import { samplerNames } from "../samplers/registry.ts";
+import { samplerNames, samplers } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import { configurations, plainFields } from "../evaluation/configurations.ts";
 import type { Configuration, Sweeps } from "../evaluation/configurations.ts";
@@ -19,7 +19,7 @@ import {
   runModels,
   settle,
 } from "./evaluated-models.ts";
-import type { EvaluationOptions } from "./evaluated-models.ts";
+import type { EvaluationOptions, EvaluationSettings } from "./evaluated-models.ts";
 import { argument, listOf, oneOf } from "./options.ts";
 
 type EvalOptions = EvaluationOptions & {
@@ -85,7 +85,8 @@ const sweepsOf = (
 async function evaluate(options: EvalOptions, command: Command, sweeps: Sweeps): Promise<void> {
   const settings = await settle(options, command);
   const { out } = settings;
-  const compared = configurations(settings.samplers, sweeps);
+  const { asked, leftOut } = askable(settings, command);
+  const compared = configurations(asked, sweeps);
   if (settings.plain) checkPlain(compared);
   const { items, file: opened, evaluation } = await openEvaluation(settings);
   await using file = opened;
@@ -95,7 +96,26 @@ async function evaluate(options: EvalOptions, command: Command, sweeps: Sweeps):
   await writeReport(settings, { evaluation, summaries });
   for (const summary of summaries) console.log(row(summary));
   for (const label of unfinished) console.log(`${label}: begun in an earlier run, not finished; left out`);
+  for (const name of leftOut) console.log(`${name}: left out; it wants log Z, which a server bounds alone`);
   console.log(`\nreport: ${join(out, "report.html")}`);
+}
+
+/**
+ * Samplers that can be compared: those that want log Z exactly have no meaning where a server runs the model.
+ * @throws InferenceError where one of these was named
+ */
+function askable(
+  { samplers: names, server }: EvalOptions & Pick<EvaluationSettings, "server">,
+  command: Command,
+): { readonly asked: readonly SamplerName[]; readonly leftOut: readonly SamplerName[] } {
+  const leftOut = names.filter((name) => server !== undefined && samplers[name].needsLogZ === "exact");
+  if (leftOut.length > 0 && command.getOptionValueSource("samplers") !== "default") {
+    throw new InferenceError(
+      "invalid_request",
+      `--samplers: '${leftOut.join("', '")}' wants log Z exactly, which a server that runs the model bounds alone. Leave it out.`,
+    );
+  }
+  return { asked: names.filter((name) => !leftOut.includes(name)), leftOut };
 }
 
 // A function of its own: beside `await using` the compiler leaves the import's extension as it is.

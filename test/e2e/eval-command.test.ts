@@ -111,8 +111,8 @@ describe("a model that a server elsewhere runs", () => {
     await using fake = await new FakeVllm(await servedAbacus(), { maxLogprobs: 4 }).start();
     const engine = ["--engine", "vllm", "--engine-url", fake.url];
     const out = join(folder, "elsewhere");
-    const args = ["eval", ...few, "--samplers", "standard,power", "--steps", "1", "--out", out, ...engine];
-    expectExit(await runCommand(args), 0, /standard[\s\S]*power/);
+    const args = ["eval", ...few, "--steps", "1", "--out", out, ...engine];
+    expectExit(await runCommand(args), 0, /power[\s\S]*exact: left out/);
     expect(fake.calls.length).toBeGreaterThan(0);
     const [, first] = (await readFile(join(out, "results.jsonl"), "utf8")).split("\n");
     expect(JSON.parse(first!)).toMatchObject({ model: "abacus", source: fake.url });
@@ -139,5 +139,11 @@ describe("a model that a server elsewhere runs", () => {
       const args = [command, ...few, "--engine", "vllm", "--engine-url", "http://127.0.0.1:9"];
       expectExit(await runCommand([...args, "--out", join(folder, "refused"), ...more]), 1, message);
     }
+  });
+
+  it("has no exact draws", async () => {
+    const args = ["eval", ...few, "--engine", "vllm", "--engine-url", "http://127.0.0.1:9"];
+    const named = [...args, "--out", join(folder, "refused"), "--samplers", "standard,exact"];
+    expectExit(await runCommand(named), 1, /--samplers: 'exact' wants log Z exactly/);
   });
 });
