@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ClientError, MetropolisClient, noText, revise } from "../../src/client/client.ts";
 import type { WatchEvent } from "../../src/client/client.ts";
+import { textOf } from "../support/embedded.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
 let server: ServerProcess;
@@ -57,7 +58,7 @@ describe("the client", () => {
 
   it("creates responses, comes back to them, and goes on from them", async () => {
     const first = await client.respond({ input: prompt, sampler: "power", seed: 1 });
-    expect(first.output[0]!.content[0]!.text).toBe("2*3=6;7-6=1;1+4=5;#5");
+    expect(textOf(first)).toBe("2*3=6;7-6=1;1+4=5;#5");
     expect(await client.response(first.id)).toEqual(first);
     const second = await client.respond({
       input: "1+1=",

@@ -9,7 +9,7 @@ import type { ResponseEvent } from "../../src/server/schemas/responses/events.ts
 import { responseResponse } from "../../src/server/schemas/responses/response.ts";
 import type { InputItemList, ResponseBody } from "../../src/server/schemas/responses/response.ts";
 import { byteTokenizer, byteTokenizerJson } from "../support/byte-tokenizer.ts";
-import { createTestApp, parseNamedEvents } from "../support/embedded.ts";
+import { createTestApp, parseNamedEvents, partsOf, textOf } from "../support/embedded.ts";
 import type { Refusal } from "../support/embedded.ts";
 import { scriptedCompleter } from "../support/scripted-completer.ts";
 
@@ -47,8 +47,6 @@ const chat = async (body: object): Promise<ChatResponse> =>
     await server.post("/v1/chat/completions", { messages: [{ role: "user", content: input }], ...body })
   ).json();
 
-const textOf = ({ output }: ResponseBody) => output[0]!.content[0]!.text;
-
 const samplers = ["power", "standard", "greedy", "smc"];
 
 describe("POST /v1/responses", () => {
@@ -59,7 +57,7 @@ describe("POST /v1/responses", () => {
       const { choices, usage } = await chat(asked);
       const choice = choices[0]!;
       expect(textOf(response)).toBe(choice.message.content);
-      expect(response.output[0]!.content[0]!.logprobs).toEqual(choice.logprobs!.content);
+      expect(partsOf(response)[0]!.logprobs).toEqual(choice.logprobs!.content);
       expect(response).toMatchObject({
         object: "response",
         status: "completed",
@@ -245,12 +243,12 @@ describe("a streamed response", () => {
         output: [],
       });
       expect(completed_at! >= created_at).toBe(true);
-      expect(last.output[0]!.content).toEqual(whole.output[0]!.content);
+      expect(partsOf(whole)).toEqual(last.output.flatMap((item) => ("content" in item ? item.content : [])));
       const ofDeltas = events.flatMap((event) =>
         event.type === "response.output_text.delta" ? [event] : [],
       );
       expect(ofDeltas.map(({ delta }) => delta).join("")).toBe(textOf(whole));
-      expect(ofDeltas.flatMap((delta) => delta.logprobs)).toEqual(whole.output[0]!.content[0]!.logprobs);
+      expect(ofDeltas.flatMap((delta) => delta.logprobs)).toEqual(partsOf(whole)[0]!.logprobs);
       expect(events[0]).toMatchObject({ response: { id, status: "in_progress", output: [], usage: null } });
     }
   });

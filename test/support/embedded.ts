@@ -4,6 +4,7 @@ import type { EngineSettings } from "../../src/assembly/engine-settings.ts";
 import type { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { buildApp } from "../../src/server/app.ts";
 import type { AppOptions } from "../../src/server/app.ts";
+import type { OutputText, ResponseBody } from "../../src/server/schemas/responses/response.ts";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 
 export interface Refusal {
@@ -64,6 +65,14 @@ export async function createTestApp(
     },
   };
 }
+
+/** What a response says. */
+export const partsOf = ({ output }: ResponseBody): OutputText[] =>
+  output.flatMap((item) => (item.type === "message" ? item.content : []));
+export const textOf = (response: ResponseBody): string =>
+  partsOf(response)
+    .map(({ text }) => text)
+    .join("");
 
 /** The events of a response's stream; each says its name twice. */
 export function parseNamedEvents<Event extends { type: string }>(stream: string): Event[] {

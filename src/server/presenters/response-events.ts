@@ -3,11 +3,12 @@ import type { Tokenizer } from "../../decoder/completer.ts";
 import { toErrorResponse } from "../errors.ts";
 import { longObject } from "../long-json.ts";
 import type { Json, LongFields } from "../long-json.ts";
+import type { AnswerItem } from "../responses/answer-item.ts";
 import type { ResponseAnswer, ResponsePart } from "../responses/response-answer.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { ResponseEvent } from "../schemas/responses/events.ts";
 import { progressOf } from "./presenter.ts";
-import { ResponsePresenter } from "./response.ts";
+import { itemIdOf, ResponsePresenter } from "./response.ts";
 
 /** An event with its name, and whether it comes after another one in the response's order. */
 export interface NamedEvent {
@@ -22,7 +23,8 @@ export class ResponseEvents {
   readonly #answer: ResponseAnswer;
   readonly #presenter: ResponsePresenter;
   #number = 0;
-  #hasBegunText = false;
+  /** The item that has begun last. */
+  #index = -1;
 
   constructor(answer: ResponseAnswer, tokenizer: Tokenizer) {
     this.#answer = answer;
@@ -37,12 +39,17 @@ export class ResponseEvents {
     return [begun("created", "queued"), begun("queued", "queued"), begun("in_progress", "in_progress")];
   }
 
-  delta({ text, tokens }: ResponsePart): NamedEvent[] {
+  /** More of an item, which then has begun, and those before it have ended. */
+  delta({ index, item, text, tokens }: ResponsePart): NamedEvent[] {
+    const begun = this.#goOnTo(index);
+    if (item.call !== undefined) {
+      if (text === "") return begun;
+      const place = this.#placeOf(item, index);
+      return [...begun, this.#event("response.function_call_arguments.delta", { ...place, delta: text })];
+    }
     const logprobs = this.#presenter.logprobs(tokens);
-    return [
-      ...this.#beginText(),
-      this.#event("response.output_text.delta", { ...this.#place(), delta: text, logprobs }),
-    ];
+    const place = this.#placeInText(item, index);
+    return [...begun, this.#event("response.output_text.delta", { ...place, delta: text, logprobs })];
   }
 
   progress(event: ChoiceEvent & { type: "progress" }): NamedEvent {
@@ -59,18 +66,9 @@ export class ResponseEvents {
       return [this.fault(failure), this.#event("response.failed", { response: presenter.whole() })];
     // Of one that was cancelled too: there is no other word for it.
     const last = status === "completed" ? "response.completed" : "response.incomplete";
-    if (status === "cancelled" && !this.#hasBegunText)
-      return [this.#event(last, { response: presenter.whole() })];
-    const place = this.#place();
     return [
-      ...this.#beginText(),
-      this.#event("response.output_text.done", {
-        ...place,
-        text: this.#answer.text,
-        logprobs: presenter.allLogprobs,
-      }),
-      this.#event("response.content_part.done", { ...place, part: presenter.text() }),
-      this.#event("response.output_item.done", { output_index: 0, item: presenter.message() }),
+      ...this.#goOnTo(this.#answer.items.length - 1),
+      ...this.#endItem(),
       this.#event(last, { response: presenter.whole() }),
     ];
   }
@@ -80,17 +78,50 @@ export class ResponseEvents {
     return this.#event("error", { code, message, param });
   }
 
-  #beginText(): NamedEvent[] {
-    if (this.#hasBegunText) return [];
-    this.#hasBegunText = true;
+  #goOnTo(index: number): NamedEvent[] {
+    const events: NamedEvent[] = [];
+    while (this.#index < index) events.push(...this.#endItem(), ...this.#beginItem(this.#index + 1));
+    return events;
+  }
+
+  #beginItem(index: number): NamedEvent[] {
+    this.#index = index;
+    const item = this.#answer.items[index]!;
+    const empty = this.#presenter.emptyItem(item, index);
+    const added = this.#event("response.output_item.added", { output_index: index, item: empty });
+    if (item.call !== undefined) return [added];
+    const part = this.#presenter.emptyText();
+    return [added, this.#event("response.content_part.added", { ...this.#placeInText(item, index), part })];
+  }
+
+  /** That which has begun last, if any. */
+  #endItem(): NamedEvent[] {
+    const index = this.#index;
+    const item = this.#answer.items[index];
+    if (item === undefined) return [];
+    const presenter = this.#presenter;
+    const done = (): NamedEvent =>
+      this.#event("response.output_item.done", { output_index: index, item: presenter.item(item, index) });
+    if (item.call !== undefined) {
+      const said = { name: item.call.name, arguments: item.text };
+      const place = this.#placeOf(item, index);
+      return [this.#event("response.function_call_arguments.done", { ...place, ...said }), done()];
+    }
+    const place = this.#placeInText(item, index);
+    const logprobs = presenter.logprobs(item.tokens);
     return [
-      this.#event("response.output_item.added", { output_index: 0, item: this.#presenter.emptyMessage() }),
-      this.#event("response.content_part.added", { ...this.#place(), part: this.#presenter.emptyText() }),
+      this.#event("response.output_text.done", { ...place, text: item.text, logprobs }),
+      this.#event("response.content_part.done", { ...place, part: presenter.text(item) }),
+      done(),
     ];
   }
 
-  #place() {
-    return { item_id: this.#presenter.messageId, output_index: 0, content_index: 0 };
+  #placeOf({ call }: AnswerItem, index: number) {
+    return { item_id: itemIdOf(this.#answer.head.id, index, call), output_index: index };
+  }
+
+  #placeInText(item: AnswerItem, index: number) {
+    return { ...this.#placeOf(item, index), content_index: 0 };
   }
 
   #event<Name extends ResponseEvent["type"]>(

@@ -1,11 +1,17 @@
 import type { Tokenizer } from "../../decoder/completer.ts";
 import { longList, longObject } from "../long-json.ts";
 import type { LongJson } from "../long-json.ts";
+import type { AnswerItem, Call } from "../responses/answer-item.ts";
 import type { ResponseAnswer } from "../responses/response-answer.ts";
-import type { OutputMessage, OutputText, ResponseBody } from "../schemas/responses/response.ts";
+import type {
+  OutputCall,
+  OutputItem,
+  OutputMessage,
+  OutputText,
+  ResponseBody,
+} from "../schemas/responses/response.ts";
 import { generatedLists } from "./completion.ts";
 import { LogprobPresenter } from "./logprobs.ts";
-import { joined } from "./placed-tokens.ts";
 import type { PlacedTokens } from "./placed-tokens.ts";
 import { statedEnd } from "./presenter.ts";
 
@@ -19,11 +25,6 @@ export class ResponsePresenter {
     this.#logprobs = new LogprobPresenter(tokenizer, answer.shown);
   }
 
-  /** The id of its message: whoever has it knows the response's. */
-  get messageId(): string {
-    return messageIdOf(this.#answer.head.id);
-  }
-
   /** As it was before it had come to anything. */
   begun(status: "queued" | "in_progress"): ResponseBody {
     const nothing = { completed_at: null, error: null, incomplete_details: null, usage: null };
@@ -32,46 +33,45 @@ export class ResponsePresenter {
 
   /** As it stands. */
   whole(): LongJson<ResponseBody> {
-    const { head, status, isOver, failure, finish, text, completedAt } = this.#answer;
+    const { head, status, isOver, failure, finish, items, completedAt } = this.#answer;
     return longObject<ResponseBody>({
       ...head,
       status,
       completed_at: completedAt,
       error: failure === undefined ? null : { code: failure.code, message: failure.message },
       incomplete_details: status === "incomplete" ? { reason: "max_output_tokens" } : null,
-      output: longList(() => (isOver && (finish !== undefined || text !== "") ? [this.message()] : [])),
+      output: longList(() => (isOver ? items.map((item, index) => this.item(item, index)) : [])),
       usage: isOver ? this.#usage() : null,
       ...(finish === undefined ? {} : this.#finished(finish)),
     });
   }
 
-  /** All of the answer as an item of the output. */
-  message(): LongJson<OutputMessage> {
-    const status = this.#answer.status === "completed" ? "completed" : "incomplete";
-    return longObject<OutputMessage>({
-      ...this.#messageHead(),
-      status,
-      content: longList(() => [this.text()]),
-    });
+  /** An item of the output. */
+  item(item: AnswerItem, index: number): LongJson<OutputItem> {
+    const { status: ofAnswer, items } = this.#answer;
+    const isWhole = ofAnswer === "completed" || index < items.length - 1;
+    const status = isWhole ? "completed" : "incomplete";
+    const { call } = item;
+    if (call !== undefined)
+      return longObject<OutputCall>({ ...this.#callHead(call, index), status, arguments: item.text });
+    const content = longList(() => [this.text(item)]);
+    return longObject<OutputMessage>({ ...this.#messageHead(index), status, content });
   }
 
-  /** The item before it has a text. */
-  emptyMessage(): OutputMessage {
-    return { ...this.#messageHead(), status: "in_progress", content: [] };
+  /** The item before anything of it has come. */
+  emptyItem({ call }: AnswerItem, index: number): OutputItem {
+    const status = "in_progress";
+    return call === undefined
+      ? { ...this.#messageHead(index), status, content: [] }
+      : { ...this.#callHead(call, index), status, arguments: "" };
   }
 
-  text(): LongJson<OutputText> {
-    const { text } = this.#answer;
-    return longObject<OutputText>({ ...textHead, text, logprobs: this.logprobs(this.#tokens()) });
+  text(item: AnswerItem): LongJson<OutputText> {
+    return longObject<OutputText>({ ...textHead, text: item.text, logprobs: this.logprobs(item.tokens) });
   }
 
   emptyText(): OutputText {
     return { ...textHead, text: "", logprobs: [] };
-  }
-
-  /** Of all tokens. */
-  get allLogprobs(): LongJson<OutputText["logprobs"]> {
-    return this.logprobs(this.#tokens());
   }
 
   /** None where they are not included. */
@@ -82,18 +82,20 @@ export class ResponsePresenter {
   #finished(finish: NonNullable<ResponseAnswer["finish"]>) {
     return {
       stop_reason: finish.stop,
-      ...generatedLists(this.#answer.shown, { generated: this.#tokens(), finish }),
+      ...generatedLists(this.#answer.shown, { generated: this.#answer.generated, finish }),
       ...statedEnd({ finish }),
       ...finish.report,
     };
   }
 
-  #messageHead() {
-    return { type: "message" as const, id: this.messageId, role: "assistant" as const };
+  #messageHead(index: number) {
+    const id = itemIdOf(this.#answer.head.id, index);
+    return { type: "message" as const, id, role: "assistant" as const };
   }
 
-  #tokens(): PlacedTokens {
-    return joined(this.#answer.tokens);
+  #callHead(call: Call, index: number) {
+    const id = itemIdOf(this.#answer.head.id, index, call);
+    return { type: "function_call" as const, id, call_id: call.id, name: call.name };
   }
 
   #usage(): ResponseBody["usage"] {
@@ -111,10 +113,10 @@ export class ResponsePresenter {
 const textHead = { type: "output_text" as const, annotations: [] };
 
 const responsePrefix = "resp_";
-const messagePrefix = "msg_";
 
-export const messageIdOf = (responseId: string): string =>
-  messagePrefix + responseId.slice(responsePrefix.length);
+/** Of an item of an answer: whoever has it knows the response's. */
+export const itemIdOf = (responseId: string, index: number, call?: Call): string =>
+  `${call === undefined ? "msg" : "fc"}_${responseId.slice(responsePrefix.length)}${index === 0 ? "" : `_${index}`}`;
 
 /** The response that an item of an answer belongs to, by its id. */
-export const responseIdOf = (itemId: string): string => responsePrefix + itemId.slice(messagePrefix.length);
+export const responseIdOf = (itemId: string): string => responsePrefix + (itemId.split("_")[1] ?? "");

@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { InferenceError } from "../../core/errors.ts";
 import { answerHead, ignoredHeader } from "../answer.ts";
 import { answerRates } from "../answer-size.ts";
 import { prepare } from "../endpoint.ts";
@@ -67,13 +66,6 @@ async function planRun(
   const signal = requestSignal(request, reply, context.requestTimeoutMs);
   const caller = { client: context.identifyClient(request), signal };
   const { plan, presenter: answer } = await prepare(endpoint, chat, { context, head: answerHead(), caller });
-  if (plan.tools !== undefined) {
-    throw new InferenceError(
-      "unsupported",
-      'tools: a response calls none yet. Leave them out, say tool_choice "none", or use /v1/chat/completions.',
-      { param: "tools" },
-    );
-  }
   const rates = answerRates(chatShape(chat), context.completer.model);
   return { plan, answer, input, owner, caller, rates, isStreamed: body.stream ?? false };
 }

@@ -1,5 +1,5 @@
 import { invalid } from "../invalid.ts";
-import { messageIdOf, responseIdOf } from "../presenters/response.ts";
+import { itemIdOf, responseIdOf } from "../presenters/response.ts";
 import { toItems } from "./conversation.ts";
 import type { ConversationItem } from "./conversation.ts";
 import type { ResponseRequest } from "../schemas/responses/request.ts";
@@ -54,9 +54,13 @@ export function inputOf({ input, answer }: StoredResponse, store: ResponseStore,
 }
 
 /** An answer as items of the conversation that goes on from it. */
-function outputItems({ head, text, finish }: ResponseAnswer): ConversationItem[] {
-  if (finish === undefined && text === "") return [];
-  const part = { type: "output_text" as const, text, annotations: [], logprobs: [] };
-  const status = finish?.reason === "stop" ? "completed" : "incomplete";
-  return [{ type: "message", id: messageIdOf(head.id), role: "assistant", status, content: [part] }];
+function outputItems({ head, items, status: ofAnswer }: ResponseAnswer): ConversationItem[] {
+  const status = ofAnswer === "completed" ? ofAnswer : "incomplete";
+  return items.map(({ call, text }, index) => {
+    const id = itemIdOf(head.id, index, call);
+    if (call !== undefined)
+      return { type: "function_call", id, call_id: call.id, name: call.name, arguments: text, status };
+    const part = { type: "output_text" as const, text, annotations: [], logprobs: [] };
+    return { type: "message", id, role: "assistant", status, content: [part] };
+  });
 }

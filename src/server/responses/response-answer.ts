@@ -4,11 +4,14 @@ import type { GenerateRequest } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import { ChoiceTracker } from "../presenters/choice-tracker.ts";
 import type { Finish } from "../presenters/choice-tracker.ts";
-import { noTokens } from "../presenters/placed-tokens.ts";
+import { MessageReader } from "../presenters/message-reader.ts";
+import type { MessageDelta } from "../presenters/message-reader.ts";
+import { joined, noTokens } from "../presenters/placed-tokens.ts";
 import type { PlacedTokens } from "../presenters/placed-tokens.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { ResponseBody, ResponseStatus } from "../schemas/responses/response.ts";
 import { nextTurn } from "../turns.ts";
+import { AnswerItem } from "./answer-item.ts";
 
 /** What of a plan decides how its answer is shown. */
 export interface Shown extends Pick<
@@ -24,8 +27,11 @@ export type ResponseHead = Omit<
   "status" | "completed_at" | "error" | "incomplete_details" | "output" | "usage"
 >;
 
-/** What an event adds to the answer: a delta of its stream. */
+/** More of an item: a delta of the answer's stream. */
 export interface ResponsePart {
+  /** Which of the output's items. */
+  readonly index: number;
+  readonly item: AnswerItem;
   readonly text: string;
   readonly tokens: PlacedTokens;
 }
@@ -49,20 +55,20 @@ export class ResponseAnswer {
   readonly shown: Shown;
   readonly inputTokens: number;
   readonly #showsTokens: boolean;
+  readonly #hasTools: boolean;
   readonly #changes = new EventEmitter().setMaxListeners(0);
   /** Counts and sums; until the end. */
   #tracker: ChoiceTracker | undefined = new ChoiceTracker(0, [], noEcho);
   #status: ResponseStatus;
   #hasBegun = false;
   #outputTokens = 0;
-  /** Texts of the parts, until the end. */
-  #pieces: string[] = [];
-  /** All of them, from the end on. */
-  #text = "";
-  /** Where in it each part ends. */
-  readonly #ends: number[] = [];
-  /** Those of each part, where they are shown. */
-  readonly #tokens: PlacedTokens[] = [];
+  readonly #items: AnswerItem[] = [];
+  /** All that was generated, where it is shown. */
+  readonly #generated: PlacedTokens[] = [];
+  /** Tells calls from what is said; until the end. */
+  #reader: MessageReader | undefined;
+  /** Those of a text that may yet be a call's. */
+  #held: PlacedTokens[] = [];
   #finish: Finish | undefined;
   #failure: ErrorDescription | undefined;
   #completedAt: number | null = null;
@@ -74,6 +80,8 @@ export class ResponseAnswer {
     // Without the prompts: what is stored is not to hold them.
     this.shown = { logprobs, logprobsMode, tokensAsIds, entropy, returnTokenIds, requests: [{ settings }] };
     this.#showsTokens = logprobs !== undefined || entropy !== undefined || returnTokenIds;
+    this.#hasTools = plan.tools !== undefined;
+    this.#reader = new MessageReader(plan.tools);
     this.inputTokens = plan.prompts[0]!.length;
     this.#status = head.background ? "queued" : "in_progress";
   }
@@ -95,13 +103,12 @@ export class ResponseAnswer {
     return this.#tracker?.tokens ?? this.#outputTokens;
   }
 
-  /** The whole text; empty until the end. */
-  get text(): string {
-    return this.#text;
+  get generated(): PlacedTokens {
+    return joined(this.#generated);
   }
 
-  get tokens(): readonly PlacedTokens[] {
-    return this.#tokens;
+  get items(): readonly AnswerItem[] {
+    return this.#items;
   }
 
   get finish(): Finish | undefined {
@@ -124,18 +131,22 @@ export class ResponseAnswer {
     this.#changes.emit("change");
   }
 
-  /** @returns what a stream shows of the event, if anything */
-  push(event: ChoiceEvent): ResponsePart | undefined {
+  /** @returns what a stream shows of the event */
+  push(event: ChoiceEvent): ResponsePart[] {
     const followed = this.#tracker?.follow(event);
-    if (followed?.finish !== undefined) this.#end(followed.finish);
-    else if (followed !== undefined && (followed.text !== "" || this.#showsTokens)) {
-      this.#pieces.push(followed.text);
-      this.#ends.push((this.#ends.at(-1) ?? 0) + followed.text.length);
-      if (this.#showsTokens) this.#tokens.push(followed.generated);
-      this.#changes.emit("change");
-      return { text: followed.text, tokens: this.#showsTokens ? followed.generated : noTokens };
+    if (followed === undefined) return [];
+    const { finish } = followed;
+    if (finish === undefined) {
+      if (this.#showsTokens) this.#generated.push(followed.generated);
+      return this.#add(this.#reader!.push(followed.text), followed.generated);
     }
-    return undefined;
+    const parts = this.#add(this.#reader!.end(), noTokens);
+    // An answer without a word is a message all the same.
+    if (this.#items.length === 0) this.#items.push(new AnswerItem());
+    this.#finish = finish;
+    if (finish.reason === "stop") this.#completedAt = now();
+    this.#close(finish.reason === "stop" ? "completed" : "incomplete");
+    return parts;
   }
 
   /** Ends it with what it has come to, because its client left or cancelled it, or for what went wrong. */
@@ -147,32 +158,66 @@ export class ResponseAnswer {
 
   /** All parts from the first on, those to come as they come. @throws when the signal is aborted */
   async *read(signal: AbortSignal): AsyncGenerator<ResponsePart, void, undefined> {
-    for (let index = 0; ; index++) {
-      while (index === this.#ends.length) {
-        if (this.isOver) return;
-        await once(this.#changes, "change", { signal });
+    let index = 0;
+    let read = 0;
+    for (let count = 1; ; count++) {
+      while (read === (this.#items[index]?.pieces ?? 0)) {
+        if (index + 1 < this.#items.length) [index, read] = [index + 1, 0];
+        else if (this.isOver) return;
+        else await once(this.#changes, "change", { signal });
       }
-      if (index % partsInTurn === partsInTurn - 1) await nextTurn();
+      if (count % partsInTurn === 0) await nextTurn();
       signal.throwIfAborted();
-      yield { text: this.#textOf(index), tokens: this.#tokens[index] ?? noTokens };
+      yield this.#part(index, read++);
     }
   }
 
-  #textOf(part: number): string {
-    return this.#pieces[part] ?? this.#text.slice(this.#ends[part - 1] ?? 0, this.#ends[part]);
+  #part(index: number, piece: number): ResponsePart {
+    const item = this.#items[index]!;
+    return { index, item, text: item.textOf(piece), tokens: item.tokensOf(piece) ?? noTokens };
   }
 
-  #end(finish: Finish): void {
-    this.#finish = finish;
-    if (finish.reason === "stop") this.#completedAt = now();
-    this.#close(finish.reason === "stop" ? "completed" : "incomplete");
+  /** @param tokens those that the message's text came with */
+  #add({ content = "", tool_calls: calls = [] }: MessageDelta, tokens: PlacedTokens): ResponsePart[] {
+    const parts: ResponsePart[] = [];
+    if (this.#showsTokens) this.#held.push(tokens);
+    // Without tools tokens are told as they come, those without a text too.
+    if (content !== "" || (this.#showsTokens && tokens.length > 0 && !this.#hasTools)) {
+      parts.push(this.#grow(this.#message(), content, this.#showsTokens ? joined(this.#held) : undefined));
+      this.#held = [];
+    }
+    for (const { id, function: said } of calls) {
+      if (id !== undefined) this.#begin(new AnswerItem({ id, name: said.name! }));
+      parts.push(this.#grow(this.#items.at(-1)!, said.arguments ?? ""));
+      this.#held = [];
+    }
+    if (parts.length > 0) this.#changes.emit("change");
+    return parts;
+  }
+
+  /** The message that goes on, or a new one. */
+  #message(): AnswerItem {
+    const last = this.#items.at(-1);
+    return last !== undefined && last.call === undefined ? last : this.#begin(new AnswerItem());
+  }
+
+  #begin(item: AnswerItem): AnswerItem {
+    this.#items.at(-1)?.end();
+    this.#items.push(item);
+    return item;
+  }
+
+  #grow(item: AnswerItem, text: string, tokens?: PlacedTokens): ResponsePart {
+    item.push(text, tokens);
+    return this.#part(this.#items.length - 1, item.pieces - 1);
   }
 
   #close(status: ResponseStatus): void {
     this.#outputTokens = this.outputTokens;
     this.#tracker = undefined;
-    this.#text = this.#pieces.join("");
-    this.#pieces = [];
+    this.#reader = undefined;
+    this.#held = [];
+    this.#items.at(-1)?.end();
     this.#status = status;
     this.#changes.emit("change");
   }

@@ -29,8 +29,7 @@ export async function streamRun(
         await sendAll(stream, [written.progress(event)]);
         continue;
       }
-      const part = answer.push(event);
-      if (part !== undefined) await sendAll(stream, written.delta(part));
+      for (const part of answer.push(event)) await sendAll(stream, written.delta(part));
     }
   } catch (error) {
     const description = describeError(causeOf(error, signal));

@@ -3,7 +3,7 @@ import { count, described } from "../../../samplers/described.ts";
 import { chatLogprobs } from "../chat.ts";
 import { progress } from "../chunks.ts";
 import { errorResponse } from "../errors.ts";
-import { outputMessage, outputText, responseResponse } from "./response.ts";
+import { outputItem, outputText, responseResponse } from "./response.ts";
 
 const numbered = {
   sequence_number: count("Counted from 0; `starting_after` takes it.", 0),
@@ -39,7 +39,7 @@ const ofResponse = z.object({
 const itemEvent = z.object({
   type: kind("response.output_item.added", "response.output_item.done"),
   ...ofItem,
-  item: described(outputMessage, "As it stands.", {}),
+  item: described(outputItem, "As it stands.", {}),
 });
 
 const partEvent = z.object({
@@ -64,6 +64,24 @@ const textEvent = z.object({
   logprobs,
 });
 
+const ofCall = {
+  ...ofItem,
+  item_id: described(z.string(), "The item.", "fc_0f8e2c5d9b7a4e31a6d4c2b1f0e9d8c7"),
+};
+
+const argumentsDelta = z.object({
+  type: kind("response.function_call_arguments.delta"),
+  ...ofCall,
+  delta: described(z.string(), "What is new of the arguments.", '{"a": '),
+});
+
+const argumentsEvent = z.object({
+  type: kind("response.function_call_arguments.done"),
+  ...ofCall,
+  name: described(z.string(), "The function.", "add"),
+  arguments: described(z.string(), "All of them.", '{"a": 1, "b": 2}'),
+});
+
 const progressEvent = z.object({
   type: kind("metropolis.progress"),
   sequence_number: count("That of the event before it: only what is kept is counted.", 1),
@@ -81,6 +99,8 @@ export const responseEvent = z
     partEvent,
     deltaEvent,
     textEvent,
+    argumentsDelta,
+    argumentsEvent,
     progressEvent,
     errorEvent,
   ])

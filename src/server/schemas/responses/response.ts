@@ -33,6 +33,19 @@ export const outputMessage = z
   })
   .meta({ id: "ResponseMessage" });
 
+export const outputCall = z
+  .object({
+    type: described(z.literal("function_call"), "The kind of item.", "function_call"),
+    id: described(z.string(), "The item's own.", "fc_0f8e2c5d9b7a4e31a6d4c2b1f0e9d8c7"),
+    call_id: described(z.string(), "What the function's output is to call it by.", "call_1"),
+    name: described(z.string(), "The function.", "add"),
+    arguments: described(z.string(), "Its arguments, JSON as the model wrote it.", '{"a": 1, "b": 2}'),
+    status: outputMessage.shape.status,
+  })
+  .meta({ id: "ResponseFunctionCall" });
+
+export const outputItem = z.discriminatedUnion("type", [outputMessage, outputCall]);
+
 const usage = z
   .object({
     input_tokens: count("Tokens of the prompt.", 8),
@@ -83,8 +96,8 @@ export const responseResponse = z
     ),
     model: answerFields.model,
     output: described(
-      z.array(outputMessage),
-      "What the model answered: one message; none before it ends, nor where it failed without a word.",
+      z.array(outputItem),
+      "What the model answered: what it says, and the functions that it calls; nothing before it ends, nor where it failed without a word.",
       [],
     ),
     usage: described(usage.nullable(), "What OpenAI counts, once it has ended.", null),
@@ -165,5 +178,7 @@ export const inputTokensResponse = z
 
 export type ResponseBody = z.output<typeof responseResponse>;
 export type OutputMessage = z.output<typeof outputMessage>;
+export type OutputCall = z.output<typeof outputCall>;
+export type OutputItem = z.output<typeof outputItem>;
 export type OutputText = z.output<typeof outputText>;
 export type InputItemList = z.output<typeof inputItemList>;
