@@ -165,7 +165,17 @@ describe("POST /v1/responses", () => {
     ["max_output_tokens", { input, max_output_tokens: 0 }, "invalid_request"],
     ["top_logprobs", { input, top_logprobs: 2 }, "invalid_request"],
     ["include.0", { input, include: ["file_search_call.results"] }, "invalid_request"],
-    ["text.format", { input, text: { format: { type: "json_object" } } }, "unsupported"],
+    ["text.format.type", { input, text: { format: { type: "xml" } } }, "invalid_request"],
+    [
+      "text.format.schema",
+      { input, text: { format: { type: "json_schema", name: "n" } } },
+      "invalid_request",
+    ],
+    [
+      "guided_regex",
+      { input, guided_regex: "1", text: { format: { type: "json_schema", schema: true } } },
+      "invalid_request",
+    ],
     ["tools", { input, tools: [{ type: "function", name: "add" }] }, "unsupported"],
     ["tool_choice", { input, tool_choice: "required" }, "invalid_request"],
     ["tool_choice", { input, tool_choice: { type: "allowed_tools" } }, "invalid_request"],
@@ -207,6 +217,35 @@ describe("POST /v1/responses", () => {
     const completer = scriptedCompleter(parts, 256, { script: () => 97 });
     await using bytes = await createTestApp({ completer });
     expect(await refuse({ input }, bytes)).toMatchObject({ code: "unsupported", param: "input" });
+  });
+});
+
+describe("text.format", () => {
+  const schema = { type: "integer", minimum: 10, maximum: 19 };
+  const format = { type: "json_schema", name: "n", schema, strict: true };
+
+  it("holds the answer to what chats hold theirs to", async () => {
+    for (const sampler of ["power", "standard", "greedy"]) {
+      const response = await respond({ sampler, seed: 2, text: { format } });
+      expect(textOf(response)).toMatch(/^1\d$/);
+      expect(response.text).toEqual({ format });
+      const { type, ...json_schema } = format;
+      const { choices } = await chat({ sampler, seed: 2, response_format: { type, json_schema } });
+      expect(choices[0]!.message.content).toBe(textOf(response));
+    }
+    expect(textOf(await respond({ guided_regex: "[1-3]{4}" }))).toMatch(/^[1-3]{4}$/);
+  });
+
+  it("names itself where it cannot be held to, whole and in a stream", async () => {
+    const odd = {
+      input,
+      text: { format: { ...format, schema: { type: "string", format: "odd", not: {} } } },
+    };
+    const refusal = await refuse(odd);
+    expect(refusal.param).toMatch(/^text\.format/);
+    expect(refusal.message).not.toContain("response_format");
+    const events = await stream(odd);
+    expect(events.at(-2)).toMatchObject({ type: "error", param: refusal.param, message: refusal.message });
   });
 });
 

@@ -25,23 +25,30 @@ import type { ResponseRun } from "./run-response.ts";
 import { streamRecord } from "./stream-response.ts";
 
 /** Answers POST /v1/responses: whole, as events, or at once with a response that runs on. */
-export async function answerResponse(
+export const answerResponse = (
+  request: FastifyRequest & { readonly body: ResponseRequest },
+  reply: FastifyReply,
+  context: RouteContext,
+): Promise<never> =>
+  answer(request, reply, context).catch((error: unknown) => {
+    throw byResponseNames(error);
+  });
+
+async function answer(
   request: FastifyRequest & { readonly body: ResponseRequest },
   reply: FastifyReply,
   context: RouteContext,
 ): Promise<never> {
-  const run = await planRun(request, reply, context).catch((error: unknown) => {
-    throw byResponseNames(error);
-  });
-  const { answer, caller, isStreamed } = run;
+  const run = await planRun(request, reply, context);
+  const { answer: begun, caller, isStreamed } = run;
   // For operators and proxies, which see no bodies.
-  const { ignored = [], background } = answer.head;
+  const { ignored = [], background } = begun.head;
   if (ignored.length > 0) void reply.header(ignoredHeader, ignored.join(", "));
   if (!background) return runHere(run, request, reply, context);
   await runInBackground(run, request, context);
-  if (isStreamed) await streamRecord(answer, request, reply, { context, signal: caller.signal });
+  if (isStreamed) await streamRecord(begun, request, reply, { context, signal: caller.signal });
   else {
-    const presenter = new ResponsePresenter(answer, context.completer.tokenizer);
+    const presenter = new ResponsePresenter(begun, context.completer.tokenizer);
     await sendWhole(reply, longObject(presenter.begun("queued")), caller.signal);
   }
   return sent(reply);

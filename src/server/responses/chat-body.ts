@@ -4,6 +4,7 @@ import { dropNulls } from "../given.ts";
 import type { Given } from "../given.ts";
 import { invalid } from "../invalid.ts";
 import type { ChatRequest } from "../schemas/chat.ts";
+import type { textFormat } from "../schemas/structured.ts";
 import type { RequestMessage } from "../schemas/messages.ts";
 import { logprobsIncluded, sharedFields } from "../schemas/responses/request.ts";
 import type { InputTokensRequest, ResponseRequest } from "../schemas/responses/request.ts";
@@ -29,12 +30,21 @@ export function toChatBody(body: Given<ResponseRequest>, items: readonly Convers
     ...shared.parse(body),
     ...toPrompt(body, items),
     max_completion_tokens: body.max_output_tokens,
+    response_format: toResponseFormat(body.text?.format),
     ...(includesLogprobs ? { logprobs: true, top_logprobs: body.top_logprobs } : {}),
     ...(body.stream_options === undefined
       ? {}
       : { stream_options: { include_progress: body.stream_options.include_progress } }),
   };
 }
+
+const toResponseFormat = (
+  format: z.output<typeof textFormat> | null | undefined,
+): ChatRequest["response_format"] => {
+  if (format?.type !== "json_schema") return format;
+  const { type, ...schema } = format;
+  return { type, json_schema: schema };
+};
 
 /** What of a chat makes its prompt. @throws InferenceError where there is none */
 export function toPrompt(
@@ -59,16 +69,20 @@ export function toPrompt(
   };
 }
 
-/** What chats call these fields. */
-const names: Readonly<Record<string, string>> = {
-  messages: "input",
-  max_tokens: "max_output_tokens",
-  reasoning_effort: "reasoning",
-  verbosity: "text.verbosity",
-};
+/** What chats call fields, and what they are called here. */
+const names: readonly (readonly [RegExp, string])[] = [
+  [/^messages\b.*/, "input"],
+  [/^max_tokens$/, "max_output_tokens"],
+  [/^reasoning_effort$/, "reasoning"],
+  [/^verbosity$/, "text.verbosity"],
+  [/^response_format(\.json_schema)?/, "text.format"],
+];
 
 /** A field of a chat, by the name that it has in a response's request. */
-export const responseName = (name: string): string => names[name.split(".")[0]!] ?? name;
+export const responseName = (name: string): string => {
+  const [pattern, own] = names.find(([chats]) => chats.test(name)) ?? [];
+  return pattern === undefined ? name : name.replace(pattern, own!);
+};
 
 /** An error by the names that its request has. */
 export function byResponseNames(error: unknown): unknown {

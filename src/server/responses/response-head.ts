@@ -33,7 +33,7 @@ export function headOf(
     top_p: body.top_p ?? null,
     top_logprobs: body.top_logprobs ?? 0,
     truncation: body.truncation ?? "disabled",
-    text: { format: { type: "text" } },
+    text: { format: body.text?.format ?? { type: "text" } },
     reasoning: { effort: null, summary: null },
     tools: body.tools ?? [],
     tool_choice: body.tool_choice ?? "auto",

@@ -29,33 +29,46 @@ const exampleSchema = {
   additionalProperties: false,
 };
 
+const jsonSchemaFields = {
+  name: described(z.string().nullish(), "What it is called; no effect.", "answer"),
+  description: harmless("What the answer is for."),
+  schema: described(schema, "The schema, draft 2020-12.", exampleSchema),
+  strict: described(
+    z.boolean().nullish(),
+    "The answer is valid either way. `false`: objects that list properties and leave additionalProperties out may have others, as the specification reads; otherwise they have none.",
+    true,
+  ),
+};
+
+const plainText = body({ type: described(z.literal("text"), "No constraint.", "text") });
+const jsonObject = body({ type: described(z.literal("json_object"), "Any JSON object.", "json_object") });
+const jsonSchema = described(z.literal("json_schema"), "What a JSON schema allows.", "json_schema");
+
 export const responseFormat = z
   .discriminatedUnion(
     "type",
     [
-      body({ type: described(z.literal("text"), "No constraint.", "text") }),
-      body({ type: described(z.literal("json_object"), "Any JSON object.", "json_object") }),
+      plainText,
+      jsonObject,
       body({
-        type: described(z.literal("json_schema"), "What a JSON schema allows.", "json_schema"),
-        json_schema: described(
-          body({
-            name: described(z.string().nullish(), "What it is called; no effect.", "answer"),
-            description: harmless("What the answer is for."),
-            schema: described(schema, "The schema, draft 2020-12.", exampleSchema),
-            strict: described(
-              z.boolean().nullish(),
-              "The answer is valid either way. `false`: objects that list properties and leave additionalProperties out may have others, as the specification reads; otherwise they have none.",
-              true,
-            ),
-          }),
-          "The schema, and how it is read.",
-          { name: "answer", schema: exampleSchema, strict: true },
-        ),
+        type: jsonSchema,
+        json_schema: described(body(jsonSchemaFields), "The schema, and how it is read.", {
+          name: "answer",
+          schema: exampleSchema,
+          strict: true,
+        }),
       }),
     ],
     { error: "response_format.type must be one of text, json_object, json_schema" },
   )
   .nullish();
+
+/** The same in the Responses API, where the schema's fields stand beside the type. */
+export const textFormat = z.discriminatedUnion(
+  "type",
+  [plainText, jsonObject, body({ type: jsonSchema, ...jsonSchemaFields })],
+  { error: "text.format.type must be one of text, json_object, json_schema" },
+);
 
 const options = listed(z.string()).min(1, "must list at least one text");
 

@@ -4,6 +4,7 @@ import { body } from "../body.ts";
 import { chatRequest } from "../chat.ts";
 import { generationFields } from "../fields.ts";
 import { listed, textOrList } from "../lists.ts";
+import { textFormat } from "../structured.ts";
 import { responseTool, responseToolChoice } from "../tools.ts";
 import { harmless, refused } from "../unoffered.ts";
 import { inputItem } from "./items.ts";
@@ -89,14 +90,18 @@ const promptFields = {
   ),
   text: described(
     body({
-      format: refused("structured output", [{ type: "text" }]),
+      format: described(
+        textFormat.nullish(),
+        "What the answer is held to: nothing but text, JSON of any kind, or of a schema.",
+        { type: "text" },
+      ),
       verbosity: described(
         z.unknown().optional(),
         "Has no effect here: the answer names it in `ignored`.",
         "medium",
       ),
     }).nullish(),
-    "How the answer is written: as text.",
+    "How the answer is written.",
     { format: { type: "text" } },
   ),
   conversation: refused("a conversation kept by the server"),

@@ -3,6 +3,7 @@ import { errorCodes } from "../../../core/errors.ts";
 import { count, described } from "../../../samplers/described.ts";
 import { chatLogprobs } from "../chat.ts";
 import { answerFields, choiceFields } from "../completions.ts";
+import { textFormat } from "../structured.ts";
 import { responseTool, responseToolChoice } from "../tools.ts";
 import { inputItem } from "./items.ts";
 import { metadata } from "./request.ts";
@@ -113,13 +114,7 @@ export const responseResponse = z
     truncation: described(z.enum(["disabled", "auto"]), "As the request had it.", "disabled"),
     text: described(
       z.object({
-        format: described(
-          z.object({ type: described(z.literal("text"), "Always text.", "text") }),
-          "The format.",
-          {
-            type: "text",
-          },
-        ),
+        format: described(textFormat, "As the request had it.", { type: "text" }),
       }),
       "How the answer is written.",
       { format: { type: "text" } },
