@@ -43,6 +43,7 @@ describe("the official OpenAI SDK for Python", () => {
       models: string[];
       completions: { text: string; usage: number; tokens: number };
       chat: { text: string; streamed: string };
+      responses: { text: string };
     };
     expect(answer).toMatchObject({
       completions: { text, streamed: text, power: 4 },
@@ -53,6 +54,15 @@ describe("the official OpenAI SDK for Python", () => {
     expect(answer.completions.tokens).toBe(answer.completions.usage);
     expect(answer.chat.text).toMatch(/#\d+$/);
     expect(answer.chat.streamed).toBe(answer.chat.text);
+    const { text: said } = answer.responses;
+    expect(answer.responses).toEqual({
+      text: expect.stringMatching(/#\d+$/) as string,
+      streamed: [said, said],
+      retrieved: said,
+      cancelled: "cancelled",
+      items: 3,
+      deleted: "response_not_found",
+    });
   });
 });
 

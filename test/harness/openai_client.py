@@ -48,6 +48,38 @@ def chat():
     }
 
 
+def responses():
+    whole = client.responses.create(model="abacus:power", input=prompt, extra_body={"seed": 1})
+    with client.responses.stream(
+        model="abacus:power", input=prompt, extra_body={"seed": 1}
+    ) as events:
+        text = "".join(
+            event.delta for event in events if event.type == "response.output_text.delta"
+        )
+        final = events.get_final_response()
+    begun = client.responses.create(
+        model="abacus",
+        input=prompt,
+        background=True,
+        extra_body={**power, "mcmc_steps": 10000, "proposal_temperature": 1},
+    )
+    following = client.responses.create(
+        model="abacus:greedy", input="1+1=", previous_response_id=whole.id
+    )
+    answer = {
+        "text": whole.output_text,
+        "streamed": [text, final.output_text],
+        "retrieved": client.responses.retrieve(whole.id).output_text,
+        "cancelled": client.responses.cancel(begun.id).status,
+        "items": len(list(client.responses.input_items.list(following.id, limit=2))),
+    }
+    client.responses.delete(whole.id)
+    try:
+        client.responses.retrieve(whole.id)
+    except openai.NotFoundError as error:
+        return {**answer, "deleted": error.code}
+
+
 def refusal():
     try:
         client.completions.create(model="gpt-4", prompt=prompt)
@@ -62,6 +94,7 @@ print(
             "models": [model.id for model in client.models.list()],
             "completions": completions(),
             "chat": chat(),
+            "responses": responses(),
             "refusal": refusal(),
         }
     )

@@ -90,12 +90,13 @@ export async function runInBackground(
   context: RouteContext,
 ): Promise<void> {
   const { plan, answer, caller } = run;
+  const close = keep(run, context, () => {
+    const message = "The response was cancelled.";
+    lifetime.cancel(message);
+    answer.fail({ code: "aborted", message });
+  });
+  // Begun once there is room: its clock would go on for a response that the store refused.
   const lifetime = new RequestLifetime(context.requestTimeoutMs);
-  const cancel = (): void => {
-    lifetime.cancel("The response was cancelled.");
-    answer.fail({ code: "aborted", message: "The response was cancelled." });
-  };
-  const close = keep(run, context, cancel);
   let letIn: (() => void) | undefined;
   const begun = new Promise<void>((resolve) => {
     letIn = resolve;
