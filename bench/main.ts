@@ -21,6 +21,7 @@ import { benchPeers } from "./peers/peers.ts";
 import { benchPrefetching } from "./prefetch.ts";
 import { benchRealModel } from "./real-model.ts";
 import { benchRoofline } from "./roofline.ts";
+import { benchMasks } from "./masks.ts";
 import { benchMixing } from "./mixing.ts";
 import { describeMachine } from "./report.ts";
 import { benchSampling } from "./sampling.ts";
@@ -68,6 +69,7 @@ const parts: Record<string, (threads: number) => Promise<void>> = {
   streams: () => benchStreams(100, 6),
   fairness: () => benchFairness(20),
   sampling: benchSampling,
+  masks: benchMasks,
   roofline: benchRoofline,
   http: () => benchHttp(100),
   text: benchText,

@@ -11,6 +11,17 @@ export const allCharacters: CodeRanges = [[0, lastCodePoint]];
 /** How one character of some is spelled, as an expression. */
 export type Spell = (ranges: CodeRanges) => Expression;
 
+/** The same, each set of characters spelled once: most are asked for over and over. */
+export function spellOnce(spell: Spell): Spell {
+  const known = new Map<string, Expression>();
+  return (ranges) => {
+    const key = ranges.join(";");
+    let spelled = known.get(key);
+    if (spelled === undefined) known.set(key, (spelled = spell(ranges)));
+    return spelled;
+  };
+}
+
 export const rangesOf = (text: string): CodeRanges =>
   joined(Array.from(text, (character) => [character.codePointAt(0)!, character.codePointAt(0)!] as const));
 
@@ -86,12 +97,7 @@ function sameLength(make: Expressions, from: readonly number[], to: readonly num
 /** Texts of a list, told apart character by character. */
 export function literals(make: Expressions, texts: readonly string[], spell: Spell): Expression {
   const characters = [...new Set(texts)].map((text) => [...text]);
-  const known = new Map<string, Expression>();
-  const spelled = (character: string): Expression => {
-    let expression = known.get(character);
-    if (expression === undefined) known.set(character, (expression = spell(rangesOf(character))));
-    return expression;
-  };
+  const spelled = (character: string): Expression => spell(rangesOf(character));
   const from = (rest: readonly (readonly string[])[], at: number): Expression => {
     const groups = new Map<string, (readonly string[])[]>();
     let ends = false;

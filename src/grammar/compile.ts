@@ -1,4 +1,4 @@
-import { allCharacters, literals, utf8 } from "./characters.ts";
+import { allCharacters, literals, spellOnce, utf8 } from "./characters.ts";
 import type { CodeRanges, Spell } from "./characters.ts";
 import type { Language } from "./constraint.ts";
 import { readGrammar } from "./ebnf.ts";
@@ -34,7 +34,7 @@ class Compiler {
   readonly #schemas: JsonSchema[] = [];
 
   constructor(narrow: (ranges: CodeRanges) => CodeRanges) {
-    this.#spell = (ranges) => utf8(this.#make, narrow(ranges));
+    this.#spell = spellOnce((ranges) => utf8(this.#make, narrow(ranges)));
   }
 
   compile(language: Language): Automaton {

@@ -25,6 +25,7 @@ export const needs = [
   "without",
   "adjustments",
   "truncation",
+  "constraints",
   "scores",
   "load",
   /** That one can see what an engine holds. */
@@ -66,7 +67,7 @@ export interface EngineSubject {
 export const has = (
   engine: Engine,
 ): Readonly<Record<Exclude<Need, "without" | "occupancy" | "faults" | "failures">, boolean>> => {
-  const { repeats, mostTop, logNormalizer, entropy, adjustments, truncation, scores } =
+  const { repeats, mostTop, logNormalizer, entropy, adjustments, truncation, constraints, scores } =
     engine.info.capabilities;
   return {
     repeats,
@@ -77,6 +78,7 @@ export const has = (
     narrow: engine.narrow !== undefined,
     adjustments,
     truncation,
+    constraints,
     scores,
     load: engine.load() !== undefined,
   };

@@ -6,6 +6,8 @@ import { logSumExp } from "../../src/core/log-sum-exp.ts";
 import { uniform } from "../../src/core/random.ts";
 import type { ScoredToken, TokenIds, TokenRun } from "../../src/core/tokens.ts";
 import type { Engine, ExtendRequest } from "../../src/engine/engine.ts";
+import type { ConstraintState, TokenConstraint } from "../../src/engine/token-constraint.ts";
+import { TokenMask } from "../../src/sampling/token-mask.ts";
 import { has, needs } from "./engine-subject.ts";
 import type { EngineSubject, Need } from "./engine-subject.ts";
 
@@ -163,6 +165,20 @@ export function testEngine(name: string, subject: EngineSubject): void {
   };
   const descending = (law: readonly number[]): number[] =>
     law.map((_, id) => id).sort((a, b) => law[b]! - law[a]! || a - b);
+
+  /** Every third token, in turn. */
+  const stateAt = (index: number): ConstraintState => ({
+    permitted: () => {
+      const mask = new TokenMask(vocabularySize);
+      for (let token = index % 3; token < vocabularySize; token += 3) mask.add(token);
+      return mask;
+    },
+    after: (token) => {
+      expect(token % 3).toBe(index % 3);
+      return stateAt(index + 1);
+    },
+  });
+  const constraint: TokenConstraint = { key: "every third", start: stateAt(0) };
 
   /** A test that is listed as skipped, with the reason, where the engine lacks what it needs. */
   const itWith = (needed: readonly Need[], title: string, test: () => Promise<void>): void => {
@@ -498,6 +514,35 @@ export function testEngine(name: string, subject: EngineSubject): void {
       });
     });
 
+    describe("held to a constraint", () => {
+      itWith(
+        ["constraints"],
+        "draws what is permitted, by log p of the model and log Z of what is",
+        async () => {
+          await using engine = await open();
+          const asked = { constraint, promptLength: prompt.length, topCount: Math.min(4, vocabularySize) };
+          for (const [index, { token, law }] of (await drawBesideLaw(engine, asked)).entries()) {
+            const permitted = law.map((log, id) => (id % 3 === index % 3 ? log : -Infinity));
+            expect(token.token % 3).toBe(index % 3);
+            expectNear(token.logprob, law[token.token]!);
+            expectNear(token.logNormalizer, logSumExp(permitted.map((log) => inverseTemperature * log)));
+            const known = Array.from(token.top!.logprobs).filter((logprob) => logprob > -Infinity);
+            for (const [rank, logprob] of known.entries())
+              expectNear(logprob, permitted[descending(permitted)[rank]!]!);
+          }
+        },
+      );
+
+      itWith(["constraints"], "goes on from a prefix as from the prompt", async () => {
+        await using engine = await open();
+        const whole = await draw(engine, { constraint, promptLength: prompt.length });
+        const prefix = [...prompt, ...whole.slice(0, 2).map(({ token }) => token)];
+        const rest = { constraint, promptLength: prompt.length, prefix, maxTokens: whole.length - 2 };
+        const tokens = (await draw(engine, rest)).map(({ token }) => token);
+        expect(tokens).toEqual(whole.slice(2).map(({ token }) => token));
+      });
+    });
+
     describe("refuses", () => {
       it("what cannot be run", async () => {
         await using engine = await open();
@@ -522,6 +567,11 @@ export function testEngine(name: string, subject: EngineSubject): void {
             const adjustments = { presencePenalty: 1, promptLength: prompt.length };
             return draw(engine, { sampling: { inverseTemperature, adjustments } });
           },
+        ],
+        [
+          "constraints",
+          "response_format",
+          (engine) => draw(engine, { constraint, promptLength: prompt.length }),
         ],
         ["scores", "echo", (engine) => engine.score(prompt, { topCount: 0 }, never)],
       ];

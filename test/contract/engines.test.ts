@@ -36,6 +36,7 @@ testEngine("MinimalEngine", {
     entropy: "it knows log p alone",
     adjustments: "its API has none",
     truncation: "its API has none",
+    constraints: "its API has none",
     scores: "its API has none",
     load: "others use it, too",
     occupancy: "it holds nothing between tokens",

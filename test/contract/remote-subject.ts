@@ -20,6 +20,7 @@ export const remoteLacks = {
   logNormalizer: "the likeliest tell of it within bounds",
   entropy: "the likeliest tell of it within bounds",
   failures: "the server may be back",
+  constraints: "log Z of what is permitted is nothing that servers tell",
 } as const satisfies EngineSubject["lacks"];
 
 /** Of a remote engine. */

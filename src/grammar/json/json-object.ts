@@ -13,7 +13,7 @@ import type { Json } from "../../core/json-value.ts";
 import type { Place, SchemaNode } from "./schema-file.ts";
 
 /** Names that a schema lists at most, patterns of names that are told apart, and members that are counted. */
-const mostNames = 1000;
+const mostNames = 500;
 const mostPatterns = 4;
 const mostCounted = 64;
 
@@ -146,6 +146,7 @@ class ObjectReader {
   #otherMember(): Expression {
     const { text } = this.#reader;
     const { make } = text;
+    if (this.#isClosed && this.#patterns.length === 0) return make.nothing;
     const listed = literals(make, [...this.#names, ...this.#absent], text.spelled);
     const unlisted = make.without(make.repeat(text.spelled(allCharacters), 0), listed);
     const kinds = Array.from({ length: 2 ** this.#patterns.length }, (_, bits) => {

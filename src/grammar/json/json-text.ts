@@ -1,6 +1,6 @@
 import { isArray, isObject } from "../../core/json-value.ts";
 import type { Json } from "../../core/json-value.ts";
-import { allCharacters, complement, intersection, literals, rangesOf } from "../characters.ts";
+import { allCharacters, complement, intersection, literals, rangesOf, spellOnce } from "../characters.ts";
 import type { CodeRanges, Spell } from "../characters.ts";
 import type { Expression, Expressions } from "../expression.ts";
 
@@ -79,7 +79,7 @@ export class JsonText {
   }
 
   /** How a character of a string is spelled where it is spelled one way: escaped where it has to be. */
-  readonly spelled: Spell = (ranges) => {
+  readonly spelled: Spell = spellOnce((ranges) => {
     const own = intersection(ranges, escaped);
     const options = own.flatMap(([from, to]) =>
       Array.from({ length: to - from + 1 }, (_, index) => {
@@ -89,7 +89,7 @@ export class JsonText {
       }),
     );
     return this.make.choice(this.#spell(intersection(ranges, complement(escaped))), ...options);
-  };
+  });
 
   /** A value as it stands, with white space where it may be. */
   literal(value: Json): Expression {
