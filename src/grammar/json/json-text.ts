@@ -4,8 +4,8 @@ import { allCharacters, complement, intersection, literals, rangesOf, spellOnce 
 import type { CodeRanges, Spell } from "../characters.ts";
 import type { Expression, Expressions } from "../expression.ts";
 
-/** White space between two parts of a JSON text at most: models of few parameters fall into it and do not come out. */
-const mostSpace = 32;
+/** Deepest indentation, characters: models of few parameters fall into white space and do not come out. */
+const mostIndentation = 20;
 
 /** Digits of a number's whole part, and of its fraction, at most: readers take no more than some thousands. */
 export const mostDigits = 20;
@@ -38,7 +38,9 @@ export class JsonText {
   constructor(make: Expressions, spell: Spell) {
     this.make = make;
     this.#spell = spell;
-    this.space = make.repeat(spell(rangesOf(" \t\n\r")), 0, mostSpace);
+    const lines = make.repeat(spell(rangesOf("\n")), 1, 2);
+    const indentation = make.repeat(spell(rangesOf(" \t")), 0, mostIndentation);
+    this.space = make.choice(make.empty, spell(rangesOf(" ")), make.sequence(lines, indentation));
     this.character = this.#anyCharacter();
     this.string = this.quoted(make.repeat(this.character, 0));
     const digit = this.digit(0, 9);
