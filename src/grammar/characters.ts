@@ -96,7 +96,7 @@ function sameLength(make: Expressions, from: readonly number[], to: readonly num
 
 /** Texts of a list, told apart character by character. */
 export function literals(make: Expressions, texts: readonly string[], spell: Spell): Expression {
-  const characters = [...new Set(texts)].map((text) => [...text]);
+  const characters = [...new Set(texts)].map((text) => Array.from(text));
   const spelled = (character: string): Expression => spell(rangesOf(character));
   const from = (rest: readonly (readonly string[])[], at: number): Expression => {
     const groups = new Map<string, (readonly string[])[]>();

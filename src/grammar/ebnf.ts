@@ -163,10 +163,7 @@ class GrammarReader {
       /x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\}/y,
     );
     if (hex !== undefined) {
-      const value = Number.parseInt(
-        hex.slice(1).find((digits) => digits !== undefined)!,
-        16,
-      );
+      const value = Number.parseInt(hex.slice(1).join(""), 16);
       if (value > 0x10ffff) throw this.#wrong("a code point");
       return value;
     }

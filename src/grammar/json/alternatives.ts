@@ -51,35 +51,35 @@ function demandsOf(reader: SchemaReader, { schema, path }: Place): (readonly (re
   /** A schema that stands nowhere, as one that a keyword comes to. */
   const made = (value: Json, place: string): SchemaNode => file.node(value, `${path}/${place}`);
   const demands: (readonly (readonly SchemaNode[])[])[] = [];
-  if (schema["$ref"] !== undefined) demands.push([[file.resolve(schema["$ref"], path)]]);
+  if (schema.$ref !== undefined) demands.push([[file.resolve(schema.$ref, path)]]);
   const listOf = (keyword: string): SchemaNode[] => {
     const list = schema[keyword];
     if (!isArray(list) || list.length === 0)
       throw new GrammarError(`has ${keyword} at ${path} that is no list of schemas`);
     return list.map((member, index) => at(member, `${keyword}/${index}`));
   };
-  if (schema["allOf"] !== undefined) demands.push([listOf("allOf")]);
-  if (schema["anyOf"] !== undefined) demands.push(listOf("anyOf").map((member) => [member]));
-  if (schema["oneOf"] !== undefined) {
+  if (schema.allOf !== undefined) demands.push([listOf("allOf")]);
+  if (schema.anyOf !== undefined) demands.push(listOf("anyOf").map((member) => [member]));
+  if (schema.oneOf !== undefined) {
     const members = listOf("oneOf");
     for (const [index, member] of members.entries())
       for (const other of members.slice(index + 1)) reader.expectNothing([member, other], path);
     demands.push(members.map((member) => [member]));
   }
-  if (schema["not"] !== undefined) demands.push(negated(file, at(schema["not"], "not")));
-  if (schema["if"] !== undefined) {
-    const condition = at(schema["if"], "if");
-    const then = schema["then"] === undefined ? true : at(schema["then"], "then");
-    const otherwise = schema["else"] === undefined ? true : at(schema["else"], "else");
+  if (schema.not !== undefined) demands.push(negated(file, at(schema.not, "not")));
+  if (schema.if !== undefined) {
+    const condition = at(schema.if, "if");
+    const then = schema.then === undefined ? true : at(schema.then, "then");
+    const otherwise = schema.else === undefined ? true : at(schema.else, "else");
     if (then !== true || otherwise !== true)
       demands.push([[condition, then], ...negated(file, condition).map((way) => [...way, otherwise])]);
   }
-  for (const [name, needed] of members(schema["dependentRequired"], "dependentRequired", path))
+  for (const [name, needed] of members(schema.dependentRequired, "dependentRequired", path))
     demands.push([
       [made(without(name), "dependentRequired")],
       [made({ required: needed }, `dependentRequired/${name}`)],
     ]);
-  for (const [name, dependent] of members(schema["dependentSchemas"], "dependentSchemas", path))
+  for (const [name, dependent] of members(schema.dependentSchemas, "dependentSchemas", path))
     demands.push([
       [made(without(name), "dependentSchemas")],
       [made({ required: [name] }, "dependentSchemas"), at(dependent, `dependentSchemas/${name}`)],

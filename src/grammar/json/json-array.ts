@@ -47,14 +47,14 @@ export function arrayOf(reader: SchemaReader, places: readonly Place[]): Express
 
 function checkUnique(places: readonly Place[], most: number): void {
   for (const { schema, path } of places)
-    if (schema["uniqueItems"] === true && most > 1)
+    if (schema.uniqueItems === true && most > 1)
       throw unsupported(
         `has 'uniqueItems' at ${path}, which is not supported: no grammar keeps count of values`,
       );
 }
 
 const prefixOf = ({ schema, path }: Place) => {
-  const prefix = schema["prefixItems"] ?? [];
+  const prefix = schema.prefixItems ?? [];
   if (!isArray(prefix)) throw new GrammarError(`has prefixItems at ${path} that is no list of schemas`);
   return prefix;
 };
@@ -80,7 +80,7 @@ interface Counted {
 }
 
 function countedItems({ file }: SchemaReader, places: readonly Place[]): Counted | undefined {
-  const asking = places.filter(({ schema }) => schema["contains"] !== undefined);
+  const asking = places.filter(({ schema }) => schema.contains !== undefined);
   const [place] = asking;
   if (place === undefined) return undefined;
   if (asking.length > 1)
@@ -92,7 +92,7 @@ function countedItems({ file }: SchemaReader, places: readonly Place[]): Counted
   if (least === 0 && most === Infinity) return undefined;
   if (Math.max(least, most === Infinity ? 0 : most) > 100)
     throw unsupported(`has minContains or maxContains at ${place.path} of more than 100`);
-  const node = file.node(place.schema["contains"], `${place.path}/contains`);
+  const node = file.node(place.schema.contains, `${place.path}/contains`);
   return { node, others: most === Infinity ? [[]] : negated(file, node), least, most };
 }
 

@@ -41,26 +41,24 @@ class ObjectReader {
     this.#required = new Set(places.flatMap((place) => namesIn(place, "required")));
     this.#absent = new Set(places.flatMap((place) => namesIn(place, "x-metropolis-absent")));
     this.#properties = new Map(
-      places.map((place) => [place, new Map(members(place.schema["properties"], "properties", place.path))]),
+      places.map((place) => [place, new Map(members(place.schema.properties, "properties", place.path))]),
     );
     const listed = places.flatMap((place) => [...this.#properties.get(place)!.keys()]);
     this.#names = [...new Set([...listed, ...this.#required])];
     if (this.#names.length > mostNames)
       throw unsupported(`lists more than ${mostNames} properties at ${places[0]?.path ?? "#"}`);
     const patterned = places.flatMap(({ schema, path }) =>
-      members(schema["patternProperties"], "patternProperties", path),
+      members(schema.patternProperties, "patternProperties", path),
     );
     this.#patterns = [...new Set(patterned.map(([pattern]) => pattern))];
     if (this.#patterns.length > mostPatterns)
       throw unsupported(
         `has 'patternProperties' of more than ${mostPatterns} patterns at ${places[0]?.path ?? "#"}`,
       );
-    const saysOfOthers = places.some(({ schema }) => schema["additionalProperties"] !== undefined);
+    const saysOfOthers = places.some(({ schema }) => schema.additionalProperties !== undefined);
     this.#isClosed = options.isClosed && !saysOfOthers && (listed.length > 0 || patterned.length > 0);
     this.#nameSchemas = places.flatMap(({ schema, path }) =>
-      schema["propertyNames"] === undefined
-        ? []
-        : [file.node(schema["propertyNames"], `${path}/propertyNames`)],
+      schema.propertyNames === undefined ? [] : [file.node(schema.propertyNames, `${path}/propertyNames`)],
     );
   }
 
@@ -99,7 +97,7 @@ class ObjectReader {
   }
 
   #checkCounts(least: number, most: number, hasOthers: boolean): void {
-    const path = this.#places.find(({ schema }) => schema["minProperties"] !== undefined)?.path ?? "#";
+    const path = this.#places.find(({ schema }) => schema.minProperties !== undefined)?.path ?? "#";
     if (least > mostCounted || (most < Infinity && most > mostCounted))
       throw unsupported(`has minProperties or maxProperties of more than ${mostCounted} at ${path}`);
     // Two others might have the same name, which a reader takes for one.
@@ -134,10 +132,10 @@ class ObjectReader {
     const { schema, path } = place;
     const listed = name === undefined ? undefined : this.#properties.get(place)!.get(name);
     const own = listed === undefined ? [] : [file.node(listed, `${path}/properties/${name}`)];
-    const patterned = members(schema["patternProperties"], "patternProperties", path)
+    const patterned = members(schema.patternProperties, "patternProperties", path)
       .filter(([pattern]) => matched.has(pattern))
       .map(([pattern, value]) => file.node(value, `${path}/patternProperties/${pattern}`));
-    const others = schema["additionalProperties"];
+    const others = schema.additionalProperties;
     if (own.length > 0 || patterned.length > 0 || others === undefined) return [...own, ...patterned];
     return [file.node(others, `${path}/additionalProperties`)];
   }

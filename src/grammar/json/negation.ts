@@ -94,7 +94,7 @@ function breaches(keyword: string, value: Json, { node, file }: Context): Part[]
       return negated(file, file.resolve(value, path)).map((way) => way.map(plainOf));
     case "then":
     case "else":
-      if (schema["if"] === undefined) return [];
+      if (schema.if === undefined) return [];
       break;
     case "title":
     case "description":

@@ -72,8 +72,8 @@ export class SchemaFile {
   #findAnchors(value: Json): void {
     if (isArray(value)) for (const item of value) this.#findAnchors(item);
     if (!isObject(value)) return;
-    if (typeof value["$anchor"] === "string") this.#anchors.set(value["$anchor"], value);
-    if (typeof value["$id"] === "string" && value !== this.#document)
+    if (typeof value.$anchor === "string") this.#anchors.set(value.$anchor, value);
+    if (typeof value.$id === "string" && value !== this.#document)
       throw unsupported("has $id in a part of it, which is not supported");
     for (const [name, member] of Object.entries(value))
       if (!["const", "enum", "default", "examples", "example"].includes(name)) this.#findAnchors(member);

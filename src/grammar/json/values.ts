@@ -11,8 +11,8 @@ export type TypeName = (typeof typeNames)[number];
 export function typesOf(places: readonly Place[]): ReadonlySet<TypeName> {
   let types = new Set<TypeName>(typeNames.filter((type) => type !== "integer"));
   for (const { schema, path } of places) {
-    if (schema["type"] === undefined) continue;
-    const own = new Set([schema["type"]].flat().map((name) => typeOf(name, path)));
+    if (schema.type === undefined) continue;
+    const own = new Set([schema.type].flat().map((name) => typeOf(name, path)));
     if (own.has("number")) own.delete("integer");
     const meet = (type: TypeName): readonly TypeName[] => {
       if (own.has(type)) return [type];
@@ -38,10 +38,10 @@ export function valuesOf(places: readonly Place[]): readonly Json[] | undefined 
   let values: Map<string, Json> | undefined;
   for (const { schema, path } of places) {
     const lists: (readonly Json[])[] = [];
-    if (schema["const"] !== undefined) lists.push([schema["const"]]);
-    if (schema["enum"] !== undefined) {
-      if (!isArray(schema["enum"])) throw new GrammarError(`has enum at ${path} that is no list`);
-      lists.push(schema["enum"]);
+    if (schema.const !== undefined) lists.push([schema.const]);
+    if (schema.enum !== undefined) {
+      if (!isArray(schema.enum)) throw new GrammarError(`has enum at ${path} that is no list`);
+      lists.push(schema.enum);
     }
     for (const list of lists) {
       const own = new Map(list.map((value) => [keyOf(value), value]));
