@@ -126,6 +126,12 @@ describe("an answer that is held to something", () => {
 });
 
 describe("what is asked in vain", () => {
+  it("is refused in a stream as its one event", async () => {
+    const { text } = await server.post("/v1/completions", { ...asked, stream: true, guided_regex: "(1" });
+    const events = parseEvents(text);
+    expect(events).toEqual([{ error: expect.objectContaining({ param: "guided_regex" }) as object }]);
+  });
+
   const refusals: [object, string, RegExp][] = [
     [{ guided_regex: "a", guided_json: {} }, "guided_regex", /Send one of them/],
     [
