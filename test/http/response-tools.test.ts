@@ -181,6 +181,17 @@ describe("a response that may call functions", () => {
     expect(textOf(none)).toBe(`${add}\n${stop}`);
   });
 
+  it("is the same whole and streamed where it goes on after its calls", async () => {
+    await using server = await serverOf(`I add.\n${add}\nThen I stop.\n${stop}\nDone.`);
+    const whole = await server.respond();
+    const types = whole.output.map(({ type }) => type);
+    const { response } = (await server.stream()).at(-1) as { response: ResponseBody };
+    expect(response.output.map(({ type }) => type)).toEqual(types);
+    expect(partsOf(response)).toEqual(partsOf(whole));
+    expect(types.length).toBeGreaterThan(2);
+    expect(textOf(whole)).toContain("Done.");
+  });
+
   it("says what looks like a call and is none, log-probs and all", async () => {
     const text = "<tool_call>\nwell\n</tool_call>";
     await using server = await serverOf(text);

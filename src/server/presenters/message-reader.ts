@@ -38,6 +38,17 @@ export class MessageReader {
     return this.#deltaOf(this.#reader?.end() ?? []);
   }
 
+  /** As `push`, piece by piece in the order in which they were written. */
+  *pushInOrder(text: string): Generator<MessageDelta, void, undefined> {
+    if (this.#reader === undefined) yield { content: text };
+    else for (const part of this.#reader.push(text)) yield this.#deltaOf([part]);
+  }
+
+  /** As `end`, piece by piece. */
+  *endInOrder(): Generator<MessageDelta, void, undefined> {
+    for (const part of this.#reader?.end() ?? []) yield this.#deltaOf([part]);
+  }
+
   #deltaOf(parts: readonly AnswerPart[]): MessageDelta {
     const content = parts.map((part) => (part.type === "content" ? part.text : "")).join("");
     const calls = new Map<number, CallDelta>();

@@ -9,6 +9,7 @@ import type { MessageDelta } from "../presenters/message-reader.ts";
 import { joined, noTokens } from "../presenters/placed-tokens.ts";
 import type { PlacedTokens } from "../presenters/placed-tokens.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
+import type { CallDelta } from "../schemas/tools.ts";
 import type { ResponseBody, ResponseStatus } from "../schemas/responses/response.ts";
 import { nextTurn } from "../turns.ts";
 import { AnswerItem } from "./answer-item.ts";
@@ -55,7 +56,6 @@ export class ResponseAnswer {
   readonly shown: Shown;
   readonly inputTokens: number;
   readonly #showsTokens: boolean;
-  readonly #hasTools: boolean;
   readonly #changes = new EventEmitter().setMaxListeners(0);
   /** Counts and sums; until the end. */
   #tracker: ChoiceTracker | undefined = new ChoiceTracker(0, [], noEcho);
@@ -80,7 +80,6 @@ export class ResponseAnswer {
     // Without the prompts: what is stored is not to hold them.
     this.shown = { logprobs, logprobsMode, tokensAsIds, entropy, returnTokenIds, requests: [{ settings }] };
     this.#showsTokens = logprobs !== undefined || entropy !== undefined || returnTokenIds;
-    this.#hasTools = plan.tools !== undefined;
     this.#reader = new MessageReader(plan.tools);
     this.inputTokens = plan.prompts[0]!.length;
     this.#status = head.background ? "queued" : "in_progress";
@@ -138,9 +137,9 @@ export class ResponseAnswer {
     const { finish } = followed;
     if (finish === undefined) {
       if (this.#showsTokens) this.#generated.push(followed.generated);
-      return this.#add(this.#reader!.push(followed.text), followed.generated);
+      return this.#add(this.#reader!.pushInOrder(followed.text), followed.generated);
     }
-    const parts = this.#add(this.#reader!.end(), noTokens);
+    const parts = this.#add(this.#reader!.endInOrder(), noTokens);
     // An answer without a word is a message all the same.
     if (this.#items.length === 0) this.#items.push(new AnswerItem());
     this.#finish = finish;
@@ -177,22 +176,30 @@ export class ResponseAnswer {
     return { index, item, text: item.textOf(piece), tokens: item.tokensOf(piece) ?? noTokens };
   }
 
-  /** @param tokens those that the message's text came with */
-  #add({ content = "", tool_calls: calls = [] }: MessageDelta, tokens: PlacedTokens): ResponsePart[] {
+  /** @param tokens those that came with the text */
+  #add(deltas: Iterable<MessageDelta>, tokens: PlacedTokens): ResponsePart[] {
+    if (this.#showsTokens && tokens.length > 0) this.#held.push(tokens);
     const parts: ResponsePart[] = [];
-    if (this.#showsTokens) this.#held.push(tokens);
-    // Without tools tokens are told as they come, those without a text too.
-    if (content !== "" || (this.#showsTokens && tokens.length > 0 && !this.#hasTools)) {
-      parts.push(this.#grow(this.#message(), content, this.#showsTokens ? joined(this.#held) : undefined));
-      this.#held = [];
-    }
-    for (const { id, function: said } of calls) {
-      if (id !== undefined) this.#begin(new AnswerItem({ id, name: said.name! }));
-      parts.push(this.#grow(this.#items.at(-1)!, said.arguments ?? ""));
-      this.#held = [];
+    for (const { content, tool_calls: calls = [] } of deltas) {
+      // Tokens without a text are told as they come, unless they may be a call's.
+      if (content !== undefined && (content !== "" || this.#held.length > 0)) parts.push(this.#say(content));
+      for (const delta of calls) parts.push(this.#call(delta));
     }
     if (parts.length > 0) this.#changes.emit("change");
     return parts;
+  }
+
+  #say(content: string): ResponsePart {
+    const tokens = this.#showsTokens ? joined(this.#held) : undefined;
+    this.#held = [];
+    return this.#grow(this.#message(), content, tokens);
+  }
+
+  #call({ id, function: said }: CallDelta): ResponsePart {
+    this.#held = [];
+    const item =
+      id === undefined ? this.#items.at(-1)! : this.#begin(new AnswerItem({ id, name: said.name! }));
+    return this.#grow(item, said.arguments ?? "");
   }
 
   /** The message that goes on, or a new one. */
