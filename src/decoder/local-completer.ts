@@ -47,10 +47,14 @@ export class LocalCompleter implements Completer {
     this.#engine = engine;
     this.#accelerations = accelerations;
     const { tokenizer } = description;
-    this.#constraints = new Constraints({
+    this.#constraints = new Constraints((marks) => ({
       size: engine.info.vocabularySize,
-      bytesOf: (token) => (tokenizer.isSpecial(token) ? undefined : tokenizer.bytesOf(token)),
-    });
+      bytesOf: (token) => {
+        const isText =
+          !tokenizer.isSpecial(token) || marks.some((mark) => mark.includes(tokenizer.textOf(token)));
+        return isText ? tokenizer.bytesOf(token) : undefined;
+      },
+    }));
     // Every pull listens.
     setMaxListeners(0, this.#ending.signal);
   }

@@ -24,4 +24,6 @@ export interface Constraint {
   readonly language: Language;
   /** The field that says so, as errors name it. */
   readonly field: string;
+  /** Texts that special tokens may write: those whose own text is part of one. Others are never part of an answer. */
+  readonly marks?: readonly string[];
 }

@@ -4,7 +4,7 @@ import { InferenceError } from "../core/errors.ts";
 import type { TokenId } from "../core/tokens.ts";
 import type { TokenConstraint } from "../engine/token-constraint.ts";
 import { compile } from "./compile.ts";
-import type { Constraint, Language } from "./constraint.ts";
+import type { Constraint } from "./constraint.ts";
 import { GrammarError, unsupported, withinStack } from "./grammar-error.ts";
 import { tokenAlphabet } from "./token-alphabet.ts";
 import type { TokenAlphabet } from "./token-alphabet.ts";
@@ -14,6 +14,9 @@ import type { Vocabulary } from "./token-trie.ts";
 /** Constraints that are kept compiled. */
 const mostKept = 64;
 
+/** Vocabularies that are kept as tries: one without special tokens, others by the marks of a chat template. */
+const mostAlphabets = 4;
+
 /** A constraint that has come to so many states begins anew with the next request: what it came to is seldom come to again. */
 const mostStates = 20_000;
 
@@ -22,12 +25,14 @@ const mostCharacters = 256 * 1024;
 
 /** The constraints of requests, over the tokens of one model. */
 export class Constraints {
-  readonly #vocabulary: Vocabulary;
+  readonly #vocabularyOf: (marks: readonly string[]) => Vocabulary;
   readonly #compiled = new LRUCache<string, TokenGrammar>({ max: mostKept });
-  #alphabet: TokenAlphabet | undefined;
+  /** By their marks. */
+  readonly #alphabets = new LRUCache<string, TokenAlphabet>({ max: mostAlphabets });
 
-  constructor(vocabulary: Vocabulary) {
-    this.#vocabulary = vocabulary;
+  /** @param vocabularyOf with special tokens that are part of one of these texts among those that add text */
+  constructor(vocabularyOf: (marks: readonly string[]) => Vocabulary) {
+    this.#vocabularyOf = vocabularyOf;
   }
 
   /**
@@ -36,30 +41,39 @@ export class Constraints {
    */
   compile(constraint: Constraint, ends: ReadonlySet<TokenId>): TokenConstraint {
     try {
-      return this.#compile(constraint.language, ends);
+      return this.#compile(constraint, ends);
     } catch (error) {
       throw refusalOf(error, constraint);
     }
   }
 
-  #compile(language: Language, ends: ReadonlySet<TokenId>): TokenConstraint {
+  #compile({ language, marks = [] }: Constraint, ends: ReadonlySet<TokenId>): TokenConstraint {
     if (ends.size === 0)
       throw unsupported(
         "needs a model that has an end token, which says where an answer is whole: this one names none",
       );
-    const text = withinStack(() => JSON.stringify([language, [...ends]]));
+    const text = withinStack(() => JSON.stringify([language, marks, [...ends]]));
     if (text.length > mostCharacters) throw unsupported(`has more than ${mostCharacters} characters`);
     const key = createHash("sha256").update(text).digest("base64");
     const known = this.#compiled.get(key);
     if (known !== undefined && known.size < mostStates) return known;
-    this.#alphabet ??= tokenAlphabet(this.#vocabulary);
-    const alphabet = this.#alphabet;
+    const alphabet = this.#alphabetOf(marks);
     const automaton = compile(language, alphabet.narrow);
     const compiled = new TokenGrammar({ key, automaton, alphabet, ends });
     // The first mask is what most requests fail at that ask for too much.
     compiled.start.permitted();
     this.#compiled.set(key, compiled);
     return compiled;
+  }
+
+  #alphabetOf(marks: readonly string[]): TokenAlphabet {
+    const name = JSON.stringify(marks);
+    let alphabet = this.#alphabets.get(name);
+    if (alphabet === undefined) {
+      alphabet = tokenAlphabet(this.#vocabularyOf(marks));
+      this.#alphabets.set(name, alphabet);
+    }
+    return alphabet;
   }
 }
 

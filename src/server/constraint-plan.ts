@@ -5,6 +5,8 @@ import type { Json } from "../core/json-value.ts";
 import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
+import { constraintOfCalls } from "./tool-language.ts";
+import type { ToolPlan } from "./tool-plan.ts";
 
 type ConstraintBody = Given<
   Pick<
@@ -25,16 +27,20 @@ type ConstraintBody = Given<
  * @throws InferenceError where it says so twice, where what it says goes with nothing, `unsupported` where the engine
  *   that runs the model cannot
  */
-export function planConstraint(body: ConstraintBody, { capabilities }: ModelInfo): Constraint | undefined {
-  const asked = constraintsOf(body);
-  const [constraint, other] = asked;
-  if (constraint === undefined) return undefined;
-  const { field } = constraint;
-  if (other !== undefined)
+export function planConstraint(
+  body: ConstraintBody,
+  tools: ToolPlan | undefined,
+  { capabilities }: ModelInfo,
+): Constraint | undefined {
+  const [said, other] = constraintsOf(body);
+  if (said !== undefined && other !== undefined)
     throw invalid(
       other.field,
-      `${field} and ${other.field} cannot both hold the answer to something. Send one of them.`,
+      `${said.field} and ${other.field} cannot both hold the answer to something. Send one of them.`,
     );
+  const constraint = tools === undefined ? said : constraintOfCalls(tools, said);
+  if (constraint === undefined) return undefined;
+  const { field } = constraint;
   if (!capabilities.constraints) throw beyondEngine(field, "hold completions to a constraint");
   if (body.ignore_eos === true)
     throw invalid(

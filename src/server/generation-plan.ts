@@ -116,7 +116,7 @@ export function planGeneration(
   });
   const seed = body.seed === undefined ? context.freshSeed() : narrowSeed(BigInt(body.seed));
   const stopTokens = checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model);
-  const constraint = planConstraint(body, model);
+  const constraint = planConstraint(body, input.tools, model);
   const requests = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: candidates }, (_, index) => ({
       prompt,

@@ -7,11 +7,13 @@ import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import type { ChatRequest } from "./schemas/chat.ts";
 import type { Tool } from "./schemas/tools.ts";
+import type { CallsWanted } from "./tool-language.ts";
 
 /** How calls are told from what an answer says. */
 export interface ToolPlan {
   readonly format: ToolFormat;
-  /** That an answer may have. */
+  readonly calls: CallsWanted;
+  /** That are told. */
   readonly mostCalls: number;
 }
 
@@ -33,13 +35,7 @@ export async function planTools(
     return undefined;
   }
   if (choice === "none") return undefined;
-  if (choice !== "auto") {
-    throw new InferenceError(
-      "unsupported",
-      'tool_choice: a call cannot be made sure of here yet. Say "auto" or "none".',
-      { param: "tool_choice" },
-    );
-  }
+  const wanted = typeof choice === "object" ? [named(tools, choice.function.name)] : tools;
   const format = await prompts.toolFormat({ param: "tools", ...caller });
   if (format === undefined) {
     throw new InferenceError(
@@ -48,7 +44,16 @@ export async function planTools(
       { param: "tools" },
     );
   }
-  return { format, mostCalls: isParallel === false ? 1 : Infinity };
+  const areSeveral = isParallel !== false && typeof choice !== "object";
+  const calls = { tools: wanted, least: choice === "auto" ? 0 : 1, areSeveral } as const;
+  return { format, calls, mostCalls: areSeveral ? Infinity : 1 };
+}
+
+function named(tools: readonly Tool[], name: string): Tool {
+  const tool = tools.find(({ function: { name: its } }) => its === name);
+  if (tool === undefined)
+    throw invalid("tool_choice", `tool_choice asks for '${clip(name)}', which is none of the tools.`);
+  return tool;
 }
 
 function checkNames(tools: readonly Tool[]): void {

@@ -18,10 +18,10 @@ export const textOf = (tokens: TokenIds, spelling: Spelling): string =>
 
 /** A language over the tokens of a toy model. */
 export function constraintOf(language: Language, spelling: Spelling, endToken: TokenId): TokenConstraint {
-  const constraints = new Constraints({
+  const constraints = new Constraints(() => ({
     size: endToken + 1,
     bytesOf: (token) => (spelling[token] === undefined ? undefined : Buffer.from(spelling[token])),
-  });
+  }));
   return constraints.compile({ language, field: "structured_outputs" }, new Set([endToken]));
 }
 

@@ -22,6 +22,7 @@ export class CallReader {
   readonly #format: ToolFormat;
   readonly #marks: ToolMarks;
   readonly #mostCalls: number;
+  readonly #names: ReadonlySet<string>;
   /** `start`: nothing but a call can come there; `said`: no call can come any more. */
   #phase: "start" | "text" | "call" | "next" | "closing" | "said";
   /** What may yet be part of a mark, or the text of a call whose name is not known. */
@@ -30,8 +31,12 @@ export class CallReader {
   #calls = 0;
   #parts: AnswerPart[] = [];
 
-  /** @param mostCalls that are told; what comes after these is left out */
-  constructor(format: ToolFormat, mostCalls = Infinity) {
+  /**
+   * @param names of tools: where calls are not announced, JSON that names another is said
+   * @param mostCalls that are told; what comes after these is left out
+   */
+  constructor(format: ToolFormat, names: ReadonlySet<string>, mostCalls = Infinity) {
+    this.#names = names;
     this.#format = format;
     this.#marks = marksOf(format);
     this.#mostCalls = mostCalls;
@@ -135,6 +140,11 @@ export class CallReader {
     const body = this.#body!;
     const wasNamed = body.name !== undefined;
     const state = body.push(character);
+    if (!wasNamed && body.name !== undefined && this.#marks.opening === "" && !this.#names.has(body.name)) {
+      this.#body = undefined;
+      this.#release(character, "said");
+      return;
+    }
     if (body.name === undefined) this.#held += character;
     else if (!wasNamed) {
       this.#held = "";

@@ -55,8 +55,9 @@ class ObjectReader {
       throw unsupported(
         `has 'patternProperties' of more than ${mostPatterns} patterns at ${places[0]?.path ?? "#"}`,
       );
-    const saysOfOthers = places.some(({ schema }) => schema.additionalProperties !== undefined);
-    this.#isClosed = options.isClosed && !saysOfOthers && (listed.length > 0 || patterned.length > 0);
+    const says = (keyword: string): boolean => places.some(({ schema }) => schema[keyword] !== undefined);
+    const listsMembers = says("properties") || says("patternProperties");
+    this.#isClosed = options.isClosed && listsMembers && !says("additionalProperties");
     this.#nameSchemas = places.flatMap(({ schema, path }) =>
       schema.propertyNames === undefined ? [] : [file.node(schema.propertyNames, `${path}/propertyNames`)],
     );

@@ -20,7 +20,7 @@ export class MessageReader {
 
   /** @param tools where they may be called */
   constructor(tools: ToolPlan | undefined) {
-    this.#reader = tools && new CallReader(tools.format, tools.mostCalls);
+    this.#reader = tools && readerOf(tools);
     this.#hasShortIds = tools?.format.hasShortIds ?? false;
   }
 
@@ -71,6 +71,11 @@ export class MessageReader {
     const own = this.#hasShortIds ? uniqueId().slice(0, shortIdLength) : `call_${uniqueId()}`;
     return { index, id: id ?? own, type: "function", function: { name, arguments: "" } };
   }
+}
+
+function readerOf({ format, calls, mostCalls }: ToolPlan): CallReader {
+  const names = new Set(calls.tools.map(({ function: { name } }) => name));
+  return new CallReader(format, names, mostCalls);
 }
 
 /** The message of a whole text. */

@@ -89,10 +89,10 @@ describe("languages made of others", () => {
 describe("constraints over tokens", () => {
   const spelling = ["a", "b", "ab", "é", "x\u0000", ""];
   const end = spelling.length - 1;
-  const constraints = new Constraints({
+  const constraints = new Constraints(() => ({
     size: end + 1,
     bytesOf: (token) => (token === end ? undefined : Buffer.from(spelling[token]!)),
-  });
+  }));
   const permitted = (language: Language, tokens: readonly number[]): number[] => {
     const { start } = constraints.compile({ language, field: "f" }, new Set([end]));
     const ids: number[] = [];
@@ -125,10 +125,10 @@ describe("constraints over tokens", () => {
 });
 
 describe("constraints that are hostile, or merely huge", () => {
-  const bytes = new Constraints({
+  const bytes = new Constraints(() => ({
     size: 257,
     bytesOf: (token) => (token < 256 ? Uint8Array.of(token) : undefined),
-  });
+  }));
   const compile = (language: Language) => bytes.compile({ language, field: "f" }, new Set([256]));
   const nested = (depth: number): unknown =>
     Array.from({ length: depth }).reduce<unknown>((schema) => ({ properties: { a: schema } }), {});
