@@ -126,7 +126,7 @@ async function compare(vocabularySize: number, language: Language, threads: numb
   }
 
   const ends = new Set([endToken]);
-  const constraints = new Constraints(vocabulary);
+  const constraints = new Constraints(() => vocabulary);
   const nothing: Language = { kind: "choice", options: [""] };
   /** The same language each time, as a request that nobody has sent before. */
   const compile = (times: number): TokenConstraint => {

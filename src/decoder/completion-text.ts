@@ -45,7 +45,9 @@ export class CompletionText {
   /** What a token that answers leave out stands for; `undefined` for one that they show. */
   #hiddenText(token: TokenId): string | undefined {
     if (this.#ends.has(token)) return "";
-    return this.#tokenizer.isSpecial(token) && !this.#showsSpecial ? this.#tokenizer.textOf(token) : undefined;
+    return this.#tokenizer.isSpecial(token) && !this.#showsSpecial
+      ? this.#tokenizer.textOf(token)
+      : undefined;
   }
 }
 

@@ -33,7 +33,7 @@ export async function planChat(
     // To the end of the context.
     usualMaxTokens: Infinity,
     ...chatShape(body),
-    tools: await planTools(body, context, caller),
+    tools: await planTools(body, context.completer, caller),
     ignored: ignoredChatNames.filter((name) => body[name] !== undefined),
   };
   return planGeneration(body, input, context);

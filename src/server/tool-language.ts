@@ -1,16 +1,21 @@
 import type { Json } from "../core/json-value.ts";
-import { marksOf } from "../decoder/tools/tool-format.ts";
-import type { ToolFormat } from "../decoder/tools/tool-format.ts";
+import { marksOf } from "../tools/tool-format.ts";
+import type { ToolFormat } from "../tools/tool-format.ts";
 import type { Constraint, Language } from "../grammar/constraint.ts";
 import type { Tool } from "./schemas/tools.ts";
-import type { ToolPlan } from "./tool-plan.ts";
 
 /** What a request says of the calls that its answer makes. */
-export interface CallsWanted {
+interface CallsWanted {
   readonly tools: readonly Tool[];
   /** How many there have to be at least: 0 leaves it to the model. */
   readonly least: 0 | 1;
   readonly areSeveral: boolean;
+}
+
+/** Calls, and how the model writes them. */
+export interface CallForms {
+  readonly format: ToolFormat;
+  readonly calls: CallsWanted;
 }
 
 const text = (...options: readonly string[]): Language => ({ kind: "choice", options });
@@ -22,7 +27,7 @@ const sequence = (...parts: readonly Language[]): Language => ({ kind: "sequence
  * @param said what an answer that calls none is held to, if anything
  */
 export function constraintOfCalls(
-  { format, calls: wanted }: Pick<ToolPlan, "format" | "calls">,
+  { format, calls: wanted }: CallForms,
   said: Constraint | undefined,
 ): Constraint | undefined {
   const { tools, least } = wanted;

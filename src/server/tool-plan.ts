@@ -1,18 +1,15 @@
 import { InferenceError } from "../core/errors.ts";
 import { clip } from "../core/clip.ts";
-import type { ToolFormat } from "../decoder/tools/tool-format.ts";
+import type { Completer } from "../decoder/completer.ts";
 import type { Caller } from "./caller.ts";
-import type { PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import type { ChatRequest } from "./schemas/chat.ts";
 import type { Tool } from "./schemas/tools.ts";
-import type { CallsWanted } from "./tool-language.ts";
+import type { CallForms } from "./tool-language.ts";
 
 /** How calls are told from what an answer says. */
-export interface ToolPlan {
-  readonly format: ToolFormat;
-  readonly calls: CallsWanted;
+export interface ToolPlan extends CallForms {
   /** That are told. */
   readonly mostCalls: number;
 }
@@ -24,7 +21,7 @@ export interface ToolPlan {
  */
 export async function planTools(
   body: Given<ChatRequest>,
-  { completer: { prompts, model } }: Pick<PlanContext, "completer">,
+  { prompts, model }: Pick<Completer, "model" | "prompts">,
   caller: Caller,
 ): Promise<ToolPlan | undefined> {
   const { tools = [], tool_choice: choice = "auto", parallel_tool_calls: isParallel } = body;

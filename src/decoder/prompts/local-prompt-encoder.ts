@@ -4,8 +4,8 @@ import type { Awaitable } from "../../core/token-stream.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import type { ChatTemplate } from "../chat-template.ts";
 import type { TokenizerJson } from "../token-bytes.ts";
-import { recognizeToolFormat } from "../tools/recognize-format.ts";
-import type { ToolFormat } from "../tools/tool-format.ts";
+import { recognizeToolFormat } from "../recognize-tool-format.ts";
+import type { ToolFormat } from "../../tools/tool-format.ts";
 import type { ChatPrompt, EncodeOptions, Prompt, PromptEncoder, TextPrompt } from "./prompt-encoder.ts";
 import { TextTokenizer } from "./text-tokenizer.ts";
 

@@ -2,7 +2,7 @@ import { InferenceError, whyAborted } from "../../core/errors.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import { promptBytes } from "./prompt-encoder.ts";
 import type { EncodeOptions, Prompt, PromptEncoder } from "./prompt-encoder.ts";
-import type { ToolFormat } from "../tools/tool-format.ts";
+import type { ToolFormat } from "../../tools/tool-format.ts";
 import { ProcessDied } from "./prompt-process.ts";
 import type { PromptProcess } from "./prompt-process.ts";
 import { ProcessQueue } from "./process-queue.ts";

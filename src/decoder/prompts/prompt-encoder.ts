@@ -1,6 +1,6 @@
 import type { TokenIds } from "../../core/tokens.ts";
 import type { ChatMessage } from "../chat-template.ts";
-import type { ToolFormat } from "../tools/tool-format.ts";
+import type { ToolFormat } from "../../tools/tool-format.ts";
 
 /** Text that is continued as it stands. */
 export interface TextPrompt {

@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { InferenceError, fromErrorDescription } from "../../core/errors.ts";
 import type { TokenIds } from "../../core/tokens.ts";
-import type { ToolFormat } from "../tools/tool-format.ts";
+import type { ToolFormat } from "../../tools/tool-format.ts";
 import type { Prompt } from "./prompt-encoder.ts";
 import type { ProcessReply, ToProcess } from "./protocol.ts";
 

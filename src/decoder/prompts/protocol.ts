@@ -1,5 +1,5 @@
 import type { ErrorDescription } from "../../core/errors.ts";
-import type { ToolFormat } from "../tools/tool-format.ts";
+import type { ToolFormat } from "../../tools/tool-format.ts";
 import type { Prompt } from "./prompt-encoder.ts";
 
 /** To a process that encodes; each is answered before the next is sent. */

@@ -1,5 +1,5 @@
-import { CallReader } from "../../decoder/tools/call-reader.ts";
-import type { AnswerPart } from "../../decoder/tools/call-reader.ts";
+import { CallReader } from "../../tools/call-reader.ts";
+import type { AnswerPart } from "../../tools/call-reader.ts";
 import { uniqueId } from "../ids.ts";
 import type { AnsweredCall, CallDelta } from "../schemas/tools.ts";
 import type { ToolPlan } from "../tool-plan.ts";

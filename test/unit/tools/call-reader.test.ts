@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CallReader } from "../../../../src/decoder/tools/call-reader.ts";
-import type { AnswerPart } from "../../../../src/decoder/tools/call-reader.ts";
-import type { ToolFormat } from "../../../../src/decoder/tools/tool-format.ts";
+import { CallReader } from "../../../src/tools/call-reader.ts";
+import type { AnswerPart } from "../../../src/tools/call-reader.ts";
+import type { ToolFormat } from "../../../src/tools/tool-format.ts";
 
 const object = { type: "object", argumentsKey: "arguments" } as const;
 const formats = {

@@ -1,5 +1,5 @@
-import type { ChatMessage, ChatTemplate } from "../chat-template.ts";
-import type { CallForm, ToolFormat } from "./tool-format.ts";
+import type { ChatMessage, ChatTemplate } from "./chat-template.ts";
+import type { CallForm, ToolFormat } from "../tools/tool-format.ts";
 
 /** Names and texts that no template has. */
 const [tool, otherTool, parameter, said, asked] = [

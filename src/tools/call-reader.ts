@@ -138,15 +138,20 @@ export class CallReader {
 
   #inCall(character: string): void {
     const body = this.#body!;
-    const wasNamed = body.name !== undefined;
+    const { name: before } = body;
     const state = body.push(character);
-    if (!wasNamed && body.name !== undefined && this.#marks.opening === "" && !this.#names.has(body.name)) {
+    if (
+      before === undefined &&
+      body.name !== undefined &&
+      this.#marks.opening === "" &&
+      !this.#names.has(body.name)
+    ) {
       this.#body = undefined;
       this.#release(character, "said");
       return;
     }
     if (body.name === undefined) this.#held += character;
-    else if (!wasNamed) {
+    else if (before === undefined) {
       this.#held = "";
       const { name, id } = body;
       this.#add({ type: "call", index: this.#calls++, name, id });

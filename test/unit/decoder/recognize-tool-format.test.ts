@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { ChatTemplate } from "../../../../src/decoder/chat-template.ts";
-import { recognizeToolFormat } from "../../../../src/decoder/tools/recognize-format.ts";
-import type { ToolFormat } from "../../../../src/decoder/tools/tool-format.ts";
+import { ChatTemplate } from "../../../src/decoder/chat-template.ts";
+import { recognizeToolFormat } from "../../../src/decoder/recognize-tool-format.ts";
+import type { ToolFormat } from "../../../src/tools/tool-format.ts";
 
-const root = new URL("../../../../", import.meta.url);
+const root = new URL("../../../", import.meta.url);
 const read = (path: string): ToolFormat | undefined =>
   recognizeToolFormat(
     new ChatTemplate(readFileSync(fileURLToPath(new URL(path, root)), "utf8"), {
