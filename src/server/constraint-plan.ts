@@ -61,7 +61,8 @@ function constraintsOf(body: ConstraintBody): readonly Constraint[] {
   const add = (field: string, language: Language | undefined): void => {
     if (language !== undefined) constraints.push({ field, language });
   };
-  if (format?.type === "json_object") add("response_format", { kind: "json_object" });
+  if (format?.type === "json_object")
+    add("response_format", schemaOf("response_format", format.schema, true) ?? { kind: "json_object" });
   if (format?.type === "json_schema") {
     const { schema, strict } = format.json_schema;
     add("response_format", { kind: "json_schema", schema, isClosed: strict !== false });

@@ -40,6 +40,11 @@ describe("an answer that is held to something", () => {
       /^-?\d+$/,
     ],
     [{ guided_json: { type: "integer", minimum: 10, maximum: 19 } }, /^1\d$/],
+    // As llama.cpp's clients, and instructor's JSON_SCHEMA, say it.
+    [
+      { response_format: { type: "json_object", schema: { type: "integer", minimum: 20, maximum: 29 } } },
+      /^2\d$/,
+    ],
     [{ guided_json: '{"type":"integer","multipleOf":7,"minimum":1,"maximum":99}' }, /^\d{1,2}$/],
     [{ structured_outputs: { json: { enum: [12, 345] } } }, /^(12|345)$/],
   ])("has what %j says", async (fields, pattern) => {

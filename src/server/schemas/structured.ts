@@ -41,7 +41,7 @@ const jsonSchemaFields = {
 };
 
 const plainText = body({ type: described(z.literal("text"), "No constraint.", "text") });
-const jsonObject = body({ type: described(z.literal("json_object"), "Any JSON object.", "json_object") });
+const jsonObject = described(z.literal("json_object"), "Any JSON object.", "json_object");
 const jsonSchema = described(z.literal("json_schema"), "What a JSON schema allows.", "json_schema");
 
 export const responseFormat = z
@@ -49,7 +49,14 @@ export const responseFormat = z
     "type",
     [
       plainText,
-      jsonObject,
+      body({
+        type: jsonObject,
+        schema: described(
+          schema.nullish(),
+          "What JSON schema the object has, as llama.cpp's clients and others say it; read as with strict.",
+          exampleSchema,
+        ),
+      }),
       body({
         type: jsonSchema,
         json_schema: described(body(jsonSchemaFields), "The schema, and how it is read.", {
@@ -66,7 +73,7 @@ export const responseFormat = z
 /** The same in the Responses API, where the schema's fields stand beside the type. */
 export const textFormat = z.discriminatedUnion(
   "type",
-  [plainText, jsonObject, body({ type: jsonSchema, ...jsonSchemaFields })],
+  [plainText, body({ type: jsonObject }), body({ type: jsonSchema, ...jsonSchemaFields })],
   { error: "text.format.type must be one of text, json_object, json_schema" },
 );
 
