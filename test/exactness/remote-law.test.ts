@@ -47,8 +47,10 @@ interface Subject {
   readonly draws: number;
   /** The same with faulty readings. */
   readonly drawsOfFaults: number;
-  /** A chain at alpha 2 for which it matters how far apart the bounds are. */
+  /** A chain at alpha 2 that asks for more than the likeliest token. */
   readonly coarse: Pick<Fit, "mcmc_steps" | "proposal_temperature">;
+  /** Whether it shows in so few draws when it does not ask. */
+  readonly isCoarseWrong: boolean;
   /** The last one is what faulty readings are tried on. */
   readonly cases: readonly [Case, ...Case[]];
   /** log p of every next token, computed elsewhere. */
@@ -161,7 +163,7 @@ function testLaw(subject: Subject): void {
       };
       engine = (await openRemote(settings)).engine;
       for (const one of subject.cases) laws.push(await enumerate(subject, one));
-    }, 60_000);
+    }, longest);
     afterAll(async () => {
       await engine[Symbol.asyncDispose]();
       await served.stop();
@@ -209,7 +211,7 @@ function testLaw(subject: Subject): void {
         longest,
       );
 
-      it(
+      it.runIf(subject.isCoarseWrong)(
         "does not where the bounds are taken for the number",
         async (context) => {
           const blind = withChangedTokens(coarse(), (token) => ({ ...token, logNormalizerGap: 0 }));
@@ -260,6 +262,7 @@ testLaw({
   draws: 1024,
   drawsOfFaults: 256,
   coarse: { mcmc_steps: 10, proposal_temperature: 0.5 },
+  isCoarseWrong: true,
   cases: [{ prompt: [0, 1], max_tokens: 2, chains: chainsOf(20) }],
   lawAfter: async (prefix) => Promise.resolve(logSoftmax(toy.logits(prefix))),
   start: async () => {
@@ -299,6 +302,8 @@ for (const { dialect, variable } of real) {
     draws: 2048,
     drawsOfFaults: 512,
     coarse: { mcmc_steps: 40, proposal_temperature: 0.7 },
+    // At p = 0.04 of 512 draws.
+    isCoarseWrong: false,
     cases: [
       { prompt: [7, 11], max_tokens: 3, chains: chainsOf(20) },
       // 12-9*2=, whose answer no training example has: many completions are likely, up to their ends.
