@@ -49,8 +49,6 @@ interface Subject {
   readonly drawsOfFaults: number;
   /** A chain at alpha 2 that asks for more than the likeliest token. */
   readonly coarse: Pick<Fit, "mcmc_steps" | "proposal_temperature">;
-  /** Whether it shows in so few draws when it does not ask. */
-  readonly isCoarseWrong: boolean;
   /** The last one is what faulty readings are tried on. */
   readonly cases: readonly [Case, ...Case[]];
   /** log p of every next token, computed elsewhere. */
@@ -211,7 +209,7 @@ function testLaw(subject: Subject): void {
         longest,
       );
 
-      it.runIf(subject.isCoarseWrong)(
+      it(
         "does not where the bounds are taken for the number",
         async (context) => {
           const blind = withChangedTokens(coarse(), (token) => ({ ...token, logNormalizerGap: 0 }));
@@ -262,7 +260,6 @@ testLaw({
   draws: 1024,
   drawsOfFaults: 256,
   coarse: { mcmc_steps: 10, proposal_temperature: 0.5 },
-  isCoarseWrong: true,
   cases: [{ prompt: [0, 1], max_tokens: 2, chains: chainsOf(20) }],
   lawAfter: async (prefix) => Promise.resolve(logSoftmax(toy.logits(prefix))),
   start: async () => {
@@ -300,10 +297,9 @@ for (const { dialect, variable } of real) {
     dialect,
     endToken: 16,
     draws: 2048,
-    drawsOfFaults: 512,
+    // In 512 the bounds taken for the number do not show (p = 0.04).
+    drawsOfFaults: 4096,
     coarse: { mcmc_steps: 40, proposal_temperature: 0.7 },
-    // At p = 0.04 of 512 draws.
-    isCoarseWrong: false,
     cases: [
       { prompt: [7, 11], max_tokens: 3, chains: chainsOf(20) },
       // 12-9*2=, whose answer no training example has: many completions are likely, up to their ends.
