@@ -1,4 +1,18 @@
+import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
+
+/** `/v1/models` of vLLM, and of SGLang, which answers as vLLM does. */
+export const modelsSchema = z.looseObject({
+  data: z
+    .array(
+      z.looseObject({
+        id: z.string(),
+        root: z.string().nullish(),
+        max_model_len: z.number().int().positive().nullish(),
+      }),
+    )
+    .min(1),
+});
 
 /** A model in a server's list. */
 interface Listed {

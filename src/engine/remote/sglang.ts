@@ -3,21 +3,10 @@ import { InferenceError } from "../../core/errors.ts";
 import { optionalAnswer, readAs } from "./answers.ts";
 import type { Connection } from "./connection.ts";
 import type { Dialect, DialectSettings, ServerDescription } from "./dialect.ts";
-import { findModel } from "./models.ts";
+import { findModel, modelsSchema } from "./models.ts";
 import { garbage } from "./remote-error.ts";
 import { drawBySglang, scoreBySglang } from "./sglang-generate.ts";
 
-const modelsSchema = z.looseObject({
-  data: z
-    .array(
-      z.looseObject({
-        id: z.string(),
-        root: z.string().nullish(),
-        max_model_len: z.number().int().positive().nullish(),
-      }),
-    )
-    .min(1),
-});
 const modelSchema = z.looseObject({
   model_path: z.string().nullish(),
   weight_version: z.string().nullish(),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { readAs } from "./answers.ts";
 import type { Connection } from "./connection.ts";
 import type { Dialect, DialectSettings, ReportedToken, ScoreCall, ServerDescription } from "./dialect.ts";
-import { findModel } from "./models.ts";
+import { findModel, modelsSchema } from "./models.ts";
 import { RemoteError, garbage } from "./remote-error.ts";
 import { reportToken } from "./reported.ts";
 import type { Entry } from "./reported.ts";
@@ -16,17 +16,6 @@ import {
   usageSchema,
 } from "./vllm-stream.ts";
 
-const modelsSchema = z.looseObject({
-  data: z
-    .array(
-      z.looseObject({
-        id: z.string(),
-        root: z.string().nullish(),
-        max_model_len: z.number().int().positive().nullish(),
-      }),
-    )
-    .min(1),
-});
 const versionSchema = z.looseObject({ version: z.string() });
 const tokensSchema = z.looseObject({ tokens: z.array(z.number().int()) });
 
