@@ -10,10 +10,11 @@ const rooms = {
   jinja: [],
   tools: [],
   decoder: ["core", "sampling", "mcmc", "samplers", "grammar", "jinja", "tools", "files"],
+  selection: ["core"],
   files: ["core"],
   hub: ["core", "files"],
-  server: ["core", "sampling", "tools"],
-  evaluation: ["core", "files"],
+  server: ["core", "sampling", "tools", "selection"],
+  evaluation: ["core", "files", "selection"],
   client: [],
   assembly: ["core", "engine", "decoder", "samplers", "files", "hub", "server", "client"],
 };
@@ -31,6 +32,7 @@ const seams = {
   // The messages, and what they mean: nothing that needs a server, or Node.
   client: [
     "src/core/server-root.ts",
+    "src/selection/rules.ts",
     "src/server/schemas/.*",
     "src/server/watch/(messages|revision|backlog).ts",
     declarations,

@@ -8,7 +8,7 @@
 import { createCompleter } from "../../src/assembly/create-completer.ts";
 import { usualEngine } from "../../src/assembly/engine-settings.ts";
 import type { Completer } from "../../src/decoder/completer.ts";
-import { lastNumber, valueOfNumber } from "../../src/evaluation/graders/number.ts";
+import { lastNumber, valueOfNumber } from "../../src/selection/answers/number.ts";
 import { mean } from "../../src/evaluation/statistics.ts";
 import { complete } from "../../lab/complete.ts";
 import { encodeQuestion } from "../question.ts";

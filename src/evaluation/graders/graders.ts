@@ -1,9 +1,9 @@
+import { lastBoxed } from "../../selection/answers/box.ts";
+import { letterOf, settledChoice } from "../../selection/answers/choice.ts";
+import { lastNumber, valueOfNumber } from "../../selection/answers/number.ts";
 import type { DataItem, GraderSettings } from "../data-set.ts";
 import { passesCommand } from "./command.ts";
-import { lastBoxed } from "./box.ts";
 import { isSameMathematics } from "./mathematics/mathematics.ts";
-import { letterOf, settledChoice } from "./choice.ts";
-import { lastNumber, valueOfNumber } from "./number.ts";
 import { passesPython } from "./python/passes-python.ts";
 import { findPython } from "./python/sandbox.ts";
 

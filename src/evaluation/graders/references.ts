@@ -1,5 +1,5 @@
-import { letterOf } from "./choice.ts";
-import { valueOfNumber } from "./number.ts";
+import { letterOf } from "../../selection/answers/choice.ts";
+import { valueOfNumber } from "../../selection/answers/number.ts";
 
 /** What is wrong with a reference that no answer could equal; undefined where nothing is. */
 export function faultOf(grader: string, reference: string): string | undefined {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseDataSet } from "../../../src/evaluation/data-set.ts";
 import type { DataItem } from "../../../src/evaluation/data-set.ts";
 import { grade } from "../../../src/evaluation/graders/graders.ts";
-import { lastBoxed } from "../../../src/evaluation/graders/box.ts";
+import { lastBoxed } from "../../../src/selection/answers/box.ts";
 import { isSameMathematics } from "../../../src/evaluation/graders/mathematics/mathematics.ts";
 
 const itemOf = (grader: unknown, answer: string | number, allowCommands = false): DataItem =>

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { lastBoxed } from "../../../src/evaluation/graders/box.ts";
+import { lastBoxed } from "../../../src/selection/answers/box.ts";
 import { isSameMathematics } from "../../../src/evaluation/graders/mathematics/mathematics.ts";
 
 const pair = z.tuple([z.string(), z.string(), z.string(), z.boolean()], z.string());

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseDataSet } from "../../../src/evaluation/data-set.ts";
 import { grade } from "../../../src/evaluation/graders/graders.ts";
-import { lastNumber } from "../../../src/evaluation/graders/number.ts";
+import { lastNumber } from "../../../src/selection/answers/number.ts";
 
 const isCorrect = async (grader: string, answer: string | number, text: string): Promise<boolean> => {
   const line = JSON.stringify({ id: 1, prompt: "?", answer, grader });

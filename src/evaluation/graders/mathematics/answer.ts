@@ -1,11 +1,12 @@
+import { toNotation } from "../../../selection/answers/latex/notation.ts";
+import { tokenize } from "../../../selection/answers/latex/tokens.ts";
+import type { Token } from "../../../selection/answers/latex/tokens.ts";
 import { ExpressionReader } from "./expression.ts";
 import { determinant } from "./determinant.ts";
 import { call, symbol } from "./node.ts";
 import type { Node } from "./node.ts";
-import { Reader, Unreadable, toNotation } from "./reader.ts";
+import { Reader, Unreadable } from "./reader.ts";
 import { allBut, isAllReal } from "./settle.ts";
-import { tokenize } from "./tokens.ts";
-import type { Token } from "./tokens.ts";
 
 const relations = [
   "=",
@@ -42,9 +43,6 @@ export function readAnswer(latex: string): Node {
   const trimmed = tokens.slice(0, tokens.findLastIndex(({ text }) => !/^[.,;]$/.test(text)) + 1);
   return listOf(membersOf(trimmed).map(readMember));
 }
-
-/** An answer as notation that is equal for the usual ways of writing the same thing. */
-export const notationOf = (latex: string): string => toNotation(tokenize(latex) ?? []) || latex;
 
 const maxTokens = 1500;
 

@@ -1,3 +1,4 @@
+import { unitOf } from "../../../selection/answers/latex/units.ts";
 import { haveSameRelation } from "./equations.ts";
 import { call, childrenOf, mapChildren } from "./node.ts";
 import type { Node } from "./node.ts";
@@ -5,7 +6,6 @@ import { Unreadable } from "./reader.ts";
 import { haveSameValue } from "./same-value.ts";
 import { assignmentOf, withBothSigns } from "./settle.ts";
 import type { Assignment } from "./settle.ts";
-import { unitOf } from "./units.ts";
 import { Budget, TooLarge } from "./value.ts";
 
 /** About a second of work at most. */

@@ -1,4 +1,5 @@
-import { notationOf, readAnswer } from "./answer.ts";
+import { notationOf } from "../../../selection/answers/latex/notation.ts";
+import { readAnswer } from "./answer.ts";
 import { areSame } from "./compare.ts";
 
 /** Answers that are longer are compared as they are written. */

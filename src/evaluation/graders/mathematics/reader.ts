@@ -1,4 +1,5 @@
-import type { Token } from "./tokens.ts";
+import { toNotation } from "../../../selection/answers/latex/notation.ts";
+import type { Token } from "../../../selection/answers/latex/tokens.ts";
 
 /** Nested deeper, a text is no answer. */
 const maxDepth = 60;
@@ -68,18 +69,3 @@ export class Reader {
     return result;
   }
 }
-
-/** Tokens as text that is equal for equal notation; braces around single tokens say nothing. */
-export const toNotation = (tokens: readonly Token[]): string =>
-  tokens
-    .map(({ kind, text }) =>
-      kind === "word"
-        ? text
-            .toLowerCase()
-            .replace(/[\s.,;]+/g, " ")
-            .trim()
-        : text,
-    )
-    .join(" ")
-    .replace(/\{ (\S+) \}/g, "$1")
-    .replace(/(?: [.,;])+$/, "");
