@@ -47,6 +47,13 @@ export interface GenerateRequest extends DecodeRequest {
   readonly inOnePiece?: boolean;
 }
 
+/** What completions are to be held to, and who asks. */
+export interface ConstraintCheck extends Pick<GenerateRequest, "stopTokens" | "ignoreEnd"> {
+  readonly constraint: Constraint;
+  /** `undefined` for all that name none. */
+  readonly client?: string | undefined;
+}
+
 /** A committed token, with where its text stands. */
 export interface GeneratedToken extends ScoredToken {
   /** UTF-16 offset in the completion's text at which this token's text begins. */
@@ -158,6 +165,12 @@ export interface Completer extends AsyncDisposable {
   readonly prompts: PromptEncoder;
   /** The last event is `finish`. Closing the iterator or aborting stops the work within one step. */
   complete(request: GenerateRequest, signal: AbortSignal): AsyncIterable<CompletionEvent>;
+  /**
+   * Reads what completions are to be held to, before any of them is asked for: those that follow find it read.
+   * @throws InferenceError `invalid_request` or `unsupported`, naming the constraint's field, where `complete` would
+   *   refuse it before the first token
+   */
+  checkConstraint(check: ConstraintCheck, signal: AbortSignal): Promise<void>;
   /** Scores of tokens 1.. of the list, each given those before it, for echo and perplexity. */
   score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<TokenList>;
   /**

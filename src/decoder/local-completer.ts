@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { shuttingDown } from "../core/errors.ts";
+import { cancelled, shuttingDown } from "../core/errors.ts";
 import type { ScoredToken, TokenIds } from "../core/tokens.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { CompletionToken } from "../mcmc/completion.ts";
@@ -14,6 +14,7 @@ import type {
   Completer,
   CompleterHealth,
   CompletionEvent,
+  ConstraintCheck,
   GenerateRequest,
   ModelInfo,
   ScoreOptions,
@@ -92,15 +93,14 @@ export class LocalCompleter implements Completer {
       promptLength,
       ending,
     });
-    const stopTokens = request.stopTokens ?? [];
-    const modelEnds = request.ignoreEnd === true ? [] : this.model.endTokenIds;
+    const { modelEnds, stopTokens, endTokens } = this.#endsOf(request);
     const reading = new CompletionText(tokenizer, {
       prompt: request.prompt,
       stop: request.stop,
       ends: modelEnds,
       showSpecial: request.showSpecial,
     });
-    const ends = new TextEnds(new Set([...modelEnds, ...stopTokens]), reading);
+    const ends = new TextEnds(endTokens, reading);
     const text = new TextStream(reading);
     const { constraint } = request;
     const decoding = decode({
@@ -155,6 +155,21 @@ export class LocalCompleter implements Completer {
       ...decoded,
       ...(endedEarly ? { endedEarly: "shutdown" } : {}),
     };
+  }
+
+  checkConstraint(check: ConstraintCheck, signal: AbortSignal): Promise<void> {
+    // It rejects with what is thrown in here.
+    return new Promise((resolve) => {
+      if (signal.aborted) throw cancelled();
+      if (this.#ending.signal.aborted) throw shuttingDown();
+      this.#constraints.compile(check.constraint, this.#endsOf(check).endTokens);
+      resolve();
+    });
+  }
+
+  #endsOf({ stopTokens = [], ignoreEnd = false }: Pick<GenerateRequest, "stopTokens" | "ignoreEnd">) {
+    const modelEnds = ignoreEnd ? [] : this.model.endTokenIds;
+    return { modelEnds, stopTokens, endTokens: new Set([...modelEnds, ...stopTokens]) };
   }
 
   async score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<readonly ScoredToken[]> {

@@ -15,6 +15,7 @@ import type {
   Completer,
   CompleterHealth,
   CompletionEvent,
+  ConstraintCheck,
   GenerateRequest,
   ModelInfo,
   ScoreOptions,
@@ -92,6 +93,11 @@ export class WorkerCompleter implements Completer {
       if (reply.type === "text")
         yield { type: "text", text: reply.text, tokens: new PackedTokens(reply.tokens) };
     }
+  }
+
+  async checkConstraint(check: ConstraintCheck, signal: AbortSignal): Promise<void> {
+    for await (const reply of this.#call((id) => ({ type: "check_constraint", id, check }), signal))
+      unexpected(reply);
   }
 
   async score(tokens: TokenIds, options: ScoreOptions, signal: AbortSignal): Promise<TokenList> {

@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { cancelled, toErrorDescription } from "../core/errors.ts";
 import { TurnQueue } from "../core/turn-queue.ts";
-import type { Completer, CompletionEvent, GenerateRequest, Share } from "./completer.ts";
+import type { Completer, CompletionEvent, GenerateRequest } from "./completer.ts";
 import { packTokens } from "./packed-tokens.ts";
 import { ReplyBatches } from "./reply-batches.ts";
 import { threadMemory } from "./thread-memory.ts";
@@ -19,14 +19,6 @@ interface Call {
   /** Whose it is; `undefined` for all that name none. */
   readonly client: string | undefined;
 }
-
-const callOf = (
-  { id }: { readonly id: number },
-  { share }: { readonly share?: Share | undefined },
-): Call => ({
-  id,
-  client: share?.client,
-});
 
 /** Events of one call that were sent and not read yet. */
 class Unread {
@@ -78,7 +70,7 @@ class WorkerHost {
   readonly #unread = new Map<number, Unread>();
   #turnedAt = 0;
   /**
-   * Completions that are to begin. By the time that one's turn comes its client may have left: what a client asks for and
+   * Completions that are to begin, and what they are to be held to. By the time that one's turn comes its client may have left: what a client asks for and
    * leaves at once costs the others next to nothing.
    */
   readonly #starts = new TurnQueue(
@@ -97,15 +89,24 @@ class WorkerHost {
   async take(message: ToWorker): Promise<void> {
     switch (message.type) {
       case "complete":
-        return this.#answer(callOf(message, message.request), (call, signal) =>
+        return this.#answer({ id: message.id, client: message.request.share?.client }, (call, signal) =>
           this.#complete(call, message.request, signal),
         );
-      case "score":
-        return this.#answer(callOf(message, message.options), async ({ id, client }, signal) => {
-          const { tokens, options } = message;
-          const scores = packTokens(await this.#completer.score(tokens, options, signal), options.topCount);
-          this.#replies.push({ type: "scores", id, scores }, client);
+      case "check_constraint":
+        return this.#answer({ id: message.id, client: message.check.client }, async (call, signal) => {
+          await this.#turnOf(call, signal);
+          await this.#completer.checkConstraint(message.check, signal);
         });
+      case "score":
+        return this.#answer(
+          { id: message.id, client: message.options.share?.client },
+          async (call, signal) => {
+            const { id, client } = call;
+            const { tokens, options } = message;
+            const scores = packTokens(await this.#completer.score(tokens, options, signal), options.topCount);
+            this.#replies.push({ type: "scores", id, scores }, client);
+          },
+        );
       case "health":
         return this.#tellHealth(message.id, this.#port);
       case "taken":
@@ -161,13 +162,17 @@ class WorkerHost {
   async #complete(call: Call, request: GenerateRequest, signal: AbortSignal): Promise<void> {
     const sent = new Unread();
     this.#unread.set(call.id, sent);
-    await this.#starts.next(call.client);
-    if (signal.aborted) throw cancelled();
+    await this.#turnOf(call, signal);
     for await (const event of this.#completer.complete(request, signal)) {
       this.#pushEvent(call, event, request.topCount);
       sent.add();
       if (sent.areTooMany) await sent.room(signal);
     }
+  }
+
+  async #turnOf({ client }: Call, signal: AbortSignal): Promise<void> {
+    await this.#starts.next(client);
+    if (signal.aborted) throw cancelled();
   }
 
   #pushEvent({ id, client }: Call, event: CompletionEvent, topCount: number): void {

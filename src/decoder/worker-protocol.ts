@@ -5,6 +5,7 @@ import type { LoadProgress } from "../core/load-progress.ts";
 import type {
   CompleterHealth,
   CompletionEvent,
+  ConstraintCheck,
   GenerateRequest,
   ModelInfo,
   ScoreOptions,
@@ -23,6 +24,7 @@ export const mostBatchesUnread = 2;
  */
 export type ToWorker =
   | { readonly type: "complete"; readonly id: number; readonly request: GenerateRequest }
+  | { readonly type: "check_constraint"; readonly id: number; readonly check: ConstraintCheck }
   | {
       readonly type: "score";
       readonly id: number;

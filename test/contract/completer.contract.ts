@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InferenceError } from "../../src/core/errors.ts";
 import { encode } from "../support/encode.ts";
+import type { Constraint } from "../../src/grammar/constraint.ts";
 import type { Completer, CompletionEvent, GenerateRequest } from "../../src/decoder/completer.ts";
 
 export interface CompleterSubject {
@@ -154,6 +155,36 @@ export function testCompleter(name: string, { open, prompt: text }: CompleterSub
         code: "invalid_request",
         param: "min_tokens",
       });
+      expect((await completer.health()).status).toBe("ok");
+    });
+
+    it("refuses what completions cannot be held to, by its field, when it is asked and when they begin", async () => {
+      const regex = (pattern: string): Constraint => ({
+        field: "guided_regex",
+        language: { kind: "regex", pattern },
+      });
+      const settings = { sampler: "standard", temperature: 1 } as const;
+      const some = regex(text.replaceAll(/[^0-9a-z]/gi, ".").slice(0, 4));
+      await expect(completer.checkConstraint({ constraint: some }, never)).resolves.toBeUndefined();
+      const held = await answer({ constraint: some, ignoreEnd: false, settings });
+      expect(held.finish.reason).toBe("stop");
+      for (const [constraint, code] of [
+        [regex("(1"), "invalid_request"],
+        [regex("(1)\\1"), "unsupported"],
+        [{ ...some, language: { kind: "choice", options: [] } }, "invalid_request"],
+      ] as const) {
+        const refusal = { code, param: "guided_regex" };
+        await expect(completer.checkConstraint({ constraint }, never)).rejects.toMatchObject(refusal);
+        await expect(answer({ constraint, ignoreEnd: false, settings })).rejects.toMatchObject(refusal);
+      }
+      // Without an end token no answer is whole.
+      const endless = completer.checkConstraint({ constraint: some, ignoreEnd: true }, never);
+      expect(await codeOf(endless)).toBe("unsupported");
+      const ended = { constraint: some, ignoreEnd: true, stopTokens: [0] };
+      expect(await codeOf(completer.checkConstraint(ended, never))).toBe("resolved");
+      expect(await codeOf(completer.checkConstraint({ constraint: some }, AbortSignal.abort()))).toBe(
+        "aborted",
+      );
       expect((await completer.health()).status).toBe("ok");
     });
 

@@ -147,6 +147,7 @@ function endless() {
       }
     },
     endEarly: () => undefined,
+    checkConstraint: () => Promise.resolve(),
     score: () => Promise.resolve([]),
     health: () => completer.health(),
     [Symbol.asyncDispose]: () => Promise.resolve(),

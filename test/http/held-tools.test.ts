@@ -165,6 +165,15 @@ it("streams the call that it has to make", async () => {
   expect(chunks.at(-1)!.choices[0]!.finish_reason).toBe("tool_calls");
 });
 
+/** A tool that arguments cannot be held to the schema of, where they have to be. */
+const unkept = {
+  type: "function",
+  function: {
+    name: "list",
+    parameters: { type: "object", properties: { of: { type: "array", uniqueItems: true } } },
+  },
+};
+
 describe("a call is refused", () => {
   it.each<[string, object, string, RegExp]>([
     [
@@ -181,6 +190,18 @@ describe("a call is refused", () => {
       "tools.0.function.parameters",
       /uniqueItems/,
     ],
+    [
+      "that has to be made, of a tool whose schema cannot be kept to",
+      { tools: [stop, unkept], tool_choice: "required" },
+      "tool_choice",
+      /uniqueItems/,
+    ],
+    [
+      "that has to be of a tool whose schema cannot be kept to",
+      { tools: [stop, unkept], tool_choice: { type: "function", function: { name: "list" } } },
+      "tool_choice",
+      /uniqueItems/,
+    ],
     ["together with ignore_eos", { tool_choice: "required", ignore_eos: true }, "ignore_eos", /tool_choice/],
   ])("%s", async (_, body, param, message) => {
     await using server = await serverOf("templates/chatml-tools.jinja");
@@ -189,5 +210,7 @@ describe("a call is refused", () => {
     expect(reply.status).toBe(400);
     expect(error.param).toBe(param);
     expect(error.message).toMatch(message);
+    const streamed = await server.ask({ ...body, stream: true });
+    expect([streamed.status, streamed.json()]).toEqual([400, { error }]);
   });
 });

@@ -16,6 +16,7 @@ const own: Record<string, object> = {
   smc: { particles: 4 },
   maximize: { mcmc_steps: 2 },
 };
+const jsonSchema = (schema: object) => ({ type: "json_schema", json_schema: { name: "n", schema } });
 const asked = { prompt, max_tokens: 24, seed: 3 };
 
 describe("an answer that is held to something", () => {
@@ -35,10 +36,7 @@ describe("an answer that is held to something", () => {
     [{ guided_regex: "[1-3]{4}" }, /^[1-3]{4}$/],
     [{ structured_outputs: { grammar: 'root ::= sum ";" \nsum ::= [0-9] | "(" sum "+" sum ")"' } }, /;$/],
     [{ guided_grammar: 'root ::= "1" [2-4]+ "5"' }, /^1[2-4]+5$/],
-    [
-      { response_format: { type: "json_schema", json_schema: { name: "n", schema: { type: "integer" } } } },
-      /^-?\d+$/,
-    ],
+    [{ response_format: jsonSchema({ type: "integer" }) }, /^-?\d+$/],
     [{ guided_json: { type: "integer", minimum: 10, maximum: 19 } }, /^1\d$/],
     // As llama.cpp's clients, and instructor's JSON_SCHEMA, say it.
     [
@@ -131,12 +129,6 @@ describe("an answer that is held to something", () => {
 });
 
 describe("what is asked in vain", () => {
-  it("is refused in a stream as its one event", async () => {
-    const { text } = await server.post("/v1/completions", { ...asked, stream: true, guided_regex: "(1" });
-    const events = parseEvents(text);
-    expect(events).toEqual([{ error: expect.objectContaining({ param: "guided_regex" }) as object }]);
-  });
-
   const refusals: [object, string, RegExp][] = [
     [{ guided_regex: "a", guided_json: {} }, "guided_regex", /Send one of them/],
     [
@@ -182,5 +174,58 @@ describe("what is asked in vain", () => {
     const refusal = await server.refuse({ ...asked, ...fields });
     expect(refusal).toMatchObject({ status: 400, param });
     expect(refusal.message).toMatch(message);
+    // No stream has begun that would have to say so.
+    expect(await server.refuse({ ...asked, ...fields, stream: true })).toEqual(refusal);
+  });
+
+  const { prompt: _, ...others } = asked;
+  const messages = [{ role: "user", content: prompt }];
+  const schema = { type: "array", uniqueItems: true };
+  it.each<[string, object, string, RegExp]>([
+    ["a keyword", { response_format: jsonSchema(schema) }, "response_format", /'uniqueItems'/],
+    ["a regular expression", { guided_regex: "(1" }, "guided_regex", /no regular expression/],
+    ["a grammar", { guided_grammar: "root ::= other" }, "guided_grammar", /no rule 'other'/],
+    ["texts that no tokens write", { guided_choice: ["yes"] }, "guided_choice", /no text at all/],
+    ["what is too large", { guided_regex: "[1-3]{2000000}" }, "guided_regex", /states/],
+    ["what is too long", { guided_choice: ["1".repeat(300_000)] }, "guided_choice", /262144 characters/],
+  ])("is refused for %s before a stream of any endpoint begins", async (_, fields, param, message) => {
+    for (const body of [
+      { ...others, ...fields },
+      { ...others, ...fields, n: 3 },
+    ]) {
+      const whole = await server.post("/v1/chat/completions", { messages, ...body });
+      const streamed = await server.post("/v1/chat/completions", { messages, ...body, stream: true });
+      expect(streamed.status).toBe(400);
+      expect(streamed.headers["content-type"]).toMatch(/^application\/json/);
+      expect(streamed.json()).toEqual(whole.json());
+      expect(streamed.json()).toMatchObject({
+        error: { param, message: expect.stringMatching(message) as unknown },
+      });
+    }
+  });
+
+  it.each([{}, { stream: true }, { background: true }, { background: true, stream: true }])(
+    "is refused by responses before any is begun or kept: %j",
+    async (mode) => {
+      const format = { type: "json_schema", name: "n", schema };
+      const body = { input: prompt, text: { format }, ...mode };
+      const refused = await server.post("/v1/responses", body);
+      expect(refused.status).toBe(400);
+      expect(refused.json()).toMatchObject({ error: { param: "text.format", code: "unsupported" } });
+    },
+  );
+
+  it("leaves the server as it was: admission, sequences, other clients", async () => {
+    const refused = { ...asked, stream: true, guided_regex: "(1" };
+    const fine = { ...asked, guided_regex: "[1-3]{4}" };
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        server.post("/v1/completions", index % 2 === 0 ? refused : fine),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(
+      answers.map((_, index) => (index % 2 === 0 ? 400 : 200)),
+    );
+    expect((await server.completer.health()).details).toMatchObject({ sequences: { open: 0 } });
   });
 });

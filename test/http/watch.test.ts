@@ -223,6 +223,17 @@ describe("GET /v1/completions/ws", () => {
     watcher.socket.terminate();
   });
 
+  it("refuses a constraint before it accepts the request, whose id is free then", async () => {
+    const watcher = await connect();
+    watcher.send({ id: "a", prompt, guided_regex: "(1" });
+    expect(await watcher.end("a")).toMatchObject({ type: "error", error: { param: "guided_regex" } });
+    expect(watcher.of("accepted", "a")).toEqual([]);
+    watcher.events.length = 0;
+    watcher.send({ id: "a", prompt, guided_regex: "(1)" });
+    expect(await watcher.end("a")).toMatchObject({ type: "done" });
+    watcher.socket.terminate();
+  });
+
   it("refuses binary frames, and an id that is taken without ending its owner", async () => {
     const watcher = await connect();
     watcher.socket.send(Buffer.from("{}"), { binary: true });

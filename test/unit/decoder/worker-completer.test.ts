@@ -195,6 +195,43 @@ describe("WorkerCompleter", () => {
     });
   });
 
+  describe("that is asked what completions can be held to", () => {
+    const constraint = { field: "guided_regex", language: { kind: "regex", pattern: "1" } } as const;
+    /** Counts how often it is asked, and told that nobody waits. */
+    const sourceOf = (work: string): string => `
+      import { parentPort, workerData } from "node:worker_threads";
+      parentPort.postMessage({ type: "ready", model: { id: "fake" }, notes: [] });
+      parentPort.on("message", (messages) => messages.forEach(({ type, id }) => {
+        if (type === "stop") parentPort.close();
+        if (type === "check_constraint") { Atomics.add(workerData, 0, 1); ${work} }
+        if (type === "abort") Atomics.add(workerData, 1, 1);
+      }));
+    `;
+    const counts = () => new Int32Array(new SharedArrayBuffer(8));
+
+    it("fails when the worker dies over it, and serves on", async () => {
+      const source = sourceOf(`
+        if (Atomics.load(workerData, 0) === 1) process.exit(3);
+        parentPort.postMessage([{ type: "end", id }]);
+      `);
+      const worker = await start(source, counts());
+      const asked = worker.checkConstraint({ constraint }, never);
+      await expect(asked).rejects.toMatchObject({ code: "engine_failed" });
+      await expect(worker.checkConstraint({ constraint }, never)).resolves.toBeUndefined();
+    });
+
+    it("is not waited for by a client that leaves, and is told so", async () => {
+      const asked = counts();
+      const worker = await start(sourceOf(""), asked);
+      const controller = new AbortController();
+      const waiting = worker.checkConstraint({ constraint }, controller.signal);
+      await expect.poll(() => Atomics.load(asked, 0)).toBe(1);
+      controller.abort();
+      await expect(waiting).rejects.toMatchObject({ code: "aborted" });
+      await expect.poll(() => Atomics.load(asked, 1)).toBe(1);
+    });
+  });
+
   it("says that a worker hangs", async () => {
     const worker = await start(script, {}, { healthTimeoutMs: 100 });
     await expect(worker.health()).rejects.toMatchObject({ code: "engine_failed" });
