@@ -36,6 +36,8 @@ export interface ScoredToken {
   readonly entropy: number;
   /** Present where an engine knows the entropy within bounds alone: it lies in [entropy, entropy + entropyGap]. */
   readonly entropyGap?: number;
+  /** KL(U ‖ p) of the raw next-token distribution, nats; see sampling/self-certainty.ts. Present when asked for. */
+  readonly selfCertainty?: number;
   /** Present when the request asked for it. */
   readonly top?: TopTokens;
 }

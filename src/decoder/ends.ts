@@ -67,8 +67,9 @@ class MarkedStream extends TokenStream<CompletionToken> {
  * Written out: nearly every proposal has such a token, and to copy an object and add to it costs more than to draw it.
  */
 function ended(scored: ScoredToken): CompletionToken {
-  const { token, logprob, logNormalizer, logNormalizerGap, entropy, entropyGap, top } = scored;
-  if (logNormalizerGap !== undefined || entropyGap !== undefined) return { ...scored, ends: true };
+  const { token, logprob, logNormalizer, logNormalizerGap, entropy, entropyGap, selfCertainty, top } = scored;
+  const hasMore = logNormalizerGap !== undefined || entropyGap !== undefined || selfCertainty !== undefined;
+  if (hasMore) return { ...scored, ends: true };
   const marked = { token, logprob, logNormalizer, entropy, ends: true as const };
   return top === undefined ? marked : { ...marked, top };
 }

@@ -6,18 +6,23 @@ import type { GeneratedToken } from "./completer.ts";
  * Tokens as two lists of numbers, which cross threads and are kept at little more than their size: 101 objects for each
  * token and its alternatives would take a thread a hundred times as long. Records follow one another, of `topCount` + 2
  * integers (token, offset, ids of the likeliest; -1 where there are fewer) and `topCount` + 3 reals (logprob,
- * logNormalizer, entropy, logprobs of the likeliest), or + 5 where any token has gaps (logNormalizerGap and entropyGap
- * behind entropy; NaN where a token has none).
+ * logNormalizer, entropy, logprobs of the likeliest); where any token has gaps, logNormalizerGap and entropyGap follow
+ * entropy (NaN where a token has none), and selfCertainty where that was asked for.
  */
 export interface PackedRecords {
   readonly topCount: number;
   readonly hasGaps: boolean;
+  readonly hasSelfCertainty: boolean;
   readonly integers: Int32Array<ArrayBuffer>;
   readonly reals: Float64Array<ArrayBuffer>;
 }
 
 const integersBeside = 2;
-const realsBeside = ({ hasGaps }: Pick<PackedRecords, "hasGaps">): number => (hasGaps ? 5 : 3);
+const realsBeside = ({
+  hasGaps,
+  hasSelfCertainty,
+}: Pick<PackedRecords, "hasGaps" | "hasSelfCertainty">): number =>
+  3 + (hasGaps ? 2 : 0) + (hasSelfCertainty ? 1 : 0);
 const none = -1;
 
 /**
@@ -31,10 +36,11 @@ export function packTokens(
   const widest = Math.min(topCount, longestTop(tokens));
   const integers = new Int32Array(tokens.length * (widest + integersBeside));
   const hasGaps = haveGaps(tokens);
-  const reals = new Float64Array(tokens.length * (widest + realsBeside({ hasGaps })));
+  const hasSelfCertainty = tokens.at(0)?.selfCertainty !== undefined;
+  const reals = new Float64Array(tokens.length * (widest + realsBeside({ hasGaps, hasSelfCertainty })));
   let integer = 0;
   let real = 0;
-  for (const { token, offset = 0, logprob, logNormalizer, entropy, top, ...gaps } of tokens) {
+  for (const { token, offset = 0, logprob, logNormalizer, entropy, selfCertainty, top, ...gaps } of tokens) {
     integers[integer++] = token;
     integers[integer++] = offset;
     reals[real++] = logprob;
@@ -44,12 +50,13 @@ export function packTokens(
       reals[real++] = gaps.logNormalizerGap ?? NaN;
       reals[real++] = gaps.entropyGap ?? NaN;
     }
+    if (hasSelfCertainty) reals[real++] = selfCertainty!;
     for (let rank = 0; rank < widest; rank++) {
       integers[integer++] = top?.ids[rank] ?? none;
       reals[real++] = top?.logprobs[rank] ?? 0;
     }
   }
-  return { topCount: widest, hasGaps, integers, reals };
+  return { topCount: widest, hasGaps, hasSelfCertainty, integers, reals };
 }
 
 function haveGaps(tokens: TokenList): boolean {
@@ -81,11 +88,11 @@ export class PackedTokens implements TokenList<GeneratedToken> {
   }
 
   at(index: number): GeneratedToken | undefined {
-    const { topCount, hasGaps, integers, reals } = this.#records;
+    const { topCount, hasGaps, hasSelfCertainty, integers, reals } = this.#records;
     const place = index < 0 ? this.length + index : index;
     if (place < 0 || place >= this.length) return undefined;
     const integer = place * (topCount + integersBeside);
-    const beside = realsBeside({ hasGaps });
+    const beside = realsBeside({ hasGaps, hasSelfCertainty });
     const real = place * (topCount + beside);
     const token = {
       token: integers[integer]!,
@@ -94,6 +101,7 @@ export class PackedTokens implements TokenList<GeneratedToken> {
       logNormalizer: reals[real + 1]!,
       entropy: reals[real + 2]!,
       ...(hasGaps ? gapsOf(reals[real + 3]!, reals[real + 4]!) : {}),
+      ...(hasSelfCertainty ? { selfCertainty: reals[real + beside - 1]! } : {}),
     };
     if (topCount === 0) return token;
     const ids = integers.subarray(integer + integersBeside, integer + integersBeside + topCount);

@@ -9,7 +9,16 @@ import type { EngineInfo, ExtendRequest, ScoreOptions } from "./engine.ts";
  * @throws InferenceError `invalid_request`, `context_length_exceeded`; `unsupported` for what the engine lacks
  */
 export function checkExtend(
-  { prefix, maxTokens, sampling, constraint, beyond = 0, topCount, logprobsMode }: ExtendRequest,
+  {
+    prefix,
+    maxTokens,
+    sampling,
+    constraint,
+    beyond = 0,
+    topCount,
+    logprobsMode,
+    selfCertainty,
+  }: ExtendRequest,
   info: EngineInfo,
 ): void {
   checkTokens(prefix, maxTokens, info);
@@ -18,6 +27,8 @@ export function checkExtend(
   if (beyond > 0 && !repeats) throw beyondEngine("sampler", "draw from the tail of a law alone");
   if (logprobsMode === "sampled" && logNormalizer !== "exact")
     throw beyondEngine("logprobs_mode", "tell the log-probs of the law that tokens are drawn from");
+  if (selfCertainty === true && !info.capabilities.selfCertainty)
+    throw beyondEngine("self_certainty", "tell how far its distributions are from the uniform one");
   if (!constraints && constraint !== undefined)
     throw beyondEngine("response_format", "hold completions to a constraint");
   if (!truncation) refuseAny(truncationsOf(sampling));

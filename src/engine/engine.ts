@@ -40,6 +40,8 @@ export interface EngineCapabilities {
   readonly entropy: Knowledge;
   /** 1/τ at which it can draw; every one where left out. */
   readonly inverseTemperatures?: { readonly least: number; readonly most: number };
+  /** Whether it can tell how far a distribution is from the uniform one, which rests on all of it. */
+  readonly selfCertainty: boolean;
   /** Whether penalties, bias and forbidden tokens can change the logits before a token is drawn. */
   readonly adjustments: boolean;
   /** Whether it can draw from the likeliest tokens alone: top_k (greedy is top_k 1), top_p, min_p. */
@@ -104,6 +106,8 @@ export interface ExtendRequest {
   readonly topCount: number;
   /** The law whose log-probs those have; the raw model when left out. */
   readonly logprobsMode?: LogprobsMode | undefined;
+  /** Whether to report with each token the self-certainty of the distribution that it was drawn after. */
+  readonly selfCertainty?: boolean | undefined;
   /** An extension without one counts as an interactive request of a client of its own. */
   readonly share?: Share | undefined;
   /**

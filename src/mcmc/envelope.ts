@@ -117,8 +117,9 @@ export class Envelope {
     const known = children.get(rank);
     if (known !== undefined) return known;
     const token = top.ids[rank]!;
-    const { logNormalizer, entropy } = drawn;
-    const scored = { token, logprob: top.logprobs[rank]!, logNormalizer, entropy, top };
+    const { logNormalizer, entropy, selfCertainty } = drawn;
+    const law = { logNormalizer, entropy, ...(selfCertainty === undefined ? {} : { selfCertainty }) };
+    const scored = { token, logprob: top.logprobs[rank]!, ...law, top };
     const child: Child = {
       token: this.#settings.endsWith(kept, token) ? { ...scored, ends: true } : scored,
       visit: undefined,

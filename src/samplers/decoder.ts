@@ -20,6 +20,8 @@ export interface DecodeRequest {
   readonly topCount: number;
   /** The law whose log-probs those have; the raw model when left out. */
   readonly logprobsMode?: LogprobsMode;
+  /** Whether to report the self-certainty of the distribution that each token was drawn after. */
+  readonly selfCertainty?: boolean;
   /** The request that it works for; one of its own when left out. */
   readonly share?: Share;
   /** Whether to report how a chain gets on. */

@@ -20,6 +20,7 @@ export function tokenByToken<Settings>(
         draws: { seed: request.seed, choice: request.choice, stage: 0, step: 0 },
         topCount: request.topCount,
         logprobsMode: request.logprobsMode,
+        selfCertainty: request.selfCertainty,
       },
       signal,
     );

@@ -26,6 +26,12 @@ export function isTruncated({ topK, topP, minP }: Sampling): boolean {
   return topK !== undefined || (topP !== undefined && topP < 1) || (minP !== undefined && minP > 0);
 }
 
+/** Sums over the logits of a row that are not −∞. */
+export interface LogitSums {
+  readonly sum: number;
+  readonly count: number;
+}
+
 /** A next-token distribution p, measured: on the usual path a draw need not look at the logits. */
 export interface Distribution {
   /** log Σ_v exp(logit_v), so that log p(v) = logit_v − logSum. */
@@ -37,6 +43,8 @@ export interface Distribution {
   /** The likeliest tokens: `measuredTop` of them, or the whole of a smaller vocabulary. */
   readonly top: TopTokens;
   readonly vocabularySize: number;
+  /** What self-certainty needs, where it was measured too. */
+  readonly logitSums?: LogitSums;
   /** The row itself, for what the rest does not tell. Borrowed: valid until the next pass. */
   readonly readLogits: () => Float32Array;
 }

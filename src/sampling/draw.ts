@@ -6,6 +6,7 @@ import { adjustLogits } from "./logit-adjustments.ts";
 import { measure } from "./measure.ts";
 import { permit } from "./permit.ts";
 import type { TokenMask } from "./token-mask.ts";
+import { selfCertaintyOf } from "./self-certainty.ts";
 import { truncate } from "./truncation.ts";
 import type { ScoredToken, TokenId, TokenIds } from "../core/tokens.ts";
 
@@ -17,6 +18,8 @@ export interface DrawRequest {
   readonly topCount: number;
   /** The law whose log-probs those have; the raw model when left out. */
   readonly logprobsMode?: LogprobsMode | undefined;
+  /** Whether to report the distribution's self-certainty. */
+  readonly selfCertainty?: boolean | undefined;
   /** The tokens before the one drawn; penalties look at them. */
   readonly sequence: TokenIds;
   /** The tokens that may be drawn; all of them when left out. */
@@ -38,7 +41,7 @@ export interface DrawRequest {
  */
 export function drawToken(
   raw: Distribution,
-  { sampling, u, topCount, logprobsMode = "raw", sequence, mask }: DrawRequest,
+  { sampling, u, topCount, logprobsMode = "raw", selfCertainty, sequence, mask }: DrawRequest,
 ): ScoredToken {
   const { adjustments, inverseTemperature } = sampling;
   const permitted = (law: Distribution): Distribution =>
@@ -59,13 +62,16 @@ export function drawToken(
   const logNormalizer =
     changed === raw ? law.logNormalizer : law.logNormalizer + inverseTemperature * (logprob - adjusted);
   const { entropy } = raw;
+  const scored = { token, logprob, logNormalizer, entropy };
   // Written out: this runs for every token, and copying an object costs as much as drawing.
-  if (topCount === 0) return { token, logprob, logNormalizer, entropy };
+  if (topCount === 0 && selfCertainty !== true) return scored;
+  const certain = selfCertainty === true ? { ...scored, selfCertainty: selfCertaintyOf(raw) } : scored;
+  if (topCount === 0) return certain;
   const top =
     logprobsMode === "raw"
       ? topTokens(changed === raw ? drawnFrom : permitted(raw), topCount)
       : sampledTop(topTokens(drawnFrom, topCount), topCount, law);
-  return { token, logprob, logNormalizer, entropy, top };
+  return { ...certain, top };
 }
 
 const logprobOf = ({ readLogits, logSum }: Distribution, token: TokenId): number =>

@@ -50,6 +50,8 @@ export interface GenerationPlan {
   readonly logprobsMode: LogprobsMode;
   /** How the entropies that are to be told are known; `undefined` where none are. */
   readonly entropy: "exact" | "interval" | undefined;
+  /** Whether the self-certainty of each choice is told. */
+  readonly selfCertainty: boolean;
   readonly returnTokenIds: boolean;
   readonly tokensAsIds: boolean;
   /** Fields of the body that the sampler does without, or that nothing is offered for, by name. */
@@ -95,6 +97,7 @@ export function planGeneration(
     throw invalid("stream_options", "stream_options is only allowed together with stream: true.");
   }
   const logprobsMode = planLogprobsMode(body, input, model);
+  const selfCertainty = planSelfCertainty(body, model);
   const n = body.n ?? 1;
   const candidates = planCandidates(body, n, input);
   const rates = answerRates(input, model);
@@ -130,6 +133,7 @@ export function planGeneration(
       choice: promptIndex * candidates + index,
       topCount: logprobs ?? 0,
       logprobsMode,
+      selfCertainty,
       inOnePiece: body.stream !== true,
       // Many formats mark calls by special tokens.
       showSpecial: input.tools !== undefined,
@@ -154,6 +158,7 @@ export function planGeneration(
     logprobs,
     logprobsMode,
     entropy: planEntropy(input, model),
+    selfCertainty,
     returnTokenIds,
     tokensAsIds: body.return_tokens_as_token_ids ?? false,
     ignored: [...ignored, ...(input.ignored ?? [])],
@@ -174,6 +179,15 @@ function planEntropy({ entropy }: PlanInput, { capabilities }: ModelInfo): Gener
   if (capabilities.entropy === "unknown")
     throw beyondEngine("entropy", "tell the entropy of its distributions");
   return capabilities.entropy;
+}
+
+function planSelfCertainty(
+  { self_certainty: isAsked = false }: Given<GenerationFields>,
+  { capabilities }: ModelInfo,
+): boolean {
+  if (isAsked && !capabilities.selfCertainty)
+    throw beyondEngine("self_certainty", "tell how far its distributions are from the uniform one");
+  return isAsked;
 }
 
 function planLogprobsMode(

@@ -17,6 +17,8 @@ export const needs = [
   "top",
   "logNormalizer",
   "entropy",
+  /** That it tells how far from uniform its distributions are. */
+  "selfCertainty",
   /** That it knows log Z and the entropy within bounds alone. */
   "bounds",
   /** That it brings them nearer to each other when it is asked to. */
@@ -67,13 +69,23 @@ export interface EngineSubject {
 export const has = (
   engine: Engine,
 ): Readonly<Record<Exclude<Need, "without" | "occupancy" | "faults" | "failures">, boolean>> => {
-  const { repeats, mostTop, logNormalizer, entropy, adjustments, truncation, constraints, scores } =
-    engine.info.capabilities;
+  const {
+    repeats,
+    mostTop,
+    logNormalizer,
+    entropy,
+    selfCertainty,
+    adjustments,
+    truncation,
+    constraints,
+    scores,
+  } = engine.info.capabilities;
   return {
     repeats,
     top: mostTop > 0,
     logNormalizer: logNormalizer === "exact",
     entropy: entropy === "exact",
+    selfCertainty,
     bounds: logNormalizer === "interval" && entropy === "interval",
     narrow: engine.narrow !== undefined,
     adjustments,

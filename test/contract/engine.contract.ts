@@ -247,6 +247,23 @@ export function testEngine(name: string, subject: EngineSubject): void {
           expectNear(token.entropy, -law.reduce((sum, log) => sum + Math.exp(log) * log, 0));
       });
 
+      itWith(
+        ["selfCertainty"],
+        "how far from uniform the model's own law is, where that is asked for",
+        async () => {
+          await using engine = await open();
+          for (const { token, law } of await drawBesideLaw(engine, { selfCertainty: true }))
+            expectNear(
+              token.selfCertainty!,
+              -law.reduce((sum, log) => sum + log, 0) / law.length - Math.log(law.length),
+            );
+          // Even where a memo remembers what was told without.
+          for (const asked of [false, true])
+            for (const token of await draw(engine, { selfCertainty: asked }))
+              expect(token.selfCertainty !== undefined).toBe(asked);
+        },
+      );
+
       itWith(["bounds"], "bounds that hold log Z and the entropy", async () => {
         await using engine = await open();
         for (const temperature of [1 / 4, 1 / 2, 1.25]) {

@@ -34,6 +34,7 @@ testEngine("MinimalEngine", {
     top: "it tells of the token alone",
     logNormalizer: "it knows log p alone",
     entropy: "it knows log p alone",
+    selfCertainty: "it knows log p alone",
     adjustments: "its API has none",
     truncation: "its API has none",
     constraints: "its API has none",

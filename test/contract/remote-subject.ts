@@ -19,6 +19,7 @@ export const remoteLacks = {
   repeats: "the server draws by its own generator",
   logNormalizer: "the likeliest tell of it within bounds",
   entropy: "the likeliest tell of it within bounds",
+  selfCertainty: "it rests on all tokens, and the likeliest alone are told",
   failures: "the server may be back",
   constraints: "log Z of what is permitted is nothing that servers tell",
 } as const satisfies EngineSubject["lacks"];

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { measure } from "../../src/sampling/measure.ts";
+import { selfCertaintyOf } from "../../src/sampling/self-certainty.ts";
 import type { Device } from "../../src/engine/onnx/ort/device-memory.ts";
 import { createRunner, openGraph } from "../../src/engine/onnx/open-graph.ts";
 import { leastMeasuredVocabulary, openLogitsMemory } from "../../src/engine/onnx/logits/logits.ts";
@@ -48,6 +49,9 @@ describe.skipIf(gpu === undefined)("logits on a device", () => {
       for (const name of ["logSum", "logNormalizer", "entropy"] as const) {
         expect(measured[name], name).toBeCloseTo(oracle[name], 3);
       }
+      if (batch[row]!.wantsLogitSums === true && index >= (batch[row]!.measuredFrom ?? 0))
+        expect(measured.logitSums!.count).toBe(shape.vocabularySize);
+      expect(selfCertaintyOf(measured)).toBeCloseTo(selfCertaintyOf(oracle), 3);
       expect(measured.top.ids.slice(0, 8)).toEqual(oracle.top.ids.slice(0, 8));
       expect(measured.top.logprobs[0]).toBeCloseTo(oracle.top.logprobs[0]!, 3);
       const read = measured.readLogits();
@@ -76,6 +80,7 @@ describe.skipIf(gpu === undefined)("logits on a device", () => {
       position: 0,
       measuredFrom: 0,
       inverseTemperature,
+      wantsLogitSums: lane !== 7,
     }));
     await expectMeasured(
       batch,
@@ -84,7 +89,9 @@ describe.skipIf(gpu === undefined)("logits on a device", () => {
   });
 
   it("are measured from the middle of a long row on; the rest is read when it is asked for", async () => {
-    const batch = [{ lane: 3, tokens, position: 0, measuredFrom: 15, inverseTemperature }];
+    const batch = [
+      { lane: 3, tokens, position: 0, measuredFrom: 15, inverseTemperature, wantsLogitSums: true },
+    ];
     await expectMeasured(batch, [
       [0, 3],
       [0, 15],

@@ -48,6 +48,7 @@ export class BoundedEngine implements Engine {
         mostTop: options.known,
         logNormalizer: "interval",
         entropy: "interval",
+        selfCertainty: false,
       },
     };
   }

@@ -30,6 +30,7 @@ export class MinimalEngine implements Engine {
         mostTop: 0,
         logNormalizer: "unknown",
         entropy: "unknown",
+        selfCertainty: false,
         adjustments: false,
         truncation: false,
         constraints: false,

@@ -25,6 +25,7 @@ class ScriptedEngine implements Engine {
         mostTop: Infinity,
         logNormalizer: "exact",
         entropy: "exact",
+        selfCertainty: false,
         adjustments: true,
         truncation: true,
         constraints: false,

@@ -34,6 +34,7 @@ export class LocalEngine implements Engine {
         mostTop: vocabularySize,
         logNormalizer: "exact",
         entropy: "exact",
+        selfCertainty: true,
         adjustments: true,
         truncation: true,
         constraints: true,

@@ -19,6 +19,8 @@ export interface BatchRow {
   readonly measuredFrom?: number;
   /** The 1/τ at which the caller will ask for them. */
   readonly inverseTemperature?: number;
+  /** Whether the caller will ask for the sums of self-certainty too. */
+  readonly wantsLogitSums?: boolean;
 }
 
 /** After how many of its tokens a row has logits: from the first measured on, and after the last in any case. */

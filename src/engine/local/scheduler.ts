@@ -304,6 +304,7 @@ function toRow({ sequence: placed, count }: PlannedRow<PlacedSequence>, draft: T
     position: cached,
     measuredFrom: placed.unmeasured,
     inverseTemperature: sequence.inverseTemperature,
+    ...(sequence.wantsLogitSums && { wantsLogitSums: true }),
   };
 }
 

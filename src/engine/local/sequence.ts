@@ -24,6 +24,9 @@ export abstract class Sequence {
   /** The 1/τ at which it wants its distributions. */
   abstract readonly inverseTemperature: number;
 
+  /** Whether it wants their self-certainty too. */
+  abstract readonly wantsLogitSums: boolean;
+
   /**
    * Takes the distributions after the `count` tokens just run, the last of which is `tokens[end − 1]`; looks at those
    * after tokens that cannot be reused.
@@ -72,6 +75,10 @@ export class ExtendSequence extends Sequence {
     return this.#request.sampling.inverseTemperature;
   }
 
+  get wantsLogitSums(): boolean {
+    return this.#request.selfCertainty === true;
+  }
+
   /** Whether its last token was drawn and taken. */
   get isOver(): boolean {
     return this.#left === 0 && this.#drawn.length === 0;
@@ -79,12 +86,13 @@ export class ExtendSequence extends Sequence {
 
   absorb(distribution: (index: number) => Distribution, end: number, count: number): boolean {
     if (end < this.tokens.length) return false;
-    const { sampling, topCount, logprobsMode, endTokens } = this.#request;
+    const { sampling, topCount, logprobsMode, selfCertainty, endTokens } = this.#request;
     const drawn = drawToken(distribution(count - 1), {
       sampling,
       u: tokenUniform(this.#request, end),
       topCount,
       logprobsMode,
+      selfCertainty,
       sequence: this.tokens,
       mask: this.#permitted?.permitted(),
     });
@@ -117,6 +125,7 @@ export class ExtendSequence extends Sequence {
 /** Scores given tokens in one advance. */
 export class ScoreSequence extends Sequence {
   readonly inverseTemperature = 1;
+  readonly wantsLogitSums = false;
   readonly scores: ScoredToken[] = [];
   readonly #topCount: number;
 

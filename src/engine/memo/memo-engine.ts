@@ -6,11 +6,12 @@ import type { EngineHealth } from "../health.ts";
 import { EventLoopTurns } from "./event-loop-turns.ts";
 import { MemoExtension } from "./memo-extension.ts";
 import { MemoTrie } from "./memo-trie.ts";
+import type { MemoKey } from "./memos.ts";
 
 /**
  * An engine around an engine that remembers the next-token distribution after every prefix it has visited (exact: the
  * same uniforms select the same tokens). Extensions that come to an unvisited prefix together ask the model once. It
- * remembers one untruncated law, that of the first extension, its constraint included; extensions by another law, or of an engine that does not
+ * remembers one untruncated law, that of the first extension, its constraint included, and whether self-certainty is told; extensions by another law, or of an engine that does not
  * tell enough of its law, go straight to the inner engine.
  */
 export class MemoEngine implements Engine {
@@ -18,7 +19,7 @@ export class MemoEngine implements Engine {
   readonly #inner: Engine;
   readonly #trie: () => MemoTrie;
   readonly #turns: EventLoopTurns;
-  #law: { readonly inverseTemperature: number; readonly constraint: string | undefined } | undefined;
+  #law: Pick<MemoKey, "inverseTemperature" | "constraint" | "selfCertainty"> | undefined;
 
   /**
    * Borrows the inner engine: disposing the memo leaves it alone.
@@ -76,14 +77,25 @@ export class MemoEngine implements Engine {
   }
 
   /** Whether what is remembered draws the very tokens that the inner engine would. */
-  #canRemember({ sampling, constraint, topCount, beyond = 0, without }: ExtendRequest): boolean {
+  #canRemember({
+    sampling,
+    constraint,
+    topCount,
+    selfCertainty = false,
+    beyond = 0,
+    without,
+  }: ExtendRequest): boolean {
     const { repeats, logNormalizer, mostTop } = this.info.capabilities;
     if (logNormalizer === "unknown" || mostTop < Math.max(1, topCount)) return false;
     // Draws past what is remembered: by the same uniforms, or from what is left.
     if (!repeats && (logNormalizer !== "interval" || beyond > 0 || without !== undefined)) return false;
     if (isTruncated(sampling) || sampling.adjustments !== undefined) return false;
     const { inverseTemperature } = sampling;
-    this.#law ??= { inverseTemperature, constraint: constraint?.key };
-    return inverseTemperature === this.#law.inverseTemperature && constraint?.key === this.#law.constraint;
+    this.#law ??= { inverseTemperature, constraint: constraint?.key, selfCertainty };
+    return (
+      inverseTemperature === this.#law.inverseTemperature &&
+      constraint?.key === this.#law.constraint &&
+      selfCertainty === this.#law.selfCertainty
+    );
   }
 }

@@ -25,7 +25,8 @@ export class MemoStore implements Memos {
   }
 
   share(engine: Engine, key: MemoKey): Engine {
-    const name = `${key.priority}/${key.inverseTemperature}/${key.constraint ?? ""}/${key.prompt.join()}`;
+    const told = key.selfCertainty === true ? "certain" : "";
+    const name = `${key.priority}/${key.inverseTemperature}/${told}/${key.constraint ?? ""}/${key.prompt.join()}`;
     return new MemoEngine(engine, () => this.#use(name) ?? this.#create(name, key), this.#turns);
   }
 

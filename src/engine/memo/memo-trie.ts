@@ -10,6 +10,7 @@ interface Visit {
   readonly law: Law;
   readonly entropy: number;
   readonly entropyGap: number | undefined;
+  readonly selfCertainty: number | undefined;
   /** Whether the engine was asked for narrower bounds than these, and has none. */
   readonly isTold: boolean;
   /** The tokens drawn so far, by rank: a chain comes by the same few over and over. */
@@ -213,22 +214,27 @@ const lowOf = ({
 
 /** What a first answer says of the law there. */
 function visitOf(drawn: ScoredToken, top: TopTokens, inverseTemperature: number): Visit {
-  const { logNormalizer, logNormalizerGap, entropy, entropyGap } = drawn;
+  const { logNormalizer, logNormalizerGap, entropy, entropyGap, selfCertainty } = drawn;
   const law = { inverseTemperature, logNormalizer, logNormalizerGap, count: Infinity };
-  return { top, law, entropy, entropyGap, isTold: false, drawn: [], beyond: new Map() };
+  return { top, law, entropy, entropyGap, selfCertainty, isTold: false, drawn: [], beyond: new Map() };
 }
 
 const scoredAt = (visit: Visit, rank: number): ScoredToken =>
   (visit.drawn[rank] ??= scored(visit, visit.top.ids[rank]!, visit.top.logprobs[rank]!));
 
-function scored({ law, entropy, entropyGap }: Visit, token: TokenId, logprob: number): ScoredToken {
+function scored(
+  { law, entropy, entropyGap, selfCertainty }: Visit,
+  token: TokenId,
+  logprob: number,
+): ScoredToken {
   const { logNormalizer, logNormalizerGap } = law;
   const known = { token, logprob, logNormalizer, entropy };
-  if (logNormalizerGap === undefined && entropyGap === undefined) return known;
+  if (logNormalizerGap === undefined && entropyGap === undefined && selfCertainty === undefined) return known;
   return {
     ...known,
     ...(logNormalizerGap === undefined ? {} : { logNormalizerGap }),
     ...(entropyGap === undefined ? {} : { entropyGap }),
+    ...(selfCertainty === undefined ? {} : { selfCertainty }),
   };
 }
 

@@ -8,6 +8,8 @@ export interface MemoKey {
   readonly inverseTemperature: number;
   /** The key of the constraint that completions are held to; none when left out. */
   readonly constraint?: string | undefined;
+  /** Whether what is remembered tells it; not when left out. */
+  readonly selfCertainty?: boolean | undefined;
   /** Chains wait for each other where they ask the same; an urgent one must not wait for one that is not. */
   readonly priority: Priority;
 }

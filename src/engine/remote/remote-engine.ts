@@ -63,6 +63,7 @@ export class RemoteEngine implements Engine {
         mostTop: facts.mostTop,
         logNormalizer: "interval",
         entropy: "interval",
+        selfCertainty: false,
         inverseTemperatures: dialect.inverseTemperatures,
         adjustments: dialect.adjustments.length > 0,
         truncation: true,

@@ -124,6 +124,7 @@ export class SuffixSource {
         beyond: address.beyond,
         topCount,
         logprobsMode,
+        selfCertainty: request.selfCertainty,
         share: request.share,
         cost,
       },
@@ -144,8 +145,8 @@ export function memoized({
 }: DecodeContext<unknown>): Engine {
   const { memo } = accelerations;
   if (memo === undefined) return engine;
-  const { prompt, share } = request;
+  const { prompt, share, selfCertainty } = request;
   const priority = share?.priority ?? "interactive";
-  const key = { prompt, inverseTemperature, constraint: constraint?.key, priority };
+  const key = { prompt, inverseTemperature, constraint: constraint?.key, selfCertainty, priority };
   return isIsolated ? memo.own(engine, key) : memo.share(engine, key);
 }

@@ -16,6 +16,8 @@ export interface Finish {
   /** Mean entropy of the generated tokens, nats, and the most that it may be; 0 without any. */
   readonly meanEntropy: number;
   readonly meanEntropyUpper: number;
+  /** Mean of the tokens' self-certainty, nats; 0 without any token, NaN where it was not asked for. */
+  readonly selfCertainty: number;
   /** That of the sampler, under its name. */
   readonly report: Reports;
 }
@@ -55,6 +57,7 @@ export class ChoiceTracker {
   #isFirst = true;
   #entropySum = 0;
   #mostEntropySum = 0;
+  #certaintySum = 0;
   readonly #kept: Content[] = [];
   tokens = 0;
   /** Σ log p of the generated tokens. */
@@ -125,6 +128,7 @@ export class ChoiceTracker {
           this.logprob += token.logprob;
           this.#entropySum += token.entropy;
           this.#mostEntropySum += mostEntropy(token);
+          this.#certaintySum += token.selfCertainty ?? NaN;
         }
         const tokens = generatedTokens(scored, () => (this.#hasEcho ? this.#echo().text.length : 0));
         return { text: () => text, tokens, generated: tokens };
@@ -138,8 +142,9 @@ export class ChoiceTracker {
         const meanOf = (sum: number): number => (this.tokens === 0 ? 0 : sum / this.tokens);
         const meanEntropy = meanOf(this.#entropySum);
         const meanEntropyUpper = meanOf(this.#mostEntropySum);
+        const selfCertainty = meanOf(this.#certaintySum);
         const ended = endedEarly === undefined ? {} : { endedEarly };
-        const finish = { reason, stop, meanEntropy, meanEntropyUpper, report, ...ended };
+        const finish = { reason, stop, meanEntropy, meanEntropyUpper, selfCertainty, report, ...ended };
         return { text: () => "", tokens: noTokens, generated: noTokens, finish };
       }
     }

@@ -103,11 +103,15 @@ export class CompletionPresenter implements Presenter<CompletionResponse, Comple
 
 /** What is told of a part's generated tokens beside their log-probs. */
 export function generatedLists(
-  { returnTokenIds, entropy }: Pick<GenerationPlan, "returnTokenIds" | "entropy">,
+  {
+    returnTokenIds,
+    entropy,
+    selfCertainty,
+  }: Pick<GenerationPlan, "returnTokenIds" | "entropy" | "selfCertainty">,
   { generated, finish }: Pick<ChoicePart, "generated" | "finish">,
 ): Pick<
   LongFields<CompletionChoice>,
-  "token_ids" | "entropy" | "mean_entropy" | "entropy_upper" | "mean_entropy_upper"
+  "token_ids" | "entropy" | "mean_entropy" | "entropy_upper" | "mean_entropy_upper" | "self_certainty"
 > {
   const each = (read: (token: PlacedToken) => number): LongJson<number[]> =>
     longList(() => mapLazily(generated, read));
@@ -119,5 +123,6 @@ export function generatedLists(
     ...(entropy === "interval" && finish !== undefined
       ? { mean_entropy_upper: finish.meanEntropyUpper }
       : {}),
+    ...(selfCertainty && finish !== undefined ? { self_certainty: finish.selfCertainty } : {}),
   };
 }

@@ -17,7 +17,7 @@ import { AnswerItem } from "./answer-item.ts";
 /** What of a plan decides how its answer is shown. */
 export interface Shown extends Pick<
   GenerationPlan,
-  "logprobs" | "logprobsMode" | "tokensAsIds" | "entropy" | "returnTokenIds"
+  "logprobs" | "logprobsMode" | "tokensAsIds" | "entropy" | "selfCertainty" | "returnTokenIds"
 > {
   readonly requests: readonly Pick<GenerateRequest, "settings">[];
 }
@@ -75,10 +75,13 @@ export class ResponseAnswer {
 
   constructor(head: ResponseHead, plan: GenerationPlan) {
     this.head = head;
-    const { logprobs, logprobsMode, tokensAsIds, entropy, returnTokenIds, requests } = plan;
+    const { logprobs, logprobsMode, tokensAsIds, entropy, selfCertainty, returnTokenIds, requests } = plan;
     const [{ settings }] = requests as readonly [GenerateRequest];
     // Without the prompts: what is stored is not to hold them.
-    this.shown = { logprobs, logprobsMode, tokensAsIds, entropy, returnTokenIds, requests: [{ settings }] };
+    this.shown = {
+      ...{ logprobs, logprobsMode, tokensAsIds, entropy, selfCertainty, returnTokenIds },
+      requests: [{ settings }],
+    };
     this.#showsTokens = logprobs !== undefined || entropy !== undefined || returnTokenIds;
     this.#reader = new MessageReader(plan.tools);
     this.inputTokens = plan.prompts[0]!.length;

@@ -129,6 +129,11 @@ export const choiceFields = {
     "Mean of `entropy_upper`, nats: the mean entropy lies from `mean_entropy` to this.",
     0.265,
   ),
+  self_certainty: described(
+    z.number().optional(),
+    "Mean of KL(U ‖ p) over the generated tokens, nats: −1/(nV)·Σ log(V·p) (arXiv 2502.18581), when asked for. The raw model's, whatever the sampler; 0 without any token.",
+    12.4,
+  ),
   ...reportShape,
 };
 

@@ -101,6 +101,11 @@ export const generationFields = {
     "Add the entropy of the raw next-token distribution at each token, nats, and its mean; both bounds of them where a server elsewhere runs the model.",
     true,
   ),
+  self_certainty: described(
+    z.boolean().nullish(),
+    "Add `self_certainty` to each choice: how far from uniform the raw next-token distributions were, KL(U ‖ p), on average over its tokens (arXiv 2502.18581). A server elsewhere that runs the model does not tell it, which is refused.",
+    true,
+  ),
   priority: described(
     z
       .union([z.enum(priorities), z.literal(0)], {

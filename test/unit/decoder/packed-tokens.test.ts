@@ -50,6 +50,16 @@ describe("packed tokens", () => {
     expect(packTokens(tokens, 0).reals).toHaveLength(3 * 3);
   });
 
+  it("keep self-certainty where it was asked for, beside gaps and without", () => {
+    for (const gaps of [{}, { logNormalizerGap: 0.01, entropyGap: 0.2 }]) {
+      const certain = tokens.map((token, index) => ({ ...token, ...gaps, selfCertainty: index + 0.5 }));
+      expect([...new PackedTokens(packTokens(certain, 0))]).toEqual(
+        certain.map(({ top: _top, ...token }) => token),
+      );
+      expect(new PackedTokens(packTokens(certain, 2)).at(0)).toEqual({ ...certain[0], top: top(7, 2) });
+    }
+  });
+
   it("are read by place as an array is", () => {
     const packed = new PackedTokens(packTokens(tokens, 3));
     expect(packed.at(0)).toEqual(tokens[0]);

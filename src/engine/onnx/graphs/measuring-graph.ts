@@ -1,4 +1,5 @@
 import { measuredTop } from "../../../sampling/measure.ts";
+import { leastLogit } from "../../../sampling/self-certainty.ts";
 import type { FloatType } from "./decoder-graph.ts";
 import { GraphWriter } from "./graph-writer.ts";
 import { elementTypes } from "../ort/element-type.ts";
@@ -20,9 +21,6 @@ const leastBlocksPerTop = 2;
 /** Blocks of one alignment are summed in one order, wherever their row stands. */
 const alignedTokens = 16;
 
-/** Stands in for −∞ where it is multiplied by its exp: 0 times it is 0. */
-const leastLogit = -1e30;
-
 /**
  * Writes the graph that measures rows of logits, all that sampling/measure.ts does, the oracle of its tests:
  *
@@ -41,19 +39,12 @@ export function measuringGraph(
   const blocks = blocksOf(vocabularySize);
   const graph = new GraphWriter("measure");
   const likeliest = Math.min(measuredTop, vocabularySize);
-  graph.input("logits", type, ["rows", vocabularySize]);
+  writeRows(graph, type, { vocabularySize, isSliced });
   graph.input("inverse_temperature", "float32", ["rows", 1]);
   graph.integers("first", [0]);
   graph.integers("axis_2", [2]);
   graph.integers("likeliest", [likeliest]);
 
-  if (isSliced) {
-    graph.input("first_row", "int64", [1]);
-    graph.input("end_row", "int64", [1]);
-    graph.integers("axis_0", [0]);
-    graph.node("Slice", ["logits", "first_row", "end_row", "axis_0"], ["measured"]);
-  }
-  graph.node("Cast", [isSliced ? "measured" : "logits"], ["wide"], { to: elementTypes.float32.code });
   writeBlocks(graph, vocabularySize, blocks);
   // Devices select from a whole row at once, and have no GatherND that is known to batch.
   if (isSliced || blocks.count < leastBlocksPerTop * likeliest)
@@ -102,8 +93,24 @@ export function blocksOf(vocabularySize: number): Blocks {
   return { count: Math.ceil(vocabularySize / tokens), tokens };
 }
 
-/** The row [R, V] as [R, blocks, tokens], padded where it does not fill them. */
-function writeBlocks(graph: GraphWriter, vocabularySize: number, { count, tokens }: Blocks): void {
+/** The logits [R, V] as `wide`, in float32; sliced, the rows `first_row` up to `end_row` of them. */
+export function writeRows(
+  graph: GraphWriter,
+  type: FloatType,
+  { vocabularySize, isSliced }: { readonly vocabularySize: number; readonly isSliced: boolean },
+): void {
+  graph.input("logits", type, ["rows", vocabularySize]);
+  if (isSliced) {
+    graph.input("first_row", "int64", [1]);
+    graph.input("end_row", "int64", [1]);
+    graph.integers("axis_0", [0]);
+    graph.node("Slice", ["logits", "first_row", "end_row", "axis_0"], ["measured"]);
+  }
+  graph.node("Cast", [isSliced ? "measured" : "logits"], ["wide"], { to: elementTypes.float32.code });
+}
+
+/** `wide` [R, V] as `blocked` [R, blocks, tokens], padded where it does not fill them. */
+export function writeBlocks(graph: GraphWriter, vocabularySize: number, { count, tokens }: Blocks): void {
   const padding = count * tokens - vocabularySize;
   graph.integers("blocks", [0, count, tokens]);
   if (padding > 0) {

@@ -64,6 +64,7 @@ export class Logits implements Disposable {
     for (const { first, inverseTemperatures } of measuredRanges(layout)) {
       await this.#measurer.measure(first, inverseTemperatures);
     }
+    for (const { first, count } of summedRanges(layout)) await this.#measurer.sum(first, count);
   }
 
   /**
@@ -116,6 +117,20 @@ function measuredRanges({ rows, spans }: LogitsLayout): readonly MeasuredRange[]
     if (first === end) ranges.at(-1)!.inverseTemperatures.push(...added);
     else ranges.push({ first, inverseTemperatures: added });
     end = start + tokens.length;
+  }
+  return ranges;
+}
+
+/** The measured tokens of rows that want the sums of their logits, as few ranges as there are gaps. */
+function summedRanges({ rows, spans }: LogitsLayout): readonly { readonly first: number; count: number }[] {
+  const ranges: { readonly first: number; count: number }[] = [];
+  for (const [index, { tokens, measuredFrom = tokens.length, wantsLogitSums }] of rows.entries()) {
+    const count = tokens.length - measuredFrom;
+    if (wantsLogitSums !== true || count <= 0) continue;
+    const first = spans[index]!.place - spans[index]!.first + measuredFrom;
+    const last = ranges.at(-1);
+    if (last !== undefined && last.first + last.count === first) last.count += count;
+    else ranges.push({ first, count });
   }
   return ranges;
 }

@@ -4,6 +4,7 @@ import { toHalf } from "../../../../bench/half-precision.ts";
 import type { Distribution } from "../../../../src/sampling/distribution.ts";
 import { drawToken } from "../../../../src/sampling/draw.ts";
 import { measure } from "../../../../src/sampling/measure.ts";
+import { selfCertaintyOf, sumLogits } from "../../../../src/sampling/self-certainty.ts";
 import { uniform } from "../../../../src/core/random.ts";
 import type { FloatType } from "../../../../src/engine/onnx/graphs/decoder-graph.ts";
 import { Logits } from "../../../../src/engine/onnx/logits/logits.ts";
@@ -159,6 +160,30 @@ describe("rows measured by a graph", () => {
     },
   );
 
+  it.each([18, 1000, 4099, 152_064])("have the self-certainty of the oracle, vocabulary %i", async (size) => {
+    for (const type of ["float32", "float16"] as const) {
+      using subject = new Subject(size, type);
+      const logits = [1, 2, 3, 4].map((row) =>
+        randomLogits(size, row).map((logit, id) =>
+          row === 4 && id % 3 === 0 ? -Infinity : Math.round(logit * 64) / 64 + 0,
+        ),
+      );
+      for (const [row, values] of logits.entries()) subject.write(row, values);
+      await subject.measurer.measure(0, temperatures);
+      await subject.measurer.sum(1, 3);
+      expect(subject.read(0, temperatures[0]!)!.logitSums).toBeUndefined();
+      for (const row of [1, 2, 3]) {
+        const measured = subject.read(row, temperatures[row]!)!;
+        expect(measured.logitSums!.count).toBe(logits[row]!.filter((logit) => logit > -Infinity).length);
+        const expected = selfCertaintyOf(measure(logits[row]!, 1));
+        expect(Math.abs(selfCertaintyOf(measured) - expected)).toBeLessThan(1e-5);
+      }
+      subject.measurer.forget();
+      await subject.measurer.measure(0, temperatures);
+      expect(subject.read(1, temperatures[1]!)!.logitSums).toBeUndefined();
+    }
+  });
+
   it("answer only for what was measured last", async () => {
     using subject = new Subject(3000);
     await subject.measurer.measure(1, [4, 1]);
@@ -245,9 +270,16 @@ describe("the logits of a pass", () => {
     const expected = (token: number) => values.slice(token * size, (token + 1) * size);
     const rows = [
       { lane: 0, tokens: [1], position: 0, measuredFrom: 0, inverseTemperature: 4 },
-      { lane: 1, tokens: [1, 2, 3, 4], position: 0, measuredFrom: 2, inverseTemperature: 2 },
+      {
+        lane: 1,
+        tokens: [1, 2, 3, 4],
+        position: 0,
+        measuredFrom: 2,
+        inverseTemperature: 2,
+        wantsLogitSums: true,
+      },
       { lane: 2, tokens: [1, 2, 3], position: 0 },
-      { lane: 3, tokens: [1], position: 0, measuredFrom: 0, inverseTemperature: 0.5 },
+      { lane: 3, tokens: [1], position: 0, measuredFrom: 0, inverseTemperature: 0.5, wantsLogitSums: true },
     ];
     await logits.measure(whole(rows));
     const view = logits.view(whole(rows), [3, 1, 0, 2]);
@@ -256,6 +288,18 @@ describe("the logits of a pass", () => {
       expectAgreement(view.distribution(1, index, 2), expected(1 + index), 2);
     }
     expectAgreement(view.distribution(2, 0, 4), expected(0), 4);
+    // Summed for those that want it, and after what was measured: others are not kept waiting.
+    expect(view.distribution(2, 0, 4).logitSums).toBeUndefined();
+    expect(view.distribution(1, 1, 2).logitSums).toBeUndefined();
+    for (const [row, index, token, inverseTemperature] of [
+      [0, 0, 8, 0.5],
+      [1, 2, 3, 2],
+      [1, 3, 4, 2],
+    ] as const) {
+      const { logitSums } = view.distribution(row, index, inverseTemperature);
+      expect(logitSums!.count).toBe(size);
+      expect(logitSums!.sum).toBeCloseTo(sumLogits(expected(token)).sum, 2);
+    }
     expect(view.row(3)).toEqual(expected(7));
     expect(() => view.row(0, 1)).toThrow(/token 1 of row 0/);
     expect(() => view.row(4)).toThrow(/row 4/);
