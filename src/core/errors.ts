@@ -62,6 +62,10 @@ export const beyondEngine = (param: string, what: string): InferenceError =>
     { param },
   );
 
+/** @param param what a client's request calls it */
+export const tooManyAlternatives = (param: string, asked: number, most: number): InferenceError =>
+  beyondEngine(param, `report ${asked} of the likeliest tokens, but ${most} at most`);
+
 /** What does not fit into a model's context: by the names that a client's request has for it. */
 export interface Excess {
   readonly promptField: "prompt" | "messages" | "input" | "content";

@@ -49,22 +49,31 @@ export class ChatTemplate {
   /** @throws InferenceError with what the template says when it refuses the conversation */
   render(
     messages: readonly ChatMessage[],
-    options: { addGenerationPrompt: boolean; variables?: Readonly<Record<string, unknown>> },
+    {
+      addGenerationPrompt,
+      variables,
+      param = "messages",
+    }: {
+      readonly addGenerationPrompt: boolean;
+      readonly variables?: Readonly<Record<string, unknown>>;
+      /** What the request calls its conversation. */
+      readonly param?: string;
+    },
   ): string {
     const { contentFormat } = this.#template;
     try {
       return this.#template.render({
         ...unasked,
         ...this.#variables,
-        ...options.variables,
+        ...variables,
         messages: messages.map((message) => asTemplatesRead(message, contentFormat)),
-        add_generation_prompt: options.addGenerationPrompt,
+        add_generation_prompt: addGenerationPrompt,
       });
     } catch (error) {
       throw new InferenceError(
         "invalid_request",
         `The chat template refuses these messages: ${(error as Error).message}`,
-        { param: "messages", cause: error },
+        { param, cause: error },
       );
     }
   }

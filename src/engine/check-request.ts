@@ -1,4 +1,4 @@
-import { InferenceError, beyondContext, beyondEngine } from "../core/errors.ts";
+import { InferenceError, beyondContext, beyondEngine, tooManyAlternatives } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
 import type { Sampling } from "../sampling/distribution.ts";
 import type { LogitAdjustments } from "../sampling/logit-adjustments.ts";
@@ -77,7 +77,7 @@ function refuseAny(asked: Asked): void {
 function checkTopCount(topCount: number, { vocabularySize, capabilities: { mostTop } }: EngineInfo): void {
   // More than the vocabulary are the vocabulary.
   if (Math.min(topCount, vocabularySize) <= mostTop) return;
-  throw beyondEngine("logprobs", `report ${topCount} of the likeliest tokens, but ${mostTop} at most`);
+  throw tooManyAlternatives("logprobs", topCount, mostTop);
 }
 
 function checkTokens(tokens: TokenIds, maxTokens: number, { maxLength, vocabularySize }: EngineInfo): void {

@@ -4,7 +4,7 @@ import type { Language } from "./constraint.ts";
 import { readGrammar } from "./ebnf.ts";
 import { Expressions } from "./expression.ts";
 import type { Expression } from "./expression.ts";
-import { GrammarError, unsupported, withinStack } from "./grammar-error.ts";
+import { GrammarError, ofField, unsupported, withinStack } from "./grammar-error.ts";
 import { JsonSchema } from "./json/json-schema.ts";
 import { JsonText } from "./json/json-text.ts";
 import { quoted, SchemaFile } from "./json/schema-file.ts";
@@ -27,11 +27,13 @@ export function compile(
   return withinStack(() => new Compiler(narrow).compile(language));
 }
 
+type GivenSchema = Omit<Extract<Language, { readonly kind: "json_schema" }>, "kind">;
+
 class Compiler {
   readonly #make = new Expressions();
   readonly #spell: Spell;
   /** Members of oneOf that must have nothing in common. */
-  readonly #schemas: JsonSchema[] = [];
+  readonly #schemas: { readonly schema: JsonSchema; readonly field: string | undefined }[] = [];
 
   constructor(narrow: (ranges: CodeRanges) => CodeRanges) {
     this.#spell = spellOnce((ranges) => utf8(this.#make, narrow(ranges)));
@@ -53,9 +55,9 @@ class Compiler {
     const read = (part: Language): Expression => this.#read(part, depth + 1);
     switch (language.kind) {
       case "json_schema":
-        return this.#readSchema(new SchemaFile(language.schema), language.isClosed);
+        return this.#readSchema(language);
       case "json_object":
-        return this.#readSchema(new SchemaFile({ type: "object" }), false);
+        return this.#readSchema({ schema: { type: "object" }, isClosed: false });
       case "regex":
         return regularExpression(language.pattern, { make, spell, isSearch: false });
       case "choice":
@@ -76,18 +78,24 @@ class Compiler {
     }
   }
 
-  #readSchema(file: SchemaFile, isClosed: boolean): Expression {
-    const schema = new JsonSchema(new JsonText(this.#make, this.#spell), file, { isClosed });
-    this.#schemas.push(schema);
-    return schema.read();
+  #readSchema({ schema: document, isClosed, field }: GivenSchema): Expression {
+    return ofField(field, () => {
+      const text = new JsonText(this.#make, this.#spell);
+      const schema = new JsonSchema(text, new SchemaFile(document), { isClosed });
+      this.#schemas.push({ schema, field });
+      return schema.read();
+    });
   }
 
   /** A grammar says "one of", not "exactly one": the two are the same where members exclude each other. */
   #checkDisjoint(): void {
-    for (const { rule, path } of this.#schemas.flatMap(({ disjoint }) => disjoint)) {
-      if (rule.body === this.#make.nothing) continue;
-      throw unsupported(
+    for (const { schema, field } of this.#schemas) {
+      const overlap = schema.disjoint.find(({ rule }) => rule.body !== this.#make.nothing);
+      if (overlap === undefined) continue;
+      const { rule, path } = overlap;
+      throw new GrammarError(
         `has oneOf at ${quoted(path)} whose members are not sure to exclude each other (${rule.name}), which is not supported: say anyOf`,
+        { isUnsupported: true, field },
       );
     }
   }

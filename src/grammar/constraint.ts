@@ -3,7 +3,13 @@ import type { Json } from "../core/json-value.ts";
 /** Texts that a completion may be, as data. */
 export type Language =
   /** JSON texts of the values that a schema allows. */
-  | { readonly kind: "json_schema"; readonly schema: Json; readonly isClosed: boolean }
+  | {
+      readonly kind: "json_schema";
+      readonly schema: Json;
+      readonly isClosed: boolean;
+      /** What says so, where that is another field than the constraint's. */
+      readonly field?: string;
+    }
   /** JSON texts of any object. */
   | { readonly kind: "json_object" }
   /** Texts that a regular expression matches as a whole. */

@@ -78,8 +78,9 @@ export class Constraints {
 }
 
 /** What a client is told of an error that its constraint is to blame for, which may show in mid-completion; others as they are. */
-export function refusalOf(error: unknown, { field }: Constraint): unknown {
+export function refusalOf(error: unknown, constraint: Constraint): unknown {
   if (!(error instanceof GrammarError)) return error;
+  const { field = constraint.field } = error;
   const code = error.isUnsupported ? "unsupported" : "invalid_request";
   return new InferenceError(code, `${field} ${error.message}.`, { param: field });
 }

@@ -2,11 +2,31 @@
 export class GrammarError extends Error {
   /** Whether it is well formed, but more than what is offered. */
   readonly isUnsupported: boolean;
+  /** The field that is to blame, where that is another than the constraint's. */
+  readonly field: string | undefined;
 
-  constructor(message: string, { isUnsupported = false }: { readonly isUnsupported?: boolean } = {}) {
+  constructor(
+    message: string,
+    {
+      isUnsupported = false,
+      field,
+    }: { readonly isUnsupported?: boolean; readonly field?: string | undefined } = {},
+  ) {
     super(message);
     this.name = "GrammarError";
     this.isUnsupported = isUnsupported;
+    this.field = field;
+  }
+}
+
+/** Reads what a field gives. @throws GrammarError that names the field, where there is one */
+export function ofField<Value>(field: string | undefined, read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof GrammarError) || field === undefined) throw error;
+    const { message, isUnsupported } = error;
+    throw new GrammarError(message, { isUnsupported, field });
   }
 }
 

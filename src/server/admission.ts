@@ -22,7 +22,7 @@ export interface Demand {
 }
 
 const shorterAnswer =
-  "Lower logprobs (top_logprobs in a chat), n, best_of, max_tokens, particles, tries or replicas, leave out echo, entropy or return_token_ids, or split the request.";
+  "Lower logprobs (top_logprobs in a chat), n, best_of, max_tokens (max_output_tokens of a response), particles, tries or replicas, leave out echo, entropy or return_token_ids, or split the request.";
 
 const nothing: Demand = { completions: 0, tokens: 0, answerBytes: 0 };
 
@@ -72,7 +72,7 @@ export class Admission {
     if (completions > mostCompletions || tokens > maxTokens) {
       throw new InferenceError(
         "invalid_request",
-        `The request asks for ${completions} completions and ${tokens} tokens; this server takes ${mostCompletions} and ${maxTokens} at once, what samplers hold beside an answer included. Split it, or lower n, max_tokens, max_tries, particles, tries or replicas.`,
+        `The request asks for ${completions} completions and ${tokens} tokens; this server takes ${mostCompletions} and ${maxTokens} at once, what samplers hold beside an answer included. Split it, or lower n, max_tokens (max_output_tokens of a response), max_tries, particles, tries or replicas.`,
       );
     }
     if (answerBytes > maxAnswerBytes) {

@@ -14,7 +14,10 @@ export async function toChatMessages(messages: readonly RequestMessage[]): Promi
   for (const [index, message] of messages.entries()) {
     const param = `messages.${index}.tool_calls`;
     const calls: ToolCall[] = [];
-    for (const call of message.tool_calls ?? []) calls.push(await withArguments(call, param, scan));
+    for (const call of message.tool_calls ?? []) {
+      const args = await readArguments(call.function, param, scan);
+      calls.push({ ...call, function: { ...call.function, arguments: args } });
+    }
     read.push(toChatMessage(message, calls));
   }
   return read;
@@ -41,10 +44,18 @@ const toTextPart = (part: Part): ContentPart => ({
 
 type ToolCall = NonNullable<RequestMessage["tool_calls"]>[number];
 
-/** Templates go through the arguments by name, which the API sends as a text; those of no arguments may be empty. */
-async function withArguments(call: ToolCall, param: string, scan: JsonScan): Promise<ToolCall> {
-  const { arguments: text } = call.function;
-  if (typeof text !== "string") return { ...call, function: { ...call.function, arguments: text ?? {} } };
+/**
+ * The arguments of a call: templates go through them by name, and the API sends them as a text; those of no arguments
+ * may be empty.
+ * @param param what the request calls them
+ * @throws InferenceError where they are no JSON object; Refusal where they are too much
+ */
+export async function readArguments(
+  { name, arguments: text }: Pick<ToolCall["function"], "name" | "arguments">,
+  param: string,
+  scan: JsonScan,
+): Promise<Readonly<Record<string, unknown>>> {
+  if (typeof text !== "string") return text ?? {};
   await scan.scan(Buffer.from(text), `text of ${param}`);
   let parsed: unknown;
   try {
@@ -53,6 +64,6 @@ async function withArguments(call: ToolCall, param: string, scan: JsonScan): Pro
     parsed = undefined;
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
-    throw invalid(param, `${param}: the arguments of '${clip(call.function.name)}' must be a JSON object.`);
-  return { ...call, function: { ...call.function, arguments: parsed as Record<string, unknown> } };
+    throw invalid(param, `${param}: the arguments of '${clip(name)}' must be a JSON object.`);
+  return parsed as Record<string, unknown>;
 }

@@ -2,8 +2,10 @@ import { InferenceError } from "../core/errors.ts";
 import type { TokenIds } from "../core/tokens.ts";
 import type { Caller } from "./caller.ts";
 import { toChatMessages } from "./chat-message.ts";
+import { chatNames } from "./field-names.ts";
+import type { FieldNames } from "./field-names.ts";
 import { encodePrompts, planGeneration } from "./generation-plan.ts";
-import type { GenerationPlan, PlanContext, PlanInput } from "./generation-plan.ts";
+import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import { chatShape } from "./least-demand.ts";
@@ -11,30 +13,25 @@ import type { ChatRequest } from "./schemas/chat.ts";
 import { planTools } from "./tool-plan.ts";
 import { ignoredChatNames } from "./schemas/unoffered.ts";
 
-/** What a request calls its conversation and the length of its answer. */
-export type ChatNames = Pick<PlanInput, "promptField" | "lengthField">;
-
-const chatNames: ChatNames = { promptField: "messages", lengthField: "max_tokens" };
-
 /** Plans POST /v1/chat/completions. @throws InferenceError naming the field at fault and what to do */
 export async function planChat(
   body: Given<ChatRequest>,
   context: PlanContext,
   caller: Caller,
-  names = chatNames,
+  names: FieldNames = chatNames,
 ): Promise<GenerationPlan> {
   if ((body.top_logprobs ?? 0) > 0 && body.logprobs !== true) {
     throw invalid("top_logprobs", "top_logprobs is only allowed together with logprobs: true.");
   }
   const input = {
     prompts: await encodeChat(body, context.completer, caller, names),
-    ...names,
+    names,
     maxTokens: body.max_completion_tokens ?? body.max_tokens,
     // To the end of the context.
     usualMaxTokens: Infinity,
     ...chatShape(body),
-    tools: await planTools(body, context.completer, caller),
-    ignored: ignoredChatNames.filter((name) => body[name] !== undefined),
+    tools: await planTools(body, context.completer, caller, names),
+    ignored: ignoredChatNames.filter((name) => body[name] !== undefined).map(names.ignored),
   };
   return planGeneration(body, input, context);
 }
@@ -44,7 +41,7 @@ export async function encodeChat(
   body: Given<ChatRequest>,
   completer: PlanContext["completer"],
   caller: Caller,
-  { promptField: param }: ChatNames,
+  { prompt: param }: Pick<FieldNames, "prompt">,
 ): Promise<TokenIds[]> {
   if (!completer.prompts.takesChats) {
     throw new InferenceError(

@@ -1,5 +1,6 @@
 import type { TokenIds } from "../core/tokens.ts";
 import type { Caller } from "./caller.ts";
+import { completionNames } from "./field-names.ts";
 import { checkVocabulary, encodePrompts, planGeneration } from "./generation-plan.ts";
 import type { GenerationPlan, PlanContext } from "./generation-plan.ts";
 import type { Given } from "./given.ts";
@@ -19,8 +20,7 @@ export async function planCompletion(
   const input = {
     prompts: await toPrompts(body, texts, context.completer, caller),
     texts,
-    promptField: "prompt" as const,
-    lengthField: "max_tokens" as const,
+    names: completionNames,
     maxTokens: body.max_tokens,
     usualMaxTokens,
     ...completionShape(body),

@@ -3,6 +3,7 @@ import type { ModelInfo } from "../decoder/completer.ts";
 import type { Constraint, Language } from "../grammar/constraint.ts";
 import type { Json } from "../core/json-value.ts";
 import type { Given } from "./given.ts";
+import type { FieldNames } from "./field-names.ts";
 import { invalid } from "./invalid.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 import { constraintOfCalls } from "./tool-language.ts";
@@ -29,10 +30,10 @@ type ConstraintBody = Given<
  */
 export function planConstraint(
   body: ConstraintBody,
-  tools: ToolPlan | undefined,
+  { tools, names }: { readonly tools?: ToolPlan | undefined; readonly names: FieldNames },
   { capabilities }: ModelInfo,
 ): Constraint | undefined {
-  const [said, other] = constraintsOf(body);
+  const [said, other] = constraintsOf(body, names);
   if (said !== undefined && other !== undefined)
     throw invalid(
       other.field,
@@ -55,17 +56,17 @@ export function planConstraint(
   return constraint;
 }
 
-function constraintsOf(body: ConstraintBody): readonly Constraint[] {
+function constraintsOf(body: ConstraintBody, names: FieldNames): readonly Constraint[] {
   const { response_format: format, structured_outputs: structured } = body;
   const constraints: Constraint[] = [];
   const add = (field: string, language: Language | undefined): void => {
     if (language !== undefined) constraints.push({ field, language });
   };
   if (format?.type === "json_object")
-    add("response_format", schemaOf("response_format", format.schema, true) ?? { kind: "json_object" });
+    add(names.format, schemaOf(names.format, format.schema, true) ?? { kind: "json_object" });
   if (format?.type === "json_schema") {
     const { schema, strict } = format.json_schema;
-    add("response_format", { kind: "json_schema", schema, isClosed: strict !== false });
+    add(names.schema, { kind: "json_schema", schema, isClosed: strict !== false });
   }
   const isClosed = structured?.disable_additional_properties !== false;
   add("structured_outputs.json", schemaOf("structured_outputs.json", structured?.json, isClosed));

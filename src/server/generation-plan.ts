@@ -1,5 +1,5 @@
 import type { LogprobsMode } from "../sampling/distribution.ts";
-import { beyondContext, beyondEngine } from "../core/errors.ts";
+import { beyondContext, beyondEngine, tooManyAlternatives } from "../core/errors.ts";
 import type { Excess } from "../core/errors.ts";
 import { narrowSeed } from "../core/random.ts";
 import type { TokenIds } from "../core/tokens.ts";
@@ -19,6 +19,7 @@ import type { Admission, Demand } from "./admission.ts";
 import { answerRates, demandOf } from "./answer-size.ts";
 import type { AnswerShape } from "./answer-size.ts";
 import { planConstraint } from "./constraint-plan.ts";
+import type { FieldNames } from "./field-names.ts";
 import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import { planMaxTokens } from "./max-tokens.ts";
@@ -76,6 +77,7 @@ export interface PlanContext {
 
 /** What an endpoint reads in its own way before the common fields are planned. */
 export interface PlanInput extends Omit<LengthInput, "rates" | "held" | "remembered">, AnswerShape {
+  readonly names: FieldNames;
   readonly texts?: readonly string[] | undefined;
   readonly bestOf?: number | undefined;
   /** Fields of its own that it takes and lets be. */
@@ -91,6 +93,7 @@ export function planGeneration(
 ): GenerationPlan {
   const { model } = context.completer;
   const { prompts, echo, logprobs, returnTokenIds } = input;
+  checkAlternatives(input, model);
   const { include_usage, include_progress, continuous_usage_stats } = body.stream_options ?? {};
   const asksOfStream = include_usage === true || include_progress === true || continuous_usage_stats === true;
   if (body.stream !== true && asksOfStream) {
@@ -119,7 +122,7 @@ export function planGeneration(
   });
   const seed = body.seed === undefined ? context.freshSeed() : narrowSeed(BigInt(body.seed));
   const stopTokens = checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model);
-  const constraint = planConstraint(body, input.tools, model);
+  const constraint = planConstraint(body, input, model);
   const requests = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: candidates }, (_, index) => ({
       prompt,
@@ -192,13 +195,13 @@ function planSelfCertainty(
 
 function planLogprobsMode(
   body: Given<GenerationFields>,
-  { logprobs, echo }: PlanInput,
+  { logprobs, echo, names }: PlanInput,
   { capabilities }: ModelInfo,
 ): LogprobsMode {
   const mode = body.logprobs_mode ?? "raw";
   if (mode === "raw") return mode;
   if (logprobs === undefined)
-    throw invalid("logprobs_mode", "logprobs_mode is only allowed together with logprobs.");
+    throw invalid("logprobs_mode", `logprobs_mode is only allowed together with ${names.logprobs}.`);
   if (echo) {
     throw invalid(
       "logprobs_mode",
@@ -209,6 +212,15 @@ function planLogprobsMode(
   if (capabilities.logNormalizer !== "exact")
     throw beyondEngine("logprobs_mode", "tell the log-probs of the law that tokens are drawn from");
   return mode;
+}
+
+function checkAlternatives(
+  { logprobs = 0, names }: PlanInput,
+  { vocabularySize, capabilities: { mostTop } }: ModelInfo,
+): void {
+  // More than the vocabulary are the vocabulary.
+  if (Math.min(logprobs, vocabularySize) > mostTop)
+    throw tooManyAlternatives(names.alternatives, logprobs, mostTop);
 }
 
 function planCandidates(body: Given<GenerationFields>, n: number, { prompts, bestOf }: PlanInput): number {
@@ -248,7 +260,7 @@ const mostBytesPerToken = 128;
 export async function encodePrompts(
   prompts: readonly Prompt[],
   { prompts: encoder, model }: PlanContext["completer"],
-  options: EncodeOptions & { readonly param: LengthInput["promptField"] },
+  options: EncodeOptions & { readonly param: FieldNames["prompt"] },
 ): Promise<TokenIds[]> {
   const { param } = options;
   checkPromptSizes(prompts, model, param);

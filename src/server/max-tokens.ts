@@ -3,16 +3,14 @@ import type { ModelInfo } from "../decoder/completer.ts";
 import type { Admission } from "./admission.ts";
 import { demandOf } from "./answer-size.ts";
 import type { AnswerRates } from "./answer-size.ts";
+import type { FieldNames } from "./field-names.ts";
 import { invalid } from "./invalid.ts";
 import type { TokenIds } from "../core/tokens.ts";
 
 /** What of an endpoint's request decides it. */
 export interface LengthInput {
   readonly prompts: readonly TokenIds[];
-  /** What the request calls its prompt. */
-  readonly promptField: "prompt" | "messages" | "input";
-  /** What it calls the length of its completion. */
-  readonly lengthField: "max_tokens" | "max_output_tokens";
+  readonly names: Pick<FieldNames, "prompt" | "length">;
   readonly maxTokens: number | undefined;
   /** Where neither request nor model says; ∞ for the rest of the context. */
   readonly usualMaxTokens: number;
@@ -48,7 +46,7 @@ export function planMaxTokens(
   { model, admission }: LengthContext,
 ): MaxTokens {
   const { prompts, maxTokens: asked, usualMaxTokens, echo, rates, held, remembered } = input;
-  const { promptField, lengthField } = input;
+  const { prompt: promptField, length: lengthField } = input.names;
   const longest = Math.max(...prompts.map(({ length }) => length));
   const room = model.maxLength - longest;
   const completion = asked ?? 1;

@@ -2,11 +2,20 @@ import type { Json } from "../core/json-value.ts";
 import { marksOf } from "../tools/tool-format.ts";
 import type { ToolFormat } from "../tools/tool-format.ts";
 import type { Constraint, Language } from "../grammar/constraint.ts";
-import type { Tool } from "./schemas/tools.ts";
+
+/** A tool, as its calls are written. */
+export interface CallableTool {
+  readonly name: string;
+  /** Of its arguments, and what the request calls it. */
+  readonly schema: Json;
+  readonly field: string;
+  /** Whether arguments are held to the schema wherever it is called. */
+  readonly isStrict: boolean;
+}
 
 /** What a request says of the calls that its answer makes. */
 interface CallsWanted {
-  readonly tools: readonly Tool[];
+  readonly tools: readonly CallableTool[];
   /** How many there have to be at least: 0 leaves it to the model. */
   readonly least: 0 | 1;
   readonly areSeveral: boolean;
@@ -31,14 +40,14 @@ export function constraintOfCalls(
   said: Constraint | undefined,
 ): Constraint | undefined {
   const { tools, least } = wanted;
-  const strict = tools.findIndex(({ function: { strict: isStrict } }) => isStrict === true);
-  if (least === 0 && strict < 0 && said === undefined) return undefined;
+  const field = least > 0 ? "tool_choice" : (said?.field ?? tools.find(({ isStrict }) => isStrict)?.field);
+  if (field === undefined) return undefined;
   const calls = languageOfCalls(format, wanted);
   const marks = marksIn(format);
-  if (least > 0) return { field: "tool_choice", language: calls, marks };
+  if (least > 0) return { field, language: calls, marks };
   const language: Language =
     said === undefined ? mayCall(format, calls) : { kind: "either", options: [calls, said.language] };
-  return { field: said?.field ?? `tools.${strict}.function.parameters`, language, marks };
+  return { field, language, marks };
 }
 
 const marksIn = ({ before, between = "", after, call }: ToolFormat): string[] => [
@@ -76,12 +85,11 @@ function mayCall(format: ToolFormat, calls: Language): Language {
 
 function languageOfCall(
   { call }: ToolFormat,
-  { function: { name, parameters, strict } }: Tool,
+  { name, schema, field, isStrict }: CallableTool,
   least: 0 | 1,
 ): Language {
-  const schema = (parameters ?? { type: "object", additionalProperties: false }) as Json;
   const given: Language =
-    strict === true || least > 0 ? { kind: "json_schema", schema, isClosed: true } : { kind: "json_object" };
+    isStrict || least > 0 ? { kind: "json_schema", schema, isClosed: true, field } : { kind: "json_object" };
   if (call.type === "object")
     return sequence(text(`{"name": ${JSON.stringify(name)}, "${call.argumentsKey}": `), given, text("}"));
   const { idSeparator, separator } = call;

@@ -1,12 +1,14 @@
 import { InferenceError } from "../core/errors.ts";
+import type { Json } from "../core/json-value.ts";
 import { clip } from "../core/clip.ts";
 import type { Completer } from "../decoder/completer.ts";
 import type { Caller } from "./caller.ts";
+import type { FieldNames } from "./field-names.ts";
 import type { Given } from "./given.ts";
 import { invalid } from "./invalid.ts";
 import type { ChatRequest } from "./schemas/chat.ts";
 import type { Tool } from "./schemas/tools.ts";
-import type { CallForms } from "./tool-language.ts";
+import type { CallableTool, CallForms } from "./tool-language.ts";
 
 /** How calls are told from what an answer says. */
 export interface ToolPlan extends CallForms {
@@ -23,9 +25,10 @@ export async function planTools(
   body: Given<ChatRequest>,
   { prompts, model }: Pick<Completer, "model" | "prompts">,
   caller: Caller,
+  names: FieldNames,
 ): Promise<ToolPlan | undefined> {
-  const { tools = [], tool_choice: choice = "auto", parallel_tool_calls: isParallel } = body;
-  checkNames(tools);
+  const { tool_choice: choice = "auto", parallel_tool_calls: isParallel } = body;
+  const tools = callable(body.tools ?? [], names);
   if (tools.length === 0) {
     if (choice !== "none" && choice !== "auto")
       throw invalid("tool_choice", "tool_choice asks for a call, and there are no tools. Give tools.");
@@ -46,22 +49,21 @@ export async function planTools(
   return { format, calls, mostCalls: areSeveral ? Infinity : 1 };
 }
 
-function named(tools: readonly Tool[], name: string): Tool {
-  const tool = tools.find(({ function: { name: its } }) => its === name);
+function named(tools: readonly CallableTool[], name: string): CallableTool {
+  const tool = tools.find(({ name: its }) => its === name);
   if (tool === undefined)
     throw invalid("tool_choice", `tool_choice asks for '${clip(name)}', which is none of the tools.`);
   return tool;
 }
 
-function checkNames(tools: readonly Tool[]): void {
-  const names = new Set<string>();
-  for (const [
-    index,
-    {
-      function: { name },
-    },
-  ] of tools.entries()) {
-    if (names.has(name)) throw invalid("tools", `tools.${index}: '${clip(name)}' is there twice.`);
-    names.add(name);
-  }
+/** @throws InferenceError where two have one name */
+function callable(tools: readonly Tool[], names: FieldNames): CallableTool[] {
+  const taken = new Set<string>();
+  return tools.map(({ function: { name, parameters, strict } }, index) => {
+    const param = names.tool(index, "name");
+    if (taken.has(name)) throw invalid(param, `${param}: '${clip(name)}' is there twice.`);
+    taken.add(name);
+    const schema = (parameters ?? { type: "object", additionalProperties: false }) as Json;
+    return { name, schema, field: names.tool(index, "parameters"), isStrict: strict === true };
+  });
 }

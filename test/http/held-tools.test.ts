@@ -166,51 +166,136 @@ it("streams the call that it has to make", async () => {
 });
 
 /** A tool that arguments cannot be held to the schema of, where they have to be. */
-const unkept = {
+const unkept = (strict: boolean) => ({
   type: "function",
   function: {
     name: "list",
     parameters: { type: "object", properties: { of: { type: "array", uniqueItems: true } } },
+    strict,
+  },
+});
+/** One of whose members alone is to hold, which is not sure. */
+const overlapping = {
+  type: "function",
+  function: {
+    name: "pick",
+    parameters: {
+      type: "object",
+      properties: { n: { oneOf: [{ type: "integer" }, { type: "integer", minimum: 3 }] } },
+      required: ["n"],
+    },
+    strict: true,
   },
 };
+const schema = { type: "array", uniqueItems: true };
+const format = { type: "json_schema", json_schema: { name: "f", schema } };
+const choose = (name: string) => ({ type: "function", function: { name } });
+
+/** A chat's body as the Responses API has it: tools and choices are flat. */
+const asResponse = ({ tools: given, tool_choice: choice, response_format: said, ...body }: ChatBody) => ({
+  ...body,
+  tools: given?.map(({ function: flat, ...tool }) => ({ ...tool, ...flat })),
+  tool_choice: typeof choice === "object" ? { type: choice.type, ...choice.function } : choice,
+  text: said && { format: { type: said.type, ...said.json_schema } },
+});
+
+interface ChatBody {
+  readonly tools?: readonly { readonly type: string; readonly function: object }[];
+  readonly tool_choice?: string | { readonly type: string; readonly function: object };
+  readonly response_format?: { readonly type: string; readonly json_schema: object };
+  readonly ignore_eos?: boolean;
+  readonly min_tokens?: number;
+}
 
 describe("a call is refused", () => {
-  it.each<[string, object, string, RegExp]>([
-    [
-      "of a tool that is not there",
-      { tool_choice: { type: "function", function: { name: "f" } } },
-      "tool_choice",
-      /'f'/,
-    ],
+  // By the names of chats, and of responses.
+  it.each<[string, ChatBody, readonly [string, string], RegExp]>([
+    ["of a tool that is not there", { tool_choice: choose("f") }, ["tool_choice", "tool_choice"], /'f'/],
     [
       "whose schema cannot be kept to",
-      {
-        tools: [{ ...add, function: { ...add.function, parameters: { type: "array", uniqueItems: true } } }],
-      },
-      "tools.0.function.parameters",
+      { tools: [unkept(true)] },
+      ["tools.0.function.parameters", "tools.0.parameters"],
       /uniqueItems/,
     ],
     [
+      "of the very tool whose schema cannot be kept to, of several",
+      { tools: [stop, add, unkept(true)] },
+      ["tools.2.function.parameters", "tools.2.parameters"],
+      /uniqueItems/,
+    ],
+    [
+      "of the one whose schema is not sure to exclude",
+      { tools: [stop, overlapping] },
+      ["tools.1.function.parameters", "tools.1.parameters"],
+      /oneOf/,
+    ],
+    [
       "that has to be made, of a tool whose schema cannot be kept to",
-      { tools: [stop, unkept], tool_choice: "required" },
-      "tool_choice",
+      { tools: [stop, unkept(false)], tool_choice: "required" },
+      ["tools.1.function.parameters", "tools.1.parameters"],
       /uniqueItems/,
     ],
     [
       "that has to be of a tool whose schema cannot be kept to",
-      { tools: [stop, unkept], tool_choice: { type: "function", function: { name: "list" } } },
-      "tool_choice",
+      { tools: [add, stop, unkept(false)], tool_choice: choose("list") },
+      ["tools.2.function.parameters", "tools.2.parameters"],
       /uniqueItems/,
     ],
-    ["together with ignore_eos", { tool_choice: "required", ignore_eos: true }, "ignore_eos", /tool_choice/],
-  ])("%s", async (_, body, param, message) => {
+    [
+      "beside an answer that is held to something else",
+      {
+        tools: [stop, unkept(true)],
+        response_format: { ...format, json_schema: { name: "f", schema: { type: "integer" } } },
+      },
+      ["tools.1.function.parameters", "tools.1.parameters"],
+      /uniqueItems/,
+    ],
+    [
+      "beside an answer that cannot be held to its schema",
+      { response_format: format },
+      ["response_format", "text.format.schema"],
+      /uniqueItems/,
+    ],
+    [
+      "of two tools of one name",
+      { tools: [stop, add, add] },
+      ["tools.2.function.name", "tools.2.name"],
+      /'add'/,
+    ],
+    [
+      "of a tool of an odd name",
+      { tools: [stop, { type: "function", function: { name: "a b" } }] },
+      ["tools.1.function.name", "tools.1.name"],
+      /letters/,
+    ],
+    [
+      "where it has to be made, with ignore_eos",
+      { tool_choice: "required", ignore_eos: true },
+      ["ignore_eos", "ignore_eos"],
+      /tool_choice/,
+    ],
+    [
+      "together with ignore_eos",
+      { tools: [{ type: "function", function: { name: "f" } }, add], ignore_eos: true },
+      ["ignore_eos", "ignore_eos"],
+      /with tools\.1\.(function\.)?parameters,/,
+    ],
+  ])("%s", async (_, body, [ofChats, ofResponses], message) => {
     await using server = await serverOf("templates/chatml-tools.jinja");
-    const reply = await server.ask(body);
-    const { error } = reply.json() as { error: { param: string; message: string } };
-    expect(reply.status).toBe(400);
-    expect(error.param).toBe(param);
-    expect(error.message).toMatch(message);
-    const streamed = await server.ask({ ...body, stream: true });
-    expect([streamed.status, streamed.json()]).toEqual([400, { error }]);
+    const refuse = async (path: string, asked: object): Promise<{ param: string; message: string }> => {
+      const reply = await server.post(path, asked);
+      expect(reply.status).toBe(400);
+      const { error } = reply.json() as { error: { param: string; message: string } };
+      expect(error.message).toMatch(message);
+      const streamed = await server.post(path, { ...asked, stream: true });
+      expect([streamed.status, streamed.json()]).toEqual([400, { error }]);
+      return error;
+    };
+    const messages = [{ role: "user", content: "Add." }];
+    const chat = await refuse("/v1/chat/completions", { messages, tools, ...body });
+    expect(chat.param).toBe(ofChats);
+    const response = await refuse("/v1/responses", { input: "Add.", ...asResponse({ tools, ...body }) });
+    expect(response.param).toBe(ofResponses);
+    expect(response.message).not.toMatch(/function\.|response_format/);
   });
 });

@@ -44,6 +44,27 @@ const metrics = async (): Promise<ReadonlyMap<string, number>> => {
   return new Map(Array.from(lines, ([, name, value]) => [name!, Number(value)]));
 };
 
+it("more of the likeliest tokens than the server tells are refused by the name that they have", async () => {
+  // Of those that the server tells, one is the drawn one's.
+  const messages = [{ role: "user", content: "7-2*3+4=" }];
+  const include = ["message.output_text.logprobs"];
+  for (const [path, body, param] of [
+    ["/v1/completions", { prompt: "7-2*3+4=", logprobs: 9 }, "logprobs"],
+    ["/v1/chat/completions", { messages, logprobs: true, top_logprobs: 9 }, "top_logprobs"],
+    ["/v1/responses", { input: "7-2*3+4=", include, top_logprobs: 9 }, "top_logprobs"],
+  ] as const)
+    for (const stream of [false, true]) {
+      const refused = await server.post(path, { ...body, stream });
+      expect(refused.status).toBe(400);
+      expect(refused.json()).toMatchObject({
+        error: {
+          param,
+          message: expect.stringMatching(/report 9 of the likeliest tokens, but \d at most/) as string,
+        },
+      });
+    }
+});
+
 describe("/health and /metrics", () => {
   it("tell of the server, its calls, and what it drew for them", async () => {
     const before = (await health()).body.remote!.totals;

@@ -156,7 +156,7 @@ describe("POST /v1/responses", () => {
       "invalid_request",
     ],
     [
-      "input",
+      "input.0.arguments",
       { input: [{ type: "function_call", call_id: "1", name: "f", arguments: "[" }] },
       "invalid_request",
     ],
@@ -207,6 +207,55 @@ describe("POST /v1/responses", () => {
     const refusal = await refuse(body);
     expect(refusal).toMatchObject({ param, code });
     expect(refusal.message).not.toMatch(/messages/);
+  });
+
+  const format = { type: "json_schema", name: "n", schema: { type: "integer" } };
+  const call = (text: string) => ({ type: "function_call", call_id: "c", name: "add", arguments: text });
+  it.each<[string, object, RegExp]>([
+    [
+      "text.format.schema",
+      { text: { format: { ...format, schema: { $ref: "#/none" } } } },
+      /^text\.format\.schema has/,
+    ],
+    ["text.format", { text: { format: { type: "json_object" } } }, /^text\.format allows no text/],
+    ["guided_regex", { text: { format }, guided_regex: "1" }, /^text\.format\.schema and guided_regex/],
+    ["ignore_eos", { text: { format }, ignore_eos: true }, /with text\.format\.schema,/],
+    ["min_tokens", { text: { format }, min_tokens: 2 }, /with text\.format\.schema,/],
+    ["logprobs_mode", { logprobs_mode: "sampled" }, /with include: \["message\.output_text\.logprobs"\]\./],
+    ["top_logprobs", { top_logprobs: 2 }, /with include: \["message\.output_text\.logprobs"\]\./],
+    [
+      "input.1.arguments",
+      { input: [{ role: "user", content: "1" }, call("[1]")] },
+      /^input\.1\.arguments: .*'add'/,
+    ],
+    ["input.2.arguments", { input: [call("{}"), call(""), call("{")] }, /^input\.2\.arguments: /],
+    ["input", { input: "1+".repeat(400) }, /in the input, .* length of the input/],
+    ["input", { max_output_tokens: 300 }, /Set max_output_tokens to \d+ at most/],
+    ["max_evaluated_tokens", { sampler: "exact", max_evaluated_tokens: 1 }, /shorter completions/],
+  ])("refuses %s by its own names, in whatever is said: %j", async (param, body, message) => {
+    const refusal = await refuse({ input, ...body });
+    expect(refusal).toMatchObject({ status: 400, param });
+    expect(refusal.message).toMatch(message);
+    expect(refusal.message).not.toMatch(
+      /\bmessages|response_format|max_tokens|max_completion_tokens|tool_calls/,
+    );
+  });
+
+  it("is told what was told before by the names of this request", async () => {
+    const { id } = await respond({ store: true });
+    const refusal = await refuse({ previous_response_id: id, input: [call("[]")] });
+    expect(refusal.param).toBe("input.0.arguments");
+  });
+
+  it("names the input where the chat template refuses it", async () => {
+    const template = new ChatTemplate("{{ raise_exception('no users') }}", {});
+    const prompts = new LocalPromptEncoder(async () => byteTokenizerJson(), template);
+    const completer = scriptedCompleter({ tokenizer: byteTokenizer(), prompts }, 256, { script: () => 97 });
+    await using bytes = await createTestApp({ completer });
+    const refusal = await refuse({ input }, bytes);
+    expect(refusal).toMatchObject({ code: "invalid_request", param: "input" });
+    expect(refusal.message).toContain("no users");
+    expect(await bytes.post(`${path}/input_tokens`, { input })).toMatchObject({ status: 400 });
   });
 
   it("is refused by a model without a chat template", async () => {

@@ -211,7 +211,7 @@ describe("what is asked in vain", () => {
       const body = { input: prompt, text: { format }, ...mode };
       const refused = await server.post("/v1/responses", body);
       expect(refused.status).toBe(400);
-      expect(refused.json()).toMatchObject({ error: { param: "text.format", code: "unsupported" } });
+      expect(refused.json()).toMatchObject({ error: { param: "text.format.schema", code: "unsupported" } });
     },
   );
 

@@ -190,7 +190,7 @@ describe("an answer that may call tools", () => {
 describe("tools are refused", () => {
   const twice = [tools[0]!, tools[0]!];
   it.each<[string, object, string, RegExp]>([
-    ["of one name", { tools: twice }, "tools", /'add' is there twice/],
+    ["of one name", { tools: twice }, "tools.1.function.name", /'add' is there twice/],
     ["of another kind", { tools: [{ type: "custom", custom: { name: "f" } }] }, "tools.0.type", /function/],
     ["without a name", { tools: [{ type: "function", function: {} }] }, "tools.0.function.name", /name/],
     [

@@ -39,7 +39,7 @@ export class LocalPromptEncoder implements PromptEncoder {
     const encoder = await this.open();
     return mapAsync(prompts, true, async (prompt) => {
       if (signal.aborted) throw whyAborted(signal);
-      const { text, addSpecialTokens } = "text" in prompt ? prompt : this.#render(prompt);
+      const { text, addSpecialTokens } = "text" in prompt ? prompt : this.#render(prompt, param);
       return encoder.encode(text, { addSpecialTokens, param });
     });
   }
@@ -50,10 +50,10 @@ export class LocalPromptEncoder implements PromptEncoder {
     return Promise.resolve(this.#toolFormat.found);
   }
 
-  #render({ messages, addSpecialTokens = false, ...options }: ChatPrompt): TextPrompt {
+  #render({ messages, addSpecialTokens = false, ...options }: ChatPrompt, param: string): TextPrompt {
     if (this.#template === undefined)
-      throw new InferenceError("unsupported", "The model has no chat template.", { param: "messages" });
-    return { text: this.#template.render(messages, options), addSpecialTokens };
+      throw new InferenceError("unsupported", "The model has no chat template.", { param });
+    return { text: this.#template.render(messages, { ...options, param }), addSpecialTokens };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

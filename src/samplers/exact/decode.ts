@@ -139,7 +139,7 @@ function notAccepted(
   const param = endedBy === "budget" ? "max_evaluated_tokens" : "max_tries";
   return new InferenceError(
     "budget_exhausted",
-    `No exact draw in ${countTries(tries)}: the log of the sum of p(x)^alpha is ${bound.toFixed(1)} at most. Raise ${param}, lower alpha or max_tokens, or set fallback to 'power'.`,
+    `No exact draw in ${countTries(tries)}: the log of the sum of p(x)^alpha is ${bound.toFixed(1)} at most. Raise ${param}, lower alpha, ask for a shorter completion, or set fallback to 'power'.`,
     { param },
   );
 }

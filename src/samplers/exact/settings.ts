@@ -71,7 +71,7 @@ export const exact = declareSampler({
       const draft = fallsBack ? ", and so may the chain's draft" : "";
       throw new InferenceError(
         "invalid_request",
-        `max_evaluated_tokens of ${budget} is too little: a try may need max_tokens, ${context.maxTokens}${draft}. Set it to ${least} at least, or lower max_tokens.`,
+        `max_evaluated_tokens of ${budget} is too little: a try may need a whole completion's ${context.maxTokens}${draft}. Set it to ${least} at least, or ask for shorter completions.`,
         { param: "max_evaluated_tokens" },
       );
     }

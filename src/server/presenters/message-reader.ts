@@ -74,7 +74,7 @@ export class MessageReader {
 }
 
 function readerOf({ format, calls, mostCalls }: ToolPlan): CallReader {
-  const names = new Set(calls.tools.map(({ function: { name } }) => name));
+  const names = new Set(calls.tools.map(({ name }) => name));
   return new CallReader(format, names, mostCalls);
 }
 

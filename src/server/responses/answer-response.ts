@@ -14,7 +14,7 @@ import type { RouteContext } from "../routes/context.ts";
 import type { ChatRequest } from "../schemas/chat.ts";
 import type { ResponseRequest } from "../schemas/responses/request.ts";
 import { sendWhole, sent } from "../send-whole.ts";
-import { byResponseNames, toChatBody } from "./chat-body.ts";
+import { toChatBody } from "./chat-body.ts";
 import { readConversation } from "./history.ts";
 import { planResponse } from "./plan-response.ts";
 import { ResponseAnswer } from "./response-answer.ts";
@@ -25,16 +25,7 @@ import type { ResponseRun } from "./run-response.ts";
 import { streamRecord } from "./stream-response.ts";
 
 /** Answers POST /v1/responses: whole, as events, or at once with a response that runs on. */
-export const answerResponse = (
-  request: FastifyRequest & { readonly body: ResponseRequest },
-  reply: FastifyReply,
-  context: RouteContext,
-): Promise<never> =>
-  answer(request, reply, context).catch((error: unknown) => {
-    throw byResponseNames(error);
-  });
-
-async function answer(
+export async function answerResponse(
   request: FastifyRequest & { readonly body: ResponseRequest },
   reply: FastifyReply,
   context: RouteContext,
@@ -64,7 +55,7 @@ async function planRun(
   const isKept = keeps(body, context.responses);
   const owner = context.identifyOwner(request);
   const { before, input } = readConversation(body, context.responses, owner);
-  const chat = toChatBody(body, [...before, ...input]);
+  const chat = await toChatBody(body, { before, input });
   const endpoint: Endpoint<ChatRequest, ResponseAnswer> = {
     plan: (given, planContext, caller) =>
       planResponse(given, planContext, caller, body.truncation === "auto"),

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { InferenceError } from "../../core/errors.ts";
 import { dropNulls } from "../given.ts";
 import type { Given } from "../given.ts";
+import { responseNames } from "./response-names.ts";
 import { invalid } from "../invalid.ts";
 import type { ChatRequest } from "../schemas/chat.ts";
 import type { textFormat } from "../schemas/structured.ts";
@@ -9,26 +9,22 @@ import type { RequestMessage } from "../schemas/messages.ts";
 import { logprobsIncluded, sharedFields } from "../schemas/responses/request.ts";
 import type { InputTokensRequest, ResponseRequest } from "../schemas/responses/request.ts";
 import { toMessages } from "./conversation.ts";
-import type { ConversationItem } from "./conversation.ts";
+import type { Told } from "./conversation.ts";
 
 const shared = z.object(sharedFields);
 
 /**
  * The chat that a request asks for: from there on the two are planned, drawn and counted alike.
- * @param items the whole conversation, the new input last
  * @throws InferenceError naming the field at fault
  */
-export function toChatBody(body: Given<ResponseRequest>, items: readonly ConversationItem[]): ChatRequest {
+export async function toChatBody(body: Given<ResponseRequest>, told: Told): Promise<ChatRequest> {
   const includesLogprobs = body.include?.includes(logprobsIncluded) ?? false;
   if (!includesLogprobs && (body.top_logprobs ?? 0) > 0) {
-    throw invalid(
-      "top_logprobs",
-      `top_logprobs is only allowed together with include: ["${logprobsIncluded}"].`,
-    );
+    throw invalid("top_logprobs", `top_logprobs is only allowed together with ${responseNames.logprobs}.`);
   }
   return {
     ...shared.parse(body),
-    ...toPrompt(body, items),
+    ...(await toPrompt(body, told)),
     max_completion_tokens: body.max_output_tokens,
     response_format: toResponseFormat(body.text?.format),
     ...(includesLogprobs ? { logprobs: true, top_logprobs: body.top_logprobs } : {}),
@@ -47,12 +43,12 @@ const toResponseFormat = (
 };
 
 /** What of a chat makes its prompt. @throws InferenceError where there is none */
-export function toPrompt(
+export async function toPrompt(
   body: Given<Pick<ResponseRequest, keyof InputTokensRequest & keyof ResponseRequest>>,
-  items: readonly ConversationItem[],
-): ChatRequest {
+  told: Told,
+): Promise<ChatRequest> {
   const { instructions, reasoning, text, tool_choice: choice } = body;
-  const messages: RequestMessage[] = toMessages(items);
+  const messages: RequestMessage[] = await toMessages(told);
   if (instructions !== undefined) messages.unshift({ role: "system", content: instructions });
   if (messages.length === 0)
     throw invalid("input", "input is missing: send a text, or a list of items that is not empty.");
@@ -67,30 +63,4 @@ export function toPrompt(
     reasoning_effort: reasoning === undefined ? undefined : dropNulls(reasoning),
     verbosity: text?.verbosity ?? undefined,
   };
-}
-
-/** What chats call fields, and what they are called here. */
-const names: readonly (readonly [RegExp, string])[] = [
-  [/^messages\b.*/, "input"],
-  [/^max_tokens$/, "max_output_tokens"],
-  [/^reasoning_effort$/, "reasoning"],
-  [/^verbosity$/, "text.verbosity"],
-  [/^response_format(\.json_schema)?/, "text.format"],
-];
-
-/** A field of a chat, by the name that it has in a response's request. */
-export const responseName = (name: string): string => {
-  const [pattern, own] = names.find(([chats]) => chats.test(name)) ?? [];
-  return pattern === undefined ? name : name.replace(pattern, own!);
-};
-
-/** An error by the names that its request has. */
-export function byResponseNames(error: unknown): unknown {
-  if (!(error instanceof InferenceError) || error.param === undefined) return error;
-  const param = responseName(error.param);
-  if (param === error.param) return error;
-  const message = error.message.startsWith(error.param)
-    ? param + error.message.slice(error.param.length)
-    : error.message;
-  return new InferenceError(error.code, message, { param, cause: error });
 }

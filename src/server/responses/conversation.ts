@@ -1,4 +1,6 @@
 import type { z } from "zod";
+import { readArguments } from "../chat-message.ts";
+import { JsonScan } from "../json-scan.ts";
 import { uniqueId } from "../ids.ts";
 import { invalid } from "../invalid.ts";
 import type { RequestMessage } from "../schemas/messages.ts";
@@ -6,6 +8,13 @@ import type { contentPart, InputItem, SpokenItem } from "../schemas/responses/it
 
 /** An item of a conversation, under the id that it is listed by. */
 export type ConversationItem = SpokenItem & { readonly id: string };
+
+/** What a request tells the model. */
+export interface Told {
+  /** What the responses before it were told and answered. */
+  readonly before: readonly ConversationItem[];
+  readonly input: readonly ConversationItem[];
+}
 
 /** What ids of items begin with, by their type. */
 const idPrefixes = { message: "msg", function_call: "fc", function_call_output: "fco", reasoning: "rs" };
@@ -48,8 +57,12 @@ const withId = (item: SpokenItem): ConversationItem => ({
   id: `${idPrefixes[item.type ?? "message"]}_${uniqueId()}`,
 });
 
-/** A conversation as chats have it: a call goes with the words before it, a thought with what follows. */
-export function toMessages(items: readonly ConversationItem[]): RequestMessage[] {
+/**
+ * A conversation as chats have it: a call goes with the words before it, a thought with what follows.
+ * @throws InferenceError where a call's arguments are no JSON; Refusal where those of all calls are too much
+ */
+export async function toMessages({ before, input }: Told): Promise<RequestMessage[]> {
+  const scan = new JsonScan();
   const messages: RequestMessage[] = [];
   let thought: string | undefined;
   /** The assistant's message that a call goes on with. */
@@ -61,14 +74,17 @@ export function toMessages(items: readonly ConversationItem[]): RequestMessage[]
     messages.push(message);
     return message;
   };
-  for (const item of items) {
+  for (const [index, item] of [...before, ...input].entries()) {
     switch (item.type) {
       case "reasoning":
         thought = thoughtOf(item);
         break;
       case "function_call": {
-        const { call_id, name, arguments: text } = item;
-        const call = { id: call_id, type: "function" as const, function: { name, arguments: text } };
+        const { call_id, name } = item;
+        const place = index - before.length;
+        const param = place < 0 ? "previous_response_id" : `input.${place}.arguments`;
+        const args = await readArguments(item, param, scan);
+        const call = { id: call_id, type: "function" as const, function: { name, arguments: args } };
         const message = speaking();
         message.tool_calls = [...(message.tool_calls ?? []), call];
         break;

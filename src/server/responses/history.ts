@@ -1,17 +1,10 @@
 import { invalid } from "../invalid.ts";
 import { itemIdOf, responseIdOf } from "../presenters/response.ts";
 import { toItems } from "./conversation.ts";
-import type { ConversationItem } from "./conversation.ts";
+import type { ConversationItem, Told } from "./conversation.ts";
 import type { ResponseRequest } from "../schemas/responses/request.ts";
 import type { ResponseAnswer } from "./response-answer.ts";
 import type { ResponseStore, StoredResponse } from "./response-store.ts";
-
-/** What a request tells the model. */
-export interface Told {
-  /** What the responses before it were told and answered. */
-  readonly before: readonly ConversationItem[];
-  readonly input: readonly ConversationItem[];
-}
 
 /**
  * The conversation that a request goes on with.

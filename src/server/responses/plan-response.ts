@@ -1,12 +1,10 @@
 import { InferenceError } from "../../core/errors.ts";
 import type { Caller } from "../caller.ts";
 import { planChat } from "../chat-plan.ts";
-import type { ChatNames } from "../chat-plan.ts";
+import { responseNames } from "./response-names.ts";
 import type { GenerationPlan, PlanContext } from "../generation-plan.ts";
 import type { Given } from "../given.ts";
 import type { ChatRequest } from "../schemas/chat.ts";
-
-export const responseNames: ChatNames = { promptField: "input", lengthField: "max_output_tokens" };
 
 /**
  * Plans a response as the chat that it is.

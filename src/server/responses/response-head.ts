@@ -4,7 +4,6 @@ import { statedMode } from "../presenters/logprobs.ts";
 import { statedIgnored, statedReproducibility } from "../presenters/presenter.ts";
 import type { AnswerHead } from "../presenters/presenter.ts";
 import type { ResponseRequest } from "../schemas/responses/request.ts";
-import { responseName } from "./chat-body.ts";
 import type { ResponseHead } from "./response-answer.ts";
 
 /** What a response repeats of its request. */
@@ -13,11 +12,6 @@ export function headOf(
   plan: GenerationPlan,
   { id, created, isKept }: AnswerHead & { readonly isKept: boolean },
 ): ResponseHead {
-  const { ignored, ...stated } = {
-    ...statedMode(plan),
-    ...statedIgnored(plan),
-    ...statedReproducibility(plan),
-  };
   return {
     id: `resp_${id}`,
     object: "response",
@@ -43,7 +37,8 @@ export function headOf(
     user: body.user ?? null,
     safety_identifier: body.safety_identifier ?? null,
     prompt_cache_key: body.prompt_cache_key ?? null,
-    ...stated,
-    ...(ignored === undefined ? {} : { ignored: ignored.map(responseName) }),
+    ...statedMode(plan),
+    ...statedIgnored(plan),
+    ...statedReproducibility(plan),
   };
 }

@@ -8,7 +8,6 @@ import { RequestLifetime } from "../request-signal.ts";
 import type { RouteContext } from "../routes/context.ts";
 import { runAdmitted } from "../run-admitted.ts";
 import { sendWhole, sent } from "../send-whole.ts";
-import { byResponseNames } from "./chat-body.ts";
 import type { ConversationItem } from "./conversation.ts";
 import type { ResponseAnswer } from "./response-answer.ts";
 import { streamRun } from "./stream-response.ts";
@@ -72,7 +71,7 @@ export async function runHere(
       return sent(reply);
     });
   } catch (error) {
-    answer.fail(describeError(byResponseNames(error)));
+    answer.fail(describeError(error));
     throw error;
   } finally {
     close(isHeardOf);
@@ -107,7 +106,7 @@ export async function runInBackground(
     for await (const event of events) answer.push(event);
   })
     .catch((error: unknown) => {
-      answer.fail(describeError(byResponseNames(error)));
+      answer.fail(describeError(error));
       if (!answer.hasBegun) throw error;
       logFailure(request, error, "a response in the background failed");
     })

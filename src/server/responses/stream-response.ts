@@ -6,7 +6,6 @@ import type { NamedEvent } from "../presenters/response-events.ts";
 import type { RouteContext } from "../routes/context.ts";
 import { causeOf } from "../run-admitted.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
-import { byResponseNames } from "./chat-body.ts";
 import type { ResponseAnswer } from "./response-answer.ts";
 
 interface StreamOptions {
@@ -33,7 +32,7 @@ export async function streamRun(
       for (const part of answer.push(event)) await sendAll(stream, written.delta(part));
     }
   } catch (error) {
-    const description = describeError(byResponseNames(causeOf(error, signal)));
+    const description = describeError(causeOf(error, signal));
     answer.fail(description);
     if (description.code === "aborted") return;
     logFailure(request, error, "a stream failed");
@@ -61,7 +60,7 @@ export async function streamRecord(
     for await (const part of answer.read(signal)) await send(written.delta(part));
     await send(written.end());
   } catch (error) {
-    const description = describeError(byResponseNames(causeOf(error, signal)));
+    const description = describeError(causeOf(error, signal));
     if (description.code === "aborted" || stream.isStuck) return;
     logFailure(request, error, "a stream failed");
     await sendAll(stream, [written.fault(description)]);

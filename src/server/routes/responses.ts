@@ -1,16 +1,16 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { encodeChat } from "../chat-plan.ts";
+import { responseNames } from "../responses/response-names.ts";
 import { dropNulls } from "../given.ts";
 import { invalid } from "../invalid.ts";
 import { samplerOfModelName } from "../model-name.ts";
 import { ResponsePresenter } from "../presenters/response.ts";
 import { requestSignal } from "../request-signal.ts";
 import { answerResponse } from "../responses/answer-response.ts";
-import { byResponseNames, toPrompt } from "../responses/chat-body.ts";
+import { toPrompt } from "../responses/chat-body.ts";
 import { inputOf, readConversation } from "../responses/history.ts";
 import { pageOf } from "../responses/page.ts";
-import { responseNames } from "../responses/plan-response.ts";
 import { streamRecord } from "../responses/stream-response.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import { responseEvent } from "../schemas/responses/events.ts";
@@ -70,15 +70,13 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
       async (request, reply) => {
         const body = dropNulls(request.body);
         samplerOfModelName(body.model, completer.model);
-        const { before, input } = readConversation(body, responses, identifyOwner(request));
+        const told = readConversation(body, responses, identifyOwner(request));
         const caller = {
           client: identifyClient(request),
           signal: requestSignal(request, reply, requestTimeoutMs),
         };
-        const chat = dropNulls(toPrompt(body, [...before, ...input]));
-        const [tokens] = await encodeChat(chat, completer, caller, responseNames).catch((error: unknown) => {
-          throw byResponseNames(error);
-        });
+        const chat = dropNulls(await toPrompt(body, told));
+        const [tokens] = await encodeChat(chat, completer, caller, responseNames);
         return { object: "response.input_tokens" as const, input_tokens: tokens!.length };
       },
     );
