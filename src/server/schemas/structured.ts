@@ -7,15 +7,13 @@ import { harmless, refused } from "./unoffered.ts";
 
 /** What an answer is held to, as OpenAI's, vLLM's present and vLLM's former requests say it. */
 
+const isSchema = (value: unknown): boolean =>
+  typeof value === "boolean" || (typeof value === "object" && value !== null && !Array.isArray(value));
+
+/** Callers have schemas of types that libraries declare (zod's, TypeBox's), which no type of all JSON takes in. */
 const schema = z
-  .custom<Json>(
-    (value) =>
-      typeof value === "boolean" || (typeof value === "object" && value !== null && !Array.isArray(value)),
-    {
-      error: "must be a JSON schema: an object, true or false",
-    },
-  )
-  .meta({ type: ["object", "boolean"] });
+  .custom<Json>(isSchema, { error: "must be a JSON schema: an object, true or false" })
+  .meta({ type: ["object", "boolean"] }) as z.ZodType as z.ZodType<Json, object | boolean>;
 
 /** vLLM's clients send schemas as text, too. */
 const schemaOrText = z.union([schema, z.string()], {

@@ -7,6 +7,9 @@ const name = z
   .string()
   .regex(/^[\w.-]{1,64}$/, { error: "must be 1 to 64 letters, digits, dots, dashes and underscores" });
 
+/** Callers have schemas of types that are no records, as structured.ts says. */
+const parameters = z.record(z.string(), z.unknown()) as z.ZodType<Record<string, unknown>, object>;
+
 /** Whole, as the template shows it to the model. */
 export const tool = z
   .looseObject({
@@ -19,11 +22,10 @@ export const tool = z
       z.looseObject({
         name: described(name, "What it is called by.", "add"),
         description: described(z.string().nullish(), "What it does, for the model.", "Adds two numbers."),
-        parameters: described(
-          z.record(z.string(), z.unknown()).nullish(),
-          "JSON Schema of its arguments. None when left out.",
-          { type: "object", properties: { a: { type: "integer" }, b: { type: "integer" } } },
-        ),
+        parameters: described(parameters.nullish(), "JSON Schema of its arguments. None when left out.", {
+          type: "object",
+          properties: { a: { type: "integer" }, b: { type: "integer" } },
+        }),
         strict: described(
           z.boolean().nullish(),
           "Whether arguments are drawn from what the schema allows alone.",
