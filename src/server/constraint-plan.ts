@@ -111,14 +111,15 @@ function schemaOf(field: string, given: Given1<Json>, isClosed: boolean): Langua
 
 /** @throws InferenceError naming the field where its text is no schema */
 function parseSchema(field: string, text: string): Json {
+  let fault = "";
   try {
     const schema: unknown = JSON.parse(text);
     if (typeof schema === "boolean" || (typeof schema === "object" && schema !== null)) return schema as Json;
-  } catch {
-    // What it is not is said below.
+  } catch (error) {
+    fault = ` (${(error as Error).message})`;
   }
   throw invalid(
     field,
-    `${field} is a text that is no JSON schema. Send an object, true or false, or the text of one.`,
+    `${field} is a text that is no JSON schema${fault}. Send an object, true or false, or the text of one.`,
   );
 }
