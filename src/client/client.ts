@@ -16,6 +16,8 @@ import { modelList } from "../server/schemas/models.ts";
 import type { EventName, EventOf, WatchEvent, WatchedToken } from "../server/watch/messages.ts";
 import { noText, revise } from "../server/watch/revision.ts";
 import type { RevisedText } from "../server/watch/revision.ts";
+import { constraintChoices } from "./constraint-form.ts";
+import type { ConstraintChoice } from "./constraint-form.ts";
 import { fieldControls, samplerChoices } from "./sampler-form.ts";
 import type { FieldControl, SamplerChoice } from "./sampler-form.ts";
 import { ClientError } from "./client-error.ts";
@@ -176,6 +178,7 @@ const responsePath = (id: string): string => `/v1/responses/${encodeURIComponent
 export {
   chainReportOf,
   ClientError,
+  constraintChoices,
   fieldControls,
   findReport,
   isRunReport,
@@ -187,6 +190,7 @@ export {
 export type {
   ChatResponse,
   CompletionResponse,
+  ConstraintChoice,
   InputItemList,
   ResponseBody,
   EventName,

@@ -46,6 +46,20 @@ async function runSlowChain(page: Page): Promise<void> {
   await page.click("#run");
 }
 
+/** What axe finds against the page as it is shown. */
+async function violationsOn(page: Page): Promise<unknown> {
+  await page.evaluate(axe.source);
+  return page.evaluate(
+    "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
+  );
+}
+
+/** Chooses what answers are held to, and writes it. */
+async function holdTo(page: Page, label: string, text: string): Promise<void> {
+  await page.selectOption("#structured_outputs", { label });
+  await page.locator("#constraint textarea:visible").fill(text);
+}
+
 describe.skipIf(!hasBrowser)("the playground", () => {
   it("shows an answer being rewritten, and ends with the one that POST gives", async () => {
     await using opened = await open();
@@ -212,6 +226,105 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     expect(await page.evaluate("document.activeElement.id")).toBe("max_tokens");
   });
 
+  it("says it in the field at fault, and at the form's end where that is not shown", async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await isReady(page);
+    const fails = async (): Promise<unknown[]> => {
+      await page.click("#run");
+      await page.locator("#problem").waitFor();
+      await isIdle(page);
+      return page.evaluate(
+        "[problem.closest('.field')?.querySelector('label').textContent, document.activeElement.ariaInvalid]",
+      );
+    };
+    await page.fill("#prompt", "7 apples=");
+    expect(await fails()).toEqual(["Prompt", "true"]);
+    expect(await page.getAttribute("#prompt", "aria-describedby")).toBe("problem");
+    await page.fill("#prompt", "1+1=");
+    await page.fill("#max_tokens", "100000");
+    expect(await fails()).toEqual(["Max tokens", "true"]);
+    expect(await page.getAttribute("#prompt", "aria-invalid")).toBeNull();
+    // A field of power's, which is compared beside greedy, whose form has none.
+    await page.fill("#max_tokens", "");
+    await page.fill("#mcmc_steps", "100000");
+    await page.check('input[name="sampler"][value="greedy"]', { force: true });
+    await page.click("#tab-compare");
+    expect(await fails()).toEqual([undefined, null]);
+  });
+
+  it("holds answers to a pattern or a schema, and keeps the last answer where one is refused", async () => {
+    await using opened = await open();
+    const { page, complaints } = opened;
+    await isReady(page);
+    await page.selectOption("#pace", "0");
+    expect(await page.locator("#constraint textarea:visible").count()).toBe(0);
+    await holdTo(page, "Regular expression", "#[0-9]{1,2}");
+    await page.keyboard.press("Control+Enter");
+    await page.waitForSelector("#answer .token.end");
+    await isIdle(page);
+    const held = await answer(page);
+    expect(held).toMatch(/^#\d{1,2}∎?$/);
+    const figures = await page.locator("#watch .figures").innerText();
+
+    for (const [label, text, message] of [
+      ["Regular expression", "#([0-9]", /^structured_outputs\.regex has a pattern that is no regular/],
+      [
+        "JSON schema",
+        '{"type": "integer", "minimum": }',
+        /^structured_outputs\.json is a text that is no JSON/,
+      ],
+      ["JSON schema", '{"type": "array", "uniqueItems": true}', /uniqueItems/],
+      ["Grammar", 'line ::= "5"', /no rule named 'root'/],
+    ] as const) {
+      await holdTo(page, label, text);
+      await page.click("#run");
+      await page.locator("#problem", { hasText: message }).waitFor();
+      await isIdle(page);
+      expect(await page.evaluate("problem.parentElement.contains(document.activeElement)")).toBe(true);
+      expect(await page.evaluate("document.activeElement.tagName")).toBe("TEXTAREA");
+      expect(await answer(page)).toBe(held);
+      expect(await page.locator("#watch .figures").innerText()).toBe(figures);
+    }
+
+    await page.selectOption("#structured_outputs", { label: "Any JSON object" });
+    expect(await page.locator("#problem").isVisible()).toBe(false);
+    await page.click("#run");
+    await page.locator("#problem", { hasText: "allows no text at all" }).waitFor();
+    expect(await page.evaluate("document.activeElement.id")).toBe("structured_outputs");
+
+    await holdTo(page, "JSON schema", '{"type": "integer", "minimum": 10, "maximum": 29}');
+    await page.click("#tab-compare");
+    await page.click("#run");
+    await isIdle(page);
+    const answers = page.locator(".card .answer");
+    const compared = (await answers.allInnerTexts()).map((text) => text.replace("∎", ""));
+    expect(compared).toHaveLength(4);
+    for (const text of compared) expect(text).toMatch(/^[12]\d$/);
+    await holdTo(page, "Texts, one a line", "nothing, it has no such letters");
+    await page.click("#run");
+    await page.locator("#problem", { hasText: "allows no text" }).waitFor();
+    await isIdle(page);
+    expect((await answers.allInnerTexts()).map((text) => text.replace("∎", ""))).toEqual(compared);
+
+    await page.click("#tab-histogram");
+    const summary = await page.locator("#histogram-summary").innerText();
+    await page.click("#run");
+    await page.locator("#problem", { hasText: "allows no text" }).waitFor();
+    await isIdle(page);
+    expect(await page.locator("#histogram-summary").innerText()).toBe(summary);
+    await holdTo(page, "Texts, one a line", "#5\n#7\n");
+    await page.fill("#chains", "12");
+    await page.selectOption("#grouping", "text");
+    await page.click("#run");
+    await page.locator("#bars .group").first().waitFor();
+    await isIdle(page);
+    for (const group of await page.locator("#bars .group").allInnerTexts()) expect(group).toMatch(/^#[57]$/);
+    await page.selectOption("#structured_outputs", { label: "Regular expression" });
+    expect(await page.locator("#constraint textarea:visible").inputValue()).toBe("#([0-9]");
+    expect(complaints).toEqual([]);
+  });
+
   it("finds the server again after it was restarted", async () => {
     const first = await ServerProcess.start();
     const { port } = new URL(first.url);
@@ -289,17 +402,21 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     const { page } = opened;
     await isReady(page);
     await page.selectOption("#pace", "0");
+    const expectFit = async (what: string): Promise<void> => {
+      expect(await violationsOn(page), what).toEqual([]);
+      expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+    };
     for (const view of ["watch", "compare", "histogram"]) {
       await page.click(`#tab-${view}`);
       await page.click("#run");
       await isIdle(page);
-      await page.evaluate(axe.source);
-      const violations = await page.evaluate(
-        "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
-      );
-      expect(violations, view).toEqual([]);
-      expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+      await expectFit(view);
     }
+    await holdTo(page, "Regular expression", `(${"#[0-9]{1,2}|".repeat(9)}`);
+    await page.click("#run");
+    await page.locator("#problem").waitFor();
+    await isIdle(page);
+    await expectFit("a problem");
   });
 
   it("weighs at most 150 kB compressed", async () => {

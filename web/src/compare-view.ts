@@ -13,14 +13,23 @@ const labelOf = (sampler: Sampler): string => samplerChoices.find(({ name }) => 
 /** The four samplers side by side on one prompt and seed. */
 export class CompareView {
   async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
+    const place = byId("cards");
+    const former = [...place.children];
     const cards = compared.map((sampler) => new Card(sampler, labelOf(sampler)));
-    byId("cards").replaceChildren(...cards.map(({ root }) => root));
-    // One after the other, so that each time is its own.
-    for (const card of cards) {
-      const request = { ...form.request(card.sampler), logprobs: 0, entropy: true };
-      const start = performance.now();
-      const response = await connection.client.complete(request, { signal });
-      card.show(response, performance.now() - start);
+    place.replaceChildren(...cards.map(({ root }) => root));
+    let answered = 0;
+    try {
+      // One after the other, so that each time is its own.
+      for (const card of cards) {
+        const request = { ...form.request(card.sampler), logprobs: 0, entropy: true };
+        const start = performance.now();
+        const response = await connection.client.complete(request, { signal });
+        card.show(response, performance.now() - start);
+        answered++;
+      }
+    } finally {
+      // Where nothing came of it, the last answers stay.
+      if (answered === 0) place.replaceChildren(...former);
     }
   }
 }

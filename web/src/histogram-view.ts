@@ -16,8 +16,15 @@ export class HistogramView {
 
   async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
     const n = byId<HTMLInputElement>("chains").valueAsNumber;
-    byId("histogram-summary").textContent = `Drawing ${n} answers…`;
-    const { choices } = await connection.client.complete({ ...form.request(), n }, { signal });
+    const summary = byId("histogram-summary");
+    const { textContent: former } = summary;
+    summary.textContent = `Drawing ${n} answers…`;
+    const { choices } = await connection.client
+      .complete({ ...form.request(), n }, { signal })
+      .catch((error: unknown) => {
+        summary.textContent = former;
+        throw error;
+      });
     this.#texts = choices.map(({ text }) => text);
     const inPlace = choices.filter(({ exact }) => exact?.exact === false).length;
     this.#remark =

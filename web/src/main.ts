@@ -1,9 +1,9 @@
 import "./style.css";
-import { ClientError } from "../../src/client/client.ts";
 import { CompareView } from "./compare-view.ts";
 import { Connection } from "./connection.ts";
 import { byId } from "./dom.ts";
 import { HistogramView } from "./histogram-view.ts";
+import { clearProblem, showProblem } from "./problem.ts";
 import { SettingsForm } from "./settings-form.ts";
 import { Tabs } from "./tabs.ts";
 import { startThemeSwitch } from "./theme.ts";
@@ -19,15 +19,21 @@ const views = { watch: new WatchView(), compare: new CompareView(), histogram: n
 const tabs = new Tabs(["watch", "compare", "histogram"], cancel);
 
 let running: AbortController | undefined;
+let last = Promise.resolve();
 
 function cancel(): void {
   running?.abort();
 }
 
-async function run(): Promise<void> {
+/** Once the last run has ended, so that what a view shows again where a run comes to nothing is not the next one's. */
+function run(): void {
   cancel();
   const own = (running = new AbortController());
-  byId("problem").hidden = true;
+  last = last.then(() => runView(own));
+}
+
+async function runView(own: AbortController): Promise<void> {
+  clearProblem();
   byId<HTMLButtonElement>("cancel").disabled = false;
   document.body.ariaBusy = "true";
   showStage();
@@ -48,20 +54,9 @@ function showStage(): void {
   if (top > window.innerHeight / 2) byId("stage").scrollIntoView();
 }
 
-function showProblem(error: unknown): void {
-  const problem = byId("problem");
-  const message = error instanceof Error ? error.message : String(error);
-  const isLost = error instanceof ClientError && ["connection_lost", "unreachable"].includes(error.code);
-  problem.textContent = isLost ? `${message} Run again once it is back.` : message;
-  problem.hidden = false;
-  problem.scrollIntoView({ block: "nearest" });
-  if (error instanceof ClientError && error.param !== undefined)
-    document.getElementById(error.param)?.focus();
-}
-
 byId<HTMLFormElement>("settings").addEventListener("submit", (event) => {
   event.preventDefault();
-  void run();
+  run();
 });
 byId("cancel").addEventListener("click", cancel);
 document.addEventListener("keydown", (event) => {

@@ -1,5 +1,6 @@
 import { fieldControls, samplerChoices } from "../../src/client/client.ts";
 import type { CompleteRequest, FieldControl } from "../../src/client/client.ts";
+import { ConstraintControl } from "./constraint-control.ts";
 import { byId, element } from "./dom.ts";
 
 export type Sampler = NonNullable<CompleteRequest["sampler"]>;
@@ -18,6 +19,7 @@ const commonFields = ["max_tokens", "seed"] as const;
 export class SettingsForm {
   readonly #form = byId<HTMLFormElement>("settings");
   readonly #controls = fieldControls.map(makeControl);
+  readonly #constraint = new ConstraintControl();
 
   constructor() {
     byId("samplers").append(...samplerChoices.map(makeChoice));
@@ -54,6 +56,7 @@ export class SettingsForm {
       ...(Object.fromEntries(
         given.map(([name, type, text]) => [name, type === "number" ? Number(text) : text]),
       ) as Partial<CompleteRequest>),
+      ...this.#constraint.fields,
     };
   }
 

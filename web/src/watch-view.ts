@@ -36,18 +36,16 @@ export class WatchView {
   #tries = 0;
 
   async run(connection: Connection, form: SettingsForm, signal: AbortSignal): Promise<void> {
-    const request = form.request();
-    this.#clear(samplerChoices.some(({ name, isChain }) => name === request.sampler && isChain));
-    showParts({ tries: request.sampler === "exact", chain: request.sampler !== "exact" });
     // Iterating slowly is what slows it down: events wait in the client, and beyond a bound it skips to the latest.
-    for await (const event of connection.client.watch(request, { signal })) {
+    for await (const event of connection.client.watch(form.request(), { signal })) {
       this.#apply(event);
       await pause(event, signal);
     }
   }
 
-  #clear(isChain: boolean): void {
-    this.#isChain = isChain;
+  #begin({ sampler }: EventOf<"accepted">): void {
+    showParts({ tries: sampler === "exact", chain: sampler !== "exact" });
+    this.#isChain = samplerChoices.some(({ name, isChain }) => name === sampler && isChain);
     this.#state = noText;
     this.#answer.show([]);
     this.#charts.clear();
@@ -60,6 +58,10 @@ export class WatchView {
 
   #apply(event: WatchEvent): void {
     switch (event.type) {
+      case "accepted":
+        // What is refused leaves the last answer where it is.
+        this.#begin(event);
+        return;
       case "block":
         figure("block", `${event.block} of ${event.blocks}`);
         return;
