@@ -36,7 +36,8 @@ const sweepOptions = (): { readonly field: string; readonly option: Option }[] =
   }));
 
 const examples = `
-The data is JSON, an object a line: {"id", "prompt" or "messages", "answer", "grader"?, "stop"?}.
+The data is JSON, an object a line:
+  {"id", "prompt" or "messages", "answer", "grader"?, "stop"?, "structured_outputs"? or "response_format"?}
 
 Examples:
   metropolis eval --data problems.jsonl                              the embedded model, all samplers

@@ -93,7 +93,7 @@ export class CompletionSource {
 
   /** @throws InferenceError with what the server said */
   async sample(
-    { prompt, messages, stop }: Pick<DataItem, "prompt" | "messages" | "stop">,
+    { prompt, messages, stop, constraint }: Pick<DataItem, "prompt" | "messages" | "stop" | "constraint">,
     fields: { readonly n: number } & Readonly<Record<string, unknown>>,
     signal: AbortSignal,
   ): Promise<SampledTexts> {
@@ -104,6 +104,7 @@ export class CompletionSource {
       ...(isChat ? { messages, logprobs: true } : { prompt, logprobs: 0 }),
       ...(isPlain ? {} : { entropy: true, return_token_ids: true, priority: "batch" }),
       ...(stop.length === 0 ? {} : { stop }),
+      ...constraint,
       ...fields,
     };
     const path = isChat ? "/v1/chat/completions" : "/v1/completions";

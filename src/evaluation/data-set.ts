@@ -44,6 +44,9 @@ const item = z
     answer: z.union([z.string(), z.number()]).transform(String),
     grader: grader.optional(),
     stop: z.array(z.string().min(1)).min(1).optional(),
+    // Which these may be is the server's to say.
+    response_format: z.looseObject({}).optional(),
+    structured_outputs: z.looseObject({}).optional(),
   })
   .refine(({ prompt, messages }) => (prompt === undefined) !== (messages === undefined), {
     error: "an item has either prompt or messages",
@@ -62,6 +65,8 @@ export interface DataItem {
   readonly grader: GraderSettings;
   /** Strings that end an answer. */
   readonly stop: readonly string[];
+  /** The fields of a request that hold answers to something. */
+  readonly constraint?: Readonly<Record<string, unknown>>;
 }
 
 export interface DataSetOptions {
@@ -89,7 +94,7 @@ export function parseDataSet(
   const items = parseLines(text, name).map(({ value, at }): DataItem => {
     const parsed = item.safeParse(value);
     if (!parsed.success) throw invalid(`${at}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
-    const { id, prompt, messages, answer, grader: own, stop = [] } = parsed.data;
+    const { id, prompt, messages, answer, grader: own, stop = [], ...constraint } = parsed.data;
     if (ids.has(id)) throw invalid(`${at}: id '${id}' was used before; ids must differ.`);
     ids.add(id);
     const settings: GraderSettings = own ?? { type: usual };
@@ -108,7 +113,15 @@ export function parseDataSet(
         `${at}: the grader runs code that the model writes. Pass --allow-code if this machine may run it, in a sandbox.`,
       );
     }
-    return { id, prompt, messages, answer, grader: settings, stop };
+    return {
+      id,
+      prompt,
+      messages,
+      answer,
+      grader: settings,
+      stop,
+      ...(Object.keys(constraint).length === 0 ? {} : { constraint }),
+    };
   });
   if (items.length === 0) throw invalid(`${name} holds no items: one JSON object a line is wanted.`);
   return items;
