@@ -10,6 +10,8 @@ import { optionFields } from "../samplers/option-fields.ts";
 import { findReport, samplerNames } from "../samplers/registry.ts";
 import type { Reports, SamplerName } from "../samplers/registry.ts";
 import { chainReportOf, remarksOn } from "../samplers/remarks.ts";
+import { byOptions, constraintOptions, readConstraint } from "./constraint-options.ts";
+import type { ConstraintSettings } from "./constraint-options.ts";
 import { engineServerOptions, hideKeys, readEngineServer } from "./engine-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { refuseEngineOptions } from "./idle-options.ts";
@@ -20,7 +22,7 @@ import type { ReachedServer } from "../assembly/own-server.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
 import { TerminalView, printable } from "./terminal-view.ts";
 
-interface WatchSettings extends EngineOptions {
+interface WatchSettings extends EngineOptions, ConstraintSettings {
   readonly url: string | undefined;
   readonly apiKey: string | undefined;
   readonly model: string;
@@ -36,6 +38,7 @@ const examples = `
 Examples:
   metropolis watch "7-2*3+4=" --seed 42                    the embedded model, in this process
   metropolis watch "7-2*3+4=" --proposal-temperature 1     bolder proposals
+  metropolis watch "7-2*3+4=" --regex "#[0-9]{1,2}"        an answer of that form
   metropolis watch "7-2*3+4=" --url http://127.0.0.1:8000  a server that is running
   metropolis watch "Once" --engine vllm --engine-url http://gpu:8000 --model Qwen/Qwen3-8B
                                                            a model that vLLM runs`;
@@ -64,7 +67,7 @@ export function watchCommand(): Command {
       ),
     )
     .addHelpText("after", examples);
-  for (const one of engineServerOptions()) command.addOption(one);
+  for (const one of [...constraintOptions(), ...engineServerOptions()]) command.addOption(one);
   const fields = optionFields.map(({ name, option: flag, users, meaning, usual, parse }) => {
     const own = new Option(`${flag} <value>`, `${users.join(", ")}: ${meaning} Default: ${usual}.`);
     command.addOption(own.argParser(argument(parse)));
@@ -83,11 +86,13 @@ export function watchCommand(): Command {
 }
 
 async function watch(prompt: string, settings: WatchSettings, command: Command): Promise<void> {
+  const body = { ...requestOf(prompt, settings), ...(await readConstraint(settings)) };
   await using server = await openServer(settings, command);
   const client = new MetropolisClient({ baseUrl: server.url, apiKey: server.apiKey });
-  const body = requestOf(prompt, settings);
-  const isLive = process.stdout.isTTY;
-  const done = await (isLive ? watchLive(client, body, settings) : watchInLines(client, body));
+  const watching = process.stdout.isTTY ? watchLive(client, body, settings) : watchInLines(client, body);
+  const done = await watching.catch((error: unknown) => {
+    throw byOptions(error);
+  });
   console.log(summary(done, body.seed));
 }
 

@@ -52,6 +52,23 @@ describe("metropolis watch", () => {
     expect(both.output).toMatch(/^error: --engine is about what runs --model/);
   });
 
+  it.each([
+    [["--regex", "#[0-9]{1,2}"], /^#\d{1,2}$/],
+    [
+      ["--json-schema", '{"type": "integer", "minimum": 10, "maximum": 19}', "--kernel", "tempering"],
+      /^1\d$/,
+    ],
+    [["--choice", "#5", "--choice", "4=4", "--cut", "entropy"], /^(#5|4=4)$/],
+    [["--grammar", 'root ::= [0-9] "=" [0-9]'], /^\d=\d$/],
+  ])("holds the answer to %j", async (options, form) => {
+    const { code, output } = await runCommand(["watch", prompt, "--seed", "3", ...options]);
+    expect(code).toBe(0);
+    const lines = output.trim().split("\n");
+    const revisions = lines.filter((line) => line.startsWith("block "));
+    expect(lines[revisions.length]).toMatch(form);
+    expect(revisions.at(-1)!.endsWith(`  ${lines[revisions.length]!}`)).toBe(true);
+  });
+
   it("takes every sampler, and says what is wrong in a line", async () => {
     const greedy = await runCommand(["watch", prompt, "--sampler", "greedy", "--seed", "7"]);
     expect(greedy).toMatchObject({ code: 0, output: expect.stringMatching(/^#\d+\n\nseed 7\n$/) as unknown });
@@ -60,6 +77,12 @@ describe("metropolis watch", () => {
       [["watch", prompt, "--alpha", "0"], /--alpha.*must be at least 1/s],
       [["watch", prompt, "--sampler", "greedy", "--alpha", "2"], /^error: alpha has no meaning/],
       [["watch", prompt, "--url", "http://127.0.0.1:9"], /^error: No answer from http:\/\/127\.0\.0\.1:9/],
+      [["watch", prompt, "--regex", "("], /^error: --regex has a pattern that is no regular expression/],
+      [
+        ["watch", prompt, "--regex", "5", "--json-schema", "{}"],
+        /^error: --json-schema and --regex cannot both/,
+      ],
+      [["watch", prompt, "--json-schema", "{"], /^error: --json-schema: the schema is no JSON/],
       [["watch"], /missing required argument 'prompt'/],
     ];
     for (const [args, message] of failures) {
