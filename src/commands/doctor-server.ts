@@ -6,6 +6,8 @@ import type { OpenedServer } from "../assembly/server-engine.ts";
 import { readModelFolder } from "../decoder/model-folder.ts";
 import { lawsInWords } from "../engine/remote/facts.ts";
 import type { ServerFacts } from "../engine/remote/facts.ts";
+import { describeToolSupport, findToolSupport } from "./tool-support.ts";
+import type { ToolSupport } from "./tool-support.ts";
 
 /** What was found out about a server, in names for programs. */
 export interface ServerReport {
@@ -16,6 +18,8 @@ export interface ServerReport {
   /** Absent where it was refused. */
   readonly model?: { readonly name: string; readonly contextLength: number; readonly vocabularySize: number };
   readonly can?: ServerAbilities;
+  /** By the chat template of --model. */
+  readonly tools?: ToolSupport;
   /** What would make it better, or should be known. */
   readonly notes?: readonly string[];
 }
@@ -37,6 +41,8 @@ interface ServerAbilities {
   readonly aborts: boolean | null;
   readonly prefixCache: boolean | null;
   readonly scores: boolean;
+  /** Whether answers can be held to schemas, patterns and grammars. */
+  readonly constraints: boolean;
   readonly truncation: boolean;
   readonly adjustments: readonly string[];
 }
@@ -55,7 +61,7 @@ async function reportOn(model: string, server: EngineServer): Promise<ServerRepo
   try {
     const opened = await openServer(server, { folder, description });
     await opened.engine[Symbol.asyncDispose]();
-    return described(opened);
+    return described(opened, await findToolSupport(description.prompts));
   } catch (error) {
     if (!isMendable(error)) throw error;
     const { dialect, url } = server;
@@ -63,7 +69,7 @@ async function reportOn(model: string, server: EngineServer): Promise<ServerRepo
   }
 }
 
-function described(opened: OpenedServer): ServerReport {
+function described(opened: OpenedServer, tools: ToolSupport): ServerReport {
   const { engine, dialect, server, description, facts, notes, isTokenizerKnown } = opened;
   const { capabilities, vocabularySize } = engine.info;
   return {
@@ -83,18 +89,28 @@ function described(opened: OpenedServer): ServerReport {
       aborts: facts.aborts ?? null,
       prefixCache: facts.caches ?? null,
       scores: capabilities.scores,
+      constraints: capabilities.constraints,
       truncation: capabilities.truncation,
       adjustments: dialect.adjustments,
     },
+    tools,
     notes,
   };
 }
 
 /** The report, as lines of a name and a value. */
-export function serverRows({ reason, server, model, can, notes = [] }: ServerReport): [string, string][] {
+export function serverRows({
+  reason,
+  server,
+  model,
+  can,
+  tools,
+  notes = [],
+}: ServerReport): [string, string][] {
   const { dialect, url, version = null } = server;
   const head: [string, string] = ["server", `${dialect}${version === null ? "" : ` ${version}`} at ${url}`];
-  if (model === undefined || can === undefined) return [head, ["verdict", `refused. ${reason}`]];
+  if (model === undefined || can === undefined || tools === undefined)
+    return [head, ["verdict", `refused. ${reason}`]];
   return [
     head,
     [
@@ -128,6 +144,13 @@ export function serverRows({ reason, server, model, can, notes = [] }: ServerRep
       "laws",
       [...(can.truncation ? ["top_k, top_p, min_p"] : []), ...can.adjustments].join(", ") ||
         "temperature alone",
+    ],
+    ["tools", describeToolSupport(tools)],
+    [
+      "held",
+      can.constraints
+        ? "answers and calls to schemas"
+        : "to nothing: response_format, strict tools and calls that are asked for are refused",
     ],
     ...notes.map((note): [string, string] => ["note", note]),
     ["verdict", describeUse(can)],

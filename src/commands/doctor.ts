@@ -1,6 +1,7 @@
 import { freemem } from "node:os";
 import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
+import { readModelFolder } from "../decoder/model-folder.ts";
 import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { OpenedGraph, OpenOptions } from "../engine/onnx/open-graph.ts";
@@ -19,6 +20,7 @@ import { readMachine } from "../assembly/machine.ts";
 import { mib } from "../assembly/memory.ts";
 import { chooseThreads } from "../assembly/room.ts";
 import { modelOptions } from "./options.ts";
+import { describeToolSupport, findToolSupport } from "./tool-support.ts";
 import { readText } from "./text-file.ts";
 import { devices } from "../engine/onnx/ort/device-memory.ts";
 import type { Device } from "../engine/onnx/ort/device-memory.ts";
@@ -72,7 +74,7 @@ async function doctor(settings: DoctorSettings, command: Command): Promise<void>
   if (settings.compare !== undefined) return compare(settings, settings.compare);
   if (settings.text !== undefined)
     throw new InferenceError("invalid_request", "--text is what --compare reads; give --compare too.");
-  const { graphPath } = await locateModel(settings);
+  const { graphPath, folder, id } = await locateModel(settings);
   say("node", `${process.version} on ${process.platform}-${process.arch}`);
   say("runtime", `ONNX Runtime ${runtimeVersion()}, built with ${builtInProviders().join(", ")}`);
   const { memoryBytes } = readMachine();
@@ -80,6 +82,7 @@ async function doctor(settings: DoctorSettings, command: Command): Promise<void>
   say("bandwidth", `${measureBandwidth().toFixed(1)} GB/s copying on one core`);
   say("gpu", await describeGpus());
   say("model", graphPath);
+  say("tools", await describeTools(folder, id));
 
   const { int4Compute } = settings;
   const threads = threadsFor(graphPath, settings);
@@ -96,6 +99,17 @@ async function doctor(settings: DoctorSettings, command: Command): Promise<void>
     if (!agrees(outcome, reference)) {
       throw new InferenceError("engine_failed", `Device '${device}' computes other logits than the CPU.`);
     }
+  }
+}
+
+/** Devices can be tried with a graph alone, of which nobody can say how it is to be spoken to. */
+async function describeTools(folder: string, id: string | undefined): Promise<string> {
+  try {
+    const { prompts } = await readModelFolder(folder, id);
+    return describeToolSupport(await findToolSupport(prompts));
+  } catch (error) {
+    if (error instanceof InferenceError) return `not known: ${error.message}`;
+    throw error;
   }
 }
 

@@ -22,6 +22,8 @@ import type { GraphForm } from "../engine/onnx/open-graph.ts";
 import { byteLength } from "../engine/onnx/ort/tensor.ts";
 import { findGpus } from "./gpu.ts";
 import type { Gpu } from "./gpu.ts";
+import { findToolSupport } from "./tool-support.ts";
+import type { ToolSupport } from "./tool-support.ts";
 
 export interface InspectSettings extends Pick<
   EngineSettings,
@@ -45,6 +47,7 @@ export interface InspectedModel {
   readonly endTokenIds: readonly number[];
   readonly notes: readonly string[];
   readonly takesChats: boolean;
+  readonly tools: ToolSupport;
   readonly machine: Machine;
   readonly threads: { readonly value: number; readonly reason: string };
   readonly size: Size;
@@ -91,6 +94,7 @@ export async function inspectModel(name: string, settings: InspectSettings): Pro
       endTokenIds: ends.ids,
       notes: ends.notes,
       takesChats: prompts.takesChats,
+      tools: await findToolSupport(prompts),
     },
     ...{ machine, threads, size, budgetBytes: cacheBudget(file.bytes, machine.memoryBytes) },
     gpus: await findGpus(),

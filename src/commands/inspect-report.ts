@@ -6,6 +6,7 @@ import type { Int4Compute } from "../engine/onnx/graphs/matmul-compute.ts";
 import { formOf } from "../engine/onnx/open-graph.ts";
 import type { Gpu } from "./gpu.ts";
 import type { InspectedModel, Measured } from "./inspect-model.ts";
+import { describeToolSupport } from "./tool-support.ts";
 
 /** The report, as lines of a name and a value. */
 export function inspectedRows(
@@ -45,6 +46,7 @@ export function inspectedRows(
     ["ends at", endTokenIds.length === 0 ? "no token" : endTokenIds.join(", ")],
     ...model.notes.map((note) => named("", note)),
     ["chat", model.takesChats ? "has a template" : "no template"],
+    ["tools", describeToolSupport(model.tools)],
     [
       "memory",
       `${mebibytes(file.bytes)} + ${mebibytes(fit.neededBytes)} for ${size.lanes} lanes x ${size.context} tokens (${size.reason}); ${fit.fits ? "fits" : `too much: ${fit.advice}`}`,
@@ -81,6 +83,7 @@ export function inspectedJson(model: InspectedModel, int4Compute: Int4Compute | 
     end_token_ids: model.endTokenIds,
     notes: model.notes,
     chat: model.takesChats,
+    tools: model.tools,
     machine: { cores: machine.cores, cpu_quota: machine.cpuQuota ?? null, memory_bytes: machine.memoryBytes },
     memory: {
       weight_bytes: file.bytes,

@@ -10,6 +10,7 @@ describe("metropolis doctor", () => {
   it("says what there is, and which devices work", async () => {
     const { code, output } = await runCommand(["doctor"], { VK_ICD_FILENAMES: "/nowhere.json" });
     expect(output).toMatch(/runtime +ONNX Runtime 1\.\d+\.\d+, built with .*CPUExecutionProvider/);
+    expect(output).toMatch(/^tools +refused: the chat template shows the model none/m);
     expect(output).toMatch(/bandwidth +\d+\.\d GB\/s/);
     expect(output).toMatch(/^cpu +works: ready in \d+ ms, \d+\.\d\d ms a step/m);
     expect(output).toMatch(/^cuda +(cannot be used\. .*docs\/models\.md|works: .*agrees)/m);
@@ -48,6 +49,8 @@ describe("metropolis doctor --engine vllm", () => {
     expect(output).toMatch(/^likeliest +18 at most$/m);
     expect(output).toMatch(/^aborts +a call that is closed is drawn no further$/m);
     expect(output).toMatch(/^cache +does not tell; --enable-prompt-tokens-details/m);
+    expect(output).toMatch(/^tools +refused: the chat template shows the model none/m);
+    expect(output).toMatch(/^held +to nothing: .*strict tools/m);
     expect(output).toMatch(/^verdict +usable/m);
     expect(code).toBe(0);
   });
@@ -61,7 +64,15 @@ describe("metropolis doctor --engine vllm", () => {
       verdict: "usable",
       server: { dialect: "vllm", version: "0.0.0+fake" },
       model: { name: "abacus", contextLength: 256, vocabularySize: 18 },
-      can: { tokenizer: "agrees", logprobs: "sampled", mostTop: 6, tokenIds: true, prefixCache: true },
+      can: {
+        tokenizer: "agrees",
+        logprobs: "sampled",
+        mostTop: 6,
+        tokenIds: true,
+        prefixCache: true,
+        constraints: false,
+      },
+      tools: { refused: expect.stringContaining("--chat-template") as unknown },
     });
     expect(code).toBe(0);
   });

@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import onnxProto from "onnx-proto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { layOutModel } from "../support/exported-model.ts";
@@ -47,6 +48,20 @@ describe("metropolis models inspect, of formats", () => {
     expect(output).toMatch(/^ +16 at once: [\d.]+ ms a pass/m);
     expect(output).toMatch(/^prompts +64 tokens: [\d.]+ ms a pass, [\d.]+ tokens\/s$/m);
     expect(code).toBe(0);
+  });
+
+  it("says how its chat template has it call tools, or that they are refused", async () => {
+    const name = "builder-llama-int8";
+    expect((await inspect(name, "--no-measure")).output).toMatch(/^tools +refused: /m);
+    const template = fileURLToPath(new URL("../../templates/chatml-tools.jinja", import.meta.url));
+    await copyFile(template, join(folder, name, "chat_template.jinja"));
+    const text = await inspect(name, "--no-measure");
+    expect(text.output).toMatch(
+      /^tools +called by JSON between "<tool_call>" and "<\/tool_call>", several an answer$/m,
+    );
+    const { output } = await inspect(name, "--no-measure", "--json");
+    const tools = { form: "object", opening: "<tool_call>", closing: "</tool_call>", several: true };
+    expect(JSON.parse(output)).toMatchObject({ chat: true, tools });
   });
 
   it("tells programs the same", async () => {
