@@ -1,0 +1,46 @@
+/** A score of an answer, and whether the answer is right. */
+export interface Scored {
+  readonly score: number;
+  readonly isCorrect: boolean;
+}
+
+/** Pairs of a right and a wrong answer to one question. */
+export interface Pairs {
+  readonly count: number;
+  /** Those whose right answer has the higher score; one with equal scores is half a pair. */
+  readonly won: number;
+}
+
+/**
+ * Of one question: won / count is the area under the ROC curve, the probability that a right answer has the higher score
+ * than a wrong one (Mann & Whitney 1947).
+ */
+export function comparePairs(answers: readonly Scored[]): Pairs {
+  const right = answers.filter(({ isCorrect }) => isCorrect);
+  const wrong = answers.filter(({ isCorrect }) => !isCorrect);
+  let won = 0;
+  for (const { score } of right)
+    for (const other of wrong) won += score > other.score ? 1 : score === other.score ? 0.5 : 0;
+  return { count: right.length * wrong.length, won };
+}
+
+/** Mean of the questions' areas, over those that have a pair; NaN where none has. */
+export function meanArea(questions: readonly Pairs[]): number {
+  let [sum, asked] = [0, 0];
+  for (const { count, won } of questions) {
+    if (count === 0) continue;
+    sum += won / count;
+    asked++;
+  }
+  return sum / asked;
+}
+
+/** The area over all pairs of all questions, so that a question with more pairs counts for more. */
+export function pooledArea(questions: readonly Pairs[]): number {
+  let [sum, pairs] = [0, 0];
+  for (const { count, won } of questions) {
+    sum += won;
+    pairs += count;
+  }
+  return sum / pairs;
+}
