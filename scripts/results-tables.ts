@@ -7,7 +7,7 @@ import { measureEntropy } from "../src/evaluation/entropy/measure.ts";
 import { parsePoints } from "../src/evaluation/entropy/points.ts";
 import type { Point } from "../src/evaluation/entropy/points.ts";
 import { drawHistogram, drawPassAtK, drawSweep } from "../src/evaluation/report/charts.ts";
-import type { Result } from "../src/evaluation/result-file.ts";
+import type { Result } from "../src/evaluation/result.ts";
 import { mean } from "../src/evaluation/statistics.ts";
 import type { Estimate } from "../src/evaluation/statistics.ts";
 import type { Summary } from "../src/evaluation/summary.ts";

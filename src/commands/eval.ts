@@ -7,18 +7,9 @@ import { samplerNames, samplers } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import { configurations, plainFields } from "../evaluation/configurations.ts";
 import type { Configuration, Sweeps } from "../evaluation/configurations.ts";
-import { formatInterval } from "../evaluation/report/page.ts";
-import { summarize } from "../evaluation/summary.ts";
-import type { Summary } from "../evaluation/summary.ts";
-import { writeWhole } from "../files/write-whole.ts";
-import {
-  dataOptions,
-  engineOptions,
-  nameModel,
-  openEvaluation,
-  runModels,
-  settle,
-} from "./evaluated-models.ts";
+import { listQuestions, questionsName, writeQuestions } from "../evaluation/question-list.ts";
+import { reportEvaluation, reportFolder } from "./eval-report.ts";
+import { dataOptions, engineOptions, openEvaluation, runModels, settle } from "./evaluated-models.ts";
 import type { EvaluationOptions, EvaluationSettings } from "./evaluated-models.ts";
 import { argument, listOf, oneOf } from "./options.ts";
 
@@ -49,12 +40,16 @@ Examples:
                                                                      a model that vLLM runs
   metropolis eval --data problems.jsonl --url URL --plain --samplers standard,low_temperature,greedy
                                                                      another OpenAI-compatible server
+  metropolis eval report evaluation                                  the report anew, from stored answers
 A run that was cut off goes on where it stopped when it is started again. Runs of other models or samplers into
 the same folder join its report.`;
 
 /** `metropolis eval` */
 export function evalCommand(): Command {
-  const command = new Command("eval")
+  const run = new Command("run")
+    .configureHelp({
+      commandUsage: () => "metropolis eval [options]\n       metropolis eval report <folder>",
+    })
     .description("Compare samplers and models on questions with known answers, and write a report.")
     .addOption(
       new Option("--samplers <names>", "which to compare, separated by commas")
@@ -67,12 +62,23 @@ export function evalCommand(): Command {
     .addOption(new Option("--out <folder>", "where results and report go").default("evaluation"));
   const sweeps = sweepOptions();
   const options = [...sweeps.map(({ option }) => option), ...dataOptions(), ...engineOptions()];
-  for (const option of options) command.addOption(option);
-  return command
+  for (const option of options) run.addOption(option);
+  run
     .addHelpText("after", examples)
     .action((settings: EvalOptions & Record<string, unknown>) =>
-      evaluate(settings, command, sweepsOf(settings, sweeps)),
+      evaluate(settings, run, sweepsOf(settings, sweeps)),
     );
+  const report = new Command("report")
+    .description("Make the report of a folder's answers anew, and ask nothing.")
+    .argument("<folder>", "--out of an evaluation")
+    .action(reportFolder);
+  // What it does not know goes to the command that is usual, whose help is that of both.
+  return new Command("eval")
+    .description("Compare samplers and models on questions with known answers, and write a report.")
+    .helpOption(false)
+    .helpCommand(false)
+    .addCommand(run, { isDefault: true, hidden: true })
+    .addCommand(report);
 }
 
 const sweepsOf = (
@@ -93,12 +99,9 @@ async function evaluate(options: EvalOptions, command: Command, sweeps: Sweeps):
   await using file = opened;
   await runModels(settings, { items, configurations: compared, file });
 
-  const { summaries, unfinished } = summarize(file.results, items.length);
-  await writeReport(settings, { evaluation, summaries });
-  for (const summary of summaries) console.log(row(summary));
-  for (const label of unfinished) console.log(`${label}: begun in an earlier run, not finished; left out`);
+  await writeQuestions(join(out, questionsName), listQuestions(basename(settings.data), items));
+  await reportEvaluation(out, { evaluation, results: file.results });
   for (const name of leftOut) console.log(`${name}: left out; it wants log Z, which a server bounds alone`);
-  console.log(`\nreport: ${join(out, "report.html")}`);
 }
 
 /**
@@ -119,22 +122,6 @@ function askable(
   return { asked: names.filter((name) => !leftOut.includes(name)), leftOut };
 }
 
-// A function of its own: beside `await using` the compiler leaves the import's extension as it is.
-async function writeReport(
-  { data, out, base }: EvalOptions,
-  content: { readonly evaluation: object; readonly summaries: readonly Summary[] },
-): Promise<void> {
-  await writeWhole(join(out, "report.json"), `${JSON.stringify(content)}\n`);
-  // The chart library is slow to load, and only this needs it.
-  const { renderReport } = await import("../evaluation/report/report.ts");
-  const { summaries } = content;
-  const baseName = base === undefined ? undefined : await nameModel(base);
-  await writeWhole(
-    join(out, "report.html"),
-    renderReport({ title: basename(data), summaries, base: baseName }),
-  );
-}
-
 function checkPlain(compared: readonly Configuration[]): void {
   const impossible = compared.find((one) => plainFields(one) === undefined);
   if (impossible === undefined) return;
@@ -142,19 +129,4 @@ function checkPlain(compared: readonly Configuration[]): void {
     "invalid_request",
     `--plain: a server without our fields has no '${impossible.name}'. Leave it out of --samplers.`,
   );
-}
-
-function row({ label, accuracy, passAt, evaluatedTokensPerAnswer, cutOff, exact }: Summary): string {
-  const last = passAt.at(-1)!;
-  const interval = formatInterval(accuracy);
-  return [
-    label.padEnd(36),
-    `pass@1 ${accuracy.value.toFixed(3)} ${interval}`,
-    `pass@${last.k} ${last.estimate.value.toFixed(3)}`,
-    `${evaluatedTokensPerAnswer.toFixed(1)} tokens evaluated per answer`,
-    ...(exact === null || exact.share === 1
-      ? []
-      : [`${(100 * exact.share).toFixed(0)} % exact draws, chains for the rest`]),
-    ...(cutOff === 0 ? [] : [`${(100 * cutOff).toFixed(0)} % cut off: raise --max-tokens`]),
-  ].join("  ");
 }

@@ -13,6 +13,7 @@ import { namedGraders, parseDataSet } from "../evaluation/data-set.ts";
 import type { DataItem, DataSetOptions } from "../evaluation/data-set.ts";
 import { findPython } from "../evaluation/graders/python/sandbox.ts";
 import { ResultFile } from "../evaluation/result-file.ts";
+import { resultsName } from "../evaluation/stored-results.ts";
 import { missingTasks, runEvaluation } from "../evaluation/run.ts";
 import type { EvaluatedModel } from "../evaluation/run.ts";
 import { listServedModels, parseAddress } from "../evaluation/server-request.ts";
@@ -143,7 +144,7 @@ export async function openEvaluation(settings: EvaluationSettings): Promise<{
   await makeFolder(resolve(out)).catch((cause: unknown) => {
     throw fileFault(`--out: ${out} is no folder, and cannot be made one`, cause);
   });
-  return { items, file: await ResultFile.open(join(out, "results.jsonl"), evaluation), evaluation };
+  return { items, file: await ResultFile.open(join(out, resultsName), evaluation), evaluation };
 }
 
 /** A folder by its last part; an id of the hub as it is. */

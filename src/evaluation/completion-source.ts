@@ -39,6 +39,7 @@ const choice = z.object({
     .nullish(),
   entropy: z.array(z.number()).optional(),
   entropy_upper: z.array(z.number()).optional(),
+  self_certainty: z.number().nullish(),
   token_ids: z.array(z.number().int()).optional(),
   ...Object.fromEntries(Object.keys(reportShape).map((sampler) => [sampler, report.optional()])),
 });
@@ -59,6 +60,8 @@ export interface SampledText {
   readonly entropies: readonly number[];
   /** Upper bounds of these, which are then lower bounds; undefined where they are exact. */
   readonly upperEntropies?: readonly number[] | undefined;
+  /** How far from uniform the next-token distributions were, on average, nats; where the server tells. */
+  readonly selfCertainty?: number | undefined;
   /** Where the server reports them. */
   readonly tokenIds: readonly number[] | undefined;
   /** How it came to be and what it took, where the server says. */
@@ -86,9 +89,12 @@ const retries = 8;
 /** Completions from a server that speaks OpenAI's API. */
 export class CompletionSource {
   readonly #options: SourceOptions;
+  /** Until it refuses: a model that runs elsewhere does not tell it. */
+  #tellsSelfCertainty: boolean;
 
   constructor(options: SourceOptions) {
     this.#options = options;
+    this.#tellsSelfCertainty = !options.isPlain;
   }
 
   /** @throws InferenceError with what the server said */
@@ -108,7 +114,7 @@ export class CompletionSource {
       ...fields,
     };
     const path = isChat ? "/v1/chat/completions" : "/v1/completions";
-    const json = await askServer(this.#options, path, { body, signal, retries });
+    const json = await this.#ask(path, body, signal);
     const parsed = answer.safeParse(json);
     if (!parsed.success) {
       throw new InferenceError(
@@ -139,10 +145,24 @@ export class CompletionSource {
       ).filter((logprob) => logprob !== null),
       entropies: one.entropy ?? [],
       upperEntropies: one.entropy_upper,
+      selfCertainty: one.self_certainty ?? undefined,
       tokenIds: one.token_ids,
       report: findReport(one as Reports)?.body,
     }));
     const { usage, mixing } = parsed.data;
     return { samples, tokens: usage?.completion_tokens, splitRHat: mixing?.[0]?.split_r_hat };
+  }
+
+  async #ask(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    const ask = (more: object): Promise<unknown> =>
+      askServer(this.#options, path, { body: { ...body, ...more }, signal, retries });
+    if (!this.#tellsSelfCertainty) return ask({});
+    try {
+      return await ask({ self_certainty: true });
+    } catch (error) {
+      if (!(error instanceof InferenceError && error.param === "self_certainty")) throw error;
+      this.#tellsSelfCertainty = false;
+      return ask({});
+    }
   }
 }

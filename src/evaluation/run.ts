@@ -1,4 +1,5 @@
 import { InferenceError } from "../core/errors.ts";
+import { version } from "../core/version.ts";
 import { samplerFields, samplers } from "../samplers/registry.ts";
 import type { Score } from "./base-model.ts";
 import type { CompletionSource, SampledText } from "./completion-source.ts";
@@ -7,8 +8,10 @@ import type { Configuration } from "./configurations.ts";
 import type { DataItem } from "./data-set.ts";
 import { grade } from "./graders/graders.ts";
 import type { GradeOptions } from "./graders/graders.ts";
-import { keyOf } from "./result-file.ts";
-import type { ResultFile, Sample } from "./result-file.ts";
+import { keyOf } from "./result.ts";
+import type { ResultFile } from "./result-file.ts";
+import type { Sample } from "./result.ts";
+import { SharedClock } from "./shared-clock.ts";
 
 /** A model and how to reach it. */
 export interface EvaluatedModel {
@@ -66,10 +69,11 @@ export async function runEvaluation(options: RunOptions): Promise<void> {
   const missing = missingTasks(options);
   const controller = new AbortController();
   const either = AbortSignal.any([signal, controller.signal]);
+  const clock = new SharedClock();
   const worker = async (): Promise<void> => {
     for (let task = missing.shift(); task !== undefined; task = missing.shift()) {
       either.throwIfAborted();
-      await evaluate(task, options, either);
+      await evaluate(task, { ...options, signal: either, clock });
       onResult();
     }
   };
@@ -90,10 +94,9 @@ export async function runEvaluation(options: RunOptions): Promise<void> {
 
 async function evaluate(
   { configuration, item, seed }: Task,
-  options: RunOptions,
-  signal: AbortSignal,
+  options: RunOptions & { readonly clock: SharedClock },
 ): Promise<void> {
-  const { model, completions, isPlain, file, n, maxTokens } = options;
+  const { model, completions, isPlain, file, n, maxTokens, signal, clock } = options;
   // One answer is all of them.
   const isAlwaysSame = samplers[configuration.fields.sampler].ignoresSeed === true;
   const fields = {
@@ -102,23 +105,24 @@ async function evaluate(
     seed,
     ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
   };
-  const start = performance.now();
+  const end = clock.begin(fields.n);
   const { samples, tokens, splitRHat } = await completions
     .sample(item, fields, signal)
     .catch((error: unknown) => {
       throw error instanceof InferenceError && error.code === "invalid_request" ? atItem(item, error) : error;
     });
-  const seconds = (performance.now() - start) / 1000;
-  const likelihoods = await Promise.all(samples.map((sample) => likelihoodOf(item, sample, options, signal)));
+  const times = end();
+  const likelihoods = await Promise.all(samples.map((sample) => likelihoodOf(item, sample, options)));
   const judged: Sample[] = [];
   // One by one, so that graders that run programs run no more of them than there are requests.
   for (const [index, sample] of samples.entries()) {
     const { text, finish } = sample;
     const known = judged.find((other) => other.text === text);
-    const { answer, isCorrect } = known ?? (await grade(text, item, options));
+    const { answer, isCorrect, isUnanswered } = known ?? (await grade(text, item, options));
     const meanTokens = tokens === undefined ? null : Math.round(tokens / samples.length);
     const likelihood = likelihoods[index]!;
-    judged.push({ text, answer, isCorrect, finish, likelihood, ...costOf(sample, meanTokens) });
+    const verdict = { text, answer, isCorrect, ...(isUnanswered === true ? { isUnanswered } : {}) };
+    judged.push({ ...verdict, finish, likelihood, ...costOf(sample, meanTokens) });
   }
   await file.append({
     model: model.name,
@@ -127,7 +131,8 @@ async function evaluate(
     fields: configuration.fields,
     id: item.id,
     seed,
-    seconds,
+    ...times,
+    ...{ at: new Date().toISOString(), version },
     ...(splitRHat === undefined ? {} : { splitRHat }),
     samples: isAlwaysSame ? Array.from({ length: n }, () => judged[0]!) : judged,
   });
@@ -144,11 +149,12 @@ const ownCost = ({ fields }: Configuration): { readonly isolated?: true } =>
 async function likelihoodOf(
   item: DataItem,
   sample: SampledText,
-  { score }: RunOptions,
-  signal: AbortSignal,
+  { score, signal }: RunOptions,
 ): Promise<Sample["likelihood"]> {
-  if (score !== undefined) return score(item, sample, signal);
-  const { logprobs, entropies, upperEntropies } = sample;
+  const { logprobs, entropies, upperEntropies, selfCertainty } = sample;
+  // Whoever scores the answer, this is of the model that gave it.
+  const own = selfCertainty === undefined ? {} : { selfCertainty };
+  if (score !== undefined) return { ...(await score(item, sample, signal)), ...own };
   if (logprobs.length === 0) return null;
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return {
@@ -158,6 +164,7 @@ async function likelihoodOf(
     ...(upperEntropies === undefined || upperEntropies.length === 0
       ? {}
       : { meanEntropyUpper: sum(upperEntropies) / upperEntropies.length }),
+    ...own,
   };
 }
 

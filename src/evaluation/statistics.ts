@@ -36,6 +36,8 @@ export interface Estimate {
   readonly high: number;
 }
 
+const usualResamples = 2000;
+
 export interface BootstrapSettings {
   readonly resamples?: number;
   /** Share of resamples between the ends. */
@@ -50,7 +52,7 @@ export interface BootstrapSettings {
 export function bootstrap<Member>(
   members: readonly Member[],
   statistic: (members: readonly Member[]) => number,
-  { resamples = 2000, level = 0.95, seed = 0 }: BootstrapSettings = {},
+  { resamples = usualResamples, level = 0.95, seed = 0 }: BootstrapSettings = {},
 ): Estimate {
   const value = statistic(members);
   if (members.length < 2) return { value, low: NaN, high: NaN };
@@ -59,6 +61,32 @@ export function bootstrap<Member>(
     .filter((sample) => !Number.isNaN(sample));
   values.sort((a, b) => a - b);
   return { value, low: quantile(values, (1 - level) / 2), high: quantile(values, (1 + level) / 2) };
+}
+
+/** A figure, and what it would have been on each resample of the questions: those of several figures are paired. */
+export interface Resampled {
+  readonly value: number;
+  /** Empty where there are too few questions to resample. */
+  readonly resamples: Float64Array;
+}
+
+/** The mean of a list, with its means under the resamples of `bootstrap`. */
+export function resampleMean(values: readonly number[]): Resampled {
+  if (values.length < 2) return { value: mean(values), resamples: new Float64Array() };
+  const places = resamplings(values.length, usualResamples, 0);
+  const means = Float64Array.from(places, (own) => {
+    let sum = 0;
+    for (const place of own) sum += values[place]!;
+    return sum / values.length;
+  });
+  return { value: mean(values), resamples: means };
+}
+
+/** A figure with its 95 % percentile interval. */
+export function estimate({ value, resamples }: Resampled): Estimate {
+  if (resamples.length === 0) return { value, low: NaN, high: NaN };
+  const sorted = [...resamples].sort((a, b) => a - b);
+  return { value, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
 }
 
 let drawn: { readonly key: string; readonly places: readonly Uint32Array[] } | undefined;

@@ -1,6 +1,8 @@
-import { isSamplerName, samplerNames, samplers } from "../samplers/registry.ts";
 import { agreementBound } from "../mcmc/mixing.ts";
-import type { Result, Sample } from "./result-file.ts";
+import { answerCounts } from "./compute/outcomes.ts";
+import { isAlwaysSame } from "./groups.ts";
+import type { Group } from "./groups.ts";
+import type { Result, Sample } from "./result.ts";
 import { answerEntropy, bootstrap, mean, passAtK, quantile } from "./statistics.ts";
 import type { Estimate } from "./statistics.ts";
 
@@ -67,71 +69,29 @@ export interface ChainSummary {
   readonly agreeing: number;
 }
 
-export interface Summaries {
-  readonly summaries: readonly Summary[];
-  /** What was begun and never finished, and so is left out: differences are paired over all items. */
-  readonly unfinished: readonly string[];
+/** @param groups paired: each answered the same questions */
+export function summarize(groups: readonly Group[]): readonly Summary[] {
+  return groups.map((group) => ({
+    label: group.label,
+    ...summarizeOne(group),
+    differences: groups
+      .filter((other) => other !== group)
+      .map((other) => ({ to: other.label, estimate: difference(group.results, other.results) })),
+  }));
 }
 
-/** @param items how many a finished configuration has answered */
-export function summarize(results: readonly Result[], items: number): Summaries {
-  const models = [...new Set(results.map(({ model }) => model))];
-  const labelOf = ({ model, configuration }: Result): string =>
-    models.length > 1 ? `${model}: ${configuration}` : configuration;
-  const groups = groupBy(results, labelOf);
-  const finished = [...groups.values()]
-    .filter((own) => own.length === items)
-    .map((own) => own.toSorted((a, b) => (a.id < b.id ? -1 : 1)))
-    .sort(([a], [b]) => comparePlaces(placeOf(a!), placeOf(b!)) || (labelOf(a!) < labelOf(b!) ? -1 : 1));
-  // Ordered by model and fields, whichever answers came first.
-  function placeOf({ model, fields }: Result): readonly number[] {
-    const sampler = samplerNames.findIndex((name) => name === fields.sampler);
-    const settings = Object.values(fields).filter((value) => typeof value === "number");
-    return [models.indexOf(model), -sampler, ...settings];
-  }
-  return {
-    summaries: finished.map((own) => ({
-      label: labelOf(own[0]!),
-      ...summarizeOne(own),
-      differences: finished
-        .filter((other) => other !== own)
-        .map((other) => ({ to: labelOf(other[0]!), estimate: difference(own, other) })),
-    })),
-    unfinished: [...groups].filter(([, own]) => own.length !== items).map(([label]) => label),
-  };
-}
-
-function groupBy<Member>(
-  members: readonly Member[],
-  keyOf: (member: Member) => string,
-): Map<string, Member[]> {
-  const groups = new Map<string, Member[]>();
-  for (const member of members) {
-    const key = keyOf(member);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [member]);
-    else group.push(member);
-  }
-  return groups;
-}
-
-function comparePlaces(left: readonly number[], right: readonly number[]): number {
-  for (const [index, value] of left.entries()) {
-    const gap = value - (right[index] ?? -Infinity);
-    if (gap !== 0) return gap;
-  }
-  return left.length - right.length;
-}
-
-function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differences"> {
-  const { model, configuration, fields } = own[0]!;
+function summarizeOne({
+  model,
+  configuration,
+  fields,
+  results: own,
+}: Group): Omit<Summary, "label" | "differences"> {
   const samples = own.flatMap((result) => result.samples);
   const n = Math.min(...own.map((result) => result.samples.length));
   const likelihoods = samples.flatMap(({ likelihood }) => likelihood ?? []);
   const evaluated = samples.flatMap(({ evaluatedTokens }) => evaluatedTokens ?? []);
-  const { sampler } = fields;
   // Where the seed changes nothing, one answer stands for all of them.
-  const paidShare = isSamplerName(sampler) && samplers[sampler].ignoresSeed === true ? 1 / n : 1;
+  const paidShare = isAlwaysSame(fields) ? 1 / n : 1;
   return {
     model,
     configuration,
@@ -139,7 +99,7 @@ function summarizeOne(own: readonly Result[]): Omit<Summary, "label" | "differen
     items: own.length,
     n,
     accuracy: bootstrap(own.map(accuracyOf), mean),
-    passAt: passCounts(n).map((k) => ({ k, estimate: bootstrap(own.map(passOf(k)), mean) })),
+    passAt: answerCounts(n).map((k) => ({ k, estimate: bootstrap(own.map(passOf(k)), mean) })),
     meanLogprobs: likelihoods.map(({ logprob, tokens }) => round(logprob / Math.max(1, tokens))),
     confidences: likelihoods.flatMap(({ meanEntropy }) => (meanEntropy === null ? [] : round(-meanEntropy))),
     meanEntropyUpper: upperMean(likelihoods),
@@ -181,12 +141,6 @@ const difference = (left: readonly Result[], right: readonly Result[]): Estimate
     left.map((result, index) => accuracyOf(result) - accuracyOf(right[index]!)),
     mean,
   );
-
-function passCounts(n: number): number[] {
-  const counts: number[] = [];
-  for (let k = 1; k < n; k *= 2) counts.push(k);
-  return [...counts, n];
-}
 
 function summarizeExact(own: readonly Result[]): ExactSummary | null {
   const draws = own.flatMap(({ samples }) => samples.flatMap(({ exact }) => exact ?? []));

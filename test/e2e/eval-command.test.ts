@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -45,6 +45,26 @@ it("an evaluation that was killed and started again reports what one reports tha
   expect((await runCommand([...evaluation, "--out", killed])).code).toBe(0);
   expect(await reportIn(killed)).toEqual(await reportIn(whole));
   expect(await linesIn(results)).toBe(1 + 3 * 8);
+
+  // From what is stored, without a model or the data.
+  const page = await readFile(join(whole, "report.html"), "utf8");
+  expect(page).toMatch(/At equal evaluated tokens.*Metropolis \d.*4\+3\*5\+2\+8=/s);
+  const before = await reportIn(whole);
+  await Promise.all(["report.html", "report.json"].map((name) => rm(join(whole, name))));
+  expectExit(await runCommand(["eval", "report", whole]), 0, /At equal drawn tokens/);
+  expect(await reportIn(whole)).toEqual(before);
+  expect(await readFile(join(whole, "report.html"), "utf8")).toBe(page);
+});
+
+it("a report wants a folder that has finished answers, and the help is that of both", async () => {
+  expectExit(await runCommand(["eval", "report", folder]), 1, /^error: .*holds no evaluation/);
+  const begun = join(folder, "begun");
+  await mkdir(begun);
+  await writeFile(join(begun, "results.jsonl"), '{"evaluation":{}}\n');
+  expectExit(await runCommand(["eval", "report", begun]), 1, /^error: .*there is nothing to report/);
+  expectExit(await runCommand(["eval", "report", begun, "--n", "3"]), 1, /unknown option '--n'/);
+  expectExit(await runCommand(["eval", "--help"]), 0, /eval report evaluation/);
+  expectExit(await runCommand(["eval"]), 1, /required option '--data <file>'/);
 });
 
 it("says what is wrong with a value that is swept, in a line", async () => {

@@ -49,7 +49,10 @@ const linesOf = async (path: string): Promise<string[]> =>
 const resultsIn = async (out: string): Promise<unknown[]> =>
   (await linesOf(join(out, "results.jsonl")))
     .map(
-      (line) => JSON.parse(line, (key, value: unknown) => (key === "seconds" ? 0 : value)) as { id?: string },
+      (line) =>
+        JSON.parse(line, (key, value: unknown) => (/seconds$|^at$/i.test(key) ? 0 : value)) as {
+          id?: string;
+        },
     )
     .sort((one, other) => (one.id ?? "").localeCompare(other.id ?? ""));
 

@@ -1,4 +1,4 @@
-import type { Result } from "../result-file.ts";
+import type { Result } from "../result.ts";
 import { bootstrap, mean } from "../statistics.ts";
 import type { Estimate } from "../statistics.ts";
 

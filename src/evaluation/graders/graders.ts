@@ -11,6 +11,8 @@ export interface Grade {
   readonly isCorrect: boolean;
   /** What was taken for the answer, to count different ones; the whole text where nothing was found. */
   readonly answer: string;
+  /** Whether nothing was found. */
+  readonly isUnanswered?: true;
 }
 
 /** Finds an answer in a text, and says whether it is the reference. */
@@ -67,7 +69,8 @@ export async function grade(
     default: {
       const { read, isSame } = readings[grader.type];
       const answer = read(text);
-      return { answer: answer ?? whole, isCorrect: answer !== undefined && isSame(answer, reference) };
+      if (answer === undefined) return { answer: whole, isCorrect: false, isUnanswered: true };
+      return { answer, isCorrect: isSame(answer, reference) };
     }
   }
 }

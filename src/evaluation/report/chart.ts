@@ -2,10 +2,12 @@ import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { escapeText } from "./page.ts";
 
-const width = 860;
+/** Of all charts, pixels. */
+export const width = 860;
 const legendRow = 22;
 
-const palette = [
+/** Colours that can be told apart. */
+export const palette = [
   "#4269d0",
   "#c8501e",
   "#2f9d63",
@@ -18,11 +20,13 @@ const palette = [
   "#98b73a",
 ];
 
-/** The same series has the same colour in all charts of a page. */
-export function colorScale(series: readonly string[]): {
+export interface ColorScale {
   readonly domain: string[];
   readonly range: string[];
-} {
+}
+
+/** The same series has the same colour in all charts that have the same series. */
+export function colorScale(series: readonly string[]): ColorScale {
   const range = series.map((_, index) =>
     series.length <= palette.length
       ? palette[index]!
@@ -34,7 +38,7 @@ export function colorScale(series: readonly string[]): {
 export interface ChartOptions extends Omit<Plot.PlotOptions, "marks" | "color"> {
   readonly marks: readonly Plot.Markish[];
   /** What the colours mean. */
-  readonly color: ReturnType<typeof colorScale>;
+  readonly color: ColorScale;
   /** False where the rows say it. */
   readonly hasLegend?: boolean;
 }
@@ -58,20 +62,23 @@ export function drawChart({ color, hasLegend = true, x, marks, ...options }: Cha
   const legend = hasLegend ? drawLegend(color) : { svg: "", height: 0 };
   const height = Number(plot.getAttribute("height"));
   const inner = plot.outerHTML.replace("<svg ", `<svg y="${legend.height}" `);
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" viewBox="0 0 ${width} ${height + legend.height}" font-family="system-ui, sans-serif">`,
-    `<rect width="100%" height="100%" fill="#fff"/>`,
-    legend.svg,
-    inner,
+  return renderSvg(height + legend.height, legend.svg + inner);
+}
+
+/** In a page its paper and ink are the page's; by itself it is black on white. @param content as wide as charts are */
+export const renderSvg = (height: number, content: string): string =>
+  [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" fill="currentColor">`,
+    `<rect width="100%" height="100%" style="fill:var(--paper,#fff)"/>`,
+    content,
     "</svg>",
   ].join("");
-}
 
 /** Space for the longest of a chart's row labels, pixels. */
 export const labelSpace = (labels: readonly string[]): number =>
   24 + 7.2 * Math.max(...labels.map(({ length }) => length));
 
-function drawLegend({ domain, range }: ReturnType<typeof colorScale>): { svg: string; height: number } {
+function drawLegend({ domain, range }: ColorScale): { svg: string; height: number } {
   let x = 8;
   let row = 0;
   const entries = domain.map((label, index) => {

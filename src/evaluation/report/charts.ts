@@ -2,16 +2,18 @@ import * as Plot from "@observablehq/plot";
 import { mean } from "../statistics.ts";
 import type { Summary } from "../summary.ts";
 import { colorScale, drawChart, labelSpace } from "./chart.ts";
+import type { ColorScale } from "./chart.ts";
 
 type Summaries = readonly Summary[];
 
 const labelsOf = (summaries: Summaries): string[] => summaries.map(({ label }) => label);
 
-/** pass@1 with its interval, a line a configuration. */
-export function drawAccuracy(summaries: Summaries): string {
+/** pass@1 with its interval, a line a configuration, beside that of the first. */
+export function drawAccuracy(summaries: Summaries, colors: ColorScale): string {
   const rows = summaries.map(({ label, accuracy }) => ({ label, ...accuracy }));
   return drawChart({
     marks: [
+      Plot.ruleX(rows.slice(0, 1), { x: "value", strokeDasharray: "4 3", strokeOpacity: 0.5 }),
       Plot.ruleY(rows.filter(hasInterval), {
         y: "label",
         x1: "low",
@@ -23,7 +25,7 @@ export function drawAccuracy(summaries: Summaries): string {
     ],
     x: { label: "pass@1", domain: [0, 1], grid: true },
     y: { label: null, domain: labelsOf(summaries) },
-    color: colorScale(labelsOf(summaries)),
+    color: colors,
     hasLegend: false,
     marginLeft: labelSpace(labelsOf(summaries)),
     height: 60 + 28 * summaries.length,
@@ -60,6 +62,7 @@ export function drawHistogram(
   summaries: Summaries,
   key: "meanLogprobs" | "confidences",
   label: string,
+  colors = colorScale(labelsOf(summaries)),
 ): string | undefined {
   const rows = summaries.flatMap((summary) => summary[key].map((value) => ({ label: summary.label, value })));
   if (rows.length === 0) return undefined;
@@ -74,32 +77,10 @@ export function drawHistogram(
     x: { label },
     y: { label: "share", ticks: 2, grid: true },
     fy: { label: null, domain: labelsOf(summaries), padding: 0.3 },
-    color: colorScale(labelsOf(summaries)),
+    color: colors,
     hasLegend: false,
     marginRight: labelSpace(labelsOf(summaries)),
     height: 60 + 70 * summaries.length,
-  });
-}
-
-/** Accuracy against what it cost. */
-export function drawCost(summaries: Summaries): string | undefined {
-  const rows = summaries
-    .map(({ label, evaluatedTokensPerAnswer, accuracy }) => ({
-      label,
-      cost: evaluatedTokensPerAnswer,
-      ...accuracy,
-    }))
-    .filter(({ cost }) => !Number.isNaN(cost));
-  if (rows.length === 0) return undefined;
-  return drawChart({
-    marks: [
-      Plot.ruleX(rows.filter(hasInterval), { x: "cost", y1: "low", y2: "high", stroke: "label" }),
-      Plot.dot(rows, { x: "cost", y: "value", fill: "label", r: 5 }),
-    ],
-    x: { label: "evaluated tokens per answer", type: "log", grid: true, tickFormat: "~s" },
-    y: { label: "pass@1", domain: [0, 1], grid: true },
-    color: colorScale(labelsOf(summaries)),
-    height: 340,
   });
 }
 

@@ -1,12 +1,31 @@
-import { mean } from "../statistics.ts";
-import type { Summary } from "../summary.ts";
-import { drawAccuracy, drawCost, drawHistogram, drawPassAtK, drawSweep } from "./charts.ts";
-import { escapeText, formatInterval, formatNumber, renderFigure, renderPage, renderTable } from "./page.ts";
-import type { Cell } from "./page.ts";
+import type { Analysis } from "../analysis.ts";
+import type { MatchedBudgets } from "../compute/budgets.ts";
+import { accuracyWords, budgetSentence, costNames, headline, spendable } from "../compute/words.ts";
+import type { Group } from "../groups.ts";
+import type { GroupKnowledge } from "../likelihood/knowledge.ts";
+import { knowledgeWords } from "../likelihood/words.ts";
+import type { QuestionList } from "../question-list.ts";
+import type { Evaluation } from "../stored-results.ts";
+import { renderBudgets, renderFrontier } from "./budget-tables.ts";
+import { drawAccuracy, drawHistogram, drawSweep } from "./charts.ts";
+import { drawCurves } from "./curve-panels.ts";
+import { drawDifferences } from "./difference-matrix.ts";
+import { renderExamples } from "./examples.ts";
+import { drawFrontier } from "./frontier-chart.ts";
+import { escapeText, renderFigure, renderFolded, renderNote, renderPage } from "./page.ts";
+import { factsOf } from "./provenance.ts";
+import { seriesColors } from "./series-colors.ts";
+import { drawSignals } from "./signal-chart.ts";
+import { answerTable, areaTable, chainTable, costTable, exactTable, passTable } from "./tables.ts";
 
 export interface ReportContent {
   readonly title: string;
-  readonly summaries: readonly Summary[];
+  readonly evaluation: Evaluation;
+  /** Paired, what others are held against first; at least one. */
+  readonly groups: readonly Group[];
+  readonly analysis: Analysis;
+  /** Where they are known. */
+  readonly questions?: QuestionList | undefined;
   /** Name of the model under which answers were scored; undefined where each model scored its own. */
   readonly base: string | undefined;
 }
@@ -14,155 +33,127 @@ export interface ReportContent {
 const bounded =
   " A server that runs a model tells its likeliest tokens alone, which bound an entropy from below and from above: both are given, and confidence is that of the lower one.";
 
+const computeNote =
+  "Everything is computed from the same stored answers. k answers cost k times one answer's mean; vote, best of k and pass@k are means over all k of a question's answers. Between two numbers of answers accuracy is interpolated linearly in the logarithm of the cost. At a budget each configuration has its best rule, and the frontier its best point, chosen on these very questions, so both are likelier too high than too low; intervals are of one comparison each. A vote takes the answer that most texts give, of as many the one with the likeliest text; texts without an answer do not vote.";
+
+const costNotes = {
+  evaluated:
+    "Evaluated tokens: model evaluations after the prompt, discarded ones included. Plain answers to a prompt have no memo; those of chains are counted after theirs.",
+  drawn: "Drawn tokens: what the same answers would cost without any memo.",
+  seconds:
+    "Seconds: the time of the run, shared among the requests under way by the answers that each asked for. An answer alone would take longer than its share.",
+};
+
 /** The report: one HTML page with its charts as SVG, to be read in a browser or on paper. */
-export function renderReport({ title, summaries, base }: ReportContent): string {
+export function renderReport(content: ReportContent): string {
+  const { title, groups, analysis, questions, base } = content;
+  const { summaries, compute, likelihood } = analysis;
   const under = base ?? "the model that answered";
   const isBounded = summaries.some(({ meanEntropyUpper }) => meanEntropyUpper !== null);
+  const [main, ...others] = Object.values(compute.matched);
+  const colors = seriesColors(compute);
   return renderPage(title, [
-    `<p>${summaries[0]?.items ?? 0} questions, ${summaries[0]?.n ?? 0} answers to each. Intervals: 95 %, by resampling questions. Log-likelihood and entropy are under ${escapeText(under)}, at temperature 1, averaged over an answer's tokens, then over answers.${isBounded ? bounded : ""}</p>`,
-    "<h2>Accuracy</h2>",
-    renderTable(
-      ["", ...(summaries[0]?.passAt ?? []).map(({ k }) => `pass@${k}`)],
-      summaries.map(({ label, passAt }) => [
-        label,
-        ...passAt.map(({ estimate }) => [formatNumber(estimate.value), formatInterval(estimate)] as const),
-      ]),
-    ),
-    renderFigure("pass@1", drawAccuracy(summaries)),
-    differences(summaries),
-    renderFigure("At least one right answer of k", drawPassAtK(summaries)),
-    "<h2>Answers</h2>",
-    answers(summaries),
+    renderSummary(content),
     renderFigure(
-      `Log-likelihood under ${under}`,
-      drawHistogram(summaries, "meanLogprobs", "mean log p per token, nats"),
+      "Accuracy against what it costs",
+      main && drawFrontier(compute, main.kind, colors),
+      main &&
+        `Each line is a configuration, from one answer to all ${summaries[0]?.n ?? 0}, by its best rule. The band is the best at each cost, with its interval.`,
     ),
+    renderBudget(main),
+    main === undefined ? "" : renderFolded("The best at each cost", renderFrontier(compute, main.kind)),
+    ...others.map((one) =>
+      renderFolded(
+        `The same against ${costNames[one.kind]}`,
+        `<p>${escapeText(headline(one))}</p>`,
+        renderFigure("", drawFrontier(compute, one.kind, colors)),
+        renderBudget(one),
+      ),
+    ),
+    renderFigure("One answer: pass@1", drawAccuracy(summaries, colors)),
     renderFigure(
-      `Confidence under ${under}`,
-      drawHistogram(
-        summaries,
-        "confidences",
-        isBounded ? "negative mean entropy at its lower bound, nats" : "negative mean entropy, nats",
+      "Paired differences of pass@1: row less column",
+      drawDifferences(summaries),
+      "Bold: the 95 % interval leaves out 0.",
+    ),
+    renderFigure("More answers: what a rule makes of k", drawCurves(compute.configurations)),
+    renderFolded("At least one right answer of k", passTable(summaries)),
+    ...renderLikelihood(likelihood),
+    `<h2>Answers, right and wrong</h2>`,
+    renderExamples(groups, questions),
+    "<h2>What answers are like</h2>",
+    renderNote(
+      `Log-likelihood and entropy are under ${under}, at temperature 1, averaged over an answer's tokens, then over answers.${isBounded ? bounded : ""}`,
+    ),
+    answerTable(summaries),
+    renderFolded(
+      "How they spread",
+      renderFigure(
+        `Log-likelihood under ${under}`,
+        drawHistogram(summaries, "meanLogprobs", "mean log p per token, nats", colors),
+      ),
+      renderFigure(
+        `Confidence under ${under}`,
+        drawHistogram(
+          summaries,
+          "confidences",
+          isBounded ? "negative mean entropy at its lower bound, nats" : "negative mean entropy, nats",
+          colors,
+        ),
       ),
     ),
     "<h2>Cost</h2>",
-    costs(summaries),
-    exactDraws(summaries),
-    chains(summaries),
-    renderFigure("Accuracy and cost", drawCost(summaries)),
+    costTable(summaries),
+    exactTable(summaries),
+    chainTable(summaries),
     renderFigure("Power: the exponent", drawSweep(summaries, "alpha", "alpha")),
     renderFigure("Power: the steps", drawSweep(summaries, "mcmc_steps", "steps per block")),
   ]);
 }
 
-/** As many columns of differences as paper is wide. */
-const columnsOnPaper = 7;
-
-function differences(summaries: readonly Summary[]): string {
-  if (summaries.length < 2) return "";
-  const numbered = summaries.map(({ label }, index) => ({ label, number: String(index + 1) }));
-  const tables: string[] = [];
-  for (let start = 0; start < numbered.length; start += columnsOnPaper) {
-    const columns = numbered.slice(start, start + columnsOnPaper);
-    const rows = summaries.map(({ label, differences: own }, index) => [
-      `${index + 1} ${label}`,
-      ...columns.map((column): Cell => {
-        const estimate = own.find(({ to }) => to === column.label)?.estimate;
-        return estimate === undefined ? "" : [formatNumber(estimate.value), formatInterval(estimate)];
-      }),
-    ]);
-    tables.push(renderTable(["", ...columns.map(({ number }) => number)], rows));
-  }
-  return `<h2>Paired differences of pass@1: row less column</h2>${tables.join("<br>")}`;
-}
-
-function answers(summaries: readonly Summary[]): string {
-  const head = ["", "log p per token", "entropy", "tokens", "cut off", "different answers", "answer entropy"];
-  return renderTable(
-    head,
-    summaries.map((summary) => [
-      summary.label,
-      formatNumber(mean(summary.meanLogprobs)),
-      formatEntropy(summary),
-      formatNumber(summary.tokensPerAnswer, 1),
-      formatNumber(summary.cutOff),
-      formatNumber(summary.distinctAnswers, 2),
-      formatNumber(summary.answerEntropy, 2),
-    ]),
-  );
-}
-
-function formatEntropy({ confidences, meanEntropyUpper }: Summary): string {
-  const entropy = formatNumber(-mean(confidences));
-  return meanEntropyUpper === null ? entropy : `${entropy} to ${formatNumber(meanEntropyUpper)}`;
-}
-
-function costs(summaries: readonly Summary[]): string {
-  const head = [
-    "",
-    "evaluated tokens per answer",
-    "evaluated in all",
-    "drawn tokens per answer",
-    "remembered ones",
-    "s per question",
-    "s in all",
+/** What came out, in sentences; then what it is about. */
+function renderSummary({ analysis, evaluation, groups, questions, base }: ReportContent): string {
+  const { summaries, compute, likelihood } = analysis;
+  const [first] = summaries;
+  const [main] = Object.values(compute.matched);
+  const own =
+    first === undefined ? "" : `${first.label}: right in ${accuracyWords(first.accuracy)} with one answer. `;
+  const sentences = [
+    ...(main === undefined ? [] : spendable(main).map((budget) => budgetSentence(budget, main.kind))),
+    ...baselines(likelihood).map(knowledgeWords),
   ];
-  const note =
-    "<p>Drawn tokens are those of all drafts and proposals: what an answer would cost without the memo. Evaluated ones are what it asked of the model, remembered ones what it knew. Seconds are those that requests took, waiting for one another included.</p>";
-  const rows = summaries.map((summary) => [
-    summary.label,
-    formatNumber(summary.evaluatedTokensPerAnswer, 1),
-    formatNumber(summary.totalEvaluatedTokens, 0),
-    formatNumber(summary.drawnTokensPerAnswer, 0),
-    formatNumber(summary.rememberedTokensPerAnswer, 0),
-    formatNumber(summary.secondsPerRequest, 2),
-    formatNumber(summary.totalSeconds, 0),
-  ]);
-  return note + renderTable(head, rows);
+  const facts = factsOf(groups, evaluation, { data: questions?.name ?? "data that was not noted", base });
+  const items = facts.map(([name, value]) => `<dt>${escapeText(name)}</dt><dd>${escapeText(value)}</dd>`);
+  return [
+    `<section class="summary"><p><strong>${escapeText(own + (main === undefined ? "" : headline(main)))}</strong></p>`,
+    `<ul>${sentences.map((sentence) => `<li>${escapeText(sentence)}</li>`).join("")}</ul>`,
+    `<dl>${items.join("")}</dl></section>`,
+    renderNote("Brackets: 95 % intervals, by resampling questions."),
+  ].join("");
 }
 
-function exactDraws(summaries: readonly Summary[]): string {
-  const rows = summaries.flatMap(({ label, exact }) =>
-    exact === null ? [] : [[label, formatNumber(exact.share), formatNumber(exact.triesPerAnswer, 1)]],
-  );
-  const note =
-    "<p>Share of the answers that are exact draws from p^α. A chain gave the others, where none of max_tries was accepted: a row with less than 1 is of neither law.</p>";
-  return rows.length === 0
+const renderBudget = (matched: MatchedBudgets | undefined): string =>
+  matched === undefined
     ? ""
-    : `<h2>Exact draws</h2>${note}${renderTable(["", "exact draws", "tries per answer"], rows)}`;
+    : renderBudgets(matched) + renderNote(`${computeNote} ${costNotes[matched.kind]}`);
+
+/** The first configuration of each model, which is the nearest to its own law, that has something to tell. */
+function baselines(all: readonly GroupKnowledge[]): GroupKnowledge[] {
+  const models = [...new Set(all.map(({ model }) => model))];
+  return models.flatMap((model) => {
+    const own = all.filter((one) => one.model === model);
+    return own.find(({ askable }) => askable > 0) ?? own.slice(0, 1);
+  });
 }
 
-function chains(summaries: readonly Summary[]): string {
-  const head = [
-    "",
-    "moved",
-    "unchanged",
-    "rejected",
-    "acceptance",
-    "changed the first token",
-    "chains that ever did",
-    "chains that read as unmixed",
-    "split R-hat, median",
-    "questions whose chains agree",
+function renderLikelihood(likelihood: readonly GroupKnowledge[]): string[] {
+  return [
+    "<h2>Does likelihood know?</h2>",
+    `<p>${baselines(likelihood).map(knowledgeWords).map(escapeText).join("<br>")}</p>`,
+    renderFigure("", drawSignals(likelihood)),
+    renderFolded("The same as a table", areaTable(likelihood)),
+    renderNote(
+      "Of every right and every wrong answer to the same question: how often the right one has the higher log p, mean log p or self-certainty, or the lower entropy; as high counts as half. Averaged over the questions that have both; pooled, over all pairs.",
+    ),
   ];
-  const note =
-    "<p>Shares of steps: proposals that moved the chain, that were what it had already, and that were turned down. Acceptance is Metropolis-Hastings's, moved and unchanged together, and no sign of mixing. Split R-hat (rank-normalised) compares the chains of a question; a dash where there is one chain, or nothing to compare.</p>";
-  const rows = summaries.flatMap(({ label, chain }) =>
-    chain === null
-      ? []
-      : [
-          [
-            label,
-            ...[chain.moved, chain.unchanged, chain.rejected, chain.acceptance].map((share) =>
-              formatNumber(share),
-            ),
-            formatNumber(chain.firstTokenChanges, 4),
-            formatNumber(chain.movedChains),
-            formatNumber(chain.unmixedChains),
-            formatNumber(chain.splitRHat, 2),
-            formatNumber(chain.agreeing),
-          ],
-        ],
-  );
-  return rows.length === 0 ? "" : `<h2>Chains</h2>${note}${renderTable(head, rows)}`;
 }

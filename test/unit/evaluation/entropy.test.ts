@@ -4,7 +4,7 @@ import { drawFit, renderFit } from "../../../src/evaluation/entropy/fit-report.t
 import { measureEntropy } from "../../../src/evaluation/entropy/measure.ts";
 import { parsePoints } from "../../../src/evaluation/entropy/points.ts";
 import type { Point } from "../../../src/evaluation/entropy/points.ts";
-import type { Result } from "../../../src/evaluation/result-file.ts";
+import type { Result } from "../../../src/evaluation/result.ts";
 
 const law = { a: 0.3, b: 0.9 };
 const entropies = Array.from({ length: 30 }, (_, step) => 0.8 * Math.exp(-step / 8));

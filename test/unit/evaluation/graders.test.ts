@@ -65,7 +65,11 @@ describe("graders", () => {
 
   it("count a wrong answer as what it is", async () => {
     expect(await grade("so #7", itemOf("abacus", 5))).toEqual({ answer: "7", isCorrect: false });
-    expect(await grade("no idea", itemOf("abacus", 5))).toEqual({ answer: "no idea", isCorrect: false });
+    expect(await grade("no idea", itemOf("abacus", 5))).toEqual({
+      answer: "no idea",
+      isCorrect: false,
+      isUnanswered: true,
+    });
   });
 });
 

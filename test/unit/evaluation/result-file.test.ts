@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ResultFile } from "../../../src/evaluation/result-file.ts";
-import type { Result } from "../../../src/evaluation/result-file.ts";
+import type { Result } from "../../../src/evaluation/result.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "metropolis-results-"));
 const evaluation = { n: 1 };

@@ -15,8 +15,10 @@ import type { Configuration } from "../../../src/evaluation/configurations.ts";
 import { parseDataSet } from "../../../src/evaluation/data-set.ts";
 import { renderReport } from "../../../src/evaluation/report/report.ts";
 import { ResultFile } from "../../../src/evaluation/result-file.ts";
-import type { Result } from "../../../src/evaluation/result-file.ts";
+import type { Result } from "../../../src/evaluation/result.ts";
 import { runEvaluation } from "../../../src/evaluation/run.ts";
+import { analyse } from "../../../src/evaluation/analysis.ts";
+import { groupResults } from "../../../src/evaluation/groups.ts";
 import { summarize } from "../../../src/evaluation/summary.ts";
 import type { Summary } from "../../../src/evaluation/summary.ts";
 import { BoundedEngine } from "../../support/bounded-engine.ts";
@@ -99,6 +101,17 @@ async function run(
 
 const folder = await mkdtemp(join(tmpdir(), "metropolis-eval-"));
 
+const summariesOf = (results: readonly Result[], count = items.length): readonly Summary[] =>
+  summarize(groupResults(results, count).finished);
+
+function pageOf(
+  results: readonly Result[],
+  { title = "t", count = items.length, base = undefined as string | undefined } = {},
+): string {
+  const groups = groupResults(results, count).finished;
+  return renderReport({ title, evaluation: { n: 3 }, groups, analysis: analyse(groups), base });
+}
+
 /** Results in one order, without what depends on the clock. */
 const timeless = (summaries: readonly Summary[]): unknown =>
   summaries.map(({ secondsPerRequest, totalSeconds, ...rest }) => ({
@@ -108,7 +121,11 @@ const timeless = (summaries: readonly Summary[]): unknown =>
 
 const content = (results: readonly Result[]): unknown =>
   results
-    .map(({ seconds, ...result }) => ({ ...result, isTimed: seconds > 0 }))
+    .map(({ seconds, sharedSeconds, at, ...result }) => ({
+      ...result,
+      isTimed:
+        seconds > 0 && sharedSeconds! > 0 && sharedSeconds! <= seconds && !Number.isNaN(Date.parse(at!)),
+    }))
     .sort((a, b) => `${a.configuration} ${a.id}`.localeCompare(`${b.configuration} ${b.id}`));
 
 describe("an evaluation", () => {
@@ -123,10 +140,12 @@ describe("an evaluation", () => {
     expect(content(resumed)).toEqual(content(whole));
     const onDisk = (await readFile(path, "utf8")).trim().split("\n");
     expect(onDisk).toHaveLength(resumed.length + 1);
-    const report = summarize(resumed, items.length);
-    expect(timeless(report.summaries)).toEqual(timeless(summarize(whole, items.length).summaries));
-    expect(report.summaries.map(({ label }) => label)).toEqual(compared.map(({ name }) => name));
-    expect(report.unfinished).toEqual([]);
+    expect(timeless(summariesOf(resumed))).toEqual(timeless(summariesOf(whole)));
+    const { finished, unfinished } = groupResults(resumed, items.length);
+    expect(finished.map(({ label }) => label).toSorted()).toEqual(
+      compared.map(({ name }) => name).toSorted(),
+    );
+    expect(unfinished).toEqual([]);
   });
 
   it("asks for nothing that is there, and refuses the file of another", async () => {
@@ -195,9 +214,14 @@ describe("an evaluation", () => {
         .map(({ likelihood }) => likelihood!.meanEntropyUpper! - likelihood!.meanEntropy!);
     for (const gap of gaps(own)) expect(gap).toBeGreaterThan(0.01);
     for (const gap of gaps(scored)) expect(gap).toBeCloseTo(0.1, 9);
+    // Self-certainty is of the model that answered: one that runs elsewhere is asked for it in vain, and then no more.
+    const certainties = (results: readonly Result[]): unknown[] =>
+      results.flatMap(({ samples }) => samples.map(({ likelihood }) => likelihood!.selfCertainty));
+    expect(new Set(certainties(own))).toEqual(new Set([undefined]));
+    for (const certainty of certainties(scored)) expect(certainty).toBeGreaterThan(0);
 
-    const { summaries } = summarize(own, items.length);
-    const page = renderReport({ title: "bounds", summaries, base: undefined });
+    const summaries = summariesOf(own);
+    const page = pageOf(own);
     const { confidences, meanEntropyUpper } = summaries[0]!;
     const lower = -confidences.reduce((sum, value) => sum + value, 0) / confidences.length;
     expect(page).toContain(`${lower.toFixed(3)} to ${meanEntropyUpper!.toFixed(3)}`);
@@ -210,8 +234,8 @@ describe("an evaluation", () => {
     await run(path, { samplers: plain });
     await expect(run(path, { name: "other", samplers: plain, stopAfter: 4 })).rejects.toThrow("killed");
     await using file = await ResultFile.open(path, { n: 3 });
-    const { summaries, unfinished } = summarize(file.results, items.length);
-    expect(summaries.map(({ label }) => label)).toEqual(plain.map((name) => `abacus: ${name}`));
+    const { finished, unfinished } = groupResults(file.results, items.length);
+    expect(finished.map(({ label }) => label)).toEqual(["abacus: standard", "abacus: greedy"]);
     expect(unfinished.every((label) => label.startsWith("other: "))).toBe(true);
     expect(unfinished.length).toBeGreaterThan(0);
   });
@@ -231,7 +255,7 @@ describe("an evaluation", () => {
   it("tells exact draws from the answers of chains in their place", async () => {
     const searches = configurations(["exact"], { max_tries: [1, 3, 1000], fallback: ["power"] });
     const results = await run(join(folder, "exact.jsonl"), { searches });
-    const { summaries } = summarize(results, items.length);
+    const summaries = summariesOf(results);
     expect(summaries.map(({ fields }) => fields.max_tries)).toEqual([1, 3, 1000]);
     for (const { configuration, exact, chain } of summaries) {
       const own = results.filter((result) => result.configuration === configuration);
@@ -247,7 +271,7 @@ describe("an evaluation", () => {
     expect(some!.share).toBeLessThan(1);
     expect(many!.share).toBe(1);
     expect(many!.triesPerAnswer).toBeGreaterThan(1);
-    const page = renderReport({ title: "t", summaries, base: undefined });
+    const page = pageOf(results);
     expect(page).toContain("<h2>Exact draws</h2>");
     expect(page).toContain(`<td>${some!.share.toFixed(3)}</td><td>${some!.triesPerAnswer.toFixed(1)}</td>`);
   });
@@ -293,7 +317,7 @@ describe("the report", () => {
         })),
       })),
     );
-    const { summaries } = summarize(results, 3);
+    const summaries = summariesOf(results, 3);
     expect(summaries.map(({ accuracy }) => accuracy.value)).toEqual(
       [1 / 3, 1 / 3, 2 / 3, 2 / 3].map((value) => expect.closeTo(value) as unknown),
     );
@@ -308,16 +332,20 @@ describe("the report", () => {
     expect(summaries[2]!.meanLogprobs).toEqual(Array.from({ length: 9 }, () => -0.5));
     expect(summaries[2]!.chain!.movedChains).toBeCloseTo(2 / 3);
     expect(summaries[0]!.passAt.map(({ k }) => k)).toEqual([1, 2, 3]);
-    // Tables of differences are no wider than paper, however many there are to compare.
-    const many = Array.from({ length: 9 }, (_, index) => ({ ...summaries[0]!, label: `l${index}` }));
-    const wide = renderReport({ title: "many", summaries: many, base: undefined });
-    expect([...wide.matchAll(/<th><\/th>((?:<th>\d<\/th>)+)/g)].map(([, head]) => head!.length)).toEqual(
-      [7, 2].map((columns) => columns * "<th>1</th>".length),
-    );
-    const page = renderReport({ title: "a <data> set", summaries, base: "the base" });
+    const page = pageOf(results, { title: "a <data> set", count: 3, base: "the base" });
     expect(page).toContain("a &lt;data> set");
     for (const { name } of compared) expect(page).toContain(name);
     expect(page.match(/<svg/g)!.length).toBeGreaterThanOrEqual(6);
+    // What came out stands first, of whom, and how it was asked.
+    const summary = /<section class="summary">.*<\/section>/s.exec(page)![0];
+    expect(summary).toMatch(/standard: right in 0\.333 .* with one answer\./);
+    expect(summary).toMatch(/At 1x \(10\.0 evaluated tokens a question\)/);
+    expect(summary).toMatch(/right one is the likelier in 0\.500/);
+    expect(summary).toMatch(/abacus.*3 questions.*n 3.*the base.*a version that was not noted/s);
+    // An answer of either kind to each question, markup as text.
+    expect(page.match(/class="pair"/g)).toHaveLength(3);
+    expect(page).toContain("&lt;b>0&lt;/b>");
+    expect(page).not.toContain("<b>0</b>");
     for (const heading of ["Log-likelihood under the base", "Confidence under the base", "the exponent"]) {
       expect(page).toContain(heading);
     }

@@ -1,6 +1,7 @@
 import { expect, it, vi } from "vitest";
+import { groupResults } from "../../../src/evaluation/groups.ts";
 import { summarize } from "../../../src/evaluation/summary.ts";
-import type { Result } from "../../../src/evaluation/result-file.ts";
+import type { Result } from "../../../src/evaluation/result.ts";
 
 vi.mock("../../../src/samplers/declarations.ts", async (original) => {
   const { declarations } = await original<typeof import("../../../src/samplers/declarations.ts")>();
@@ -19,5 +20,5 @@ it.each([
   ["fixed", 5],
   ["standard", 15],
 ])("answers of %s cost %i tokens in all: one that stands for all is paid once", (sampler, tokens) => {
-  expect(summarize([answered(sampler)], 1).summaries[0]!.totalEvaluatedTokens).toBe(tokens);
+  expect(summarize(groupResults([answered(sampler)], 1).finished)[0]!.totalEvaluatedTokens).toBe(tokens);
 });
