@@ -82,10 +82,19 @@ export function resampleMean(values: readonly number[]): Resampled {
   return { value: mean(values), resamples: means };
 }
 
-/** A figure with its 95 % percentile interval. */
+/** The ratio of two lists' means, in each resample: numerators and denominators are of the same questions. */
+export function resampleRatio(numerators: readonly number[], denominators: readonly number[]): Resampled {
+  const [above, below] = [resampleMean(numerators), resampleMean(denominators)];
+  return {
+    value: above.value / below.value,
+    resamples: above.resamples.map((value, index) => value / below.resamples[index]!),
+  };
+}
+
+/** A figure with its 95 % percentile interval, over the resamples that have it. */
 export function estimate({ value, resamples }: Resampled): Estimate {
-  if (resamples.length === 0) return { value, low: NaN, high: NaN };
-  const sorted = [...resamples].sort((a, b) => a - b);
+  const sorted = resamples.filter((sample) => !Number.isNaN(sample)).sort();
+  if (sorted.length === 0) return { value, low: NaN, high: NaN };
   return { value, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
 }
 
@@ -105,7 +114,7 @@ function resamplings(length: number, resamples: number, seed: number): readonly 
 }
 
 /** Linear between order statistics. @param sorted ascending */
-export function quantile(sorted: readonly number[], share: number): number {
+export function quantile(sorted: ArrayLike<number>, share: number): number {
   const place = share * (sorted.length - 1);
   const below = Math.floor(place);
   const rest = place - below;

@@ -3,7 +3,7 @@ import { answerCounts } from "./compute/outcomes.ts";
 import { isAlwaysSame } from "./groups.ts";
 import type { Group } from "./groups.ts";
 import type { Result, Sample } from "./result.ts";
-import { answerEntropy, bootstrap, mean, passAtK, quantile } from "./statistics.ts";
+import { answerEntropy, estimate, mean, passAtK, quantile, resampleMean } from "./statistics.ts";
 import type { Estimate } from "./statistics.ts";
 
 /** What the samples of one model in one configuration come to. Means are means of the items' means. */
@@ -98,8 +98,8 @@ function summarizeOne({
     fields,
     items: own.length,
     n,
-    accuracy: bootstrap(own.map(accuracyOf), mean),
-    passAt: answerCounts(n).map((k) => ({ k, estimate: bootstrap(own.map(passOf(k)), mean) })),
+    accuracy: estimate(resampleMean(own.map(accuracyOf))),
+    passAt: answerCounts(n).map((k) => ({ k, estimate: estimate(resampleMean(own.map(passOf(k)))) })),
     meanLogprobs: likelihoods.map(({ logprob, tokens }) => round(logprob / Math.max(1, tokens))),
     confidences: likelihoods.flatMap(({ meanEntropy }) => (meanEntropy === null ? [] : round(-meanEntropy))),
     meanEntropyUpper: upperMean(likelihoods),
@@ -137,10 +137,7 @@ const passOf =
 
 /** Paired by item: both lists are sorted by id and hold the same ones. */
 const difference = (left: readonly Result[], right: readonly Result[]): Estimate =>
-  bootstrap(
-    left.map((result, index) => accuracyOf(result) - accuracyOf(right[index]!)),
-    mean,
-  );
+  estimate(resampleMean(left.map((result, index) => accuracyOf(result) - accuracyOf(right[index]!))));
 
 function summarizeExact(own: readonly Result[]): ExactSummary | null {
   const draws = own.flatMap(({ samples }) => samples.flatMap(({ exact }) => exact ?? []));

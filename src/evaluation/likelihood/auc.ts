@@ -1,3 +1,6 @@
+import { resampleRatio } from "../statistics.ts";
+import type { Resampled } from "../statistics.ts";
+
 /** A score of an answer, and whether the answer is right. */
 export interface Scored {
   readonly score: number;
@@ -24,23 +27,16 @@ export function comparePairs(answers: readonly Scored[]): Pairs {
   return { count: right.length * wrong.length, won };
 }
 
-/** Mean of the questions' areas, over those that have a pair; NaN where none has. */
-export function meanArea(questions: readonly Pairs[]): number {
-  let [sum, asked] = [0, 0];
-  for (const { count, won } of questions) {
-    if (count === 0) continue;
-    sum += won / count;
-    asked++;
-  }
-  return sum / asked;
-}
+/** The mean of the questions' areas, over those that have a pair; NaN where none has. */
+export const meanArea = (questions: readonly Pairs[]): Resampled =>
+  resampleRatio(
+    questions.map(({ count, won }) => (count === 0 ? 0 : won / count)),
+    questions.map(({ count }) => (count === 0 ? 0 : 1)),
+  );
 
 /** The area over all pairs of all questions, so that a question with more pairs counts for more. */
-export function pooledArea(questions: readonly Pairs[]): number {
-  let [sum, pairs] = [0, 0];
-  for (const { count, won } of questions) {
-    sum += won;
-    pairs += count;
-  }
-  return sum / pairs;
-}
+export const pooledArea = (questions: readonly Pairs[]): Resampled =>
+  resampleRatio(
+    questions.map(({ won }) => won),
+    questions.map(({ count }) => count),
+  );

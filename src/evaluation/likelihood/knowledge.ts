@@ -1,7 +1,7 @@
 import type { Candidate } from "../../selection/candidate.ts";
 import { candidateOf } from "../compute/outcomes.ts";
 import type { Group } from "../groups.ts";
-import { bootstrap, mean } from "../statistics.ts";
+import { estimate, mean } from "../statistics.ts";
 import type { Estimate } from "../statistics.ts";
 import { comparePairs, meanArea, pooledArea } from "./auc.ts";
 
@@ -49,8 +49,8 @@ export function knowledgeOf({ label, model, results }: Group): GroupKnowledge {
     );
     if (answers.some((own) => own.some(({ score }) => Number.isNaN(score)))) return [];
     const pairs = answers.map(comparePairs);
-    const area = bootstrap(pairs, meanArea);
-    return [{ signal, area, pooledArea: bootstrap(pairs, pooledArea), verdict: verdictOf(area) }];
+    const area = estimate(meanArea(pairs));
+    return [{ signal, area, pooledArea: estimate(pooledArea(pairs)), verdict: verdictOf(area) }];
   });
   return { label, model, askable: mean(isAskable.map(Number)), knowledge };
 }

@@ -128,7 +128,9 @@ function renderSummary({ analysis, evaluation, groups, questions, base }: Report
     `<section class="summary"><p><strong>${escapeText(own + (main === undefined ? "" : headline(main)))}</strong></p>`,
     `<ul>${sentences.map((sentence) => `<li>${escapeText(sentence)}</li>`).join("")}</ul>`,
     `<dl>${items.join("")}</dl></section>`,
-    renderNote("Brackets: 95 % intervals, by resampling questions."),
+    renderNote(
+      `Brackets: 95 % intervals, by resampling questions.${main === undefined ? "" : ` 1x is the cost of one answer of ${main.baseline}.`}`,
+    ),
   ].join("");
 }
 

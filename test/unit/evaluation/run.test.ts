@@ -124,7 +124,10 @@ const content = (results: readonly Result[]): unknown =>
     .map(({ seconds, sharedSeconds, at, ...result }) => ({
       ...result,
       isTimed:
-        seconds > 0 && sharedSeconds! > 0 && sharedSeconds! <= seconds && !Number.isNaN(Date.parse(at!)),
+        seconds > 0 &&
+        sharedSeconds! > 0 &&
+        sharedSeconds! < seconds + 1e-6 &&
+        !Number.isNaN(Date.parse(at!)),
     }))
     .sort((a, b) => `${a.configuration} ${a.id}`.localeCompare(`${b.configuration} ${b.id}`));
 

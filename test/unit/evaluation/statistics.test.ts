@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { answerEntropy, bootstrap, mean, passAtK, quantile } from "../../../src/evaluation/statistics.ts";
+import {
+  answerEntropy,
+  bootstrap,
+  estimate,
+  mean,
+  passAtK,
+  quantile,
+  resampleMean,
+  resampleRatio,
+} from "../../../src/evaluation/statistics.ts";
+import type { Estimate } from "../../../src/evaluation/statistics.ts";
 
 const binomial = (n: number, k: number): number => {
   let value = 1;
@@ -62,6 +72,26 @@ describe("bootstrap", () => {
     const gap = bootstrap(constantGap, (pairs) => mean(pairs.map(([a, b]) => a - b)));
     expect(gap.low).toBeCloseTo(0.1);
     expect(gap.high).toBeCloseTo(0.1);
+  });
+
+  it("is the same for means and ratios of them, all paired", () => {
+    const members = [1, 4, 2, 8, 5, 7].map((value, index) => ({ value, weight: index % 3 }));
+    const values = members.map(({ value }) => value);
+    const weights = members.map(({ weight }) => weight);
+    const close = (of: Estimate): unknown => ({
+      value: expect.closeTo(of.value, 12) as number,
+      low: expect.closeTo(of.low, 12) as number,
+      high: expect.closeTo(of.high, 12) as number,
+    });
+    expect(estimate(resampleMean(values))).toEqual(close(bootstrap(values, mean)));
+    const ratio = bootstrap(
+      members,
+      (own) => mean(own.map(({ value }) => value)) / mean(own.map(({ weight }) => weight)),
+    );
+    expect(estimate(resampleRatio(values, weights))).toEqual(close(ratio));
+    expect(estimate(resampleRatio([3], [4]))).toEqual({ value: 0.75, low: NaN, high: NaN });
+    // Resamples without a denominator have no ratio, and count for nothing.
+    expect(estimate(resampleRatio([0, 1, 1], [0, 1, 1]))).toEqual({ value: 1, low: 1, high: 1 });
   });
 
   it("claims no interval of a single member", () => {

@@ -37,10 +37,10 @@ describe("the area under the ROC curve", () => {
       { count: 4, won: 2 },
       { count: 0, won: 0 },
     ];
-    expect(meanArea([sure, mixed, agreed])).toBe(0.75);
-    expect(pooledArea([sure, mixed, agreed])).toBe(0.6);
-    expect(meanArea([agreed])).toBeNaN();
-    expect(pooledArea([])).toBeNaN();
+    expect(meanArea([sure, mixed, agreed]).value).toBe(0.75);
+    expect(pooledArea([sure, mixed, agreed]).value).toBe(0.6);
+    expect(meanArea([agreed]).value).toBeNaN();
+    expect(pooledArea([]).value).toBeNaN();
   });
 });
 
