@@ -118,6 +118,13 @@ it("a published data set becomes questions that eval takes", async () => {
     out,
   ]);
   expectExit(imported, 0, /1 questions/);
+  const published = join(folder, "gsm8k.jsonl");
+  const records = [1, 2].map((one) => JSON.stringify({ question: `What is ${one}?`, answer: `#### ${one}` }));
+  await writeFile(published, records.join("\n"));
+  const gsm8k = ["import", "gsm8k", published, "--out", join(folder, "shots.jsonl")];
+  expectExit(await runCommand([...gsm8k, "--k", "1"]), 1, /--shots; give that file too/);
+  expectExit(await runCommand([...gsm8k, "--shots", published]), 1, /--k: 4 examples are wanted, .* has 1/);
+  expectExit(await runCommand([...gsm8k, "--shots", published, "--k", "1"]), 0, /2 questions/);
   const refused = await runCommand(["eval", "--data", out, "--out", join(folder, "code")]);
   expectExit(refused, 1, /--allow-code/);
   const missing = await runCommand(["import", "gpqa", join(folder, "none.csv"), "--out", out]);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { DataLine } from "../data-set.ts";
 import { parseLines } from "../json-lines.ts";
-import { ask, parseRow } from "./importer.ts";
+import { parseRow } from "./importer.ts";
 import type { ImportOptions } from "./importer.ts";
 
 const row = z.object({
@@ -22,7 +22,7 @@ export function importHumanEval(text: string, { name, asChat }: ImportOptions): 
     const question = `Complete this function. Answer with the whole function in a \`\`\`python block.\n\n${prompt}`;
     return {
       id,
-      ...ask(asChat ? question : prompt, asChat, ""),
+      ...(asChat ? { messages: [{ role: "user", content: question }] } : { prompt }),
       answer,
       grader: { type: "python", prompt, test, entry_point },
       ...(asChat ? {} : { stop }),

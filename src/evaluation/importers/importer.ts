@@ -1,7 +1,13 @@
 import type { z } from "zod";
 import { prettifyError } from "zod";
 import { InferenceError } from "../../core/errors.ts";
-import type { DataLine } from "../data-set.ts";
+
+export interface ParseOptions {
+  /** Of the file, for errors. */
+  readonly name: string;
+  /** Puts options in order, where the file has none. */
+  readonly seed: number;
+}
 
 export interface ImportOptions {
   /** Of the file, for errors. */
@@ -22,7 +28,5 @@ export function parseRow<Schema extends z.ZodType>(
   throw new InferenceError("invalid_request", `${at}: ${fault}. Is the file of the format that was named?`);
 }
 
-/** The question as prompt or as conversation. @param ends what a text to be continued ends with */
-export function ask(question: string, asChat: boolean, ends: string): Pick<DataLine, "prompt" | "messages"> {
-  return asChat ? { messages: [{ role: "user", content: question }] } : { prompt: question + ends };
-}
+/** How to answer with a number. */
+export const reasonToNumber = "Reason step by step, and end with the answer as a number.";

@@ -1,16 +1,24 @@
 import { z } from "zod";
-import type { DataLine } from "../data-set.ts";
 import { parseLines } from "../json-lines.ts";
-import { ask, parseRow } from "./importer.ts";
-import type { ImportOptions } from "./importer.ts";
+import type { Exercise } from "./exercise.ts";
+import { parseRow } from "./importer.ts";
+import type { ParseOptions } from "./importer.ts";
 
-const row = z.object({ problem: z.string().min(1), answer: z.string().min(1), unique_id: z.string().min(1) });
+const row = z.object({
+  problem: z.string().min(1),
+  answer: z.string().min(1),
+  unique_id: z.string().min(1),
+  solution: z.string().optional(),
+});
 
 /** MATH500 as published: JSON lines of problem, solution, answer, subject, level and unique_id. */
-export function importMath500(text: string, { name, asChat }: ImportOptions): DataLine[] {
+export function parseMath500(text: string, { name }: ParseOptions): Exercise[] {
   return parseLines(text, name).map(({ value, at }) => {
-    const { problem, answer, unique_id: id } = parseRow(row, value, at);
-    const question = `${problem}\n\nReason step by step, and put your final answer within \\boxed{}.`;
-    return { id, ...ask(question, asChat, "\n\n"), answer, grader: "boxed" };
+    const { problem: question, answer, unique_id: id, solution } = parseRow(row, value, at);
+    return {
+      ...{ id, question, answer, grader: "boxed" },
+      instruction: "Reason step by step, and put your final answer within \\boxed{}.",
+      solution: solution ?? `\\boxed{${answer}}`,
+    };
   });
 }

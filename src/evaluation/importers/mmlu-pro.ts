@@ -1,0 +1,28 @@
+import { z } from "zod";
+import type { Exercise } from "./exercise.ts";
+import { parseRow } from "./importer.ts";
+import type { ParseOptions } from "./importer.ts";
+import { chooseAmong } from "./options.ts";
+import { parseRecords } from "./records.ts";
+
+const row = z.object({
+  question_id: z.union([z.number(), z.string()]).transform(String),
+  question: z.string().min(1),
+  options: z.array(z.string()).min(2),
+  answer_index: z.number().int().min(0),
+  cot_content: z.string().optional(),
+});
+
+/**
+ * MMLU-Pro's records as JSON lines or a list: question_id, question, options (up to ten), answer, answer_index; the
+ * validation part has a worked solution in cot_content.
+ */
+export function parseMmluPro(text: string, { name }: ParseOptions): Exercise[] {
+  return parseRecords(text, name).map(({ value, at }) => {
+    const parsed = parseRow(row, value, at);
+    const worked = parsed.cot_content?.replace(/^A:\s*/, "").trim();
+    const solution = worked === undefined || worked === "" ? undefined : worked;
+    const { question, options, answer_index: right } = parsed;
+    return { id: parsed.question_id, ...chooseAmong({ question, options, right, solution }, at) };
+  });
+}
