@@ -44,4 +44,19 @@ export function leaderConfidence(tally: Pick<Tally, "answers">): number {
  * confidence of 1 only the former.
  */
 export const mayStop = (tally: Pick<Tally, "answers">, remaining: number, confidence: number): boolean =>
-  isSettled(tally, remaining) || (confidence < 1 && leaderConfidence(tally) >= confidence);
+  isSettled(tally, remaining) ||
+  (confidence < 1 && tally.answers.length > 0 && leaderConfidence(tally) >= confidence);
+
+/**
+ * Of the candidates still to come, the fewest after which drawing may stop, were they all to vote for the leader: whatever
+ * so many do instead, it may stop no sooner. Drawn side by side, none of them is drawn in vain.
+ * @param remaining at least 1
+ */
+export function fewestToStop(tally: Pick<Tally, "answers">, remaining: number, confidence: number): number {
+  const [leader = { answer: "", count: 0, share: 1, candidates: [] }, ...others] = tally.answers;
+  for (let more = 1; more < remaining; more++) {
+    const answers = [{ ...leader, count: leader.count + more }, ...others];
+    if (mayStop({ answers }, remaining - more, confidence)) return more;
+  }
+  return remaining;
+}

@@ -5,6 +5,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { EventStream } from "./event-stream.ts";
 import { uniqueId } from "./ids.ts";
 import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
+import { shownChoices } from "./selection/shown-choices.ts";
 import { sendWhole, sent } from "./send-whole.ts";
 import { requestSignal } from "./request-signal.ts";
 import type { RouteContext } from "./routes/context.ts";
@@ -31,7 +32,8 @@ export async function answer<Body extends CompletionRequest | ChatRequest>(
   const { plan, presenter } = await prepare(endpoint, body, { context, head: answerHead(), caller });
   // For operators and proxies, which see no bodies.
   if (plan.ignored.length > 0) void reply.header(ignoredHeader, plan.ignored.join(", "));
-  return runAdmitted(plan, context, caller, async (events) => {
+  return runAdmitted(plan, context, caller, async (drawn) => {
+    const events = shownChoices(plan, drawn);
     const { includeUsage } = plan;
     const { heartbeatMs } = context;
     if (body.stream === true)

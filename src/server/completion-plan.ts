@@ -24,7 +24,6 @@ export async function planCompletion(
     maxTokens: body.max_tokens,
     usualMaxTokens,
     ...completionShape(body),
-    bestOf: body.best_of,
   };
   return planGeneration(body, input, context);
 }

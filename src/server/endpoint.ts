@@ -10,6 +10,7 @@ import { ChatPresenter } from "./presenters/chat.ts";
 import { CompletionPresenter } from "./presenters/completion.ts";
 import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
 import type { RouteContext } from "./routes/context.ts";
+import { shownPlan } from "./selection/shown-choices.ts";
 import type { ChatRequest, ChatResponse } from "./schemas/chat.ts";
 import type { ChatChunk, CompletionChunk } from "./schemas/chunks.ts";
 import type { CompletionRequest, CompletionResponse } from "./schemas/completions.ts";
@@ -54,5 +55,5 @@ export async function prepare<Body extends CompletionRequest | ChatRequest, Answ
   const given = dropNulls(body);
   context.admission.check(leastDemand(body, context.completer.model), caller.client);
   const plan = await endpoint.plan(given, context, caller);
-  return { plan, presenter: endpoint.present(plan, context.completer.tokenizer, head) };
+  return { plan, presenter: endpoint.present(shownPlan(plan), context.completer.tokenizer, head) };
 }

@@ -25,6 +25,8 @@ import { invalid } from "./invalid.ts";
 import { planMaxTokens } from "./max-tokens.ts";
 import type { LengthInput } from "./max-tokens.ts";
 import { chooseSampler, planSampling } from "./sampling-plan.ts";
+import { planSelection } from "./selection/selection-plan.ts";
+import type { Selection } from "./selection/selection-plan.ts";
 import type { ToolPlan } from "./tool-plan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 
@@ -41,9 +43,11 @@ export interface GenerationPlan {
   /** What admission counts it as. */
   readonly demand: Demand;
   readonly priority: Priority;
-  /** Completions generated for each prompt, and how many of them are shown: the likeliest. */
+  /** Completions generated for each prompt, and how many of them are shown. */
   readonly candidates: number;
   readonly n: number;
+  /** How those are chosen; `undefined` where all are shown. */
+  readonly selection: Selection | undefined;
   readonly echo: boolean;
   /** How many alternatives to report per token; `undefined` for no log-probs at all. */
   readonly logprobs: number | undefined;
@@ -79,7 +83,6 @@ export interface PlanContext {
 export interface PlanInput extends Omit<LengthInput, "rates" | "held" | "remembered">, AnswerShape {
   readonly names: FieldNames;
   readonly texts?: readonly string[] | undefined;
-  readonly bestOf?: number | undefined;
   /** Fields of its own that it takes and lets be. */
   readonly ignored?: readonly string[];
   readonly tools?: ToolPlan | undefined;
@@ -102,7 +105,7 @@ export function planGeneration(
   const logprobsMode = planLogprobsMode(body, input, model);
   const selfCertainty = planSelfCertainty(body, model);
   const n = body.n ?? 1;
-  const candidates = planCandidates(body, n, input);
+  const candidates = planCandidates(body, n, prompts.length);
   const rates = answerRates(input, model);
   const sampler = chooseSampler(body, model, context.defaultSampler);
   const held = completionsHeld(sampler, body, model.defaults);
@@ -120,6 +123,8 @@ export function planGeneration(
     maxTokens,
     stop,
   });
+  const { capabilities } = model;
+  const selection = planSelection(body, { candidates, n, settings, capabilities });
   const seed = body.seed === undefined ? context.freshSeed() : narrowSeed(BigInt(body.seed));
   const stopTokens = checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model);
   const constraint = planConstraint(body, input, model);
@@ -136,8 +141,9 @@ export function planGeneration(
       choice: promptIndex * candidates + index,
       topCount: logprobs ?? 0,
       logprobsMode,
-      selfCertainty,
-      inOnePiece: body.stream !== true,
+      selfCertainty: selfCertainty || selection?.rule === "self_certainty",
+      // What may not be shown is not read before the end, either.
+      inOnePiece: body.stream !== true || selection !== undefined,
       // Many formats mark calls by special tokens.
       showSpecial: input.tools !== undefined,
       progress: include_progress ?? false,
@@ -157,6 +163,7 @@ export function planGeneration(
     priority: planPriority(body),
     candidates,
     n,
+    selection,
     echo,
     logprobs,
     logprobsMode,
@@ -223,20 +230,14 @@ function checkAlternatives(
     throw tooManyAlternatives(names.alternatives, logprobs, mostTop);
 }
 
-function planCandidates(body: Given<GenerationFields>, n: number, { prompts, bestOf }: PlanInput): number {
+function planCandidates({ best_of: bestOf }: Given<GenerationFields>, n: number, prompts: number): number {
   const candidates = bestOf ?? n;
   if (candidates < n) throw invalid("best_of", `best_of of ${candidates} is less than n of ${n}.`);
-  if (candidates > n && body.stream === true) {
-    throw invalid(
-      "best_of",
-      "best_of cannot be streamed: which completions are the likeliest shows at the end.",
-    );
-  }
-  if (prompts.length * candidates > maxCompletions) {
+  if (prompts * candidates > maxCompletions) {
     const name = bestOf === undefined ? "n" : "best_of";
     throw invalid(
       name,
-      `${prompts.length} prompts x ${name} = ${candidates} are more than the ${maxCompletions} completions a request may ask for.`,
+      `${prompts} prompts x ${name} = ${candidates} are more than the ${maxCompletions} completions a request may ask for.`,
     );
   }
   return candidates;

@@ -15,8 +15,7 @@ export function leastDemand(
   model: Pick<ModelInfo, "vocabularySize" | "capabilities">,
 ): Demand {
   const promptLengths = "prompt" in body ? lengthsOf(body.prompt) : [0];
-  const bestOf = "best_of" in body ? body.best_of : undefined;
-  const candidates = bestOf ?? body.n ?? 1;
+  const candidates = body.best_of ?? body.n ?? 1;
   const asked = "max_completion_tokens" in body ? body.max_completion_tokens : undefined;
   const maxTokens = asked ?? body.max_tokens ?? 1;
   const rates = answerRates("prompt" in body ? completionShape(body) : chatShape(body), model);

@@ -49,6 +49,10 @@ export class Metrics {
     "discarded_tokens_total",
     "Model evaluations that nothing drew: of steps begun ahead and not taken, or that a budget ended.",
   );
+  readonly #skipped = this.#counter(
+    "skipped_candidates_total",
+    "Candidates of best_of that were not drawn, since their vote had stopped.",
+  );
   readonly #success = this.#counter("request_success_total", "Completions finished.", ["finished_reason"]);
   /** What the reports of samplers move, by name. */
   readonly #reported = new Map<string, Counter>();
@@ -186,6 +190,8 @@ export class Metrics {
         this.#evaluated.inc(event.evaluatedTokens);
         this.#count(event.report);
       }
+      if (event.type === "standing" && event.standing.isOver)
+        this.#skipped.inc(event.standing.candidates - event.standing.drawn);
       yield event;
     }
     this.#endToEnd.observe(secondsSince());

@@ -6,12 +6,21 @@ import type { TokenList } from "../core/token-list.ts";
 import type { Completer, CompletionEvent, Share } from "../decoder/completer.ts";
 import type { Caller } from "./caller.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
+import { Race } from "./selection/race.ts";
+import type { Standing } from "./selection/race.ts";
 import { nextTurn } from "./turns.ts";
 
-/** What happens to one choice of an answer. Streamed and whole answers are made from the same events. */
-export type ChoiceEvent = (CompletionEvent | { readonly type: "prompt"; readonly scores: TokenList }) & {
+/** What happens to one completion. */
+type DrawnEvent = (CompletionEvent | { readonly type: "prompt"; readonly scores: TokenList }) & {
   readonly index: number;
 };
+
+/**
+ * What happens to one choice of an answer: streamed and whole answers are made from the same events. `standing` is how
+ * the candidates of its prompt stand, after one that has ended.
+ */
+export type ChoiceEvent =
+  DrawnEvent | { readonly type: "standing"; readonly standing: Standing; readonly index: number };
 
 /** Events that may wait for a reader before the work that makes them does. */
 const mostUnread = 512;
@@ -26,7 +35,7 @@ const isShutdown = (error: unknown): boolean =>
   error instanceof InferenceError && error.code === "shutting_down";
 
 /**
- * Runs all completions of a plan side by side. With `echo`, each choice begins with the scores of its prompt.
+ * Runs all completions of a plan side by side; candidates of a vote that may stop early, in waves. With `echo`, each choice begins with the scores of its prompt.
  * Leaving the iteration, or the signal, stops them all; a slow reader slows them down.
  */
 export async function* runPlan(
@@ -48,29 +57,52 @@ export async function* runPlan(
   );
   /** Choices that the server's end left without a token. */
   const unanswered: number[] = [];
-  const work = plan.requests.map(async (request, index) => {
-    if (plan.echo) {
-      events.push({ type: "prompt", scores: (await prompts[Math.floor(index / plan.candidates)])!, index });
-    }
+  const { candidates, n, selection } = plan;
+  const races = selection && plan.prompts.map((_, prompt) => new Race(prompt, { candidates, n, selection }));
+  const push = (event: DrawnEvent): void => {
+    events.push(event);
+    const { index } = event;
+    const standing = races?.[Math.floor(index / candidates)]?.see(index % candidates, event);
+    if (standing !== undefined) events.push({ type: "standing", standing, index });
+  };
+  const run = async (index: number): Promise<void> => {
+    const request = plan.requests[index]!;
+    if (plan.echo) push({ type: "prompt", scores: (await prompts[Math.floor(index / candidates)])!, index });
     if (request.maxTokens === 0) {
-      events.push({ ...unbegun, index });
+      push({ ...unbegun, index });
       return;
     }
     try {
       for await (const event of completer.complete({ ...request, share }, stop)) {
-        events.push({ ...event, index });
+        push({ ...event, index });
         if (events.length > mostUnread) await events.taken();
       }
     } catch (error) {
       if (!isShutdown(error)) throw error;
       unanswered.push(index);
     }
-  });
-  const all = Promise.all(work)
+  };
+  const runs: Promise<void>[] = [];
+  const begin = async (first: number, count: number): Promise<void> => {
+    const begun = Array.from({ length: count }, (_, offset) => run(first + offset));
+    runs.push(...begun);
+    await Promise.all(begun);
+  };
+  const runPrompt = async (prompt: number): Promise<void> => {
+    let next = prompt * candidates;
+    const race = races?.[prompt];
+    if (race === undefined) return begin(next, candidates);
+    for (let wave = race.next(); wave > 0; wave = race.next()) {
+      await begin(next, wave);
+      next += wave;
+      if (unanswered.length > 0) race.shutDown();
+    }
+  };
+  const all = Promise.all(plan.prompts.map((_, prompt) => runPrompt(prompt)))
     .then(() => {
-      if (unanswered.length === work.length) throw shuttingDown();
+      if (unanswered.length === runs.length) throw shuttingDown();
       // What the others have come to is not lost with them.
-      for (const index of unanswered) events.push({ ...unbegun, endedEarly: "shutdown", index });
+      for (const index of unanswered) push({ ...unbegun, endedEarly: "shutdown", index });
       events.end();
     })
     .catch((error: unknown) => {
@@ -91,6 +123,6 @@ export async function* runPlan(
     // With a reason of its own: without one, an exception is made, and its stack read.
     controller.abort("nobody reads the answer any more");
     await all;
-    await Promise.allSettled(work);
+    await Promise.allSettled(runs);
   }
 }

@@ -35,6 +35,33 @@ describe("the official OpenAI SDK", () => {
     expect((byName.choices[0] as unknown as { power: object }).power).toBeDefined();
   });
 
+  it("votes, whole and streamed, by fields that it passes on", async () => {
+    const extra = { select: "vote", select_answer: { type: "regex", pattern: "#(-?[0-9]+)$" } };
+    const body = { model: "abacus", prompt, seed: 1, best_of: 8, max_tokens: 40, ...extra };
+    const whole = await client.completions.create(body as OpenAI.CompletionCreateParamsNonStreaming);
+    const { votes } = whole as unknown as { votes: { drawn: number; answers: { answer: string }[] }[] };
+    expect(whole.choices).toHaveLength(1);
+    expect(whole.choices[0]!.text.endsWith(`#${votes[0]!.answers[0]!.answer}`)).toBe(true);
+    const streamed = { ...body, stream: true } as OpenAI.CompletionCreateParamsStreaming;
+    let text = "";
+    for await (const chunk of await client.completions.create(streamed)) text += chunk.choices[0]?.text ?? "";
+    expect(text).toBe(whole.choices[0]!.text);
+
+    const messages = [{ role: "user" as const, content: prompt }];
+    const chat = {
+      ...body,
+      prompt: undefined,
+      messages,
+    } as object as OpenAI.ChatCompletionCreateParamsStreaming;
+    // Its own way of putting a stream together.
+    const runner = client.chat.completions.stream({ ...chat, stream: true });
+    const final = await runner.finalChatCompletion();
+    const answer = await client.chat.completions.create({ ...chat, stream: false });
+    expect(final.choices).toHaveLength(1);
+    expect(final.choices[0]!.message.content).toBe(answer.choices[0]!.message.content);
+    expect(answer).toHaveProperty("votes");
+  });
+
   it("streams", async () => {
     const stream = await client.completions.create({
       model: "abacus",

@@ -36,6 +36,9 @@ const text = fc.oneof(
 const fields = {
   n: fc.constantFrom(1, 1, 1, 2, 3, 0, -1, 129, null, "1"),
   best_of: fc.constantFrom(1, 2, 3, 0, 129, null),
+  select: fc.constantFrom("logprob", "self_certainty", "vote", "likeliest", null),
+  select_answer: fc.constantFrom("last_number", "json", { type: "regex", pattern: "#(.*" }, 3, null),
+  vote_confidence: fc.constantFrom(0.5, 0.9, 1, 2, null),
   mcmc_steps: fc.constantFrom(0, 1, 2, 5, -1, 10_001, 1.5, null),
   particles: fc.constantFrom(2, 3, 8, 1, 257, null),
   max_tokens: fc.constantFrom(0, 1, 2, 8, 48, 249, 300, -1, 2 ** 53, null, "8"),

@@ -78,7 +78,7 @@ const reports = new Set(["power", "smc", "maximize"]);
 
 const mapReports = (answer: unknown, change: (report: Fields) => Fields): unknown =>
   JSON.parse(JSON.stringify(answer), (key, value: unknown) =>
-    reports.has(key) ? change(value as Fields) : value,
+    reports.has(key) || (value as Fields | null)?.kind === "chosen" ? change(value as Fields) : value,
   );
 
 const withoutCost = (answer: unknown): unknown =>
@@ -128,7 +128,6 @@ describe("answers of the toy", () => {
   it("are the same streamed", async () => {
     await using server = await createToyApp();
     for (const { name, body } of toyCases) {
-      if ("best_of" in body) continue;
       const chunks = await stream(server, { ...body, stream_options: { include_usage: true } });
       records.compare(name, joinChunks(chunks), withoutCost);
     }

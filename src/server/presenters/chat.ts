@@ -9,6 +9,7 @@ import { generatedLists } from "./completion.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart, Finish } from "./choice-tracker.ts";
+import type { Standing } from "../selection/race.ts";
 import { MessageReader, readMessage } from "./message-reader.ts";
 import {
   progressOf,
@@ -16,13 +17,14 @@ import {
   statedIgnored,
   statedMixing,
   statedReproducibility,
+  statedStanding,
   statedUsage,
 } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
 
 /** Shapes answers to /v1/chat/completions. */
 export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
-  readonly #head: Omit<ChatResponse, "object" | "choices" | "usage" | "mixing">;
+  readonly #head: Omit<ChatResponse, "object" | "choices" | "usage" | "mixing" | "selected" | "votes">;
   readonly #plan: GenerationPlan;
   readonly #tracker: AnswerTracker;
   readonly #logprobs: LogprobPresenter;
@@ -49,6 +51,7 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
   chunks(event: ChoiceEvent): Json<ChatChunk>[] {
     if (event.type === "progress") return [this.#chunk({ choices: [], progress: progressOf(event) })];
     const roles = this.#roles();
+    if (event.type === "standing") return [...roles, ...this.#standing(event.standing)];
     const part = this.#tracker.follow(event);
     if (part === undefined) return roles;
     const { finish } = part;
@@ -58,6 +61,12 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
     const choice = { ...this.#fields(part), delta, finish_reason };
     const choices = longList(() => [longObject<ChatChunkChoice>(choice)]);
     return [...roles, longObject<ChatChunk>({ ...this.#chunk({ ...statedMixing(part), choices }) })];
+  }
+
+  #standing(standing: Standing): ChatChunk[] {
+    this.#tracker.note(standing);
+    const stated = statedStanding(standing, this.#plan);
+    return stated === undefined ? [] : [this.#chunk({ ...stated, choices: [] })];
   }
 
   /** Of all choices, in order, before any content: OpenAI's SDKs file choices by the order in which they begin. */
@@ -70,7 +79,9 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
     );
   }
 
-  #chunk<Choices>(content: Pick<ChatChunk, "progress" | "mixing"> & { readonly choices: Choices }) {
+  #chunk<Choices>(
+    content: Pick<ChatChunk, "progress" | "mixing" | "selected" | "votes"> & { readonly choices: Choices },
+  ) {
     return {
       ...this.#head,
       object: "chat.completion.chunk" as const,
@@ -84,9 +95,9 @@ export class ChatPresenter implements Presenter<ChatResponse, ChatChunk> {
   }
 
   async whole(events: AsyncIterable<ChoiceEvent>): Promise<LongJson<ChatResponse>> {
-    const { parts, ...mixing } = await this.#tracker.whole(events);
+    const { parts, stated } = await this.#tracker.whole(events);
     return longObject<ChatResponse>({
-      ...{ ...this.#head, ...mixing, object: "chat.completion" },
+      ...{ ...this.#head, ...stated, object: "chat.completion" },
       choices: longList(() => mapLazily(parts(), (part) => this.#wholeChoice(part))),
       usage: this.#tracker.usage,
     });

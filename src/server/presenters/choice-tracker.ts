@@ -96,13 +96,13 @@ export class ChoiceTracker {
     this.#kept.push(withTokens ? content : { ...content, tokens: noTokens, generated: noTokens });
   }
 
-  /** All that was kept, as one part. @param index that it is shown under */
-  whole(index: number): ChoicePart {
+  /** All that was kept, as one part. */
+  whole(): ChoicePart {
     const finish = this.#kept.at(-1)?.finish;
     if (finish === undefined) throw new Error("a choice ends with its finish");
     const text = this.#kept.map((content) => content.text()).join("");
     return {
-      index,
+      index: this.#index,
       prompt: this.#prompt,
       isFirst: true,
       text,
@@ -134,6 +134,7 @@ export class ChoiceTracker {
         return { text: () => text, tokens, generated: tokens };
       }
       case "progress":
+      case "standing":
       case "trace":
         return undefined;
       case "finish": {

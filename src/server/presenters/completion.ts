@@ -6,6 +6,7 @@ import type { Json, LongFields, LongJson } from "../long-json.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { CompletionChunk } from "../schemas/chunks.ts";
 import type { CompletionChoice, CompletionResponse } from "../schemas/completions.ts";
+import type { Standing } from "../selection/race.ts";
 import { LogprobPresenter, statedMode } from "./logprobs.ts";
 import { AnswerTracker } from "./parts.ts";
 import type { ChoicePart } from "./choice-tracker.ts";
@@ -16,6 +17,7 @@ import {
   statedIgnored,
   statedMixing,
   statedReproducibility,
+  statedStanding,
   statedUsage,
 } from "./presenter.ts";
 import type { AnswerHead, Presenter } from "./presenter.ts";
@@ -45,10 +47,17 @@ export class CompletionPresenter implements Presenter<CompletionResponse, Comple
   chunks(event: ChoiceEvent): Json<CompletionChunk>[] {
     if (event.type === "progress")
       return [{ ...this.#head, choices: [], progress: progressOf(event), ...this.#usage() }];
+    if (event.type === "standing") return this.#standing(event.standing);
     const part = this.#tracker.follow(event);
     if (part === undefined) return [];
     const choices = longList(() => [this.#chunkChoice(part)]);
     return [longObject<CompletionChunk>({ ...this.#head, ...statedMixing(part), choices, ...this.#usage() })];
+  }
+
+  #standing(standing: Standing): CompletionChunk[] {
+    this.#tracker.note(standing);
+    const stated = statedStanding(standing, this.#plan);
+    return stated === undefined ? [] : [{ ...this.#head, ...stated, choices: [], ...this.#usage() }];
   }
 
   usageChunk(): CompletionChunk {
@@ -56,10 +65,10 @@ export class CompletionPresenter implements Presenter<CompletionResponse, Comple
   }
 
   async whole(events: AsyncIterable<ChoiceEvent>): Promise<LongJson<CompletionResponse>> {
-    const { parts, ...mixing } = await this.#tracker.whole(events);
+    const { parts, stated } = await this.#tracker.whole(events);
     const { object, ...head } = this.#head;
     return longObject<CompletionResponse>({
-      ...{ ...head, ...mixing, object },
+      ...{ ...head, ...stated, object },
       choices: longList(() => mapLazily(parts(), (part) => this.#wholeChoice(part))),
       usage: this.#tracker.usage,
     });

@@ -2,16 +2,27 @@ import type { Tokenizer } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { PromptMixing, Usage } from "../schemas/completions.ts";
+import type { Selected, Votes } from "../schemas/selection.ts";
+import type { Standing } from "../selection/race.ts";
 import { ChoiceTracker } from "./choice-tracker.ts";
 import type { ChoicePart } from "./choice-tracker.ts";
 import { echoOf } from "./echo.ts";
 import type { Echo } from "./echo.ts";
 import { promptMixing } from "./mixing.ts";
+import { statedSelection } from "./selection.ts";
+
+interface WholeParts {
+  readonly parts: () => Iterable<ChoicePart>;
+  /** What is told of them together. */
+  readonly stated: { mixing?: PromptMixing[]; selected?: Selected[]; votes?: Votes[] };
+}
 
 /** Turns the events of a plan's choices into parts, and into whole choices. */
 export class AnswerTracker {
   readonly #plan: GenerationPlan;
   readonly #choices: readonly ChoiceTracker[];
+  /** By prompt, the latest. */
+  readonly #standings = new Map<number, Standing>();
 
   constructor(plan: GenerationPlan, tokenizer: Tokenizer) {
     this.#plan = plan;
@@ -34,33 +45,44 @@ export class AnswerTracker {
     return mixing === undefined ? part : { ...part, mixing };
   }
 
-  /**
-   * Every choice as one part, made of what a stream would have sent, and only when it is read. Of best_of candidates, the
-   * n likeliest.
-   */
-  async whole(
-    events: AsyncIterable<ChoiceEvent>,
-  ): Promise<{ parts: () => Iterable<ChoicePart>; mixing?: PromptMixing[] }> {
-    const { logprobs, entropy, returnTokenIds, prompts } = this.#plan;
+  /** Every choice as one part, made of what a stream would have sent, and only when it is read. */
+  async whole(events: AsyncIterable<ChoiceEvent>): Promise<WholeParts> {
+    const { logprobs, entropy, returnTokenIds, prompts, n } = this.#plan;
     const showsTokens = logprobs !== undefined || entropy !== undefined || returnTokenIds;
-    for await (const event of events) this.#choices[event.index]!.keep(event, showsTokens);
-    const mixing = prompts.flatMap((_, prompt) => this.#mixingOf(prompt) ?? []);
-    const shown = this.#likeliest();
+    for await (const event of events) {
+      if (event.type === "standing") this.note(event.standing);
+      else this.#choices[event.index]!.keep(event, showsTokens);
+    }
+    const standings = [...this.#standings.values()];
+    const mixing =
+      standings.length > 0
+        ? standings.flatMap(({ mixing: own }) => own ?? [])
+        : prompts.flatMap((_, prompt) => this.#mixingOf(prompt) ?? []);
     const choices = this.#choices;
     const parts = function* (): Generator<ChoicePart, void, undefined> {
-      for (const [index, candidate] of shown.entries()) yield choices[candidate]!.whole(index);
+      for (const choice of choices) yield choice.whole();
     };
-    return { parts, ...(mixing.length === 0 ? {} : { mixing }) };
+    return {
+      parts,
+      stated: { ...(mixing.length === 0 ? {} : { mixing }), ...statedSelection(standings, n) },
+    };
+  }
+
+  /** Takes note of how the candidates of a prompt stand. */
+  note(standing: Standing): void {
+    this.#standings.set(standing.prompt, standing);
   }
 
   get usage(): Usage {
     const prompt = this.#plan.prompts.reduce((sum, { length }) => sum + length, 0);
-    const completion = this.#choices.reduce((sum, { tokens }) => sum + tokens, 0);
+    const drawn = this.#plan.selection === undefined ? this.#choices : [...this.#standings.values()];
+    const completion = drawn.reduce((sum, { tokens }) => sum + tokens, 0);
     return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
   }
 
-  /** Once all chains of a prompt have finished, if they are several. */
+  /** Once all chains of a prompt have finished, if they are several. Candidates' own is told with how they stand. */
   #mixingOf(prompt: number): PromptMixing | undefined {
+    if (this.#plan.selection !== undefined) return undefined;
     const own = this.#candidatesOf(prompt);
     const chains = own.flatMap((index) => this.#choices[index]!.chain ?? []);
     return own.length < 2 || chains.length < own.length ? undefined : promptMixing(prompt, chains);
@@ -69,14 +91,5 @@ export class AnswerTracker {
   #candidatesOf(prompt: number): number[] {
     const { candidates } = this.#plan;
     return Array.from({ length: candidates }, (_, index) => prompt * candidates + index);
-  }
-
-  #likeliest(): number[] {
-    const { prompts, candidates, n } = this.#plan;
-    return prompts.flatMap((_, prompt) => {
-      const own = this.#candidatesOf(prompt);
-      if (candidates === n) return own;
-      return own.sort((a, b) => this.#choices[b]!.logprob - this.#choices[a]!.logprob).slice(0, n);
-    });
   }
 }

@@ -3,7 +3,10 @@ import type { Json, LongJson } from "../long-json.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { ChunkProgress } from "../schemas/chunks.ts";
 import type { PromptMixing, Usage } from "../schemas/completions.ts";
+import type { Selected, Votes } from "../schemas/selection.ts";
+import type { Standing } from "../selection/race.ts";
 import type { ChoicePart } from "./choice-tracker.ts";
+import { statedSelection } from "./selection.ts";
 
 /** Shapes an answer for one endpoint: whole, or chunk by chunk. */
 export interface Presenter<Whole extends object, Chunk extends object> {
@@ -49,6 +52,16 @@ export function statedUsage(
 /** How a choice's chain gets on, as a chunk without choices shows it. */
 export function progressOf({ index, progress }: ChoiceEvent & { type: "progress" }): ChunkProgress {
   return { index, ...progress };
+}
+
+/** What a stream tells of candidates when one of them has ended; nothing before the end where they do not vote. */
+export function statedStanding(
+  standing: Standing,
+  { n }: Pick<GenerationPlan, "n">,
+): { mixing?: PromptMixing[]; selected?: Selected[]; votes?: Votes[] } | undefined {
+  if (!standing.isOver && standing.votes === undefined) return undefined;
+  const { mixing } = standing;
+  return { ...(mixing === undefined ? {} : { mixing: [mixing] }), ...statedSelection([standing], n) };
 }
 
 /** How the chains of a prompt agree, in the chunk that the last of them ends with. */

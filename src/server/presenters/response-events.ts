@@ -7,7 +7,9 @@ import type { AnswerItem } from "../responses/answer-item.ts";
 import type { ResponseAnswer, ResponsePart } from "../responses/response-answer.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { ResponseEvent } from "../schemas/responses/events.ts";
+import type { Standing } from "../selection/race.ts";
 import { progressOf } from "./presenter.ts";
+import { votesOf } from "./selection.ts";
 import { itemIdOf, ResponsePresenter } from "./response.ts";
 
 /** An event with its name, and whether it comes after another one in the response's order. */
@@ -56,6 +58,14 @@ export class ResponseEvents {
     const name = "metropolis.progress";
     const data = { type: name, sequence_number: this.#number - 1, progress: progressOf(event) };
     return { name, number: undefined, data };
+  }
+
+  /** How a vote stands; nothing of candidates that do not vote. */
+  votes(standing: Standing): NamedEvent[] {
+    const votes = votesOf(standing);
+    const name = "metropolis.votes";
+    const data = { type: name, sequence_number: this.#number - 1, votes };
+    return votes === undefined ? [] : [{ name, number: undefined, data }];
   }
 
   /** What an answer that is over ends with. */

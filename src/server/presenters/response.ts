@@ -13,7 +13,7 @@ import type {
 import { generatedLists } from "./completion.ts";
 import { LogprobPresenter } from "./logprobs.ts";
 import type { PlacedTokens } from "./placed-tokens.ts";
-import { statedEnd } from "./presenter.ts";
+import { statedEnd, statedStanding } from "./presenter.ts";
 
 /** Shapes a response, and what it consists of, as far as it has come. */
 export class ResponsePresenter {
@@ -33,7 +33,7 @@ export class ResponsePresenter {
 
   /** As it stands. */
   whole(): LongJson<ResponseBody> {
-    const { head, status, isOver, failure, finish, items, completedAt } = this.#answer;
+    const { head, status, isOver, failure, finish, items, completedAt, standing } = this.#answer;
     return longObject<ResponseBody>({
       ...head,
       status,
@@ -42,6 +42,7 @@ export class ResponsePresenter {
       incomplete_details: status === "incomplete" ? { reason: "max_output_tokens" } : null,
       output: longList(() => (isOver ? items.map((item, index) => this.item(item, index)) : [])),
       usage: isOver ? this.#usage() : null,
+      ...(standing === undefined || !isOver ? {} : statedStanding(standing, { n: 1 })),
       ...(finish === undefined ? {} : this.#finished(finish)),
     });
   }

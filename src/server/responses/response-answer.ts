@@ -11,6 +11,7 @@ import type { PlacedTokens } from "../presenters/placed-tokens.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
 import type { CallDelta } from "../schemas/tools.ts";
 import type { ResponseBody, ResponseStatus } from "../schemas/responses/response.ts";
+import type { Standing } from "../selection/race.ts";
 import { nextTurn } from "../turns.ts";
 import { AnswerItem } from "./answer-item.ts";
 
@@ -69,6 +70,7 @@ export class ResponseAnswer {
   #reader: MessageReader | undefined;
   /** Those of a text that may yet be a call's. */
   #held: PlacedTokens[] = [];
+  #standing: Standing | undefined;
   #finish: Finish | undefined;
   #failure: ErrorDescription | undefined;
   #completedAt: number | null = null;
@@ -102,7 +104,12 @@ export class ResponseAnswer {
   }
 
   get outputTokens(): number {
-    return this.#tracker?.tokens ?? this.#outputTokens;
+    return this.#standing?.tokens ?? this.#tracker?.tokens ?? this.#outputTokens;
+  }
+
+  /** How the candidates stand that it is chosen among, where it is. */
+  get standing(): Standing | undefined {
+    return this.#standing;
   }
 
   get generated(): PlacedTokens {
@@ -135,6 +142,7 @@ export class ResponseAnswer {
 
   /** @returns what a stream shows of the event */
   push(event: ChoiceEvent): ResponsePart[] {
+    if (event.type === "standing") this.#standing = event.standing;
     const followed = this.#tracker?.follow(event);
     if (followed === undefined) return [];
     const { finish } = followed;

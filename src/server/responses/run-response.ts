@@ -7,6 +7,7 @@ import { ResponsePresenter } from "../presenters/response.ts";
 import { RequestLifetime } from "../request-signal.ts";
 import type { RouteContext } from "../routes/context.ts";
 import { runAdmitted } from "../run-admitted.ts";
+import { shownChoices } from "../selection/shown-choices.ts";
 import { sendWhole, sent } from "../send-whole.ts";
 import type { ConversationItem } from "./conversation.ts";
 import type { ResponseAnswer } from "./response-answer.ts";
@@ -60,7 +61,8 @@ export async function runHere(
   const close = keep(run, context);
   let isHeardOf = false;
   try {
-    return await runAdmitted(plan, context, caller, async (events) => {
+    return await runAdmitted(plan, context, caller, async (drawn) => {
+      const events = shownChoices(plan, drawn);
       isHeardOf = isStreamed;
       if (isStreamed) await streamRun(answer, request, reply, { context, signal, events });
       else {
@@ -103,7 +105,7 @@ export async function runInBackground(
   const ended = runAdmitted(plan, context, { ...caller, signal: lifetime.signal }, async (events) => {
     answer.start();
     letIn?.();
-    for await (const event of events) answer.push(event);
+    for await (const event of shownChoices(plan, events)) answer.push(event);
   })
     .catch((error: unknown) => {
       answer.fail(describeError(error));

@@ -29,6 +29,7 @@ export async function streamRun(
         await sendAll(stream, [written.progress(event)]);
         continue;
       }
+      if (event.type === "standing") await sendAll(stream, written.votes(event.standing));
       for (const part of answer.push(event)) await sendAll(stream, written.delta(part));
     }
   } catch (error) {

@@ -4,6 +4,7 @@ import { count, described } from "../../samplers/described.ts";
 import { reportShape } from "../../samplers/registry.ts";
 import { body } from "./body.ts";
 import { generationFields, tokenId } from "./fields.ts";
+import { selected, votes } from "./selection.ts";
 import { promptOfIds, promptsOfIds, textPrompts } from "./lists.ts";
 import { unofferedCompletionFields } from "./unoffered.ts";
 
@@ -19,11 +20,6 @@ export const completionRequest = body({
     "7-2*3+4=",
   ),
   ...generationFields,
-  best_of: described(
-    z.number().int().min(1).max(128).nullish(),
-    "Generate this many completions per prompt and return the n likeliest. Not with stream.",
-    1,
-  ),
   add_special_tokens: described(
     z.boolean().nullish(),
     "Add what the tokenizer puts around a prompt of text. Default: true.",
@@ -184,6 +180,16 @@ export const answerFields = {
     z.array(promptMixing).optional(),
     "power with several chains of a prompt: whether they agree, one entry for each prompt. In a stream it comes with the last chain's finish.",
     [{ prompt: 0, chains: 8, unmixed_chains: 0, split_r_hat: 1.04, warning: null }],
+  ),
+  selected: described(
+    z.array(selected).optional(),
+    "Where best_of is more than n: how the choices were chosen, one entry for each prompt. They are no draws from the sampler's law. In a stream it comes before the choices that it is about.",
+    [],
+  ),
+  votes: described(
+    z.array(votes).optional(),
+    "With select `vote`: who voted for what, one entry for each prompt. In a stream, after each candidate that has ended, as it then stands.",
+    [],
   ),
 };
 

@@ -5,6 +5,7 @@ import { priorities } from "../../decoder/completer.ts";
 import { requestShape, samplerNames, samplers } from "../../samplers/registry.ts";
 import { body } from "./body.ts";
 import { seed } from "./seed.ts";
+import { selectionFields } from "./selection.ts";
 import { structuredFields } from "./structured.ts";
 import { harmless, unofferedFields } from "./unoffered.ts";
 
@@ -55,6 +56,7 @@ export const generationFields = {
     "Completions per prompt, drawn independently of one another. Default: 1.",
     1,
   ),
+  ...selectionFields,
   seed,
   stop: described(
     z

@@ -3,7 +3,7 @@ import { joinRevisions } from "./revision.ts";
 
 /**
  * What a reader of one request has missed, boiled down to the latest state: the last block, proposal, decision and
- * progress of each choice, one revision for all of them, and its committed text in one piece. Its size is that of
+ * progress of each choice, the last votes of each prompt, one revision for all of them, and its committed text in one piece. Its size is that of
  * the answer, however long the reader stays away.
  */
 export class Backlog {
@@ -14,7 +14,7 @@ export class Backlog {
   }
 
   add(event: WatchEvent): void {
-    const key = "index" in event ? `${event.type} ${event.index}` : event.type;
+    const key = keyOf(event);
     const earlier = this.#events.get(key);
     // The latest comes last.
     this.#events.delete(key);
@@ -27,6 +27,12 @@ export class Backlog {
     this.#events.clear();
     return events;
   }
+}
+
+/** Whose events supersede one another. */
+function keyOf(event: WatchEvent): string {
+  if ("index" in event) return `${event.type} ${event.index}`;
+  return event.type === "votes" ? `votes ${event.votes.prompt}` : event.type;
 }
 
 function join(earlier: WatchEvent, later: WatchEvent): WatchEvent {

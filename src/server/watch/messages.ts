@@ -3,6 +3,7 @@ import { body } from "../schemas/body.ts";
 import { listed } from "../schemas/lists.ts";
 import { completionRequest, completionResponse } from "../schemas/completions.ts";
 import { errorResponse } from "../schemas/errors.ts";
+import { votes } from "../schemas/selection.ts";
 
 /** Path of the WebSocket on which completions are watched. */
 export const watchPath = "/v1/completions/ws";
@@ -22,6 +23,7 @@ export const eventNames = [
   "revision",
   "token",
   "progress",
+  "votes",
   "done",
   "error",
 ] as const;
@@ -129,6 +131,7 @@ export const watchEvent = z.discriminatedUnion("type", [
     rejected_early: count,
     acceptance: z.number(),
   }),
+  z.strictObject({ type: z.literal("votes"), id: requestId, votes }),
   z.strictObject({ type: z.literal("done"), id: requestId, response: completionResponse }),
   z.strictObject({
     type: z.literal("error"),

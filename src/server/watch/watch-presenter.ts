@@ -3,6 +3,7 @@ import { mostEntropy } from "../../core/tokens.ts";
 import type { ChainTrace, Tokenizer, TracedToken } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import { finite } from "../presenters/logprobs.ts";
+import { votesOf } from "../presenters/selection.ts";
 import { AnswerTracker } from "../presenters/parts.ts";
 import type { ChoicePart } from "../presenters/choice-tracker.ts";
 import type { ChoiceEvent } from "../run-plan.ts";
@@ -41,6 +42,11 @@ export class WatchPresenter {
     const choice = { id: this.#id, index: event.index };
     if (event.type === "progress") {
       yield { type: "progress", ...choice, ...event.progress };
+      return;
+    }
+    if (event.type === "standing") {
+      const votes = votesOf(event.standing);
+      if (votes !== undefined) yield { type: "votes", id: this.#id, votes };
       return;
     }
     if (event.type === "trace") {

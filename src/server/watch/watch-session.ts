@@ -9,6 +9,7 @@ import type { Connections } from "../connections.ts";
 import { readJson } from "../json.ts";
 import { describeError, describeIssues, logFailure, toErrorResponse } from "../errors.ts";
 import { longObject } from "../long-json.ts";
+import { shownChoices } from "../selection/shown-choices.ts";
 import type { LongJson } from "../long-json.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
 import type { RouteContext } from "../routes/context.ts";
@@ -214,7 +215,7 @@ export class WatchSession {
       }
     };
     await runAdmitted(plan, context, caller, async (events) => {
-      const response = await prepared.presenter.whole(shown(events));
+      const response = await prepared.presenter.whole(shownChoices(plan, shown(events)));
       // Over for the client, which may ask for the next under this id as soon as it reads the end.
       this.#running.delete(id);
       await this.#finish(id, response, signal);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isSettled, leaderConfidence, mayStop } from "../../../src/selection/stopping.ts";
+import { fewestToStop, isSettled, leaderConfidence, mayStop } from "../../../src/selection/stopping.ts";
 import { elected, tally } from "../../../src/selection/vote.ts";
 import type { Candidate } from "../../../src/selection/candidate.ts";
 
@@ -78,5 +78,48 @@ describe("a settled winner", () => {
         expect(isSettled(tally(candidates), remaining), `${answers} + ${remaining}`).toBe(!isOpen);
       }
     }
+  });
+});
+
+describe("the fewest candidates after which a vote may stop", () => {
+  /** Whether some way in which so many answer lets it stop. */
+  const someStop = (
+    counts: readonly number[],
+    drawn: number,
+    remaining: number,
+    confidence: number,
+  ): boolean => {
+    if (mayStop(tallied(counts), remaining, confidence)) return true;
+    if (drawn === 0) return false;
+    const next = [...counts.keys(), counts.length].map((answer) => {
+      const more = [...counts];
+      more[answer] = (more[answer] ?? 0) + 1;
+      return more;
+    });
+    // The last one has no answer.
+    return [...next, counts].some((more) => someStop(more, drawn - 1, remaining - 1, confidence));
+  };
+  const tallied = (counts: readonly number[]) => votesOf(...[...counts].sort((one, other) => other - one));
+
+  test("are drawn in vain never: no fewer could stop it, however they answer", () => {
+    for (const confidence of [0.5, 0.8, 0.95, 1]) {
+      for (const counts of [[], [1], [2, 1], [2, 2], [3, 1, 1]]) {
+        for (const remaining of [1, 2, 4, 6]) {
+          if (mayStop(tallied(counts), remaining, confidence)) continue;
+          const fewest = fewestToStop(tallied(counts), remaining, confidence);
+          const at = `${counts.join()} + ${remaining} at ${confidence}`;
+          expect(someStop(counts, fewest, remaining, confidence), at).toBe(true);
+          expect(someStop(counts, fewest - 1, remaining, confidence), at).toBe(false);
+        }
+      }
+    }
+  });
+
+  test("are those that settle it, or that its confidence takes", () => {
+    expect(fewestToStop({ answers: [] }, 16, 1)).toBe(9);
+    expect(fewestToStop({ answers: [] }, 16, 0.95)).toBe(4);
+    expect(fewestToStop({ answers: [] }, 16, 0.5)).toBe(1);
+    expect(fewestToStop(votesOf(3, 1), 12, 0.95)).toBe(3);
+    expect(fewestToStop(votesOf(3, 3), 2, 0.95)).toBe(2);
   });
 });

@@ -3,6 +3,7 @@ import { count, described } from "../../../samplers/described.ts";
 import { chatLogprobs } from "../chat.ts";
 import { progress } from "../chunks.ts";
 import { errorResponse } from "../errors.ts";
+import { votes } from "../selection.ts";
 import { outputItem, outputText, responseResponse } from "./response.ts";
 
 const numbered = {
@@ -88,6 +89,12 @@ const progressEvent = z.object({
   progress: progress.meta({ examples: [{ index: 0, block: 3, blocks: 16 }] }),
 });
 
+const votesEvent = z.object({
+  type: kind("metropolis.votes"),
+  sequence_number: progressEvent.shape.sequence_number,
+  votes: described(votes, "How the vote stands.", {}),
+});
+
 const { message, param, code } = errorResponse.shape.error.shape;
 
 const errorEvent = z.object({ type: kind("error"), ...numbered, message, param, code });
@@ -102,6 +109,7 @@ export const responseEvent = z
     argumentsDelta,
     argumentsEvent,
     progressEvent,
+    votesEvent,
     errorEvent,
   ])
   .meta({ id: "ResponseEvent", description: "An event of a streamed response." });

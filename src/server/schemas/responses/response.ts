@@ -73,7 +73,7 @@ const failure = z.object({
   message: described(z.string(), "What is wrong and what to do about it.", "Ask for fewer tokens."),
 });
 
-const { logprobs_mode, ignored, reproducibility } = answerFields;
+const { logprobs_mode, ignored, reproducibility, mixing, selected, votes } = answerFields;
 const text = (description: string, example: string) => described(z.string().nullable(), description, example);
 
 export const responseResponse = z
@@ -138,6 +138,9 @@ export const responseResponse = z
     logprobs_mode,
     ignored,
     reproducibility,
+    mixing,
+    selected,
+    votes,
     ...z.object(choiceFields).omit({ index: true }).partial({ stop_reason: true }).shape,
   })
   .meta({ id: "Response" });
