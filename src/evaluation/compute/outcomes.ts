@@ -53,8 +53,12 @@ export function outcomesOf({ label, fields, results }: Group): ComputeOutcomes {
   const counts = isAlwaysSame(fields) ? [1] : answerCounts(n);
   const samples = results.flatMap((result) => result.samples);
   const known = counts.length === 1 ? [] : selectRules.filter((rule) => isKnown[rule](samples));
-  const curve = (values: (result: Result) => readonly number[]): Outcome[] => {
-    const questions = results.map(values);
+  const answered = results.map((result): Answered => ({
+    candidates: result.samples.map(candidateOf),
+    isRight: result.samples.map(({ isCorrect }) => isCorrect),
+  }));
+  const curve = (values: (answers: Answered) => readonly number[]): Outcome[] => {
+    const questions = answered.map(values);
     return counts.map((k, place) => ({ k, accuracy: resampleMean(questions.map((own) => own[place]!)) }));
   };
   return {
@@ -68,12 +72,12 @@ export function outcomesOf({ label, fields, results }: Group): ComputeOutcomes {
       ),
     },
     strategies: [
-      { rule: "single", outcomes: curve((result) => counts.map(() => shareRight(result))).slice(0, 1) },
-      ...known.map((rule) => ({ rule, outcomes: curve((result) => chosen(result, rule, counts)) })),
+      { rule: "single", outcomes: curve(({ isRight }) => [mean(isRight.map(Number))]).slice(0, 1) },
+      ...known.map((rule) => ({ rule, outcomes: curve((answers) => chosen(answers, rule, counts)) })),
     ],
-    ceiling: curve(({ samples: own }) => {
-      const right = own.filter(({ isCorrect }) => isCorrect).length;
-      return counts.map((k) => passAtK(own.length, right, k));
+    ceiling: curve(({ isRight }) => {
+      const right = isRight.filter(Boolean).length;
+      return counts.map((k) => passAtK(isRight.length, right, k));
     }),
   };
 }
@@ -87,15 +91,20 @@ const isKnown: Readonly<Record<SelectRule, (samples: readonly Sample[]) => boole
   vote: () => true,
 };
 
+/** The answers to one question. */
+interface Answered {
+  readonly candidates: readonly Candidate[];
+  readonly isRight: readonly boolean[];
+}
+
 /** How likely the answer is right that a rule chooses among k, by k. */
-function chosen({ samples }: Result, rule: SelectRule, counts: readonly number[]): number[] {
-  const ranked = ordered(samples.map(candidateOf), rule === "vote" ? "logprob" : rule);
-  const isRight = ({ index }: Candidate): boolean => samples[index]!.isCorrect;
+function chosen({ candidates, isRight }: Answered, rule: SelectRule, counts: readonly number[]): number[] {
+  const ranked = ordered(candidates, rule === "vote" ? "logprob" : rule);
   if (rule === "vote") {
-    const ballots = ranked.map((one) => ({ answer: one.answer, isCorrect: isRight(one) }));
+    const ballots = ranked.map(({ answer, index }) => ({ answer, isCorrect: isRight[index]! }));
     return voteOfK(ballots, counts);
   }
-  const right = ranked.map(isRight);
+  const right = ranked.map(({ index }) => isRight[index]!);
   return counts.map((k) => bestOfK(right, k));
 }
 
@@ -111,8 +120,6 @@ export const candidateOf = (
   selfCertainty: likelihood?.selfCertainty,
   answer: isUnanswered === true ? undefined : (valueOfNumber(answer)?.toFraction() ?? answer),
 });
-
-const shareRight = ({ samples }: Result): number => mean(samples.map(({ isCorrect }) => (isCorrect ? 1 : 0)));
 
 const meanOf = ({ samples }: Result, key: "evaluatedTokens" | "drawnTokens"): number =>
   mean(samples.map((sample) => sample[key] ?? NaN));

@@ -96,11 +96,7 @@ export function headline(matched: MatchedBudgets): string {
   if (others.size === 0) return `${costs}: ${baseline} alone was asked.`;
   if (better.length + worse.length === 0)
     return `${costs}, nothing that was asked can be told from ${baseline}.`;
-  const says = [
-    better.length === 0
-      ? `nothing is better than ${baseline}`
-      : `better than ${baseline}: ${better.join("; ")}`,
-    ...(worse.length === 0 ? [] : [`worse: ${worse.join("; ")}`]),
-  ];
-  return `${costs}, ${says.join("; ")}.`;
+  const first = better.length === 0 ? "nothing" : better.join(" and ");
+  const rest = worse.length === 0 ? "" : ` Worse: ${worse.join("; ")}.`;
+  return `${costs}, ${first} does better than ${baseline}.${rest}`;
 }

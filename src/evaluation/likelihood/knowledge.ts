@@ -1,9 +1,10 @@
-import type { Candidate } from "../../selection/candidate.ts";
-import { candidateOf } from "../compute/outcomes.ts";
 import type { Group } from "../groups.ts";
+import type { Sample } from "../result.ts";
 import { estimate, mean } from "../statistics.ts";
 import type { Estimate } from "../statistics.ts";
 import { comparePairs, meanArea, pooledArea } from "./auc.ts";
+
+type Likelihood = NonNullable<Sample["likelihood"]>;
 
 /** What may tell right answers from wrong ones: the larger, the surer the model was. */
 export const signals = ["logprob", "mean_logprob", "entropy", "self_certainty"] as const;
@@ -31,10 +32,11 @@ export interface GroupKnowledge {
   readonly knowledge: readonly Knowledge[];
 }
 
-const scores: Readonly<Record<Signal, (candidate: Candidate) => number>> = {
+/** NaN where a server does not tell it. */
+const scores: Readonly<Record<Signal, (likelihood: Likelihood) => number>> = {
   logprob: ({ logprob }) => logprob,
   mean_logprob: ({ logprob, tokens }) => logprob / Math.max(1, tokens),
-  entropy: ({ meanEntropy = NaN }) => -meanEntropy,
+  entropy: ({ meanEntropy }) => -(meanEntropy ?? NaN),
   self_certainty: ({ selfCertainty = NaN }) => selfCertainty,
 };
 
@@ -42,9 +44,9 @@ export function knowledgeOf({ label, model, results }: Group): GroupKnowledge {
   const isAskable = results.map(({ samples }) => new Set(samples.map(({ isCorrect }) => isCorrect)).size > 1);
   const knowledge = signals.flatMap((signal): Knowledge[] => {
     const answers = results.map(({ samples }) =>
-      samples.map((sample, index) => ({
-        score: scores[signal](candidateOf(sample, index)),
-        isCorrect: sample.isCorrect,
+      samples.map(({ likelihood, isCorrect }) => ({
+        score: likelihood === null ? NaN : scores[signal](likelihood),
+        isCorrect,
       })),
     );
     if (answers.some((own) => own.some(({ score }) => Number.isNaN(score)))) return [];

@@ -117,7 +117,9 @@ function renderSummary({ analysis, evaluation, groups, questions, base }: Report
   const [first] = summaries;
   const [main] = Object.values(compute.matched);
   const own =
-    first === undefined ? "" : `${first.label}: right in ${accuracyWords(first.accuracy)} with one answer. `;
+    first === undefined
+      ? ""
+      : `${first.label} is right in ${accuracyWords(first.accuracy)} with one answer. `;
   const sentences = [
     ...(main === undefined ? [] : spendable(main).map((budget) => budgetSentence(budget, main.kind))),
     ...baselines(likelihood).map(knowledgeWords),

@@ -213,7 +213,7 @@ describe("budgets", () => {
     );
     // Of four, whose likeliest answer is right, standard is always right, too.
     expect(headline(compute.matched.evaluated!)).toBe(
-      "At equal evaluated tokens, better than standard: power, 2 (at 1x, 2x); worse: power, 4 (at 1x, 2x, 4x).",
+      "At equal evaluated tokens, power, 2 (at 1x, 2x) does better than standard. Worse: power, 4 (at 1x, 2x, 4x).",
     );
     expect(compute.frontiers.evaluated.map(({ label, k, rule }) => [label, k, rule])).toEqual([
       ["power, 2", 1, "single"],
