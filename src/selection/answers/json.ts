@@ -1,6 +1,5 @@
 import { isArray, isObject } from "../../core/json-value.ts";
 import type { Json } from "../../core/json-value.ts";
-import { valueOfNumber } from "./number.ts";
 
 /** How far back values are looked for in a text that is more than one, characters; and how many brackets are tried. */
 const searched = 65_536;
@@ -61,19 +60,31 @@ function isJson(text: string): boolean {
 /** A string, or a number outside of strings. */
 const scalar = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/gs;
 
-/** Values that are nested deeper are compared as they are written. */
+/** Values that are nested deeper, or written in more characters, are compared as they are written. */
 const maxDepth = 500;
+const maxCanonical = 65_536;
 
 /**
  * JSON that is equal for equal values: members in order of their names, numbers by their exact values, which
  * JSON.parse alone would round, strings by what they say.
  */
 export function canonicalJson(text: string): string {
-  if (depthOf(text) > maxDepth) return text;
+  if (text.length > maxCanonical || depthOf(text) > maxDepth) return text;
   const marked = text.replace(scalar, (found) =>
-    found.startsWith('"') ? `"s${found.slice(1)}` : `"n${valueOfNumber(found)?.toFraction() ?? found}"`,
+    found.startsWith('"') ? `"s${found.slice(1)}` : `"n${canonicalNumber(found)}"`,
   );
   return JSON.stringify(ordered(JSON.parse(marked) as Json));
+}
+
+/** A number of JSON as its digits, without zeros at either end, and the power of ten that they are multiplied by. */
+function canonicalNumber(written: string): string {
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(written) ?? [];
+  const digits = (whole + fraction).replace(/^0+/, "");
+  if (digits === "") return "0";
+  const significant = digits.replace(/(?<!0)0+$/, "");
+  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length);
+  return `${sign}${significant}e${power}`;
 }
 
 function depthOf(text: string): number {
