@@ -98,4 +98,18 @@ describe("Backlog", () => {
     expect(backlog.isEmpty).toBe(true);
     expect(backlog.take()).toEqual([]);
   });
+
+  it("keeps the last votes of each prompt", () => {
+    const backlog = new Backlog();
+    const votes = (prompt: number, drawn: number): EventOf<"votes"> => ({
+      type: "votes",
+      id: "a",
+      votes: {
+        ...{ prompt, drawn, answers: [], unanswered: drawn, candidates: 4, skipped: 0 },
+        ...{ stopped_early: null, leader_confidence: 0.5 },
+      },
+    });
+    for (const event of [votes(0, 1), votes(1, 1), votes(1, 2), votes(0, 2)]) backlog.add(event);
+    expect(backlog.take()).toEqual([votes(1, 2), votes(0, 2)]);
+  });
 });
