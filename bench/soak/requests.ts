@@ -113,6 +113,7 @@ function chain(draw: Stream, { maxTokens, chain: lengths }: Workload): Record<st
     { ...usual, ...lengths, sampler: "power", cut: "entropy", max_evaluated_tokens: 100 },
     { ...usual, ...lengths, sampler: "maximize" },
     { ...usual, sampler: "smc", particles: 4 },
+    { ...usual, sampler: "beam" },
   ]);
 }
 

@@ -7,7 +7,7 @@ import type { SamplerSettings } from "./registry.ts";
  * Tests whether an engine tells what a sampler rests on.
  * @throws InferenceError `unsupported`, naming the field
  */
-export function checkEngine(settings: SamplerSettings, { capabilities }: EngineInfo): void {
+export function checkEngine(settings: SamplerSettings, { capabilities, vocabularySize }: EngineInfo): void {
   const { needsLogZ } = samplers[settings.sampler];
   const known = capabilities.logNormalizer;
   if (needsLogZ !== undefined && known === "unknown")
@@ -30,6 +30,13 @@ export function checkEngine(settings: SamplerSettings, { capabilities }: EngineI
   }
   if ("warmUp" in settings && settings.warmUp.name === "particles" && capabilities.mostTop === 0) {
     throw beyondEngine("warm_up", "tell the likeliest tokens, which warm_up 'particles' weighs");
+  }
+  const { mostTop } = capabilities;
+  if ("beamWidth" in settings && Math.min(settings.beamWidth, vocabularySize) > mostTop) {
+    throw beyondEngine(
+      "beam_width",
+      `tell ${settings.beamWidth} of the likeliest tokens, as many as there are beams, but ${mostTop} at most`,
+    );
   }
 }
 

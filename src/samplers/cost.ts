@@ -7,7 +7,7 @@ import type { Values } from "./field.ts";
 export const costFields = {
   max_evaluated_tokens: field(z.number().int().min(1), {
     meaning:
-      "Budget of model evaluations. When it is spent, a chain stops with its current state, and of particles one is drawn from those that got furthest; the answer says so. The completion is isolated.",
+      "Budget of model evaluations. When it is spent, a chain stops with its current state, a beam search with the best it has, and of particles one is drawn from those that got furthest; the answer says so. The completion is isolated.",
     usual: "none",
     example: 1000,
   }),

@@ -1,3 +1,4 @@
+import { beam } from "./beam/settings.ts";
 import { exact } from "./exact/settings.ts";
 import { greedy } from "./greedy/settings.ts";
 import { lowTemperature } from "./low-temperature/settings.ts";
@@ -18,4 +19,5 @@ export const declarations = {
   exact,
   smc,
   maximize,
+  beam,
 };

@@ -1,3 +1,4 @@
+import { decodeBeam } from "./beam/decode.ts";
 import type { Decoder } from "./decoder.ts";
 import { decodeExact } from "./exact/decode.ts";
 import { decodeGreedy } from "./greedy/decode.ts";
@@ -17,4 +18,5 @@ export const decoders: { readonly [Name in SamplerName]: Decoder<SettingsOf<Name
   exact: decodeExact,
   smc: decodeSmc,
   maximize: decodeMaximize,
+  beam: decodeBeam,
 };

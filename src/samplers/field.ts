@@ -16,6 +16,8 @@ export interface Field<Schema extends z.ZodType = z.ZodType> {
    * be where the request does not name them.
    */
   readonly isSentUnasked?: boolean;
+  /** The value by which clients of other servers ask for the sampler itself: a request that names none gets this one. */
+  readonly picks?: unknown;
   /** What the playground calls its control; it has none where this is left out. */
   readonly label?: string;
   /** What `metropolis eval` calls the option that sweeps it, where that is not the field's own name. */

@@ -49,12 +49,13 @@ export function settle(
   return { sampler, ...samplers[sampler].settle(given, context) } as SamplerSettings;
 }
 
-/** Completions that the sampler holds side by side while it draws one. */
+/** Completions that the sampler holds side by side while it draws one of so many. */
 export const completionsHeld = (
   sampler: SamplerName,
   given: Readonly<Record<string, unknown>>,
   defaults: SamplerDefaults,
-): number => samplers[sampler].held?.(given, defaults) ?? 1;
+  candidates = 1,
+): number => samplers[sampler].held?.(given, defaults, candidates) ?? 1;
 
 /** What the sampler remembers beside them, as tokens that take as much memory. */
 export const tokensRemembered = (
@@ -93,6 +94,12 @@ function gatherFields(): Record<FieldName, SamplerField> {
   }
   return Object.fromEntries(gathered) as Record<FieldName, SamplerField>;
 }
+
+/** The sampler that a request asks for by a field of its own, without naming it. */
+export const pickedBy = (given: Readonly<Record<string, unknown>>): SamplerName | undefined =>
+  Object.entries<SamplerField>(samplerFields).find(
+    ([name, { picks }]) => picks !== undefined && given[name] === picks,
+  )?.[1].users[0];
 
 type SchemaOf<Name extends FieldName> = FieldOf<Name> extends Field<infer Schema> ? Schema : never;
 

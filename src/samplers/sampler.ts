@@ -16,6 +16,9 @@ export interface SettingsContext {
   readonly maxTokens: number;
   /** Strings that end the completion. */
   readonly stop: readonly string[];
+  /** Completions generated for each prompt, and how many of them are shown. */
+  readonly candidates: number;
+  readonly n: number;
 }
 
 /**
@@ -42,14 +45,19 @@ export interface Sampler<
   readonly needsLogZ?: "exact" | "interval";
   /** Whether every seed gives the same completion. */
   readonly ignoresSeed?: boolean;
+  /** Whether the completions of a prompt are no draws but the best that a search found, in their order. */
+  readonly ranksChoices?: boolean;
   readonly report: Report;
   /**
    * What the fields say, and the defaults of those that are left out.
    * @throws InferenceError `invalid_request` naming the field at fault
    */
   settle(given: Values<Own>, context: SettingsContext): Settings;
-  /** Completions that it holds side by side while it draws one; 1 when left out. */
-  held?(given: Values<Own>, defaults: SamplerDefaults): number;
+  /**
+   * Completions that it holds side by side while it draws one; 1 when left out.
+   * @param candidates completions generated for each prompt
+   */
+  held?(given: Values<Own>, defaults: SamplerDefaults, candidates: number): number;
   /**
    * What it remembers beside them while it draws one of so many tokens, as the tokens of an answer that take as much
    * memory; 0 when left out.

@@ -108,7 +108,7 @@ export function planGeneration(
   const candidates = planCandidates(body, n, prompts.length);
   const rates = answerRates(input, model);
   const sampler = chooseSampler(body, model, context.defaultSampler);
-  const held = completionsHeld(sampler, body, model.defaults);
+  const held = completionsHeld(sampler, body, model.defaults, candidates);
   const remembered = tokensRemembered(sampler, body, Infinity);
   const { maxTokens, isOpen } = planMaxTokens({ ...input, rates, held, remembered }, candidates, {
     model,
@@ -122,6 +122,8 @@ export function planGeneration(
     sampler,
     maxTokens,
     stop,
+    candidates,
+    n,
   });
   const { capabilities } = model;
   const selection = planSelection(body, { candidates, n, settings, capabilities });

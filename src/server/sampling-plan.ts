@@ -1,6 +1,6 @@
 import { InferenceError } from "../core/errors.ts";
 import type { ModelInfo } from "../decoder/completer.ts";
-import { samplerFields, samplers, settle } from "../samplers/registry.ts";
+import { pickedBy, samplerFields, samplers, settle } from "../samplers/registry.ts";
 import type { FieldName, SamplerField, SamplerName, SamplerSettings } from "../samplers/registry.ts";
 import type { SettingsContext } from "../samplers/sampler.ts";
 import type { Given } from "./given.ts";
@@ -10,7 +10,7 @@ import type { GenerationFields } from "./schemas/fields.ts";
 /** The fields that choose how tokens are drawn. */
 export type SamplingBody = Given<Pick<GenerationFields, "model" | "sampler" | FieldName>>;
 
-export interface SamplingContext extends Pick<SettingsContext, "maxTokens" | "stop"> {
+export interface SamplingContext extends Omit<SettingsContext, "defaults" | "vocabularySize"> {
   readonly model: ModelInfo;
   readonly sampler: SamplerName;
 }
@@ -27,7 +27,7 @@ export interface SamplingPlan {
  */
 export function planSampling(
   body: SamplingBody,
-  { model, sampler, maxTokens, stop }: SamplingContext,
+  { model, sampler, ...context }: SamplingContext,
 ): SamplingPlan {
   const ignored = foreignFields(body, sampler);
   const refused = ignored.find(
@@ -35,7 +35,7 @@ export function planSampling(
   );
   if (refused !== undefined) throw meaningless(refused, sampler);
   const { defaults, vocabularySize } = model;
-  return { settings: settle(sampler, body, { defaults, vocabularySize, maxTokens, stop }), ignored };
+  return { settings: settle(sampler, body, { defaults, vocabularySize, ...context }), ignored };
 }
 
 /**
@@ -43,7 +43,7 @@ export function planSampling(
  * @throws InferenceError `invalid_request` where the two disagree, `model_not_found`
  */
 export function chooseSampler(
-  body: Pick<SamplingBody, "model" | "sampler">,
+  body: SamplingBody,
   model: ModelInfo,
   defaultSampler: SamplerName,
 ): SamplerName {
@@ -55,7 +55,7 @@ export function chooseSampler(
       { param: "sampler" },
     );
   }
-  return body.sampler ?? named ?? defaultSampler;
+  return body.sampler ?? named ?? pickedBy(body) ?? defaultSampler;
 }
 
 /**

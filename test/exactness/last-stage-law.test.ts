@@ -106,7 +106,8 @@ async function stageMatrix(step: Matrix, settings: SettingsOf<"power">, meddle: 
 
 const settingsOf = (given: Readonly<Record<string, unknown>>): SettingsOf<"power"> => {
   const defaults = { alpha: 4, mcmcSteps: undefined, blockSize: undefined };
-  const settled = settle("power", given, { defaults, vocabularySize: 3, maxTokens: horizon, stop: [] });
+  const context = { defaults, vocabularySize: 3, maxTokens: horizon, stop: [], candidates: 1, n: 1 };
+  const settled = settle("power", given, context);
   if (settled.sampler !== "power") throw new Error("not settled for power");
   return settled;
 };

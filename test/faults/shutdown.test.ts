@@ -32,6 +32,7 @@ const samplers: Readonly<Record<string, object>> = {
   tempering: { sampler: "power", kernel: "tempering", ...chain },
   maximize: { sampler: "maximize", ...chain },
   smc: { sampler: "smc", ignore_eos: true },
+  "beam search": { sampler: "beam", ignore_eos: true },
 };
 
 interface Choice {

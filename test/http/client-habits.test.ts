@@ -213,7 +213,6 @@ describe("known fields that ask for nothing here", () => {
     [{ moderation: { model: "m" } }, "moderation"],
     [{ skip_special_tokens: false }, "skip_special_tokens"],
     [{ include_stop_str_in_output: true }, "include_stop_str_in_output"],
-    [{ use_beam_search: true }, "use_beam_search"],
     [{ bad_words: ["1"] }, "bad_words"],
     [{ truncate_prompt_tokens: 4 }, "truncate_prompt_tokens"],
     [{ continue_final_message: true }, "continue_final_message"],

@@ -325,6 +325,7 @@ describe("the other routes", () => {
       "abacus:exact",
       "abacus:smc",
       "abacus:maximize",
+      "abacus:beam",
     ]);
     expect(data[0]).toMatchObject({ max_model_len: 256, eos_token_ids: [16], example_prompt: prompt });
   });

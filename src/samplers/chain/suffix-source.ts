@@ -22,17 +22,20 @@ interface Suffix {
   readonly cost: DrawCost;
 }
 
-/** Likeliest tokens that candidates tell at most: at α = 4 the next one has less than 10⁻⁶ of the first one's weight. */
-const mostCandidates = 32;
+/** Likeliest tokens that candidates usually tell at most: at α = 4 the next one has less than 10⁻⁶ of the first one's weight. */
+const usualCandidates = 32;
 
 /** Draws suffixes of a request's completion from q, by way of the memo. */
 export class SuffixSource {
   readonly #context: DecodeContext<unknown>;
   readonly #engine: Engine;
+  readonly #mostCandidates: number;
 
-  constructor(context: DecodeContext<unknown>) {
+  /** @param mostCandidates likeliest tokens that candidates tell, where the engine tells as many */
+  constructor(context: DecodeContext<unknown>, mostCandidates = usualCandidates) {
     this.#context = context;
     this.#engine = memoized(context);
+    this.#mostCandidates = mostCandidates;
   }
 
   keyOf({ stage, step, branch = 0 }: Pick<DrawKey, "stage" | "step" | "branch">): DrawKey {
@@ -80,7 +83,7 @@ export class SuffixSource {
   ): AsyncGenerator<Candidates, void, undefined> {
     const { request, ends } = this.#context;
     const { mostTop } = this.#engine.info.capabilities;
-    const topCount = Math.max(request.topCount, Math.min(mostCandidates, mostTop));
+    const topCount = Math.max(request.topCount, Math.min(this.#mostCandidates, mostTop));
     const before = [...kept];
     for await (const run of this.#extend({ kept, horizon, address, cost }, { topCount })) {
       for (const { top, ...token } of run) {

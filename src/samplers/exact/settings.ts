@@ -58,8 +58,8 @@ export const exact = declareSampler({
     min_p: noTruncation,
   },
   report: exactReport,
-  held: ({ alpha: exponent, fallback }, defaults) =>
-    fallback === "power" ? (power.held?.({ alpha: exponent }, defaults) ?? 1) : 1,
+  held: ({ alpha: exponent, fallback }, ...context) =>
+    fallback === "power" ? (power.held?.({ alpha: exponent }, ...context) ?? 1) : 1,
   // All tries begin with the same prefix.
   remembers: ({ max_tries: tries = usualTries }, maxTokens) =>
     tokensPerVisit * Math.min(mostVisits, 1 + tries * Math.max(0, maxTokens - 1)),

@@ -53,7 +53,7 @@ export const generationFields = {
   ),
   n: described(
     z.number().int().min(1).max(128).nullish(),
-    "Completions per prompt, drawn independently of one another. Default: 1.",
+    "Completions per prompt, drawn independently of one another; of beam the n best. Default: 1.",
     1,
   ),
   ...selectionFields,

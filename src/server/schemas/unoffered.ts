@@ -44,8 +44,6 @@ export const unofferedFields = {
   spaces_between_special_tokens: harmless(true),
   skip_special_tokens: refused("skip_special_tokens: false", [true]),
   include_stop_str_in_output: refused("include_stop_str_in_output", [false]),
-  use_beam_search: refused("beam search", [false]),
-  length_penalty: refused("length_penalty", [1]),
   bad_words: refused("bad_words", [[]]),
   allowed_token_ids: refused("allowed_token_ids", [[]]),
   prompt_logprobs: refused("prompt_logprobs"),

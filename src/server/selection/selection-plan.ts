@@ -63,13 +63,21 @@ export function planSelection(
       `select_answer is missing: say how an answer is read, by ${answerRuleNames.join(", ")} or {"type": "regex", "pattern": "…"}.`,
     );
   }
+  if (confidence !== undefined && confidence < 1 && areRanked(settings)) {
+    throw invalid(
+      "vote_confidence",
+      `vote_confidence below 1 takes candidates for independent draws, which those of sampler '${settings.sampler}' are not. Leave it out, or set it to 1.`,
+    );
+  }
   return { rule: select, readAnswer: readerOf(answerRule), confidence };
 }
 
 /** Whether every candidate is the same, whatever its seed. */
 const drawsTheSame = (settings: SamplerSettings): boolean =>
-  samplers[settings.sampler].ignoresSeed === true ||
+  (samplers[settings.sampler].ignoresSeed === true && !areRanked(settings)) ||
   (settings.sampler === "standard" && (settings.temperature === 0 || settings.topK === 1));
+
+const areRanked = ({ sampler }: SamplerSettings): boolean => samplers[sampler].ranksChoices === true;
 
 function checkCapabilities(
   select: SelectRule | undefined,

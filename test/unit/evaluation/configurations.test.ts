@@ -49,7 +49,8 @@ describe("configurations", () => {
     for (const sampler of samplerNames) {
       for (const [field, value] of Object.entries(values)) {
         const body = { model: undefined, sampler, [field]: value } as Parameters<typeof planSampling>[0];
-        const byServer = isTaken(() => planSampling(body, { model, maxTokens: 16, stop: [], sampler }));
+        const context = { model, maxTokens: 16, stop: [], candidates: 1, n: 1, sampler };
+        const byServer = isTaken(() => planSampling(body, context));
         expect(
           isTaken(() => configurations([sampler], { [field]: [value] })),
           `${sampler}, ${field}`,

@@ -4,13 +4,10 @@ import type { SamplerDefaults } from "../../../src/samplers/sampler.ts";
 
 const none: SamplerDefaults = { alpha: 4, mcmcSteps: undefined, blockSize: undefined };
 const maxTokens = 64;
+const context = { defaults: none, vocabularySize: 9, maxTokens, stop: [], candidates: 1, n: 1 };
 
 const settled = (given: object, defaults: Partial<SamplerDefaults> = {}) =>
-  settle(
-    "power",
-    { ...given },
-    { defaults: { ...none, ...defaults }, vocabularySize: 9, maxTokens, stop: [] },
-  );
+  settle("power", { ...given }, { ...context, defaults: { ...none, ...defaults } });
 
 const particles = { warmUp: { name: "particles", particles: 10 }, mcmcSteps: 1, blockSize: maxTokens };
 
@@ -73,7 +70,6 @@ describe("the warm-up of power sampling", () => {
   });
 
   it("leaves the search as it was", () => {
-    const context = { defaults: none, vocabularySize: 9, maxTokens, stop: [] };
     expect(settle("maximize", {}, context)).toMatchObject({ mcmcSteps: 10, blockSize: 4 });
   });
 });
