@@ -61,7 +61,10 @@ export function drawChart({ color, hasLegend = true, x, marks, ...options }: Cha
   }) as unknown as { outerHTML: string; getAttribute(name: string): string };
   const legend = hasLegend ? drawLegend(color) : { svg: "", height: 0 };
   const height = Number(plot.getAttribute("height"));
-  const inner = plot.outerHTML.replace("<svg ", `<svg y="${legend.height}" `);
+  // Plot names groups, which have no role that could be named.
+  const inner = plot.outerHTML
+    .replace(/ aria-label="[^"]*"/g, "")
+    .replace("<svg ", `<svg y="${legend.height}" `);
   return renderSvg(height + legend.height, legend.svg + inner);
 }
 

@@ -4,10 +4,10 @@ export function renderPage(title: string, parts: readonly string[]): string {
     "<!doctype html>",
     '<html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<title>${escapeText(title)}</title><style>${style}</style></head><body>`,
+    `<title>${escapeText(title)}</title><style>${style}</style></head><body><main>`,
     `<h1>${escapeText(title)}</h1>`,
     ...parts,
-    "</body></html>\n",
+    "</main></body></html>\n",
   ].join("\n");
 }
 
@@ -31,7 +31,7 @@ details > summary { cursor: pointer; margin-top: 1rem; color: var(--faint); }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; margin-bottom: 1rem; }
 .pair > div { border-top: 2px solid var(--line); padding-top: .3rem; min-width: 0; } .pair > .right { border-color: var(--good); } .pair > .wrong { border-color: var(--bad); }
 pre { margin: .2rem 0; font: .8rem/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
-@media screen and (max-width: 40rem) { .pair { grid-template-columns: 1fr; } figure { overflow-x: auto; } figure svg { min-width: 42rem; } }
+@media screen and (max-width: 40rem) { .pair { grid-template-columns: 1fr; } figure svg { min-width: 42rem; } }
 @media print {
   @page { margin: 14mm; }
   :root { color-scheme: light; --paper: #fff; --ink: #211f1c; --faint: #6b655c; --line: #e3ddd3; --wash: #f6f3ee; --good: #2f7d4f; --bad: #b3401a; }
@@ -49,9 +49,12 @@ export const escapeText = (text: string): string =>
 export type Cell = string | readonly [text: string, note: string];
 
 export function renderTable(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const line = (cells: readonly Cell[], tag: "th" | "td"): string =>
-    `<tr>${cells.map((cell) => `<${tag}>${renderCell(cell)}</${tag}>`).join("")}</tr>`;
-  return `<div class="scroll"><table><thead>${line(head, "th")}</thead><tbody>${rows.map((row) => line(row, "td")).join("")}</tbody></table></div>`;
+  const line = (cells: readonly Cell[], tag: "th" | "td"): string => {
+    // What is above the names of rows heads nothing.
+    const tagOf = (cell: Cell): string => (cell === "" ? "td" : tag);
+    return `<tr>${cells.map((cell) => `<${tagOf(cell)}>${renderCell(cell)}</${tagOf(cell)}>`).join("")}</tr>`;
+  };
+  return `<div class="scroll" tabindex="0"><table><thead>${line(head, "th")}</thead><tbody>${rows.map((row) => line(row, "td")).join("")}</tbody></table></div>`;
 }
 
 function renderCell(cell: Cell): string {
@@ -64,7 +67,7 @@ export function renderFigure(title: string, svg: string | undefined, caption = "
   if (svg === undefined) return "";
   const below = caption === "" ? "" : `<figcaption>${escapeText(caption)}</figcaption>`;
   const above = title === "" ? "" : `<h2>${escapeText(title)}</h2>`;
-  return `<figure>${above}${svg}${below}</figure>`;
+  return `<figure>${above}<div class="scroll" tabindex="0">${svg}</div>${below}</figure>`;
 }
 
 /** What is there for those who ask, and on paper. Nothing where there is nothing. */
