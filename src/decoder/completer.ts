@@ -7,7 +7,7 @@ import type { MemoHealth } from "../engine/memo/memos.ts";
 import type { Constraint } from "../grammar/constraint.ts";
 import type { Outcome } from "../mcmc/kernel.ts";
 import type { DecodeRequest, MixingTrace, Progress } from "../samplers/decoder.ts";
-import type { Reports, SamplerSettings } from "../samplers/registry.ts";
+import type { Reports, SamplerName, SamplerSettings } from "../samplers/registry.ts";
 import type { SamplerDefaults } from "../samplers/sampler.ts";
 import type { ChatMessage, ContentPart } from "./chat-template.ts";
 import { promptBytes } from "./prompts/prompt-encoder.ts";
@@ -20,6 +20,9 @@ export interface GenerationDefaults extends SamplerDefaults {
   readonly maxTokens: number | undefined;
 }
 
+/** Fields of a request under a name: its sampler's, and how its answers are chosen. */
+export type Preset = { readonly sampler: SamplerName } & Readonly<Record<string, unknown>>;
+
 /** A model, and what the engine that runs it can do. */
 export interface ModelInfo extends EngineInfo {
   readonly id: string;
@@ -27,6 +30,8 @@ export interface ModelInfo extends EngineInfo {
   readonly defaults: GenerationDefaults;
   /** A prompt that shows the model at work. */
   readonly examplePrompt: string | undefined;
+  /** By the suffix of the model's name that picks them; none when left out. */
+  readonly presets?: Readonly<Record<string, Preset>> | undefined;
 }
 
 /** One completion of one prompt. */

@@ -2,6 +2,8 @@ import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { decodeText } from "../core/decode-text.ts";
 import { InferenceError } from "../core/errors.ts";
+import { isPresetName, presetNameRule } from "../samplers/preset-name.ts";
+import { samplerNames } from "../samplers/registry.ts";
 import type { EngineInfo } from "../engine/engine.ts";
 import { ChatTemplate, readChatTemplate } from "./chat-template.ts";
 import type { ModelInfo } from "./completer.ts";
@@ -44,16 +46,22 @@ const genaiConfigSchema = z.looseObject({
     .optional(),
 });
 
+/** Names stand behind a colon in the model's, where samplers' names do. */
+const presetsSchema = z
+  .record(z.string(), z.looseObject({ sampler: z.enum(samplerNames) }))
+  .refine((presets) => Object.keys(presets).every((name) => isPresetName(name)), presetNameRule);
+
 const generationConfigSchema = z.looseObject({
   eos_token_id: endIds,
   max_new_tokens: z.number().int().positive().nullish(),
-  /** Our own section: defaults of power sampling for this model. */
+  /** Our own section: defaults of power sampling for this model, and presets, whose fields are the API's to judge. */
   metropolis: z
     .strictObject({
       alpha: z.number().min(1).optional(),
       block_size: z.number().int().positive().optional(),
       mcmc_steps: z.number().int().nonnegative().optional(),
       example_prompt: z.string().optional(),
+      presets: presetsSchema.optional(),
     })
     .optional(),
 });
@@ -109,6 +117,7 @@ export function describeFolder(folder: ReadFolder, id?: string, chatTemplate?: s
         blockSize: metropolis?.block_size,
       },
       examplePrompt: metropolis?.example_prompt,
+      presets: metropolis?.presets,
     },
     notes: ends.notes,
     maxPositions: config.max_position_embeddings ?? config.text_config?.max_position_embeddings,

@@ -28,6 +28,7 @@ import { Connections } from "./connections.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { httpServers } from "./http-server.ts";
 import { withoutSecrets } from "./request-log.ts";
+import { checkPresets } from "./presets.ts";
 import { readBodies } from "./request-body.ts";
 import { RouteTable, routerOptions } from "./route-table.ts";
 import { RunningAnswers } from "./running-answers.ts";
@@ -100,8 +101,12 @@ const defaultBodiesLimit = 256 * 1024 * 1024;
 /** As long as OpenAI's clients wait, ms. */
 const defaultRequestTimeoutMs = 600_000;
 
-/** The HTTP application, ready to listen or to be injected into. */
+/**
+ * The HTTP application, ready to listen or to be injected into.
+ * @throws InferenceError for presets of the model that no request could have
+ */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  checkPresets(options.completer.model);
   const { bodyLimit = defaultBodyLimit, heartbeatIntervalMs = 10_000 } = options;
   const { publicOrigins = [], corsOrigins = [], trustProxy = () => false } = options;
   const { apiKeys = [], allowedHosts = [], listensOn = "127.0.0.1" } = options;

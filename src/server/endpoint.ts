@@ -7,6 +7,7 @@ import { dropNulls } from "./given.ts";
 import type { Given } from "./given.ts";
 import { leastDemand } from "./least-demand.ts";
 import { ChatPresenter } from "./presenters/chat.ts";
+import { withPreset } from "./presets.ts";
 import { CompletionPresenter } from "./presenters/completion.ts";
 import type { AnswerHead, Presenter } from "./presenters/presenter.ts";
 import type { RouteContext } from "./routes/context.ts";
@@ -52,8 +53,9 @@ export async function prepare<Body extends CompletionRequest | ChatRequest, Answ
     readonly caller: Caller;
   },
 ): Promise<{ readonly plan: GenerationPlan; readonly presenter: Answer }> {
-  const given = dropNulls(body);
-  context.admission.check(leastDemand(body, context.completer.model), caller.client);
+  const { model } = context.completer;
+  const given = withPreset(dropNulls(body), model);
+  context.admission.check(leastDemand({ ...body, best_of: given.best_of }, model), caller.client);
   const plan = await endpoint.plan(given, context, caller);
   return { plan, presenter: endpoint.present(shownPlan(plan), context.completer.tokenizer, head) };
 }

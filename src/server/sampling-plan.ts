@@ -4,7 +4,7 @@ import { pickedBy, samplerFields, samplers, settle } from "../samplers/registry.
 import type { FieldName, SamplerField, SamplerName, SamplerSettings } from "../samplers/registry.ts";
 import type { SettingsContext } from "../samplers/sampler.ts";
 import type { Given } from "./given.ts";
-import { samplerOfModelName } from "./model-name.ts";
+import { presetOfModelName, samplerOfModelName } from "./model-name.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 
 /** The fields that choose how tokens are drawn. */
@@ -39,8 +39,8 @@ export function planSampling(
 }
 
 /**
- * @param defaultSampler what the server uses when neither field nor model name says
- * @throws InferenceError `invalid_request` where the two disagree, `model_not_found`
+ * @param defaultSampler what the server uses when neither fields nor the model's name say
+ * @throws InferenceError `invalid_request` where a field and a sampler's suffix disagree, `model_not_found`
  */
 export function chooseSampler(
   body: SamplingBody,
@@ -55,7 +55,8 @@ export function chooseSampler(
       { param: "sampler" },
     );
   }
-  return body.sampler ?? named ?? pickedBy(body) ?? defaultSampler;
+  const preset = presetOfModelName(body.model, model);
+  return body.sampler ?? named ?? pickedBy(body) ?? preset?.sampler ?? defaultSampler;
 }
 
 /**

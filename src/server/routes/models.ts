@@ -1,11 +1,11 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { modelNames, samplerOfModelName } from "../model-name.ts";
+import { modelNames, presetOfModelName, samplerOfModelName } from "../model-name.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import { modelEntry, modelList } from "../schemas/models.ts";
 import type { RouteContext } from "./context.ts";
 
-/** GET /v1/models: the model, and its name with each sampler's suffix. */
+/** GET /v1/models: the model, and its name with each sampler's and each preset's suffix. */
 export function modelRoutes({ completer: { model }, startedAt }: RouteContext): FastifyPluginCallbackZod {
   const entries = modelNames(model).map((id) => ({
     id,
@@ -18,6 +18,7 @@ export function modelRoutes({ completer: { model }, startedAt }: RouteContext): 
     reproducibility: model.capabilities.reproducibility,
     eos_token_ids: [...model.endTokenIds],
     example_prompt: model.examplePrompt ?? null,
+    preset: presetOfModelName(id, model) ?? null,
   }));
   const find = (id: string): z.output<typeof modelEntry> => {
     samplerOfModelName(id, model);
@@ -37,7 +38,7 @@ export function modelRoutes({ completer: { model }, startedAt }: RouteContext): 
           tags: ["models"],
           params: z.object({
             id: z.string().meta({
-              description: "The model's name, sampler suffix included.",
+              description: "The model's name, suffix included.",
               examples: ["abacus:power"],
             }),
           }),

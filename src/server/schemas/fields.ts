@@ -36,7 +36,7 @@ const streamOptions = body({
 export const generationFields = {
   model: described(
     z.string().nullish(),
-    "The model's id, as /v1/models lists it. A suffix picks the sampler: `abacus:power`, `abacus:greedy`.",
+    "The model's id, as /v1/models lists it. A suffix picks the sampler, as in `abacus:power`, or a preset of the model's, whose fields then stand where the request has none.",
     "abacus",
     "abacus:power",
   ),

@@ -73,7 +73,7 @@ export function planSelection(
 }
 
 /** Whether every candidate is the same, whatever its seed. */
-const drawsTheSame = (settings: SamplerSettings): boolean =>
+export const drawsTheSame = (settings: SamplerSettings): boolean =>
   (samplers[settings.sampler].ignoresSeed === true && !areRanked(settings)) ||
   (settings.sampler === "standard" && (settings.temperature === 0 || settings.topK === 1));
 
