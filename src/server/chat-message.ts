@@ -56,7 +56,7 @@ export async function readArguments(
   scan: JsonScan,
 ): Promise<Readonly<Record<string, unknown>>> {
   if (typeof text !== "string") return text ?? {};
-  await scan.scan(Buffer.from(text), `text of ${param}`);
+  await scan.scan(Buffer.from(text), `text of ${param}`, param);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text === "" ? "{}" : text);

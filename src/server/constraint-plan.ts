@@ -5,6 +5,7 @@ import type { Json } from "../core/json-value.ts";
 import type { Given } from "./given.ts";
 import type { FieldNames } from "./field-names.ts";
 import { invalid } from "./invalid.ts";
+import { JsonScan } from "./json-scan.ts";
 import type { GenerationFields } from "./schemas/fields.ts";
 import { constraintOfCalls } from "./tool-language.ts";
 import type { ToolPlan } from "./tool-plan.ts";
@@ -26,14 +27,14 @@ type ConstraintBody = Given<
 /**
  * What a body holds its completions to.
  * @throws InferenceError where it says so twice, where what it says goes with nothing, `unsupported` where the engine
- *   that runs the model cannot
+ *   that runs the model cannot; Refusal where a schema that is given as text is too much
  */
-export function planConstraint(
+export async function planConstraint(
   body: ConstraintBody,
   { tools, names }: { readonly tools?: ToolPlan | undefined; readonly names: FieldNames },
   { capabilities }: ModelInfo,
-): Constraint | undefined {
-  const [said, other] = constraintsOf(body, names);
+): Promise<Constraint | undefined> {
+  const [said, other] = await constraintsOf(body, names);
   if (said !== undefined && other !== undefined)
     throw invalid(
       other.field,
@@ -56,20 +57,20 @@ export function planConstraint(
   return constraint;
 }
 
-function constraintsOf(body: ConstraintBody, names: FieldNames): readonly Constraint[] {
+async function constraintsOf(body: ConstraintBody, names: FieldNames): Promise<readonly Constraint[]> {
   const { response_format: format, structured_outputs: structured } = body;
   const constraints: Constraint[] = [];
   const add = (field: string, language: Language | undefined): void => {
     if (language !== undefined) constraints.push({ field, language });
   };
   if (format?.type === "json_object")
-    add(names.format, schemaOf(names.format, format.schema, true) ?? { kind: "json_object" });
+    add(names.format, (await schemaOf(names.format, format.schema, true)) ?? { kind: "json_object" });
   if (format?.type === "json_schema") {
     const { schema, strict } = format.json_schema;
     add(names.schema, { kind: "json_schema", schema, isClosed: strict !== false });
   }
   const isClosed = structured?.disable_additional_properties !== false;
-  add("structured_outputs.json", schemaOf("structured_outputs.json", structured?.json, isClosed));
+  add("structured_outputs.json", await schemaOf("structured_outputs.json", structured?.json, isClosed));
   add("structured_outputs.regex", regexOf(structured?.regex));
   add("structured_outputs.choice", choiceOf(structured?.choice));
   add("structured_outputs.grammar", grammarOf(structured?.grammar));
@@ -77,7 +78,7 @@ function constraintsOf(body: ConstraintBody, names: FieldNames): readonly Constr
     "structured_outputs.json_object",
     structured?.json_object === true ? { kind: "json_object" } : undefined,
   );
-  add("guided_json", schemaOf("guided_json", body.guided_json, true));
+  add("guided_json", await schemaOf("guided_json", body.guided_json, true));
   add("guided_regex", regexOf(body.guided_regex));
   add("guided_choice", choiceOf(body.guided_choice));
   add("guided_grammar", grammarOf(body.guided_grammar));
@@ -100,17 +101,22 @@ const choiceOf = (options: Given1<readonly string[]>): Language | undefined =>
 const grammarOf = (grammar: Given1<string>): Language | undefined =>
   typeof grammar === "string" ? { kind: "grammar", grammar } : undefined;
 
-function schemaOf(field: string, given: Given1<Json>, isClosed: boolean): Language | undefined {
+async function schemaOf(
+  field: string,
+  given: Given1<Json>,
+  isClosed: boolean,
+): Promise<Language | undefined> {
   if (given === null || given === undefined) return undefined;
   return {
     kind: "json_schema",
-    schema: typeof given === "string" ? parseSchema(field, given) : given,
+    schema: typeof given === "string" ? await parseSchema(field, given) : given,
     isClosed,
   };
 }
 
-/** @throws InferenceError naming the field where its text is no schema */
-function parseSchema(field: string, text: string): Json {
+/** @throws InferenceError naming the field where its text is no schema; Refusal where it is too much, or too deep */
+async function parseSchema(field: string, text: string): Promise<Json> {
+  await new JsonScan().scan(Buffer.from(text), `text of ${field}`, field);
   let fault = "";
   try {
     const schema: unknown = JSON.parse(text);

@@ -55,8 +55,9 @@ const refusals = {
 export type Refusal = InferenceError & { readonly statusCode: number };
 
 /** `invalid_request` with a status of its own. */
-export function refusal(kind: keyof typeof refusals, message: string): Refusal {
-  return Object.assign(new InferenceError("invalid_request", message), { statusCode: refusals[kind] });
+export function refusal(kind: keyof typeof refusals, message: string, param?: string): Refusal {
+  const error = new InferenceError("invalid_request", message, param === undefined ? {} : { param });
+  return Object.assign(error, { statusCode: refusals[kind] });
 }
 
 /**

@@ -89,11 +89,11 @@ export interface PlanInput extends Omit<LengthInput, "rates" | "held" | "remembe
 }
 
 /** @throws InferenceError naming the field at fault and what to do */
-export function planGeneration(
+export async function planGeneration(
   body: Given<GenerationFields>,
   input: PlanInput,
   context: PlanContext,
-): GenerationPlan {
+): Promise<GenerationPlan> {
   const { model } = context.completer;
   const { prompts, echo, logprobs, returnTokenIds } = input;
   checkAlternatives(input, model);
@@ -129,7 +129,7 @@ export function planGeneration(
   const selection = planSelection(body, { candidates, n, settings, capabilities });
   const seed = body.seed === undefined ? context.freshSeed() : narrowSeed(BigInt(body.seed));
   const stopTokens = checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model);
-  const constraint = planConstraint(body, input, model);
+  const constraint = await planConstraint(body, input, model);
   const requests = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: candidates }, (_, index) => ({
       prompt,

@@ -53,9 +53,13 @@ export class JsonScan {
   #parts = 0;
   #numbers = 0;
 
-  /** @param what the text is, as the client is told @throws Refusal naming what is too much, and in which field */
-  async scan(bytes: Buffer, what: string): Promise<void> {
-    const text = new TextScan(bytes, what);
+  /**
+   * @param what the text is, as the client is told
+   * @param param the request's field that it is, where it is one
+   * @throws Refusal naming what is too much, and in which field
+   */
+  async scan(bytes: Buffer, what: string, param?: string): Promise<void> {
+    const text = new TextScan(bytes, what, param);
     for (let end = sliceBytes; ; end += sliceBytes) {
       text.readTo(Math.min(end, bytes.length));
       if (this.#parts + text.parts > jsonLimits.parts)
@@ -76,6 +80,7 @@ class TextScan {
   numbers = 0;
   readonly #bytes: Buffer;
   readonly #what: string;
+  readonly #param: string | undefined;
   #at = 0;
   #depth = 0;
   #isInString = false;
@@ -90,9 +95,10 @@ class TextScan {
   #field: Buffer = noBytes;
   #holdsNumbers = false;
 
-  constructor(bytes: Buffer, what: string) {
+  constructor(bytes: Buffer, what: string, param: string | undefined) {
     this.#bytes = bytes;
     this.#what = what;
+    this.#param = param;
   }
 
   /** @throws Refusal where it is nested too deeply, or a number is too long */
@@ -161,6 +167,6 @@ class TextScan {
   #refuse(kind: "malformed" | "tooLarge", problem: string, remedy: string): Refusal {
     const field = clip(this.#field.toString());
     const place = field === "" ? "" : ` in '${field}'`;
-    return refusal(kind, `The ${this.#what} ${problem}${place}. ${remedy}`);
+    return refusal(kind, `The ${this.#what} ${problem}${place}. ${remedy}`, this.#param);
   }
 }

@@ -148,6 +148,9 @@ describe("what is asked in vain", () => {
     [{ guided_choice: [] }, "guided_choice", /at least one/],
     [{ guided_choice: ["yes", "no"] }, "guided_choice", /no text at all/],
     [{ guided_json: "no" }, "guided_json", /no JSON schema \(.*JSON/],
+    [{ structured_outputs: { json: "[".repeat(100) } }, "structured_outputs.json", /64 levels deep/],
+    [{ guided_regex: "#[0-9]{1,2" }, "guided_regex", /Incomplete quantifier/],
+    [{ guided_regex: "#(1|2$)3" }, "guided_regex", /\$/],
     [{ guided_json: { type: "float" } }, "guided_json", /'"float"'/],
     [{ guided_json: { type: "array", uniqueItems: true } }, "guided_json", /'uniqueItems' at #/],
     [
@@ -160,6 +163,7 @@ describe("what is asked in vain", () => {
     [{ guided_json: { type: "string", format: "colour" } }, "guided_json", /format '"colour"'/],
     [{ guided_json: { oneOf: [{ type: "integer" }, { minimum: 3 }] } }, "guided_json", /say anyOf/],
     [{ guided_grammar: 'root ::= root "1" | "1"' }, "guided_grammar", /left-recursive rule, 'root'/],
+    [{ guided_grammar: 'root ::= "#" x\nx ::= x "1" | "2"' }, "guided_grammar", /left-recursive rule, 'x'/],
     [{ guided_grammar: "start: NUMBER" }, "guided_grammar", /no EBNF in line 1/],
     [{ guided_grammar: "root ::= other" }, "guided_grammar", /no rule 'other'/],
     [{ response_format: { type: "xml" } }, "response_format.type", /json_schema/],
@@ -176,6 +180,29 @@ describe("what is asked in vain", () => {
     expect(refusal.message).toMatch(message);
     // No stream has begun that would have to say so.
     expect(await server.refuse({ ...asked, ...fields, stream: true })).toEqual(refusal);
+  });
+
+  it("is refused where its text is deeper than what could be handed on to the engine", async () => {
+    const schema = `${'{"items":'.repeat(6000)}true${"}".repeat(6000)}`;
+    for (const field of ["guided_json", "structured_outputs.json"]) {
+      const fields =
+        field === "guided_json" ? { guided_json: schema } : { structured_outputs: { json: schema } };
+      const refusal = await server.refuse({ ...asked, ...fields });
+      expect(refusal).toMatchObject({ status: 400, param: field });
+      expect(refusal.message).toMatch(/64 levels deep in 'items'/);
+    }
+  });
+
+  it("is refused where a number of it is no double's, which bodies may write", async () => {
+    const body = `{"prompt":"1","structured_outputs":{"json":{"type":"integer","minimum":1e999}}}`;
+    const answer = await server.app.inject({
+      method: "POST",
+      url: "/v1/completions",
+      headers: { "content-type": "application/json" },
+      payload: body,
+    });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({ error: { param: "structured_outputs.json", code: "unsupported" } });
   });
 
   const { prompt: _, ...others } = asked;

@@ -27,7 +27,7 @@ export class SchemaFile {
   /** @throws GrammarError */
   constructor(document: Json) {
     this.#document = document;
-    checkDepth(document);
+    checkValues(document);
     this.#findAnchors(document);
     this.root = this.node(document, "#");
   }
@@ -91,11 +91,14 @@ function decode(reference: string): string {
 }
 
 /** Before anything walks through it by itself. */
-function checkDepth(document: Json): void {
+function checkValues(document: Json): void {
   let level: readonly Json[] = [document];
   for (let depth = 0; level.length > 0; depth++) {
     // A schema's own depth counts with the objects between, as properties has.
     if (depth > 2 * deepest) throw unsupported(`holds schemas more than ${deepest} deep`);
+    // What JSON writes as 1e999 is read as this.
+    if (level.some((value) => typeof value === "number" && !Number.isFinite(value)))
+      throw unsupported("holds a number beyond 1.8e308, which no double reaches");
     level = level.flatMap((value) => (isArray(value) ? value : isObject(value) ? Object.values(value) : []));
   }
 }

@@ -18,10 +18,10 @@ const planned = (structured_outputs: object) =>
   );
 
 describe("the choices of a constraint in a form", () => {
-  it("are all that structured_outputs may say", () => {
+  it("are all that structured_outputs may say", async () => {
     let words = "";
     try {
-      planned({});
+      await planned({});
     } catch (error) {
       words = /give one of ([^.]*?), or/.exec((error as Error).message)![1]!;
     }
@@ -29,12 +29,15 @@ describe("the choices of a constraint in a form", () => {
     expect(names.sort()).toEqual(constraintChoices.map(({ field }) => field).sort());
   });
 
-  it.each(constraintChoices)("hold to what is written, by the field that errors name: $field", (choice) => {
-    const constraint = planned(choice.read(choice.example ?? ""))!;
-    expect(constraint.field).toBe(choice.field);
-    expect(() => compile(constraint.language)).not.toThrow();
-    expect(choice.meaning).toMatch(/\.$/);
-  });
+  it.each(constraintChoices)(
+    "hold to what is written, by the field that errors name: $field",
+    async (choice) => {
+      const constraint = (await planned(choice.read(choice.example ?? "")))!;
+      expect(constraint.field).toBe(choice.field);
+      expect(() => compile(constraint.language)).not.toThrow();
+      expect(choice.meaning).toMatch(/\.$/);
+    },
+  );
 
   it("have texts one a line", () => {
     const { read } = constraintChoices.find(({ field }) => field === "structured_outputs.choice")!;
