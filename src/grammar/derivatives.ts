@@ -9,8 +9,8 @@
  * Source: Brzozowski, "Derivatives of regular expressions", JACM 11 (1964); Might, Darais & Spiewak, "Parsing with
  * derivatives", ICFP 2011, for rules.
  */
-import type { Expression, Expressions, Rule } from "./expression.ts";
-import { GrammarError, tooLarge } from "./grammar-error.ts";
+import type { Expression, Expressions } from "./expression.ts";
+import { tooLarge } from "./grammar-error.ts";
 import { leastRules, told } from "./least-rules.ts";
 import type { Holds } from "./least-rules.ts";
 
@@ -24,7 +24,7 @@ export interface ByteClasses {
   readonly of: Uint8Array;
 }
 
-/** Reads expressions whose rules are all said. */
+/** Reads expressions whose rules are all said, and none of them left-recursive. */
 export class Derivatives {
   readonly classes: ByteClasses;
   readonly #make: Expressions;
@@ -32,7 +32,6 @@ export class Derivatives {
   readonly #bytes: number[] = [];
   readonly #derived = new Map<Expression, (Expression | undefined)[]>();
   readonly #isLive = new Map<Expression, boolean>();
-  readonly #reading = new Set<Rule>();
   #steps = 0;
 
   /** @param sets all byte sets that the expressions tell apart */
@@ -104,7 +103,7 @@ export class Derivatives {
         return make.sequence(first, make.repeat(of, Math.max(0, least - 1), most - 1));
       }
       case "reference":
-        return this.#deriveRule(expression.rule, byteClass);
+        return derive(make.bodyOf(expression.rule));
       case "both":
       case "without": {
         const after = this.#pairAfter(expression, byteClass);
@@ -121,19 +120,6 @@ export class Derivatives {
     const { kind, one, other } = expression;
     const after = this.derive(one, byteClass);
     return after.kind === "nothing" ? after : this.#make[kind](after, this.derive(other, byteClass));
-  }
-
-  #deriveRule(rule: Rule, byteClass: number): Expression {
-    if (this.#reading.has(rule))
-      throw new GrammarError(
-        `has a left-recursive rule, '${rule.name}': it begins with itself. Write repetition as * or +, or recur at the right`,
-      );
-    this.#reading.add(rule);
-    try {
-      return this.derive(this.#make.bodyOf(rule), byteClass);
-    } finally {
-      this.#reading.delete(rule);
-    }
   }
 
   /** Looks for a string in an intersection or a difference; what was passed on the way to one has it too. */

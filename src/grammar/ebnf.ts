@@ -120,6 +120,7 @@ class GrammarReader {
     const [whole, least, comma, most] = this.#takeMatch(/\{\s*(\d+)\s*(?:(,)\s*(\d+)?\s*)?\}/y) ?? [];
     if (whole === undefined) throw this.#wrong("a repetition, as in {2,5}");
     const limit = most === undefined ? (comma === undefined ? Number(least) : Infinity) : Number(most);
+    if (limit < Number(least)) throw this.#wrong("a repetition whose bounds ascend");
     return this.#make.repeat(part, Number(least), limit);
   }
 
@@ -147,6 +148,7 @@ class GrammarReader {
       if (to < from) throw this.#wrong("a range that ascends");
       ranges.push([from, to]);
     }
+    if (ranges.length === 0 && !isNegated) throw this.#wrong("a character in a class");
     this.#at++;
     return this.#spell(isNegated ? complement(ranges) : joined(ranges));
   }
@@ -162,16 +164,21 @@ class GrammarReader {
     const hex = this.#takeMatch(
       /x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\}/y,
     );
-    if (hex !== undefined) {
-      const value = Number.parseInt(hex.slice(1).join(""), 16);
-      if (value > 0x10ffff) throw this.#wrong("a code point");
-      return value;
-    }
+    if (hex !== undefined) return this.#codePoint(Number.parseInt(hex.slice(1).join(""), 16));
     const escaped = this.#text.codePointAt(this.#at);
     if (escaped === undefined) throw this.#wrong("what is escaped");
     const name = String.fromCodePoint(escaped);
     this.#at += name.length;
     return (escapes[name] ?? name).codePointAt(0)!;
+  }
+
+  /** Of an escape; of two, where it is the first half of a surrogate pair. */
+  #codePoint(value: number): number {
+    const isHigh = value >= 0xd800 && value < 0xdc00;
+    const low = isHigh ? this.#takeMatch(/\\u(d[c-f][0-9a-f]{2})/iy)?.[1] : undefined;
+    if (low !== undefined) return 0x10000 + ((value - 0xd800) << 10) + (Number.parseInt(low, 16) - 0xdc00);
+    if (value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) throw this.#wrong("a code point");
+    return value;
   }
 
   #name(): string | undefined {

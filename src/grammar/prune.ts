@@ -1,11 +1,16 @@
 import { Derivatives } from "./derivatives.ts";
 import type { Expression, Expressions } from "./expression.ts";
+import { checkLeftRecursion } from "./left-recursion.ts";
 import { leastRules } from "./least-rules.ts";
 import type { Holds } from "./least-rules.ts";
 
-/** Takes out of an expression and all rules what no string satisfies, so that every prefix of what is left leads to an end. */
+/**
+ * Takes out of an expression and all rules what no string satisfies, so that every prefix of what is left leads to an end.
+ * @throws GrammarError where a rule begins with itself
+ */
 export function prune(make: Expressions, root: Expression): Expression {
   const derivatives = new Derivatives(make, make.sets);
+  checkLeftRecursion(make, root, derivatives.mayBeEmpty);
   const live = leastRules(make, isLive(derivatives));
   const known = new Map<Expression, Expression>();
   const cut = (expression: Expression): Expression => {

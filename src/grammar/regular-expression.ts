@@ -4,6 +4,7 @@ import { allCharacters, complement, joined, rangesOf } from "./characters.ts";
 import type { CodeRanges, Spell } from "./characters.ts";
 import type { Expression, Expressions } from "./expression.ts";
 import { GrammarError, tooLarge, unsupported } from "./grammar-error.ts";
+import { toUnicodeSyntax } from "./pattern-syntax.ts";
 
 export interface RegularOptions {
   readonly make: Expressions;
@@ -31,23 +32,13 @@ export function regularExpression(pattern: string, options: RegularOptions): Exp
 
 function parse(pattern: string): AST.Pattern {
   checkDepth(pattern);
-  const parser = new RegExpParser({ ecmaVersion: 2024 });
-  // Python and Rust begin named groups with ?P, and end a text with \Z or \z.
-  const source = pattern
-    .replaceAll("(?P<", "(?<")
-    .replace(/^\\A/, "^")
-    .replace(/\\[zZ]$/, "$");
+  const source = toUnicodeSyntax(pattern);
   try {
-    return parser.parsePattern(source, 0, source.length, { unicode: true });
-  } catch (strict) {
-    // Escapes that need none are mistakes in Unicode mode alone, which characters beyond 16 bits need.
-    try {
-      if (/[\u{10000}-\u{10ffff}]/u.test(source)) throw strict;
-      return parser.parsePattern(source, 0, source.length, { unicode: false });
-    } catch {
-      const reason = strict instanceof Error ? strict.message : String(strict);
-      throw new GrammarError(`has a pattern that is no regular expression: ${reason}`);
-    }
+    return new RegExpParser({ ecmaVersion: 2024 }).parsePattern(source, 0, source.length, { unicode: true });
+  } catch (error) {
+    // The parser repeats all of the pattern before it says what is wrong.
+    const reason = error instanceof Error ? error.message.split("/u: ").at(-1)! : String(error);
+    throw new GrammarError(`has a pattern that is no regular expression: ${reason}`);
   }
 }
 
@@ -61,53 +52,51 @@ function checkDepth(pattern: string): void {
   }
 }
 
-/** Whether text may stand before and behind what is read. */
+/** Whether what is read begins the pattern, and whether it ends it. */
 interface Edges {
-  readonly isOpenBefore: boolean;
-  readonly isOpenBehind: boolean;
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
 }
+
+const inside: Edges = { isFirst: false, isLast: false };
 
 class RegularReader {
   readonly #make: Expressions;
   readonly #spell: Spell;
-  readonly #edges: Edges;
-  readonly #anything: Expression;
+  /** What may stand before and behind what has no anchor there. */
+  readonly #around: Expression;
 
   constructor({ make, spell, isSearch }: RegularOptions) {
     this.#make = make;
     this.#spell = spell;
-    this.#edges = { isOpenBefore: isSearch, isOpenBehind: isSearch };
-    this.#anything = make.repeat(spell(allCharacters), 0);
+    this.#around = isSearch ? make.repeat(spell(allCharacters), 0) : make.empty;
   }
 
   read({ alternatives }: AST.Pattern): Expression {
-    return this.#alternatives(alternatives, this.#edges);
+    return this.#alternatives(alternatives, { isFirst: true, isLast: true });
   }
 
   #alternatives(alternatives: readonly AST.Alternative[], edges: Edges): Expression {
     return this.#make.choice(...alternatives.map(({ elements }) => this.#alternative(elements, edges)));
   }
 
-  /** Anchors stand at the ends of an alternative, or of a group there. */
-  #alternative(elements: readonly AST.Element[], { isOpenBefore, isOpenBehind }: Edges): Expression {
-    const first = elements[0];
-    const last = elements.at(-1);
-    const isAnchored = first !== undefined && isAnchor(first, "start");
-    const isEnded = last !== undefined && isAnchor(last, "end");
+  /** Anchors stand at the ends of the pattern: of an alternative, or of a group there. Elsewhere they are refused. */
+  #alternative(elements: readonly AST.Element[], { isFirst, isLast }: Edges): Expression {
+    const isAnchored = isFirst && isAnchor(elements.at(0), "start");
+    const isEnded = isLast && isAnchor(elements.at(-1), "end");
     const inner = elements.slice(isAnchored ? 1 : 0, isEnded ? -1 : undefined);
+    /** Whether a group sees to what stands before or behind it by itself. */
+    const opens = isFirst && !isAnchored && isAnchoredGroup(inner.at(0));
+    const closes = isLast && !isEnded && isAnchoredGroup(inner.at(-1));
     const parts = inner.map((element, index) => {
-      const opensHere = index === 0 && !isAnchored && holdsAnchor(element);
-      const closesHere = index === inner.length - 1 && !isEnded && holdsAnchor(element);
-      if (!opensHere && !closesHere) return { part: this.#element(element), opensHere, closesHere };
-      const edges = { isOpenBefore: opensHere && isOpenBefore, isOpenBehind: closesHere && isOpenBehind };
-      return { part: this.#alternatives(groupOf(element)!, edges), opensHere, closesHere };
+      const edges = { isFirst: opens && index === 0, isLast: closes && index === inner.length - 1 };
+      const group = edges.isFirst || edges.isLast ? groupOf(element) : undefined;
+      return group === undefined ? this.#element(element) : this.#alternatives(group, edges);
     });
-    const before = isOpenBefore && !isAnchored && parts[0]?.opensHere !== true;
-    const behind = isOpenBehind && !isEnded && parts.at(-1)?.closesHere !== true;
     return this.#make.sequence(
-      before ? this.#anything : this.#make.empty,
-      ...parts.map(({ part }) => part),
-      behind ? this.#anything : this.#make.empty,
+      isFirst && !isAnchored && !opens ? this.#around : this.#make.empty,
+      ...parts,
+      isLast && !isEnded && !closes ? this.#around : this.#make.empty,
     );
   }
 
@@ -121,9 +110,9 @@ class RegularReader {
         return this.#spell(classOf(element));
       case "Group":
         if (element.modifiers !== null) throw unsupported("has a pattern with flags in it, as in (?i:…)");
-        return this.#alternatives(element.alternatives, { isOpenBefore: false, isOpenBehind: false });
+        return this.#alternatives(element.alternatives, inside);
       case "CapturingGroup":
-        return this.#alternatives(element.alternatives, { isOpenBefore: false, isOpenBehind: false });
+        return this.#alternatives(element.alternatives, inside);
       case "Quantifier":
         if (element.max !== Infinity && element.max > 1_000_000) throw tooLarge();
         return this.#make.repeat(this.#element(element.element), element.min, element.max);
@@ -136,25 +125,26 @@ class RegularReader {
 }
 
 const assertionNames: Record<AST.Assertion["kind"], string> = {
-  start: "^ stands at the beginning alone",
-  end: "$ stands at the end alone",
+  start: "the beginning of a text stands at the beginning of a pattern alone",
+  end: "the end of a text stands at the end of a pattern alone",
   word: "word boundaries are not offered",
   lookahead: "lookarounds are not offered",
   lookbehind: "lookarounds are not offered",
 };
 
-const isAnchor = (element: AST.Element, kind: "start" | "end"): boolean =>
-  element.type === "Assertion" && element.kind === kind;
+const isAnchor = (element: AST.Element | undefined, kind: "start" | "end"): boolean =>
+  element?.type === "Assertion" && element.kind === kind;
 
-const groupOf = (element: AST.Element): readonly AST.Alternative[] | undefined =>
-  element.type === "CapturingGroup" || (element.type === "Group" && element.modifiers === null)
+const groupOf = (element: AST.Element | undefined): readonly AST.Alternative[] | undefined =>
+  element?.type === "CapturingGroup" || (element?.type === "Group" && element.modifiers === null)
     ? element.alternatives
     : undefined;
 
-function holdsAnchor(element: AST.Element): boolean {
-  if (isAnchor(element, "start") || isAnchor(element, "end")) return true;
-  return groupOf(element)?.some(({ elements }) => elements.some(holdsAnchor)) ?? false;
-}
+/** Whether an anchor stands in a group, or in a group in it. */
+const isAnchoredGroup = (element: AST.Element | undefined): boolean =>
+  groupOf(element)?.some(({ elements }) =>
+    elements.some((part) => isAnchor(part, "start") || isAnchor(part, "end") || isAnchoredGroup(part)),
+  ) ?? false;
 
 const lineEnds = rangesOf("\n\r\u2028\u2029");
 const spaces = joined([

@@ -55,10 +55,41 @@ describe("grammars", () => {
       ["1", "1,2,3,4"],
     ],
     ['root ::= "\\u00e9" | "\\x41" .', ["é", "Ab"], ["A"]],
+    ['root ::= "\\ud83d\\ude00" | [\\ud83d\\ude00-\\ud83d\\ude02]{2}', ["😀", "😁😂"], ["😂"]],
   ])("are of EBNF: %s", (grammar, inside, outside) => {
     const holds = readerOf({ kind: "grammar", grammar });
     expect(inside.filter((one) => !holds(one))).toEqual([]);
     expect(outside.filter(holds)).toEqual([]);
+  });
+});
+
+describe("grammars that are none", () => {
+  const read = (grammar: string) => () => readerOf({ kind: "grammar", grammar });
+  it.each<[string, RegExp]>([
+    ['root ::= "a"{3,1}', /bounds ascend/],
+    ["root ::= []", /a character in a class/],
+    ['root ::= "\\ud83d" | "x"', /a code point/],
+    ["root ::= [\\ude00] | [a]", /a code point/],
+    ['root ::= "\\U00110000"', /a code point/],
+  ])("are refused: %s", (grammar, message) => {
+    expect(read(grammar)).toThrow(message);
+  });
+
+  it.each([
+    ['root ::= "a" x\nx ::= x "b" | "c"', "x"],
+    ['root ::= "abcdefgh" x\nx ::= e x "b" | "c"\ne ::= "" | "d"', "x"],
+    ['root ::= "a" y\ny ::= z? z\nz ::= y "b" | "c"', "y|z"],
+    ['root ::= "a"\nunused ::= unused "b" | "c"', "unused"],
+    ["root ::= root", "root"],
+  ])("are refused before they are read where a rule begins with itself: %s", (grammar, name) => {
+    expect(read(grammar)).toThrow(new RegExp(`left-recursive rule, '(${name})'`));
+  });
+
+  it.each([
+    ['root ::= "a" root | ""', "aaa"],
+    ['root ::= x root? \nx ::= "(" root ")" | "a"', "(a)a"],
+  ])("are none that recur behind something: %s", (grammar, text) => {
+    expect(readerOf({ kind: "grammar", grammar })(text)).toBe(true);
   });
 });
 
@@ -139,6 +170,8 @@ describe("constraints that are hostile, or merely huge", () => {
   });
 
   it.each<[string, Language, RegExp]>([
+    ["numbers beyond a double", schema({ minimum: Infinity }), /1.8e308/],
+    ["numbers beyond a double within", schema({ enum: [{ a: [-Infinity] }] }), /1.8e308/],
     ["deep", schema(nested(500)), /more than 64 deep/],
     ["deeper than the stack", schema(nested(50_000)), /more states/],
     [
