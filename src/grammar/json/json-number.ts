@@ -101,9 +101,10 @@ export class JsonNumber {
   multipleOf(value: number): Expression {
     const { whole, fraction } = decimalOf(value);
     const modulus = Number(whole + fraction);
-    if (!(modulus <= mostResidues) || fraction.length > mostDigits)
+    // Remainders are told apart at each place behind the point.
+    if (!(modulus * Math.max(1, fraction.length) <= mostResidues))
       throw unsupported(
-        `has multipleOf ${value}, which has too many digits: ${mostResidues} at most, written without the point`,
+        `has multipleOf ${value}, which has too many digits: ${mostResidues} at most, written without the point, times the digits behind it`,
       );
     return this.#multiples(modulus, fraction.length);
   }

@@ -16,6 +16,8 @@ import type { Place, SchemaNode } from "./schema-file.ts";
 const mostNames = 500;
 const mostPatterns = 4;
 const mostCounted = 64;
+/** Members that may follow one another as options of one choice. */
+const mostTogether = 16;
 
 /** Objects that all of some schemas allow: the members that they list in the order in which they do, then others. */
 export function objectOf(reader: SchemaReader, places: readonly Place[]): Expression {
@@ -91,10 +93,16 @@ class ObjectReader {
         const taken = isBeyond
           ? make.nothing
           : make.sequence(count === 0 ? make.empty : text.comma, member, next ?? make.nothing);
-        return isRequired ? taken : make.choice(taken, skipped);
+        return isRequired ? taken : make.choice(taken, this.#apart(skipped, name));
       });
     }
     return make.sequence(text.text("{"), text.space, after[0]!);
+  }
+
+  /** Many as a rule of their own: choices within choices are one, and that of each member would hold all that may follow. */
+  #apart(options: Expression, name: string): Expression {
+    if (options.kind !== "choice" || options.options.length < mostTogether) return options;
+    return this.#reader.text.make.reference({ name: `members behind ${name}`, body: options });
   }
 
   #checkCounts(least: number, most: number, hasOthers: boolean): void {

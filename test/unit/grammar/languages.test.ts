@@ -163,6 +163,8 @@ describe("constraints that are hostile, or merely huge", () => {
   const compile = (language: Language) => bytes.compile({ language, field: "f" }, new Set([256]));
   const nested = (depth: number): unknown =>
     Array.from({ length: depth }).reduce<unknown>((schema) => ({ properties: { a: schema } }), {});
+  const manyProperties = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, { type: "integer" }]));
   const schema = (value: unknown): Language => ({
     kind: "json_schema",
     schema: value as never,
@@ -170,6 +172,12 @@ describe("constraints that are hostile, or merely huge", () => {
   });
 
   it.each<[string, Language, RegExp]>([
+    [
+      "many members that are counted",
+      schema({ type: "object", properties: manyProperties(500), minProperties: 60 }),
+      /states/,
+    ],
+    ["multiples of many digits", schema({ multipleOf: 9.97e-18 }), /multipleOf 9\.97e-18/],
     ["numbers beyond a double", schema({ minimum: Infinity }), /1.8e308/],
     ["numbers beyond a double within", schema({ enum: [{ a: [-Infinity] }] }), /1.8e308/],
     ["deep", schema(nested(500)), /more than 64 deep/],
@@ -228,6 +236,14 @@ describe("constraints that are hostile, or merely huge", () => {
         state = state.after(0x61);
       }
     }).toThrow(/more states/);
+  });
+
+  it("are read with many members, any of which may be left out", () => {
+    const holds = readerOf(schema({ type: "object", properties: manyProperties(500), required: ["p250"] }));
+    for (const names of [["p250"], ["p0", "p1", "p17", "p250"], ["p3", "p250", "p266", "p499"]])
+      expect([names, holds(`{${names.map((name) => `"${name}":1`).join()}}`)]).toEqual([names, true]);
+    for (const names of [["p0"], ["p250", "p249"], ["p250", "p250"], ["p250", "p500"]])
+      expect([names, holds(`{${names.map((name) => `"${name}":1`).join()}}`)]).toEqual([names, false]);
   });
 
   it("are read to any depth where they refer to themselves", () => {
