@@ -27,7 +27,13 @@ const seams = {
   grammar: ["src/engine/token-constraint.ts"],
   decoder: ["src/engine/(engine|health|metered-engine|token-constraint|memo/memos).ts"],
   // Chains of one prompt are compared where they meet.
-  server: ["src/decoder/completer.ts", "src/grammar/constraint.ts", "src/mcmc/mixing.ts", declarations],
+  server: [
+    "src/decoder/completer.ts",
+    "src/grammar/constraint.ts",
+    "src/mcmc/mixing.ts",
+    "src/samplers/check-engine.ts",
+    declarations,
+  ],
   evaluation: ["src/decoder/completer.ts", "src/mcmc/mixing.ts", declarations],
   // The messages, and what they mean: nothing that needs a server, or Node.
   client: [

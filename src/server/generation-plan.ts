@@ -13,6 +13,7 @@ import type {
   Reproducibility,
   EncodeOptions,
 } from "../decoder/completer.ts";
+import { checkEngine } from "../samplers/check-engine.ts";
 import { completionsHeld, tokensRemembered } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import type { Admission, Demand } from "./admission.ts";
@@ -125,6 +126,7 @@ export async function planGeneration(
     candidates,
     n,
   });
+  checkEngine(settings, model);
   const { capabilities } = model;
   const selection = planSelection(body, { candidates, n, settings, capabilities });
   const seed = body.seed === undefined ? context.freshSeed() : narrowSeed(BigInt(body.seed));

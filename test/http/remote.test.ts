@@ -128,8 +128,9 @@ describe("/health and /metrics", () => {
   });
 });
 
-it("is asked at no temperature that it does not draw at, and the field at fault is named", async () => {
+it("is asked for nothing that it cannot tell or draw, and the field at fault is named before a stream begins", async () => {
   const refused = [
+    ["sampler", { sampler: "exact" }],
     ["temperature", { sampler: "standard", temperature: 0.001 }],
     ["temperature", { sampler: "standard", temperature: 2.5 }],
     ["alpha", { sampler: "power", alpha: 200 }],
@@ -142,9 +143,12 @@ it("is asked at no temperature that it does not draw at, and the field at fault 
   const calls = fake.calls.length;
   for (const [param, body] of refused) {
     const payload = { model: "abacus", prompt: "7-2=", max_tokens: 2, ...body };
-    const reply = await server.app.inject({ method: "POST", url: "/v1/completions", payload });
-    expect(reply.statusCode).toBe(400);
-    expect(reply.json()).toMatchObject({ error: { code: "unsupported", param } });
+    for (const stream of [false, true]) {
+      const url = "/v1/completions";
+      const reply = await server.app.inject({ method: "POST", url, payload: { ...payload, stream } });
+      expect(reply.statusCode).toBe(400);
+      expect(reply.json()).toMatchObject({ error: { code: "unsupported", param } });
+    }
   }
   expect(fake.calls.length).toBe(calls);
 });
