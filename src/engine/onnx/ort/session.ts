@@ -38,6 +38,12 @@ export interface GraphValue {
 /** Log level: the runtime warns about settings that are chosen here on purpose, once or more a session. */
 const errors = 3;
 
+/**
+ * How long a thread spins before it sleeps, µs: longer than from one operator of a pass to the next, and no longer, since
+ * where other work has the cores (the server's own, for one) it is the thread that is waited for whose time is spun away.
+ */
+const spinUs = 50;
+
 let environment: Pointer | undefined;
 
 /** A loaded graph. One run at a time: the batch is the parallelism. */
@@ -108,6 +114,7 @@ function configure(options: Pointer, settings: SessionOptions): void {
   check(ort().SetIntraOpNumThreads(options, threads) as Pointer | null);
   // To wake a thread for each operator costs more than the operators of a small pass do (docs/benchmarks.md, peers).
   setEntry(options, "session.intra_op.allow_spinning", spinning ? "1" : "0");
+  setEntry(options, "session.intra_op.spin_duration_us", String(spinUs));
   // Threads that spun on after a run would take the cores from JavaScript and from the other sessions' runs.
   setEntry(options, "session.force_spinning_stop", "1");
   if (isWhole === true && device !== "cpu") {
