@@ -30,13 +30,14 @@ export function isSettled(tally: Pick<Tally, "answers">, remaining: number): boo
 export function leaderConfidence(tally: Pick<Tally, "answers">): number {
   const [first, second] = leaders(tally);
   const trials = first + second + 1;
-  let term = 1;
+  // As large as the last sum may get, 2^1025 for a request's 1024 candidates, is beyond a number; this is not.
+  let term = 2 ** -trials;
   let sum = 0;
   for (let k = 0; k <= first; k++) {
     sum += term;
     term *= (trials - k) / (k + 1);
   }
-  return Math.min(1, sum / 2 ** trials);
+  return Math.min(1, sum);
 }
 
 /**

@@ -38,6 +38,14 @@ describe("the leader's posterior", () => {
       expect(leaderConfidence(votesOf(votes))).toBeCloseTo(1 - 2 ** -(votes + 1), 12);
     expect(leaderConfidence(votesOf(64, 64))).toBeCloseTo(0.5, 12);
     expect(leaderConfidence(votesOf(500, 1))).toBe(1);
+    // As many as a request may draw: 2^1025 is no number.
+    expect(leaderConfidence(votesOf(1024))).toBeCloseTo(1, 12);
+    expect(leaderConfidence(votesOf(512, 512))).toBeCloseTo(0.5, 12);
+    // ½ + ½ · C(1024, 512) / 2^1024, by Wallis: C(2m, m) / 4^m ≈ (1 − 1/8m) / √(πm).
+    expect(leaderConfidence(votesOf(512, 511))).toBeCloseTo(
+      0.5 + (1 - 1 / 4096) / Math.sqrt(Math.PI * 512) / 2,
+      8,
+    );
   });
 
   test("stops at the stated confidence, and at 1 only what is settled", () => {
