@@ -3,7 +3,7 @@ import type { CallForm } from "./tool-format.ts";
 
 /** A call as its text comes, character by character. */
 export interface CallBody {
-  /** Once it is known. */
+  /** Once it is known that something by this name is called. */
   readonly name: string | undefined;
   /** The id that the model gave it, where it gives any. */
   readonly id: string | undefined;
@@ -29,7 +29,9 @@ class ObjectBody implements CallBody {
   #key = "";
   #value = new JsonValue();
   #text = "";
+  /** Of the first member that has any: others are no part of the call. */
   #arguments: string | undefined;
+  #hasArguments = false;
   #taken = 0;
 
   push(character: string): "reads" | "ended" | "broken" {
@@ -60,7 +62,7 @@ class ObjectBody implements CallBody {
   takeArguments(): string {
     const text = this.#arguments ?? "";
     // A text that holds JSON is told once it is whole.
-    if (this.name === undefined || (text.startsWith('"') && this.#phase === "value")) return "";
+    if (this.name === undefined || (text.startsWith('"') && !this.#hasArguments)) return "";
     const taken = text.slice(this.#taken);
     this.#taken = text.length;
     return taken;
@@ -88,13 +90,16 @@ class ObjectBody implements CallBody {
     const place = this.#value.push(character);
     if (place === "before") return "reads";
     if (place !== "behind") this.#text += character;
-    const isArguments = this.#key === "arguments" || this.#key === "parameters";
+    const isArguments = !this.#hasArguments && (this.#key === "arguments" || this.#key === "parameters");
     if (isArguments) this.#arguments = this.#text;
     if (place === "within") return "reads";
     this.#phase = "member";
     const value = parsed(this.#text);
-    if (isArguments && typeof value === "string") this.#arguments = value;
-    if (this.#key === "name") {
+    if (isArguments) {
+      this.#hasArguments = true;
+      if (typeof value === "string") this.#arguments = value;
+    }
+    if (this.#key === "name" && this.name === undefined) {
       if (typeof value !== "string" || !nameCharacters.test(value)) return "broken";
       this.name = value;
     }
@@ -104,8 +109,8 @@ class ObjectBody implements CallBody {
 
 /** A name, a separator, and the arguments. */
 class NamedBody implements CallBody {
-  name: string | undefined;
   id: string | undefined;
+  #name: string | undefined;
   readonly #form: CallForm & { readonly type: "named" };
   #head = "";
   readonly #value = new JsonValue();
@@ -116,8 +121,12 @@ class NamedBody implements CallBody {
     this.#form = form;
   }
 
+  get name(): string | undefined {
+    return this.#hasBegun ? this.#name : undefined;
+  }
+
   push(character: string): "reads" | "ended" | "broken" {
-    if (this.name === undefined) return this.#inHead(character);
+    if (this.#name === undefined) return this.#inHead(character);
     if (!this.#hasBegun && !/\s/.test(character)) {
       if (character !== "{") return "broken";
       this.#hasBegun = true;
@@ -140,7 +149,7 @@ class NamedBody implements CallBody {
     const head = this.#head.slice(0, -separator.length);
     const [name, id] = idSeparator === undefined ? [head] : head.split(idSeparator);
     if (!nameCharacters.test(name!.trim())) return "broken";
-    this.name = name!.trim();
+    this.#name = name!.trim();
     this.id = id?.trim();
     return "reads";
   }

@@ -161,7 +161,11 @@ export class CallReader {
     this.#body = undefined;
     if (state === "broken" && body.name === undefined)
       this.#release("", this.#marks.opening === "" ? "said" : "text");
-    else this.#phase = this.#marks.isList ? "next" : "closing";
+    else {
+      // What breaks a call off is none of it.
+      if (state === "broken") this.#held = character;
+      this.#phase = this.#marks.isList ? "next" : "closing";
+    }
   }
 
   #tellArguments(): void {

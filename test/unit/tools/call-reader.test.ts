@@ -74,6 +74,29 @@ const call = (name: string, text: string, id?: string): Read["calls"][number] =>
 });
 
 const cases: readonly [FormatName, string, Read][] = [
+  // What was told of a call stands: its first name and its first arguments.
+  [
+    "hermes",
+    '<tool_call>{"name": "f", "arguments": {"a":1}, "arguments": {"b":2}, "name": "g"}</tool_call>',
+    { content: "", calls: [call("f", '{"a":1}')] },
+  ],
+  [
+    "llama3",
+    '{"name": "f", "parameters": "{\\"a\\": 1}", "arguments": {}}',
+    { content: "", calls: [call("f", '{"a": 1}')] },
+  ],
+  // Nothing that was written is lost.
+  ["named", "Well. [TOOL_CALLS]f[ARGS]nope", { content: "Well. [TOOL_CALLS]f[ARGS]nope", calls: [] }],
+  [
+    "hermes",
+    '<tool_call>{"name": "f", "arguments": {}, oops}</tool_call>',
+    { content: "oops}</tool_call>", calls: [call("f", "{}")] },
+  ],
+  [
+    "hermes",
+    '<tool_call>{"name": "f", "arguments": {} </tool_call> So.',
+    { content: " So.", calls: [call("f", "{}")] },
+  ],
   ["hermes", "Hello.", { content: "Hello.", calls: [] }],
   [
     "hermes",
