@@ -16,6 +16,7 @@ export function arrayOf(reader: SchemaReader, places: readonly Place[]): Express
   const least = Math.max(0, ...countOf(places, "minItems"));
   const most = Math.min(Infinity, ...countOf(places, "maxItems"));
   checkUnique(places, most);
+  if (least > most) return make.nothing;
   const prefixLength = Math.max(0, ...places.map((place) => prefixOf(place).length));
   const itemAt = (index: number): readonly SchemaNode[] =>
     places.flatMap((place) => itemOf(reader, place, index));

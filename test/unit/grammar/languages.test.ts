@@ -177,6 +177,11 @@ describe("constraints that are hostile, or merely huge", () => {
       schema({ type: "object", properties: manyProperties(500), minProperties: 60 }),
       /states/,
     ],
+    [
+      "more items than there may be",
+      schema({ type: "array", prefixItems: [true, true], minItems: 2, maxItems: 1 }),
+      /no text at all/,
+    ],
     ["multiples of many digits", schema({ multipleOf: 9.97e-18 }), /multipleOf 9\.97e-18/],
     ["numbers beyond a double", schema({ minimum: Infinity }), /1.8e308/],
     ["numbers beyond a double within", schema({ enum: [{ a: [-Infinity] }] }), /1.8e308/],
