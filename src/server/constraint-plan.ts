@@ -24,6 +24,12 @@ type ConstraintBody = Given<
   >
 >;
 
+export interface ConstraintPlan {
+  readonly constraint: Constraint | undefined;
+  /** Fields that hold nothing, by name: an answer that has to call a tool is its calls alone. */
+  readonly ignored: readonly string[];
+}
+
 /**
  * What a body holds its completions to.
  * @throws InferenceError where it says so twice, where what it says goes with nothing, `unsupported` where the engine
@@ -33,7 +39,7 @@ export async function planConstraint(
   body: ConstraintBody,
   { tools, names }: { readonly tools?: ToolPlan | undefined; readonly names: FieldNames },
   { capabilities }: ModelInfo,
-): Promise<Constraint | undefined> {
+): Promise<ConstraintPlan> {
   const [said, other] = await constraintsOf(body, names);
   if (said !== undefined && other !== undefined)
     throw invalid(
@@ -41,7 +47,7 @@ export async function planConstraint(
       `${said.field} and ${other.field} cannot both hold the answer to something. Send one of them.`,
     );
   const constraint = tools === undefined ? said : constraintOfCalls(tools, said);
-  if (constraint === undefined) return undefined;
+  if (constraint === undefined) return { constraint, ignored: [] };
   const { field } = constraint;
   if (!capabilities.constraints) throw beyondEngine(field, "hold completions to a constraint");
   if (body.ignore_eos === true)
@@ -54,7 +60,8 @@ export async function planConstraint(
       "min_tokens",
       `min_tokens cannot be held together with ${field}, which says where an answer may end. Leave it out.`,
     );
-  return constraint;
+  const isUnheard = said !== undefined && (tools?.calls.least ?? 0) > 0;
+  return { constraint, ignored: isUnheard ? [said.field] : [] };
 }
 
 async function constraintsOf(body: ConstraintBody, names: FieldNames): Promise<readonly Constraint[]> {

@@ -131,7 +131,7 @@ export async function planGeneration(
   const selection = planSelection(body, { candidates, n, settings, capabilities });
   const seed = body.seed === undefined ? context.freshSeed() : narrowSeed(BigInt(body.seed));
   const stopTokens = checkVocabulary("stop_token_ids", body.stop_token_ids ?? [], model);
-  const constraint = await planConstraint(body, input, model);
+  const { constraint, ignored: unheard } = await planConstraint(body, input, model);
   const requests = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: candidates }, (_, index) => ({
       prompt,
@@ -175,7 +175,7 @@ export async function planGeneration(
     selfCertainty,
     returnTokenIds,
     tokensAsIds: body.return_tokens_as_token_ids ?? false,
-    ignored: [...ignored, ...(input.ignored ?? [])],
+    ignored: [...ignored, ...unheard, ...(input.ignored ?? [])],
     reproducibility: model.capabilities.reproducibility,
     includeUsage: include_usage ?? false,
     continuousUsage: continuous_usage_stats ?? false,

@@ -116,6 +116,17 @@ describe.each(templates)("a model of %s", (_, template) => {
     },
   );
 
+  it("says that what holds other answers holds none that has to call a tool", async () => {
+    await using server = await serverOf(template);
+    const format = { type: "json_schema", json_schema: { name: "answer", schema: digits } };
+    const reply = await server.ask({ tool_choice: "required", response_format: format });
+    const answer = reply.json() as ChatResponse;
+    expect(answer.ignored).toEqual(["response_format"]);
+    expectCalls(answer.choices[0]!.message);
+    const either = await server.ask({ tool_choice: "auto", response_format: format });
+    expect(either.json()).not.toHaveProperty("ignored");
+  });
+
   it("calls the one that it has to", async () => {
     await using server = await serverOf(template);
     for (const name of ["add", "stop"]) {

@@ -32,9 +32,9 @@ describe("the choices of a constraint in a form", () => {
   it.each(constraintChoices)(
     "hold to what is written, by the field that errors name: $field",
     async (choice) => {
-      const constraint = (await planned(choice.read(choice.example ?? "")))!;
-      expect(constraint.field).toBe(choice.field);
-      expect(() => compile(constraint.language)).not.toThrow();
+      const { constraint } = await planned(choice.read(choice.example ?? ""));
+      expect(constraint!.field).toBe(choice.field);
+      expect(() => compile(constraint!.language)).not.toThrow();
       expect(choice.meaning).toMatch(/\.$/);
     },
   );
