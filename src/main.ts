@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
   eval: async () => (await import("./commands/eval.ts")).evalCommand(),
   entropy: async () => (await import("./commands/entropy.ts")).entropyCommand(),
+  tune: async () => (await import("./commands/tune.ts")).tuneCommand(),
   import: async () => (await import("./commands/import.ts")).importCommand(),
   models: async () => (await import("./commands/models.ts")).modelsCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),

@@ -1,30 +1,21 @@
 import { basename, join } from "node:path";
 import { Command, Option } from "commander";
 import { InferenceError } from "../core/errors.ts";
-import { optionFields } from "../samplers/option-fields.ts";
-import type { Setting } from "../samplers/option-fields.ts";
-import { samplerNames, samplers } from "../samplers/registry.ts";
+import { samplerNames } from "../samplers/registry.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import { configurations, plainFields } from "../evaluation/configurations.ts";
 import type { Configuration, Sweeps } from "../evaluation/configurations.ts";
 import { listQuestions, questionsName, writeQuestions } from "../evaluation/question-list.ts";
 import { reportEvaluation, reportFolder } from "./eval-report.ts";
 import { dataOptions, engineOptions, openEvaluation, runModels, settle } from "./evaluated-models.ts";
-import type { EvaluationOptions, EvaluationSettings } from "./evaluated-models.ts";
-import { argument, listOf, oneOf } from "./options.ts";
+import type { EvaluationOptions } from "./evaluated-models.ts";
+import { askable } from "./asked-samplers.ts";
+import { listOf, oneOf } from "./options.ts";
+import { sweepOptions, sweepsOf } from "./sweep-options.ts";
 
 type EvalOptions = EvaluationOptions & {
   readonly samplers: readonly SamplerName[];
 };
-
-/** An option for each field of the samplers that can be swept, with the field's name. */
-const sweepOptions = (): { readonly field: string; readonly option: Option }[] =>
-  optionFields.map(({ name, option, users, meaning, parse }) => ({
-    field: name,
-    option: new Option(`${option} <values>`, `${users.join(", ")}: ${meaning} Values, separated by commas.`)
-      .argParser(listOf(argument(parse)))
-      .default([], "the model's"),
-  }));
 
 const examples = `
 The data is JSON, an object a line:
@@ -81,14 +72,6 @@ export function evalCommand(): Command {
     .addCommand(report);
 }
 
-const sweepsOf = (
-  settings: Readonly<Record<string, unknown>>,
-  options: ReturnType<typeof sweepOptions>,
-): Sweeps =>
-  Object.fromEntries(
-    options.map(({ field, option }) => [field, settings[option.attributeName()] as readonly Setting[]]),
-  );
-
 async function evaluate(options: EvalOptions, command: Command, sweeps: Sweeps): Promise<void> {
   const settings = await settle(options, command);
   const { out } = settings;
@@ -102,24 +85,6 @@ async function evaluate(options: EvalOptions, command: Command, sweeps: Sweeps):
   await writeQuestions(join(out, questionsName), listQuestions(basename(settings.data), items));
   await reportEvaluation(out, { evaluation, results: file.results });
   for (const name of leftOut) console.log(`${name}: left out; it wants log Z, which a server bounds alone`);
-}
-
-/**
- * Samplers that can be compared: those that want log Z exactly have no meaning where a server runs the model.
- * @throws InferenceError where one of these was named
- */
-function askable(
-  { samplers: names, server }: EvalOptions & Pick<EvaluationSettings, "server">,
-  command: Command,
-): { readonly asked: readonly SamplerName[]; readonly leftOut: readonly SamplerName[] } {
-  const leftOut = names.filter((name) => server !== undefined && samplers[name].needsLogZ === "exact");
-  if (leftOut.length > 0 && command.getOptionValueSource("samplers") !== "default") {
-    throw new InferenceError(
-      "invalid_request",
-      `--samplers: '${leftOut.join("', '")}' wants log Z exactly, which a server that runs the model bounds alone. Leave it out.`,
-    );
-  }
-  return { asked: names.filter((name) => !leftOut.includes(name)), leftOut };
 }
 
 function checkPlain(compared: readonly Configuration[]): void {

@@ -14,6 +14,7 @@ import type { DataItem, DataSetOptions } from "../evaluation/data-set.ts";
 import { findPython } from "../evaluation/graders/python/sandbox.ts";
 import { ResultFile } from "../evaluation/result-file.ts";
 import { resultsName } from "../evaluation/stored-results.ts";
+import type { Evaluation } from "../evaluation/stored-results.ts";
 import { missingTasks, runEvaluation } from "../evaluation/run.ts";
 import type { EvaluatedModel } from "../evaluation/run.ts";
 import { listServedModels, parseAddress } from "../evaluation/server-request.ts";
@@ -116,12 +117,18 @@ export async function settle<Options extends EvaluationOptions>(
   return { ...options, server };
 }
 
-/** Reads the data, and opens the results that the folder has, if they are of the same evaluation. */
-export async function openEvaluation(settings: EvaluationSettings): Promise<{
+/**
+ * Reads the data, and opens the results that the folder has, if they are of the same evaluation.
+ * @param more what else all results have in common
+ */
+export async function openEvaluation(
+  settings: EvaluationSettings,
+  more: Evaluation = {},
+): Promise<{
   readonly items: readonly DataItem[];
   readonly file: ResultFile;
   /** What all results have in common. */
-  readonly evaluation: Readonly<Record<string, unknown>>;
+  readonly evaluation: Evaluation;
 }> {
   const { data, limit = null, n, maxTokens = null, seed, grader, base = null, out } = settings;
   const { dtype, int4Compute, context, plain } = settings;
@@ -140,6 +147,7 @@ export async function openEvaluation(settings: EvaluationSettings): Promise<{
     ...(int4Compute === undefined ? {} : { int4Compute }),
     ...(context === undefined ? {} : { context }),
     ...(plain ? { plain } : {}),
+    ...more,
   };
   await makeFolder(resolve(out)).catch((cause: unknown) => {
     throw fileFault(`--out: ${out} is no folder, and cannot be made one`, cause);
@@ -208,7 +216,8 @@ export async function runModels(
   return models;
 }
 
-async function listModels(settings: EvaluationSettings): Promise<EvaluatedModel[]> {
+/** What is to be asked, by name and source. @throws InferenceError naming the option */
+export async function listModels(settings: EvaluationSettings): Promise<EvaluatedModel[]> {
   const { url, model, servedModel } = settings;
   if (url !== undefined) {
     const source = parseAddress(url);
@@ -253,7 +262,8 @@ function checkSources(models: readonly EvaluatedModel[], { results }: ResultFile
 const modelOf = ({ server, model }: EvaluationSettings, { source }: EvaluatedModel): string =>
   server === undefined ? source : model[0]!;
 
-async function openServer(settings: EvaluationSettings, evaluated: EvaluatedModel) {
+/** What answers for a model: disposed of, it ends. */
+export async function openServer(settings: EvaluationSettings, evaluated: EvaluatedModel) {
   const { url, apiKey, dtype, server } = settings;
   if (url !== undefined) return reachServer({ url: evaluated.source, apiKey });
   const model = modelOf(settings, evaluated);

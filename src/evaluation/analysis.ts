@@ -29,7 +29,7 @@ export interface Analysis {
 
 /** @param groups paired, what others are held against first */
 export function analyse(groups: readonly Group[]): Analysis {
-  const outcomes = groups.map(outcomesOf);
+  const outcomes = groups.map((group) => outcomesOf(group));
   const configurations = outcomes.map(summarizeCompute);
   const matched = Object.fromEntries(
     costKinds.flatMap((kind) => {

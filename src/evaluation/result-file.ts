@@ -7,6 +7,9 @@ import type { Result } from "./result.ts";
 import { parseResults, readResultText } from "./stored-results.ts";
 import type { Evaluation } from "./stored-results.ts";
 
+/** Results that there are, and where more go. */
+export type Results = Pick<ResultFile, "results" | "append">;
+
 /**
  * The results of an evaluation, appended line by line as they come: whatever ends a run, what was finished stays,
  * and the next run goes on from there. The first line says what is being evaluated.

@@ -9,7 +9,7 @@ import type { DataItem } from "./data-set.ts";
 import { grade } from "./graders/graders.ts";
 import type { GradeOptions } from "./graders/graders.ts";
 import { keyOf } from "./result.ts";
-import type { ResultFile } from "./result-file.ts";
+import type { Results } from "./result-file.ts";
 import type { Sample } from "./result.ts";
 import { SharedClock } from "./shared-clock.ts";
 
@@ -27,7 +27,7 @@ export interface RunOptions extends GradeOptions {
   readonly isPlain: boolean;
   /** Scores completions under a base; without it they keep what the model itself says of them. */
   readonly score: Score | undefined;
-  readonly file: ResultFile;
+  readonly file: Results;
   /** Samples of each item by each configuration. */
   readonly n: number;
   readonly maxTokens: number | undefined;

@@ -47,10 +47,13 @@ export function answerCounts(n: number): number[] {
   return [...counts, n];
 }
 
-/** Everything from the stored answers: figures at k are means over all k of a question's n answers. */
-export function outcomesOf({ label, fields, results }: Group): ComputeOutcomes {
+/**
+ * Everything from the stored answers: figures at k are means over all k of a question's n answers.
+ * @param asked values of k, ascending, the first one 1 and none above n; 1, 2, 4, … and n when left out
+ */
+export function outcomesOf({ label, fields, results }: Group, asked?: readonly number[]): ComputeOutcomes {
   const n = Math.min(...results.map(({ samples }) => samples.length));
-  const counts = isAlwaysSame(fields) ? [1] : answerCounts(n);
+  const counts = isAlwaysSame(fields) ? [1] : (asked ?? answerCounts(n));
   const samples = results.flatMap((result) => result.samples);
   const known = counts.length === 1 ? [] : selectRules.filter((rule) => isKnown[rule](samples));
   const answered = results.map((result): Answered => ({

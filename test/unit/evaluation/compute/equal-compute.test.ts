@@ -125,7 +125,7 @@ describe("budgets", () => {
     ),
   ];
   const groups = groupsOf(results, rights.length);
-  const outcomes = groups.map(outcomesOf);
+  const outcomes = groups.map((group) => outcomesOf(group));
   const matched = matchBudgets(outcomes, "evaluated")!;
   const at = (multiple: number): Budget => matched.budgets.find((one) => one.multiple === multiple)!;
   const entry = (multiple: number, label: string): BudgetEntry | undefined =>
@@ -149,7 +149,10 @@ describe("budgets", () => {
       questionsOf(better, () => 95),
     );
     const all = groupsOf([...dear, ...results.filter(({ fields }) => fields.sampler === "standard")], 8);
-    const { budgets } = matchBudgets(all.map(outcomesOf), "evaluated")!;
+    const { budgets } = matchBudgets(
+      all.map((group) => outcomesOf(group)),
+      "evaluated",
+    )!;
     expect(budgets.map(({ multiple }) => multiple)).toEqual([1, 2, 4, 8, 16]);
     expect(budgets.at(-1)!.entries.map(({ label, isBelow }) => [label, isBelow])).toEqual([
       ["standard", true],
