@@ -20,8 +20,10 @@ export async function readGenerationConfig(folder: string): Promise<GenerationCo
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "{}";
     throw fileFault(`${path} cannot be read`, error);
   });
-  const parsed = generationConfig.safeParse(parseJson(text, path));
-  if (parsed.success) return parsed.data;
+  const json = parseJson(text, path);
+  const parsed = generationConfig.safeParse(json);
+  // As it was read: parsing would put what it knows in front.
+  if (parsed.success) return json as GenerationConfig;
   throw new InferenceError("invalid_request", `${path} is not as expected: ${z.prettifyError(parsed.error)}`);
 }
 

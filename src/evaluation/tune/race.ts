@@ -61,7 +61,8 @@ export async function race(options: RaceOptions): Promise<readonly Lap[]> {
     const asked = [unit, ...left.filter((one) => one !== unit)];
     const results = await answers(questions.slice(0, size), asked);
     const most = budget * costOf(outcomesOf(groupOf(unit.configuration, results), [1]));
-    const standing = left.map((entrant) => ({ entrant, ways: waysWithin(entrant, results, most, rules) }));
+    // The unit is always within the budget: whatever the others turn out to cost, something leads.
+    const standing = asked.map((entrant) => ({ entrant, ways: waysWithin(entrant, results, most, rules) }));
     const leader = bestOf(standing.flatMap(({ ways }) => ways));
     left = standing
       .filter(({ ways }) => ways.some((way) => mayReach(way, leader)))

@@ -26,6 +26,7 @@ describe("generation_config.json", () => {
 
     await writeSection(folder, ({ presets }) => ({ presets: { ...presets, b: { sampler: "standard" } } }));
     await writeSection(folder, () => ({ alpha: 3 }));
+    expect(Object.keys((await readBack()) as object)).toEqual(["eos_token_id", "custom", "metropolis"]);
     expect(await readBack()).toEqual({
       ...{ eos_token_id: 16, custom: [1, { a: null }] },
       metropolis: { alpha: 3, presets: { a: { sampler: "greedy" }, b: { sampler: "standard" } } },

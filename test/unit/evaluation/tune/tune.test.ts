@@ -18,6 +18,8 @@ import { storedResults } from "../../../support/stored-results.ts";
 interface Truth {
   readonly right: number;
   readonly cost: number;
+  /** What it costs from the ninth question on. */
+  readonly later?: number;
   /** Whether it is right or wrong about a question as a whole, so that votes do not help. */
   readonly isSteady?: boolean;
 }
@@ -58,7 +60,8 @@ const askTable =
         if (asked.length >= mostResults) throw new Error("killed");
         asked.push(`${one.name} ${id}`);
         const place = [...truth.keys()].indexOf(one);
-        const { right, cost, isSteady = false } = truth.get(one)!;
+        const { right, isSteady = false, ...costs } = truth.get(one)!;
+        const cost = seed + index < 5 + 8 ? costs.cost : (costs.later ?? costs.cost);
         const answers = Array.from({ length: n }, (_, choice) => {
           const key = { seed: seed + index, choice, stage: place, step: 0 };
           const isCorrect = uniform({ ...key, choice: isSteady ? 0 : choice }, "token") < right;
@@ -180,6 +183,17 @@ describe("the race", () => {
     expect(tunedWords(tuned, 40).join("\n")).toMatch(
       /Plain sampling does: the winner is standard, a vote of \d/,
     );
+  });
+
+  it("goes on where all that was left turns out to be beyond the budget", async () => {
+    const surprising = new Map<Configuration, Truth>([
+      ...plain.slice(0, 3).map(([one, truth]): [Configuration, Truth] => [one, { ...truth, right: 0.1 }]),
+      [good, { right: 1, cost: 38, later: 60 }],
+    ]);
+    const { tuned, laps } = await run({ truth: surprising });
+    expect(laps[0]!.left.map(({ configuration: one }) => one)).toEqual([good]);
+    expect(tuned.winner.configuration.fields.sampler).toBe("standard");
+    expect(tuned.winner.cost).toBeLessThanOrEqual(40);
   });
 
   it("ends the same wherever it was killed, and asks nothing twice", async () => {
