@@ -1,4 +1,5 @@
 import type { TokenId, TopTokens } from "../core/tokens.ts";
+import type { TokenMask } from "./token-mask.ts";
 
 /** Room for small lists: a buffer for each would cost more than measuring a row of a small vocabulary. */
 const slabBytes = 4096;
@@ -42,24 +43,73 @@ export function likeliest(logits: Float32Array, count: number, logSum: number): 
 
 /** One pass over the row, most of whose tokens fail one comparison. */
 function insertLikeliest(logits: Float32Array, count: number, logSum: number): TopTokens {
-  const top = allocateTop(count);
-  const { ids, logprobs: values } = top;
-  let size = 0;
-  let least = -Infinity;
+  const best = new Likeliest(count);
+  let least = best.least;
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id]!;
-    if (size === count && logit <= least) continue;
-    let rank = size < count ? size++ : count - 1;
+    if (logit <= least) continue;
+    least = best.add(id, logit);
+  }
+  return best.logprobs(logSum);
+}
+
+/**
+ * The `count` likeliest tokens of some, most likely first; ties go to the lower id. Where there are fewer, others follow in
+ * ascending order, as of probability 0.
+ * @param count at most 64
+ */
+export function likeliestOf(logits: Float32Array, some: TokenMask, count: number, logSum: number): TopTokens {
+  const best = new Likeliest(count);
+  let least = best.least;
+  if (2 * some.count < logits.length) {
+    some.forEach((id) => {
+      const logit = logits[id]!;
+      if (!(logit <= least)) least = best.add(id, logit);
+    });
+  } else {
+    // Most of the tokens: the row is read sooner than a list of them.
+    for (let id = 0; id < logits.length; id++) {
+      const logit = logits[id]!;
+      if (logit <= least || !some.has(id)) continue;
+      least = best.add(id, logit);
+    }
+  }
+  for (let id = 0; Number.isNaN(least); id++) if (!some.has(id)) least = best.add(id, -Infinity);
+  return best.logprobs(logSum);
+}
+
+/** The likeliest of tokens that come in ascending order of their ids. */
+class Likeliest {
+  readonly #top: TopTokens;
+  #size = 0;
+  /** What a token has to be above to be among them; NaN, below which nothing is, until there are enough. */
+  least = NaN;
+
+  constructor(count: number) {
+    this.#top = allocateTop(count);
+  }
+
+  /** @param logit not at most `least` @returns the new least */
+  add(id: TokenId, logit: number): number {
+    const { ids, logprobs: values } = this.#top;
+    const count = ids.length;
+    let rank = this.#size < count ? this.#size++ : count - 1;
     for (; rank > 0 && values[rank - 1]! < logit; rank--) {
       values[rank] = values[rank - 1]!;
       ids[rank] = ids[rank - 1]!;
     }
     values[rank] = logit;
     ids[rank] = id;
-    least = values[count - 1]!;
+    if (this.#size === count) this.least = values[count - 1]!;
+    return this.least;
   }
-  for (let rank = 0; rank < count; rank++) values[rank] = values[rank]! - logSum;
-  return top;
+
+  /** What came as logits, as log-probs. */
+  logprobs(logSum: number): TopTokens {
+    const { logprobs } = this.#top;
+    for (let rank = 0; rank < logprobs.length; rank++) logprobs[rank] = logprobs[rank]! - logSum;
+    return this.#top;
+  }
 }
 
 /** Numbers are sorted natively, pairs by a comparator: a key and an id make one number below 2^53. */
