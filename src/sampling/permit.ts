@@ -4,6 +4,9 @@ import { likeliestOf } from "./likeliest.ts";
 import { measuredTop } from "./measure.ts";
 import type { TokenMask } from "./token-mask.ts";
 
+/** Less than this share of Z, or of the heaviest weight, log: a whole vocabulary of such tokens adds nothing to the sum. */
+const negligible = -50;
+
 /** Of Z, what the tokens that may not be drawn have at most where it is taken away from the whole: rounding then at most doubles. */
 const mostTaken = 0.5;
 
@@ -63,7 +66,8 @@ function withoutOthers(
   if (2 * mask.count < vocabularySize) return undefined;
   let others = 0;
   mask.forEachOther((token) => {
-    others += Math.exp(inverseTemperature * (logits[token]! - logSum) - logNormalizer);
+    const share = inverseTemperature * (logits[token]! - logSum) - logNormalizer;
+    if (share > negligible) others += Math.exp(share);
   });
   return others <= mostTaken ? logNormalizer + Math.log1p(-others) : undefined;
 }
@@ -79,7 +83,8 @@ function sumOfPermitted(
 ): number {
   let mass = 0;
   mask.forEach((token) => {
-    mass += Math.exp(inverseTemperature * (logits[token]! - logSum - max));
+    const share = inverseTemperature * (logits[token]! - logSum - max);
+    if (share > negligible) mass += Math.exp(share);
   });
   return inverseTemperature * max + Math.log(mass);
 }
