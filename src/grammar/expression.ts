@@ -186,3 +186,20 @@ export class Expressions {
     return expression;
   }
 }
+
+/** What an expression is made of; a reference, of nothing: its rule has a body of its own. */
+export function partsOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case "sequence":
+      return [expression.first, expression.rest];
+    case "choice":
+      return expression.options;
+    case "repeat":
+      return [expression.of];
+    case "both":
+    case "without":
+      return [expression.one, expression.other];
+    default:
+      return [];
+  }
+}

@@ -1,3 +1,4 @@
+import { partsOf } from "./expression.ts";
 import type { Expression, Expressions, Rule } from "./expression.ts";
 import { tooLarge } from "./grammar-error.ts";
 
@@ -62,20 +63,4 @@ function ruleOrder(make: Expressions): readonly Rule[] {
     }
   }
   return order;
-}
-
-function partsOf(expression: Expression): readonly Expression[] {
-  switch (expression.kind) {
-    case "sequence":
-      return [expression.first, expression.rest];
-    case "choice":
-      return expression.options;
-    case "repeat":
-      return [expression.of];
-    case "both":
-    case "without":
-      return [expression.one, expression.other];
-    default:
-      return [];
-  }
 }

@@ -1,3 +1,4 @@
+import { partsOf } from "./expression.ts";
 import type { Expression, Expressions, Rule } from "./expression.ts";
 import { GrammarError } from "./grammar-error.ts";
 
@@ -35,19 +36,7 @@ function firstOf(
   expression: Expression,
   mayBeEmpty: (expression: Expression) => boolean,
 ): readonly Expression[] {
-  switch (expression.kind) {
-    case "sequence":
-      return mayBeEmpty(expression.first) ? [expression.first, expression.rest] : [expression.first];
-    case "choice":
-      return expression.options;
-    case "repeat":
-      return [expression.of];
-    case "both":
-    case "without":
-      return [expression.one, expression.other];
-    case "reference":
-      return [make.bodyOf(expression.rule)];
-    default:
-      return [];
-  }
+  if (expression.kind === "reference") return [make.bodyOf(expression.rule)];
+  if (expression.kind === "sequence" && !mayBeEmpty(expression.first)) return [expression.first];
+  return partsOf(expression);
 }
