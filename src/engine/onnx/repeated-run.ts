@@ -10,8 +10,7 @@ const shortMs = 50;
 
 /**
  * What it costs to hand a run to another thread and to wake up again, ms: 0.05 to 0.5, more where other work wants the
- * cores. Of a pass of 4 rows of a 135M model in int4 (7 ms), with its measuring run, that was a tenth. A run that would be
- * short without it is short.
+ * cores (docs/benchmarks.md, t). A run that would be short without it is short.
  */
 const handoverMs = 0.5;
 
