@@ -6,6 +6,7 @@ import { stampFiles } from "../../src/assembly/model-files.ts";
 import { readModelFolder } from "../../src/decoder/model-folder.ts";
 import type { Completer } from "../../src/decoder/completer.ts";
 import { servedAbacus } from "../support/fake-servers/abacus.ts";
+import { engineOver } from "../support/fake-servers/engine-over.ts";
 import { FakeVllm } from "../support/fake-servers/vllm.ts";
 import { never } from "../support/toy-engine.ts";
 import { createToyModel } from "../support/toy-model.ts";
@@ -32,17 +33,8 @@ async function complete(completer: Completer): Promise<string> {
 it("a worker that dies is replaced by one of the same model, or by none", async () => {
   const { tokenizer, prompts } = await readModelFolder(embeddedModel);
   let worker: unknown;
-  const server = {
-    dialect: "vllm",
-    url: fake.url,
-    key: undefined,
-    model: undefined,
-    maxCalls: 4,
-    sessionHeader: "x-session-id",
-    waitSeconds: 30,
-  } as const;
   await using completer = await startCompleter(
-    { ...usualEngine, server },
+    { ...usualEngine, server: engineOver(fake) },
     await stampFiles({ folder: embeddedModel }),
     {
       tokenizer,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
 import { servedAbacus } from "../support/fake-servers/abacus.ts";
+import { engineOver } from "../support/fake-servers/engine-over.ts";
 import { FakeVllm } from "../support/fake-servers/vllm.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";
 import { createToyModel } from "../support/toy-model.ts";
@@ -228,16 +229,7 @@ describe("what would be ignored, or is too much", () => {
 
   it("is refused where a server tells fewer of the likeliest tokens than there are beams", async () => {
     await using fake = await new FakeVllm(await servedAbacus(), { maxLogprobs: 4 }).start();
-    const engineServer = {
-      dialect: "vllm",
-      url: fake.url,
-      key: undefined,
-      model: undefined,
-      maxCalls: 4,
-      sessionHeader: "x-session-id",
-      waitSeconds: 30,
-    } as const;
-    await using remote = await createTestApp({ engine: { server: engineServer } });
+    await using remote = await createTestApp({ engine: { server: engineOver(fake) } });
     const error = await remote.refuse({ ...beam, beam_width: 5 });
     expect(error).toMatchObject({ code: "unsupported", param: "beam_width" });
     expect(error.message).toMatch(/5 of the likeliest tokens.*4 at most/);

@@ -4,6 +4,7 @@ import type { CompletionResponse } from "../../src/server/schemas/completions.ts
 import type { WatchedToken, WatchEvent } from "../../src/server/watch/messages.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
 import { servedAbacus } from "../support/fake-servers/abacus.ts";
+import { engineOver } from "../support/fake-servers/engine-over.ts";
 import type { FakeModel } from "../support/fake-servers/fake-server.ts";
 import { FakeVllm } from "../support/fake-servers/vllm.ts";
 import { openWatcher } from "../support/watcher.ts";
@@ -16,16 +17,7 @@ let server: Awaited<ReturnType<typeof createTestApp>>;
 beforeAll(async () => {
   model = await servedAbacus();
   fake = await new FakeVllm(model, { maxLogprobs: 4 }).start();
-  const engineServer = {
-    dialect: "vllm",
-    url: fake.url,
-    key: undefined,
-    model: undefined,
-    maxCalls: 4,
-    sessionHeader: "x-session-id",
-    waitSeconds: 30,
-  } as const;
-  server = await createTestApp({ engine: { server: engineServer } });
+  server = await createTestApp({ engine: { server: engineOver(fake) } });
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();

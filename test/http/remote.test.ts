@@ -3,6 +3,7 @@ import type { HealthResponse } from "../../src/server/schemas/health.ts";
 import { healthResponse } from "../../src/server/schemas/health.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { servedAbacus } from "../support/fake-servers/abacus.ts";
+import { engineOver } from "../support/fake-servers/engine-over.ts";
 import { FakeVllm } from "../support/fake-servers/vllm.ts";
 
 /** The application over a server elsewhere that runs the model. */
@@ -14,16 +15,7 @@ let server: Awaited<ReturnType<typeof createTestApp>>;
 beforeEach(async () => {
   fake = await new FakeVllm(await servedAbacus(), { cachedTokens: 3, maxLogprobs: 4 }).start();
   fake.key = key;
-  const engineServer = {
-    dialect: "vllm",
-    url: fake.url,
-    key,
-    model: undefined,
-    maxCalls: 4,
-    sessionHeader: "x-session-id",
-    waitSeconds: 30,
-  } as const;
-  server = await createTestApp({ engine: { server: engineServer } });
+  server = await createTestApp({ engine: { server: engineOver(fake) } });
 });
 afterEach(async () => {
   vi.restoreAllMocks();
