@@ -97,6 +97,9 @@ describe("importers", () => {
     expect(other!.prompt).toMatch(/^If a pen costs 3 dollars, What do 2 cost\?\n/);
     expect(item).toMatchObject({ id: "chal-1", answer: "6", grader: { type: "last_number" } });
     expect(item!.prompt).toMatch(/^A pen costs 3 dollars\. What do 2 cost\?\n/);
+    const worked = { ...record, Equation: "( 8.0 - ( 1.0 + 1.05 ) )" };
+    const [example, plain] = parseSvamp(JSON.stringify([worked, record]), own);
+    expect([example!.solution, plain!.solution]).toEqual(["8 - (1 + 1.05) = 6", "6"]);
     expect(() => parseSvamp('[{"ID":"x"}]', own)).toThrow(/file, record 1: .*Body/);
   });
 
