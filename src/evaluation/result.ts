@@ -22,7 +22,11 @@ const sample = z.object({
   likelihood: z
     .object({
       tokens: z.number().int(),
-      logprob: z.number(),
+      /** JSON has no −∞, of what the base could never have written, and writes null in its place. */
+      logprob: z
+        .number()
+        .nullable()
+        .transform((logprob) => logprob ?? -Infinity),
       meanEntropy: z.number().nullable(),
       /** Where meanEntropy is a lower bound: the upper one. */
       meanEntropyUpper: z.number().optional(),

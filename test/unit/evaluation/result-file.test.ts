@@ -55,6 +55,19 @@ describe("a result file", () => {
     expect(file.results).toEqual([resultOf("a")]);
   });
 
+  it("keeps what the base could never have written", async () => {
+    const path = join(folder, "impossible.jsonl");
+    const [sample] = resultOf("a").samples;
+    const likelihood = { tokens: 1, logprob: -Infinity, meanEntropy: 0 };
+    const result = { ...resultOf("a"), samples: [{ ...sample!, likelihood }] };
+    {
+      await using file = await ResultFile.open(path, evaluation);
+      await file.append(result);
+    }
+    await using file = await ResultFile.open(path, evaluation);
+    expect(file.results).toEqual([result]);
+  });
+
   it("leaves a file alone that is none of its own", async () => {
     for (const [name, text] of [
       ["line.jsonl", "my notes"],
