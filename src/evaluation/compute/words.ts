@@ -93,7 +93,9 @@ export function headline(matched: MatchedBudgets): string {
     });
   const [better, worse] = [told("better"), told("worse")];
   const costs = `At equal ${costNames[kind]}`;
-  if (others.size === 0) return `${costs}: ${baseline} alone was asked.`;
+  const isAlone = matched.budgets.every(({ entries }) => entries.length === 1);
+  if (isAlone) return `${costs}: ${baseline} alone was asked.`;
+  if (others.size === 0) return `${costs}: one answer of any other costs more than all of ${baseline}.`;
   if (better.length + worse.length === 0)
     return `${costs}, nothing that was asked can be told from ${baseline}.`;
   const first = better.length === 0 ? "nothing" : better.join(" and ");

@@ -224,5 +224,19 @@ describe("budgets", () => {
       ["standard", 4, "logprob"],
     ] satisfies [string, number, Rule][]);
     expect(Object.keys(compute.matched)).toEqual(["evaluated", "drawn", "seconds"]);
+    const dear = questionsOf(
+      many.map(() => 2),
+      () => 1000,
+    );
+    const asked = [
+      storedResults({ sampler: "standard" }, law(1)),
+      storedResults({ sampler: "power", alpha: 2 }, dear),
+    ];
+    const saidOf = (results: typeof asked): string =>
+      headline(analyse(groupsOf(results.flat(), many.length)).compute.matched.evaluated!);
+    expect(saidOf(asked)).toBe(
+      "At equal evaluated tokens: one answer of any other costs more than all of standard.",
+    );
+    expect(saidOf(asked.slice(0, 1))).toBe("At equal evaluated tokens: standard alone was asked.");
   });
 });
