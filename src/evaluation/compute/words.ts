@@ -100,5 +100,5 @@ export function headline(matched: MatchedBudgets): string {
     return `${costs}, nothing that was asked can be told from ${baseline}.`;
   const first = better.length === 0 ? "nothing" : better.join(" and ");
   const rest = worse.length === 0 ? "" : ` Worse: ${worse.join("; ")}.`;
-  return `${costs}, ${first} does better than ${baseline}.${rest}`;
+  return `${costs}, ${first} ${better.length > 1 ? "do" : "does"} better than ${baseline}.${rest}`;
 }

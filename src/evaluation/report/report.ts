@@ -1,6 +1,6 @@
 import type { Analysis } from "../analysis.ts";
 import type { MatchedBudgets } from "../compute/budgets.ts";
-import { accuracyWords, budgetSentence, costNames, headline, spendable } from "../compute/words.ts";
+import { costNames, headline } from "../compute/words.ts";
 import type { Group } from "../groups.ts";
 import type { GroupKnowledge } from "../likelihood/knowledge.ts";
 import { knowledgeWords } from "../likelihood/words.ts";
@@ -13,6 +13,7 @@ import { drawDifferences } from "./difference-matrix.ts";
 import { renderExamples } from "./examples.ts";
 import { drawFrontier } from "./frontier-chart.ts";
 import { escapeText, renderFigure, renderFolded, renderNote, renderPage } from "./page.ts";
+import { baselines, findings } from "./findings.ts";
 import { factsOf } from "./provenance.ts";
 import { seriesColors } from "./series-colors.ts";
 import { drawSignals } from "./signal-chart.ts";
@@ -113,21 +114,13 @@ export function renderReport(content: ReportContent): string {
 
 /** What came out, in sentences; then what it is about. */
 function renderSummary({ analysis, evaluation, groups, questions, base }: ReportContent): string {
-  const { summaries, compute, likelihood } = analysis;
-  const [first] = summaries;
+  const { compute } = analysis;
   const [main] = Object.values(compute.matched);
-  const own =
-    first === undefined
-      ? ""
-      : `${first.label} is right in ${accuracyWords(first.accuracy)} with one answer. `;
-  const sentences = [
-    ...(main === undefined ? [] : spendable(main).map((budget) => budgetSentence(budget, main.kind))),
-    ...baselines(likelihood).map(knowledgeWords),
-  ];
+  const [first, ...sentences] = findings(analysis);
   const facts = factsOf(groups, evaluation, { data: questions?.name ?? "data that was not noted", base });
   const items = facts.map(([name, value]) => `<dt>${escapeText(name)}</dt><dd>${escapeText(value)}</dd>`);
   return [
-    `<section class="summary"><p><strong>${escapeText(own + (main === undefined ? "" : headline(main)))}</strong></p>`,
+    `<section class="summary"><p><strong>${escapeText(first)}</strong></p>`,
     `<ul>${sentences.map((sentence) => `<li>${escapeText(sentence)}</li>`).join("")}</ul>`,
     `<dl>${items.join("")}</dl></section>`,
     renderNote(
@@ -140,15 +133,6 @@ const renderBudget = (matched: MatchedBudgets | undefined): string =>
   matched === undefined
     ? ""
     : renderBudgets(matched) + renderNote(`${computeNote} ${costNotes[matched.kind]}`);
-
-/** The first configuration of each model, which is the nearest to its own law, that has something to tell. */
-function baselines(all: readonly GroupKnowledge[]): GroupKnowledge[] {
-  const models = [...new Set(all.map(({ model }) => model))];
-  return models.flatMap((model) => {
-    const own = all.filter((one) => one.model === model);
-    return own.find(({ askable }) => askable > 0) ?? own.slice(0, 1);
-  });
-}
 
 function renderLikelihood(likelihood: readonly GroupKnowledge[]): string[] {
   return [

@@ -1,16 +1,26 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { drawRuns } from "../src/evaluation/entropy/fit-report.ts";
-import { fitPoints, warningsOf } from "../src/evaluation/entropy/fit.ts";
-import { measureEntropy } from "../src/evaluation/entropy/measure.ts";
-import { parsePoints } from "../src/evaluation/entropy/points.ts";
-import type { Point } from "../src/evaluation/entropy/points.ts";
-import { drawHistogram, drawPassAtK, drawSweep } from "../src/evaluation/report/charts.ts";
-import type { Result } from "../src/evaluation/result.ts";
-import { mean } from "../src/evaluation/statistics.ts";
-import type { Estimate } from "../src/evaluation/statistics.ts";
-import type { Summary } from "../src/evaluation/summary.ts";
+import { drawRuns } from "../../src/evaluation/entropy/fit-report.ts";
+import { fitPoints, warningsOf } from "../../src/evaluation/entropy/fit.ts";
+import { measureEntropy } from "../../src/evaluation/entropy/measure.ts";
+import { parsePoints } from "../../src/evaluation/entropy/points.ts";
+import type { Point } from "../../src/evaluation/entropy/points.ts";
+import { drawHistogram, drawPassAtK, drawSweep } from "../../src/evaluation/report/charts.ts";
+import { drawFrontier } from "../../src/evaluation/report/frontier-chart.ts";
+import { seriesColors } from "../../src/evaluation/report/series-colors.ts";
+import type { Result } from "../../src/evaluation/result.ts";
+import { mean } from "../../src/evaluation/statistics.ts";
+import type { Summary } from "../../src/evaluation/summary.ts";
+import {
+  analyseFolder,
+  areaTable,
+  budgetTable,
+  findingsList,
+  frontierTable,
+  ruleTable,
+} from "./compute-tables.ts";
+import { figure, interval, markdown } from "./markdown.ts";
 
 export interface Evaluations {
   /** Of the reports. */
@@ -29,10 +39,16 @@ export async function resultTables(evaluations: Evaluations): Promise<ReadonlyMa
   const { folder } = evaluations;
   const main = await readSummaries(folder, "abacus");
   const sweep = await readSummaries(folder, "sweep");
+  const equal = await analyseFolder(join(folder, "abacus"));
   return new Map([
     ["samplers", samplerTable(main)],
     ["differences", differenceTable(main)],
     ["chains", chainTable(main)],
+    ["equal", findingsList(equal)],
+    ["budgets", budgetTable(equal)],
+    ["frontier", frontierTable(equal)],
+    ["rules", ruleTable(equal, ["vote", "logprob", "self_certainty"])],
+    ["areas", areaTable(equal)],
     [
       "alpha",
       sweepTable(
@@ -54,23 +70,12 @@ export async function resultTables(evaluations: Evaluations): Promise<ReadonlyMa
   ]);
 }
 
-/**
- * Replaces what stands between `<!-- table: NAME -->` and `<!-- end -->`. @throws Error for a table without its place
- */
-export function fillTables(text: string, tables: ReadonlyMap<string, string>): string {
-  for (const [name, table] of tables) {
-    const place = new RegExp(`(<!-- table: ${name} -->\n)[\\s\\S]*?(<!-- end -->)`);
-    if (!place.test(text)) throw new Error(`the document has no place for the table '${name}'`);
-    text = text.replace(place, (_, begin: string, end: string) => `${begin}\n${table}\n\n${end}`);
-  }
-  return text;
-}
-
 /** Writes the charts of docs/results.md. */
 export async function writeCharts(evaluations: Evaluations, target: string): Promise<void> {
   const { folder } = evaluations;
   const main = await readSummaries(folder, "abacus");
   const sweep = await readSummaries(folder, "sweep");
+  const { compute: equal } = await analyseFolder(join(folder, "abacus"));
   const runs = await readRuns(evaluations);
   const charts: Record<string, string | undefined> = {
     "pass-at-k": drawPassAtK(main),
@@ -79,6 +84,7 @@ export async function writeCharts(evaluations: Evaluations, target: string): Pro
     alpha: drawSweep(sweep, "alpha", "alpha"),
     steps: drawSweep(sweep, "mcmc_steps", "steps per block"),
     "entropy-collapse": runs.length === 0 ? undefined : drawRuns(runs, "H", "policy entropy, nats"),
+    abacus: drawFrontier(equal, "evaluated", seriesColors(equal)),
     reward: runs.length === 0 ? undefined : drawRuns(runs, "R", "accuracy"),
   };
   await mkdir(target, { recursive: true });
@@ -106,18 +112,6 @@ async function readRuns({ runs }: Evaluations): Promise<readonly Run[]> {
     })),
   );
 }
-
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "--:"))), ...rows.map(line)].join(
-    "\n",
-  );
-}
-
-const figure = (value: number | null, digits = 3): string =>
-  value === null || Number.isNaN(value) ? "" : value.toFixed(digits);
-const interval = ({ value, low, high }: Estimate): string =>
-  `${figure(value)} [${figure(low)}, ${figure(high)}]`;
 
 /** A table below the number of questions behind it. */
 const counted = ([first]: readonly Summary[], table: string): string =>

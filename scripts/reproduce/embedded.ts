@@ -3,18 +3,16 @@
  * beside it, and the whole reports under build/reproduce. Seeds are fixed and passes have one shape, so that a
  * machine gives the same numbers each time.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { format } from "prettier";
-import { fillTables, resultTables, writeCharts } from "./results-tables.ts";
-import type { Evaluations } from "./results-tables.ts";
+import { writeTables } from "./markdown.ts";
+import { runStep } from "./step.ts";
+import { resultTables, writeCharts } from "./tables.ts";
+import type { Evaluations } from "./tables.ts";
 
-const out = "build/reproduce";
-const document = "docs/results.md";
+const out = "build/reproduce/embedded";
 const data = (name: string): string => `models/${name}/test.jsonl`;
 
 const exists = (name: string): boolean => existsSync(`models/${name}/model.onnx`);
@@ -67,34 +65,21 @@ const chains: readonly Chain[] = [
   ],
 ];
 
-async function run({ name, args }: Chain[number]): Promise<void> {
-  const start = performance.now();
-  const path = join(out, `${name.replace(", ", "-")}.log`);
-  const log = await open(path, "w");
-  const child = spawn(process.execPath, ["--import", "tsx", "src/main.ts", ...args], {
-    stdio: ["ignore", log.fd, log.fd],
-  });
-  const stop = (): boolean => child.kill();
-  process.once("exit", stop);
-  const [code] = (await once(child, "exit")) as [number | null];
-  process.off("exit", stop);
-  await log.close();
-  if (code !== 0) throw new Error(`${name} failed; see ${path}:\n${await readFile(path, "utf8")}`);
-  console.log(`${name}: ${((performance.now() - start) / 1000).toFixed(0)} s`);
-}
-
 async function runChain(chain: Chain): Promise<void> {
-  for (const step of chain) await run(step);
+  for (const { name, args } of chain)
+    await runStep({ name, args, log: join(out, `${name.replace(", ", "-")}.log`) });
 }
 
-const start = performance.now();
-await rm(out, { recursive: true, force: true });
-await mkdir(out, { recursive: true });
-if (availableParallelism() > 1) await Promise.all(chains.map(runChain));
-else for (const chain of chains) await runChain(chain);
+/** Asks all, and writes docs/results.md's first half. */
+export async function reproduceEmbedded(): Promise<void> {
+  const start = performance.now();
+  await rm(out, { recursive: true, force: true });
+  await mkdir(out, { recursive: true });
+  if (availableParallelism() > 1) await Promise.all(chains.map(runChain));
+  else for (const chain of chains) await runChain(chain);
 
-const evaluations: Evaluations = { folder: out, runs: trained.map((name) => `models/${name}`) };
-const text = fillTables(await readFile(document, "utf8"), await resultTables(evaluations));
-await writeFile(document, await format(text, { parser: "markdown", printWidth: 110 }));
-await writeCharts(evaluations, "docs/results");
-console.log(`${document} is written; ${((performance.now() - start) / 1000).toFixed(0)} s in all`);
+  const evaluations: Evaluations = { folder: out, runs: trained.map((name) => `models/${name}`) };
+  await writeTables(await resultTables(evaluations));
+  await writeCharts(evaluations, "docs/results");
+  console.log(`docs/results.md is written; ${((performance.now() - start) / 1000).toFixed(0)} s in all`);
+}
