@@ -20,6 +20,8 @@ import { constraintChoices } from "./constraint-form.ts";
 import type { ConstraintChoice } from "./constraint-form.ts";
 import { fieldControls, samplerChoices } from "./sampler-form.ts";
 import type { FieldControl, SamplerChoice } from "./sampler-form.ts";
+import { usualValues } from "./usual-values.ts";
+import type { ModelDefaults } from "./usual-values.ts";
 import { ClientError } from "./client-error.ts";
 import { WatchSocket } from "./watch-socket.ts";
 
@@ -186,6 +188,7 @@ export {
   remarksOn,
   revise,
   samplerChoices,
+  usualValues,
 };
 export type {
   ChatResponse,
@@ -195,6 +198,7 @@ export type {
   ResponseBody,
   EventName,
   FieldControl,
+  ModelDefaults,
   SamplerChoice,
   EventOf,
   RevisedText,

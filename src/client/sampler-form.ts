@@ -10,6 +10,8 @@ export interface SamplerChoice {
   readonly summary: string;
   /** Whether it rewrites whole completions step by step, so that there is a chain to watch. */
   readonly isChain: boolean;
+  /** All fields that mean something to it, those without a control too. */
+  readonly fields: readonly string[];
 }
 
 /** A request's field as a form asks for it. */
@@ -20,6 +22,8 @@ export interface FieldControl {
   readonly meaning: string;
   /** The default where it is left empty, in words. */
   readonly usual: string;
+  /** The field of the sampler, and its value, without which it means nothing. */
+  readonly under: readonly [field: string, value: string] | undefined;
   /** The samplers that it means something to. */
   readonly users: readonly SamplerName[];
   readonly value:
@@ -28,16 +32,16 @@ export interface FieldControl {
 }
 
 export const samplerChoices: readonly SamplerChoice[] = samplerNames.map((name) => {
-  const { label, summary, isChain = false } = samplers[name];
-  return { name, label, summary, isChain };
+  const { label, summary, fields, isChain = false } = samplers[name];
+  return { name, label, summary, isChain, fields: Object.keys(fields) };
 });
 
 /** Controls of the fields that have a label. */
 export const fieldControls: readonly FieldControl[] = Object.entries<SamplerField>(samplerFields).flatMap(
-  ([name, { schema, label, meaning, usual, users }]) => {
+  ([name, { schema, label, meaning, usual, under, users }]) => {
     const value = valueOf(schema);
     if (label === undefined || value === undefined) return [];
-    return [{ name: name as FieldName, label, meaning, usual, users, value }];
+    return [{ name: name as FieldName, label, meaning, usual, under, users, value }];
   },
 );
 

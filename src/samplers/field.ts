@@ -20,6 +20,8 @@ export interface Field<Schema extends z.ZodType = z.ZodType> {
   readonly picks?: unknown;
   /** What the playground calls its control; it has none where this is left out. */
   readonly label?: string;
+  /** The field of the sampler, and its value, without which this one means nothing. */
+  readonly under?: readonly [field: string, value: string];
   /** What `metropolis eval` calls the option that sweeps it, where that is not the field's own name. */
   readonly option?: string;
 }

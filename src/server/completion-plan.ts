@@ -8,7 +8,7 @@ import { completionShape } from "./least-demand.ts";
 import type { CompletionRequest } from "./schemas/completions.ts";
 
 /** OpenAI's default. */
-const usualMaxTokens = 16;
+export const usualMaxTokens = 16;
 
 /** Plans POST /v1/completions. @throws InferenceError naming the field at fault and what to do */
 export async function planCompletion(

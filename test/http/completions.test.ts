@@ -314,7 +314,7 @@ describe("the other routes", () => {
   it("lists the model and its sampler names", async () => {
     const reply = await server.app.inject({ method: "GET", url: "/v1/models" });
     const { data } = reply.json<{
-      data: { id: string; max_model_len: number; eos_token_ids: number[]; example_prompt: string }[];
+      data: { id: string; max_model_len: number; eos_token_ids: number[]; defaults: { sampler: string } }[];
     }>();
     expect(data.map(({ id }) => id)).toEqual([
       "abacus",
@@ -327,7 +327,13 @@ describe("the other routes", () => {
       "abacus:maximize",
       "abacus:beam",
     ]);
-    expect(data[0]).toMatchObject({ max_model_len: 256, eos_token_ids: [16], example_prompt: prompt });
+    expect(data[0]).toMatchObject({
+      max_model_len: 256,
+      eos_token_ids: [16],
+      example_prompt: prompt,
+      defaults: { sampler: "standard", max_tokens: 48, alpha: 4, mcmc_steps: 10, block_size: 3 },
+    });
+    expect(data[1]!.defaults.sampler).toBe("power");
   });
 
   it("turns text into tokens and back", async () => {

@@ -47,6 +47,8 @@ const fields = {
     meaning: "With kernel multiple_try: suffixes drawn in each step.",
     usual: "4",
     example: 4,
+    label: "Tries a step",
+    under: ["kernel", "multiple_try"],
   }),
   replicas: field(
     z.number().int().min(2, "replicas must be at least 2; kernel single_try is a chain alone").max(16),
@@ -54,6 +56,8 @@ const fields = {
       meaning: "With kernel tempering: chains on the ladder of exponents, the answering one included.",
       usual: "3",
       example: 3,
+      label: "Replicas",
+      under: ["kernel", "tempering"],
     },
   ),
   warm_up: choice("warm_up", ["blocks", "particles"], {
@@ -68,6 +72,8 @@ const fields = {
     meaning: "With warm_up particles: beginnings that grow side by side at most.",
     usual: String(usualParticles),
     example: usualParticles,
+    label: "Beginnings",
+    under: ["warm_up", "particles"],
   }),
   ...scheduleFields,
 };

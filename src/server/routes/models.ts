@@ -1,12 +1,20 @@
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { usualMaxTokens } from "../completion-plan.ts";
 import { modelNames, presetOfModelName, samplerOfModelName } from "../model-name.ts";
+import { chooseSampler } from "../sampling-plan.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import { modelEntry, modelList } from "../schemas/models.ts";
 import type { RouteContext } from "./context.ts";
 
 /** GET /v1/models: the model, and its name with each sampler's and each preset's suffix. */
-export function modelRoutes({ completer: { model }, startedAt }: RouteContext): FastifyPluginCallbackZod {
+export function modelRoutes({
+  completer: { model },
+  defaultSampler,
+  startedAt,
+}: RouteContext): FastifyPluginCallbackZod {
+  const { alpha, mcmcSteps = null, blockSize = null, maxTokens = usualMaxTokens } = model.defaults;
+  const defaults = { max_tokens: maxTokens, alpha, mcmc_steps: mcmcSteps, block_size: blockSize };
   const entries = modelNames(model).map((id) => ({
     id,
     object: "model" as const,
@@ -18,6 +26,7 @@ export function modelRoutes({ completer: { model }, startedAt }: RouteContext): 
     reproducibility: model.capabilities.reproducibility,
     eos_token_ids: [...model.endTokenIds],
     example_prompt: model.examplePrompt ?? null,
+    defaults: { sampler: chooseSampler({ model: id }, model, defaultSampler), ...defaults },
     preset: presetOfModelName(id, model) ?? null,
   }));
   const find = (id: string): z.output<typeof modelEntry> => {

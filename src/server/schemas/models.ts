@@ -1,6 +1,27 @@
 import { z } from "zod";
 import { reproducibilities } from "../../decoder/completer.ts";
 import { described } from "../../samplers/described.ts";
+import { samplerNames } from "../../samplers/registry.ts";
+
+const defaults = described(
+  z.object({
+    sampler: described(z.enum(samplerNames), "The sampler of a request that names none.", "standard"),
+    max_tokens: described(
+      z.number().int(),
+      "Most tokens of a completion that says none. A chat runs on where the model says none: to the end of the context.",
+      48,
+    ),
+    alpha: described(z.number(), "Exponent of the target p(x)^alpha.", 4),
+    mcmc_steps: described(
+      z.number().int().nullable(),
+      "Steps per block that the model brings; null where it brings none, and the sampler's own hold.",
+      10,
+    ),
+    block_size: described(z.number().int().nullable(), "Tokens of a block, likewise.", 3),
+  }),
+  "What a request that leaves these fields out comes to.",
+  { sampler: "standard", max_tokens: 48, alpha: 4, mcmc_steps: 10, block_size: 3 },
+);
 
 const entry = z.object({
   id: described(
@@ -21,6 +42,7 @@ const entry = z.object({
   ),
   eos_token_ids: described(z.array(z.number().int()), "Tokens that end a completion.", [16]),
   example_prompt: described(z.string().nullable(), "A prompt that shows the model at work.", "7-2*3+4="),
+  defaults,
   preset: described(
     z.record(z.string(), z.unknown()).nullable(),
     "The fields that a preset's name stands for; null for other names.",

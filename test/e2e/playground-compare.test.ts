@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { hasBrowser } from "../support/browser.ts";
+import { flawsOf, holdTo, isReady, looks, runThrough, usePlayground } from "../support/playground.ts";
+
+const playground = usePlayground();
+
+describe.skipIf(!hasBrowser)("the playground's comparison", () => {
+  it("compares any samplers as they are set, each at its own cost", async () => {
+    await using opened = await playground.open("#compare");
+    const { page, complaints } = opened;
+    await isReady(page);
+    expect(await page.locator(".card h2").allInnerTexts()).toEqual([
+      "Greedy",
+      "Low temperature",
+      "Standard",
+      "Power",
+    ]);
+    expect(await page.locator(".card .settings").allInnerTexts()).toEqual([
+      "nothing to set",
+      "alpha 4",
+      "temperature 1",
+      "alpha 4, steps per block 10, proposal temp. 0.25, kernel single try, cut uniform, warm-up blocks, block, tokens 3",
+    ]);
+    await page.click('[aria-label^="Remove Low temperature"]');
+    await page.selectOption("#kernel", "multiple_try");
+    await page.fill("#tries", "3");
+    await page.click("#add");
+    expect(await page.locator(".card .settings").last().innerText()).toContain("tries a step 3");
+    await runThrough(page);
+    const costs = await page.locator(".card .cost dd").allInnerTexts();
+    expect(costs).toHaveLength(4);
+    // Again the same, though the server now remembers all of it.
+    await runThrough(page);
+    expect(await page.locator(".card .cost dd").allInnerTexts()).toEqual(costs);
+    const body = {
+      prompt: "7-2*3+4=",
+      seed: 42,
+      sampler: "power",
+      kernel: "multiple_try",
+      tries: 3,
+      isolated: true,
+    };
+    const reply = await playground.server.post("/v1/completions", body);
+    const { choices } = (await reply.json()) as {
+      choices: [{ text: string; power: Record<string, number> }];
+    };
+    expect(costs.at(-1)!.replaceAll(",", "")).toContain(`${choices[0].power.evaluated_tokens} evaluated`);
+    expect(await page.locator(".card .answer").last().innerText()).toContain(choices[0].text);
+    expect(complaints).toEqual([]);
+  });
+
+  it("keeps the last answers where one is refused, and names whose setting it was", async () => {
+    await using opened = await playground.open("#compare");
+    const { page } = opened;
+    await isReady(page);
+    await holdTo(page, "JSON schema", '{"type": "integer", "minimum": 10, "maximum": 29}');
+    await runThrough(page);
+    const answers = page.locator(".card .answer");
+    const compared = (await answers.allInnerTexts()).map((answer) => answer.replace("∎", ""));
+    expect(compared).toHaveLength(4);
+    for (const answer of compared) expect(answer).toMatch(/^[12]\d$/);
+    await holdTo(page, "Texts, one a line", "nothing, it has no such letters");
+    await page.click("#run");
+    await page.locator("#problem", { hasText: "allows no text" }).waitFor();
+    expect((await answers.allInnerTexts()).map((answer) => answer.replace("∎", ""))).toEqual(compared);
+
+    // A field of power's, which stands in a card: the form, set to greedy, has none.
+    await page.selectOption("#structured_outputs", { label: "anything" });
+    await page.locator("#settings").evaluate((form) => {
+      (form as unknown as { noValidate: boolean }).noValidate = true;
+    });
+    await page.fill("#mcmc_steps", "100000");
+    await page.click("#add");
+    await page.check('input[name="sampler"][value="greedy"]', { force: true });
+    await page.click("#run");
+    await page.locator("#problem", { hasText: /^Power: mcmc_steps/ }).waitFor();
+    expect(await page.evaluate("problem.closest('.field')")).toBe(null);
+  });
+
+  it.each(looks)("is accessible and fits: $name", async ({ options }) => {
+    await using opened = await playground.open("#compare", { ...options, reducedMotion: "reduce" });
+    const { page } = opened;
+    await isReady(page);
+    await runThrough(page);
+    expect(await flawsOf(page)).toEqual([]);
+  });
+});

@@ -1,0 +1,123 @@
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { hasBrowser } from "../support/browser.ts";
+import { flawsOf, holdTo, isReady, looks, runThrough, usePlayground } from "../support/playground.ts";
+
+const playground = usePlayground();
+
+/** A column of the table, by the answers' names: shares as they are written. */
+async function columnOf(page: Page, name: string): Promise<Map<string, string>> {
+  const lines = await page.locator("#laws tbody tr").all();
+  const entries = lines.map(
+    async (line) =>
+      [await line.locator("th").innerText(), await line.locator(`td.${name} .share`).innerText()] as const,
+  );
+  return new Map(await Promise.all(entries));
+}
+
+const shareOf = (column: ReadonlyMap<string, string>, answer: string): number =>
+  Number.parseFloat(column.get(answer)!.replace("–", "0").replace("< 1 %", "0.5"));
+
+const setAlpha = (page: Page, stop: number) => page.locator("#alpha-slider").fill(String(stop));
+
+describe.skipIf(!hasBrowser)("the playground's distributions", () => {
+  it("puts base, low temperature, power and what was drawn side by side, and sharpens them by alpha", async () => {
+    await using opened = await playground.open("#distributions");
+    const { page, complaints } = opened;
+    await isReady(page);
+    await runThrough(page);
+    const at4 = {
+      base: await columnOf(page, "base"),
+      low: await columnOf(page, "low-temperature"),
+      power: await columnOf(page, "power"),
+      drawn: await columnOf(page, "drawn"),
+    };
+    // The blurted 10 has e^−3.64 of p; token by token at T = 1/4 it is the likeliest, by whole answers it is nothing.
+    expect(shareOf(at4.base, "10")).toBeLessThan(5);
+    expect(shareOf(at4.low, "10")).toBeGreaterThan(25);
+    expect(shareOf(at4.power, "10")).toBeLessThan(1);
+    expect(shareOf(at4.power, "5")).toBeGreaterThan(85);
+    expect(Math.abs(shareOf(at4.drawn, "5") - shareOf(at4.power, "5"))).toBeLessThan(15);
+    expect(await page.locator("#sample-note").innerText()).toMatch(
+      /An estimate, from 256 samples at temperature 1: \d+ different answers, which hold 9\d(\.\d)? %/,
+    );
+    expect(await page.locator("#drawn-note").innerText()).toMatch(/32 drawn answers took [\d,]+ tokens/);
+
+    // At α = 1 the three are the model's own, but for what was not seen.
+    await setAlpha(page, 0);
+    const [base, low, power] = [
+      await columnOf(page, "base"),
+      await columnOf(page, "low-temperature"),
+      await columnOf(page, "power"),
+    ];
+    expect(low).toEqual(base);
+    expect(Math.abs(shareOf(power, "5") - shareOf(base, "5"))).toBeLessThan(4);
+    await setAlpha(page, 40);
+    expect(await page.locator("#alpha-value").innerText()).toBe("16");
+    expect(shareOf(await columnOf(page, "power"), "5")).toBeGreaterThan(99);
+    // What was drawn stays what it is, and says at which alpha that was; the form has the slider's.
+    expect(await page.locator("th.drawn").innerText()).toContain("at α = 4");
+    expect(await page.inputValue("#alpha")).toBe("16");
+    expect(complaints).toEqual([]);
+  });
+
+  it("groups whole answers, and says of exact draws which are none", async () => {
+    await using opened = await playground.open(
+      "#distributions?sampler=exact&max_tries=2&fallback=power&seed=3",
+    );
+    const { page } = opened;
+    await isReady(page);
+    await page.fill("#samples", "32");
+    await page.fill("#chains", "16");
+    await runThrough(page);
+    expect(await page.locator("#drawn-note").innerText()).toMatch(
+      / \d+ are exact draws; chains answered in place of the others\./,
+    );
+    await page.selectOption("#grouping", "text");
+    expect([...(await columnOf(page, "power")).keys()]).toContain("2*3=6;7-6=1;1+4=5;#5");
+  });
+
+  it("leaves out what it cannot know of answers that are held to something, and keeps the last where one is refused", async () => {
+    await using opened = await playground.open("#distributions");
+    const { page } = opened;
+    await isReady(page);
+    await page.fill("#samples", "32");
+    await page.fill("#chains", "12");
+    await page.selectOption("#grouping", "text");
+    await holdTo(page, "Texts, one a line", "#5\n#7\n");
+    await runThrough(page);
+    expect([...(await columnOf(page, "base")).keys()].filter((name) => name.startsWith("#")).sort()).toEqual([
+      "#5",
+      "#7",
+    ]);
+    expect(await page.locator("#laws th.low-temperature").count()).toBe(0);
+    const table = await page.locator("#laws").innerText();
+    await holdTo(page, "Texts, one a line", "nothing, it has no such letters");
+    await page.click("#run");
+    await page.locator("#problem", { hasText: "allows no text" }).waitFor();
+    expect(await page.locator("#laws").innerText()).toBe(table);
+  });
+
+  it("says so where the answers seen are too few to stand for all", async () => {
+    await using opened = await playground.open(
+      "#distributions?sampler=standard&max_tokens=40&prompt=9*8-7%2B6-5%3D",
+    );
+    const { page } = opened;
+    await isReady(page);
+    await page.fill("#samples", "1");
+    await page.fill("#chains", "1");
+    await runThrough(page);
+    expect(await page.locator("#sample-note").innerText()).toContain("many answers were never seen");
+  });
+
+  it.each(looks)("is accessible and fits: $name", async ({ options }) => {
+    await using opened = await playground.open("#distributions", { ...options, reducedMotion: "reduce" });
+    const { page } = opened;
+    await isReady(page);
+    await page.fill("#samples", "64");
+    await runThrough(page);
+    expect(await flawsOf(page)).toEqual([]);
+    await page.selectOption("#grouping", "text");
+    expect(await flawsOf(page)).toEqual([]);
+  });
+});

@@ -1,0 +1,86 @@
+import axe from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll } from "vitest";
+import { hasBrowser, launchBrowser } from "./browser.ts";
+import { ServerProcess } from "./server-process.ts";
+
+/** A server with the playground, and a browser to open it, for the tests of one file. */
+export interface Playground {
+  readonly server: ServerProcess;
+  /** @param at the view and its settings, as the page's address has them; the guide, which runs by itself, when empty */
+  open(at?: string, options?: BrowserContextOptions & { readonly url?: string }): Promise<OpenPage>;
+}
+
+/** A page of its own whose console must stay silent, and that may ask no other host than the server. */
+export interface OpenPage extends AsyncDisposable {
+  readonly page: Page;
+  /** What the page said on its console, and what else it asked. */
+  readonly complaints: readonly string[];
+}
+
+export function usePlayground(): Playground {
+  let server: ServerProcess;
+  let browser: Browser;
+  beforeAll(async () => {
+    if (!hasBrowser) return;
+    server = await ServerProcess.start();
+    browser = await launchBrowser();
+  });
+  afterAll(async () => {
+    if (!hasBrowser) return;
+    await browser.close();
+    await server[Symbol.asyncDispose]();
+  });
+  return {
+    get server() {
+      return server;
+    },
+    async open(at = "", { url = server.url, ...options } = {}) {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on("pageerror", ({ message }) => complaints.push(message));
+      page.on("request", (request) => {
+        if (new URL(request.url()).origin !== new URL(url).origin) complaints.push(`asked ${request.url()}`);
+      });
+      await page.goto(`${url}/${at}`);
+      return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
+    },
+  };
+}
+
+export const isReady = (page: Page) => page.waitForSelector('#status[data-state="ready"]');
+export const isIdle = (page: Page) => page.waitForSelector('body[aria-busy="false"]');
+
+/** Runs what the form says, to its end. */
+export async function runThrough(page: Page): Promise<void> {
+  await page.click("#run");
+  await isIdle(page);
+}
+
+/** What the answer's box shows, without the sign of its end. */
+export const answerIn = async (page: Page, selector = "#answer"): Promise<string> =>
+  (await page.locator(selector).innerText()).replace("∎", "");
+
+/** Chooses what answers are held to, and writes it. */
+export async function holdTo(page: Page, label: string, text: string): Promise<void> {
+  await page.selectOption("#structured_outputs", { label });
+  await page.locator("#constraint textarea:visible").fill(text);
+}
+
+/** What axe finds against the page as it is shown, and whether it is wider than the window. */
+export async function flawsOf(page: Page): Promise<unknown[]> {
+  await page.evaluate(axe.source);
+  const violations: unknown[] = await page.evaluate(
+    "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
+  );
+  const isTooWide = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
+  return isTooWide === true ? [...violations, "wider than the window"] : violations;
+}
+
+/** How the page is looked at. */
+export const looks = [
+  { name: "light", options: { colorScheme: "light" } },
+  { name: "dark", options: { colorScheme: "dark" } },
+  { name: "a phone", options: { colorScheme: "light", viewport: { width: 390, height: 844 } } },
+] as const satisfies readonly { name: string; options: BrowserContextOptions }[];

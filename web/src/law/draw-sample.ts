@@ -1,0 +1,39 @@
+import type { CompleteRequest, MetropolisClient } from "../../../src/client/client.ts";
+import type { Sample } from "./sample.ts";
+
+/** Answers asked for at once, so that what has come is shown. */
+const atOnce = 32;
+
+/** The likeliest tokens that are asked for in each place: more than small vocabularies have. */
+const likeliest = 20;
+
+export interface SampleOptions {
+  readonly size: number;
+  readonly signal: AbortSignal;
+  /** Called whenever more have come. */
+  readonly onMore?: () => void;
+}
+
+/** Draws answers from the model itself, each with its probability. @throws ClientError */
+export async function drawSample(
+  client: MetropolisClient,
+  common: CompleteRequest,
+  sample: Sample,
+  { size, signal, onMore }: SampleOptions,
+): Promise<void> {
+  for (let drawn = 0; drawn < size; drawn += atOnce) {
+    const { choices } = await client.complete(
+      {
+        ...common,
+        sampler: "standard",
+        temperature: 1,
+        n: Math.min(atOnce, size - drawn),
+        seed: Number(common.seed ?? 0) + drawn,
+        logprobs: likeliest,
+      },
+      { signal },
+    );
+    for (const choice of choices) sample.add(choice);
+    onMore?.();
+  }
+}

@@ -1,0 +1,50 @@
+import type { Sample, SeenAnswer } from "./sample.ts";
+
+/** A share for each answer of a sample, in their order. */
+export type Law = readonly number[];
+
+/** p itself: exact for each answer; what is missing to 1 is the mass of those that were not seen. */
+export const baseLaw = ({ answers }: Sample): Law => answers.map(({ logprob }) => Math.exp(logprob));
+
+/** How often each was drawn. */
+export const countedLaw = ({ answers, drawn }: Sample): Law => answers.map(({ count }) => count / drawn);
+
+/**
+ * Token by token at T = 1/alpha: Π p(xₜ)^α / Σᵥ p(v)^α. The sum is over the likeliest tokens that the server tells, all
+ * of them in a small vocabulary; p^α leaves little of the others. What is missing to 1 was not seen.
+ */
+export const lowTemperatureLaw = ({ answers }: Sample, alpha: number): Law =>
+  answers.map(({ steps }) =>
+    Math.exp(
+      steps.reduce(
+        (sum, { logprob, top }) => sum + alpha * logprob - logSumExp(top.map((other) => alpha * other)),
+        0,
+      ),
+    ),
+  );
+
+/** p(x)^α over the answers seen, which is the target where these are all that count. */
+export function powerLaw({ answers }: Sample, alpha: number): Law {
+  const weights = answers.map(({ logprob }) => alpha * logprob);
+  const total = logSumExp(weights);
+  return weights.map((weight) => Math.exp(weight - total));
+}
+
+function logSumExp(values: readonly number[]): number {
+  const most = Math.max(...values);
+  return most + Math.log(values.reduce((sum, value) => sum + Math.exp(value - most), 0));
+}
+
+/** Shares by what answers have in common. */
+export function groupShares(
+  answers: readonly SeenAnswer[],
+  law: Law,
+  groupOf: (text: string) => string,
+): Map<string, number> {
+  const shares = new Map<string, number>();
+  for (const [index, { text }] of answers.entries()) {
+    const group = groupOf(text);
+    shares.set(group, (shares.get(group) ?? 0) + law[index]!);
+  }
+  return shares;
+}

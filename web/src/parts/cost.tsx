@@ -1,0 +1,22 @@
+import { findReport } from "../../../src/client/client.ts";
+import type { CompletionResponse } from "../../../src/client/client.ts";
+import { formatCount } from "../format.ts";
+
+export interface CostProps {
+  readonly choice: CompletionResponse["choices"][number];
+}
+
+/** What an answer took, in words: an answer that was remembered is not one that costs nothing. */
+export function Cost({ choice }: CostProps) {
+  const report = findReport(choice)?.body;
+  if (report === undefined) return <>–</>;
+  const { drawn_tokens: drawn, evaluated_tokens: evaluated, remembered_tokens: remembered } = report;
+  const discarded =
+    report.discarded_tokens === 0 ? "" : ` (${formatCount(report.discarded_tokens)} discarded)`;
+  return (
+    <>
+      {formatCount(drawn)} tokens drawn: {formatCount(evaluated)} evaluated{discarded},{" "}
+      {formatCount(remembered)} remembered
+    </>
+  );
+}

@@ -1,0 +1,38 @@
+import { signal } from "@preact/signals";
+import { ClientError } from "../../../src/client/client.ts";
+
+export interface Problem {
+  readonly message: string;
+  /** The control that is at fault, by its id; undefined where none is, or it is not shown. */
+  readonly control: string | undefined;
+}
+
+/** What went wrong last: it is said once, in the field that is at fault, or at the form's end. */
+export const problem = signal<Problem | undefined>(undefined);
+
+/** What went wrong with one of several things that were asked for. */
+export class ComparedError extends Error {
+  constructor(subject: string, cause: unknown) {
+    super(subject, { cause });
+  }
+}
+
+export function showProblem(thrown: unknown): void {
+  const isCompared = thrown instanceof ComparedError;
+  const error = isCompared ? thrown.cause : thrown;
+  const message = error instanceof Error ? error.message : String(error);
+  const isLost = error instanceof ClientError && ["connection_lost", "unreachable"].includes(error.code);
+  problem.value = {
+    message: `${isCompared ? `${thrown.message}: ` : ""}${message}${isLost ? " Run again once it is back." : ""}`,
+    control: error instanceof ClientError ? controlOf(error.param) : undefined,
+  };
+}
+
+/** The control of a request's field, or of the one that it is a part of (`prompt` for `prompt[0]`), where it is shown. */
+function controlOf(param = ""): string | undefined {
+  for (let name = param; name !== ""; name = name.replace(/(?:^|[.[])[^.[]*$/, "")) {
+    const control = document.getElementById(name);
+    if (control !== null && control.closest("[hidden]") === null) return name;
+  }
+  return undefined;
+}

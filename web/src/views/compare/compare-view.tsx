@@ -1,0 +1,119 @@
+import "./compare.css";
+import { Cost } from "../../parts/cost.tsx";
+import { format, formatLogProbability } from "../../format.ts";
+import { remarksOn } from "../../../../src/client/client.ts";
+import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
+import { TokenText } from "../../tokens/token-text.tsx";
+import type { View } from "../../view.ts";
+import {
+  addFromForm,
+  compare,
+  contenders,
+  evaluatedBy,
+  labelOf,
+  remove,
+  results,
+  wordsOf,
+} from "./contenders.ts";
+import type { Contender, Result } from "./contenders.ts";
+
+function Compare() {
+  const most = Math.max(1, ...[...results.value.values()].map(evaluatedBy));
+  return (
+    <>
+      <p class="lead">
+        The same prompt and seed, each sampler on its own: none remembers what another has asked, so that
+        costs can be compared. A token <em>evaluated</em> is one run of the model; one <em>remembered</em>{" "}
+        costs nothing.
+      </p>
+      <div class="cards">
+        {contenders.value.map((contender) => (
+          <Card
+            key={contender.id}
+            contender={contender}
+            result={results.value.get(contender.id)}
+            most={most}
+          />
+        ))}
+      </div>
+      <button type="button" id="add" onClick={addFromForm}>
+        Add the form’s sampler, as it is set there
+      </button>
+    </>
+  );
+}
+
+interface CardProps {
+  readonly contender: Contender;
+  readonly result: Result | undefined;
+  /** The most evaluations that any of them took. */
+  readonly most: number;
+}
+
+function Card({ contender, result, most }: CardProps) {
+  const label = labelOf(contender);
+  const words = wordsOf(contender);
+  return (
+    <article class="card">
+      <header>
+        <h2>{label}</h2>
+        <button
+          type="button"
+          class="quiet"
+          aria-label={`Remove ${label}${words === "" ? "" : `, ${words}`}`}
+          onClick={() => {
+            remove(contender.id);
+          }}
+        >
+          ×
+        </button>
+        <p class="settings">{words === "" ? "nothing to set" : words}</p>
+      </header>
+      <TokenText label={`Answer by ${label}`} tokens={result === undefined ? [] : tokensOf(result.choice)}>
+        <span class="hint">…</span>
+      </TokenText>
+      {result !== undefined && <Figures result={result} most={most} />}
+    </article>
+  );
+}
+
+function Figures({ result, most }: { readonly result: Result; readonly most: number }) {
+  const { choice, milliseconds } = result;
+  const logprob = logprobOf(tokensOf(choice));
+  const evaluated = evaluatedBy(result);
+  const remarks = remarksOn(choice);
+  return (
+    <>
+      <dl class="figures">
+        <div>
+          <dt>log p of the answer</dt>
+          <dd>
+            {format(logprob)} <small>{formatLogProbability(logprob)}</small>
+          </dd>
+        </div>
+        <div>
+          <dt>Time</dt>
+          <dd>{format(milliseconds, 0)} ms</dd>
+        </div>
+        <div class="cost">
+          <dt>Cost</dt>
+          <dd>
+            <Cost choice={choice} />
+            <span class="track" aria-hidden="true">
+              <span class="fill" style={{ inlineSize: `${(100 * evaluated) / most}%` }} />
+            </span>
+          </dd>
+        </div>
+      </dl>
+      {remarks.length > 0 && <p class="note">{remarks.join(" ")}</p>}
+    </>
+  );
+}
+
+/** Any samplers side by side on one prompt and seed. */
+export const compareView: View = {
+  label: "Compare",
+  reads: "all",
+  Panel: Compare,
+  run: compare,
+};

@@ -1,0 +1,80 @@
+import { signal } from "@preact/signals";
+import { fieldControls, findReport, samplerChoices, usualValues } from "../../../../src/client/client.ts";
+import type { CompletionResponse } from "../../../../src/client/client.ts";
+import { client, model } from "../../state/connection.ts";
+import { ComparedError } from "../../state/problem.ts";
+import { commonRequest, samplerSettings } from "../../state/settings.ts";
+import type { Sampler, SamplerSettings } from "../../state/settings.ts";
+
+/** A sampler with its settings, to be compared with others. */
+export interface Contender {
+  readonly id: number;
+  readonly settings: SamplerSettings;
+}
+
+export interface Result {
+  readonly choice: CompletionResponse["choices"][number];
+  readonly milliseconds: number;
+}
+
+const usual: readonly Sampler[] = ["greedy", "low_temperature", "standard", "power"];
+
+export const contenders = signal<readonly Contender[]>(
+  usual.map((sampler, id) => ({ id, settings: { sampler } })),
+);
+/** What each has answered, by its id. */
+export const results = signal<ReadonlyMap<number, Result>>(new Map());
+
+let nextId = usual.length;
+
+/** Adds the sampler that the form says, as it is set there. */
+export function addFromForm(): void {
+  contenders.value = [...contenders.value, { id: nextId++, settings: samplerSettings() }];
+}
+
+export function remove(id: number): void {
+  contenders.value = contenders.value.filter((contender) => contender.id !== id);
+}
+
+export const labelOf = ({ settings: { sampler } }: Contender): string =>
+  samplerChoices.find(({ name }) => name === sampler)!.label;
+
+/** How it is set, in words, its defaults too. */
+export function wordsOf({ settings: { sampler, ...fields } }: Contender): string {
+  const usual = model.value === undefined ? {} : usualValues(sampler, fields, model.value.defaults);
+  const values: Readonly<Record<string, unknown>> = { ...usual, ...fields };
+  return fieldControls
+    .filter(({ name, users }) => users.includes(sampler) && values[name] !== undefined)
+    .map(({ name, label }) => `${label.toLowerCase()} ${String(values[name]).replaceAll("_", " ")}`)
+    .join(", ");
+}
+
+export const evaluatedBy = ({ choice }: Result): number => findReport(choice)?.body.evaluated_tokens ?? 0;
+
+/** @throws ComparedError naming the one that failed; what the others have answered stays */
+export async function compare(signal: AbortSignal): Promise<void> {
+  const former = results.value;
+  const common = commonRequest();
+  results.value = new Map();
+  // One after the other, so that each time is its own.
+  for (const contender of contenders.value) {
+    const { id, settings } = contender;
+    // What one has asked the model, another remembers, unless it keeps to itself.
+    const isApart = samplerChoices.some(
+      ({ name, fields }) => name === settings.sampler && fields.includes("isolated"),
+    );
+    const start = performance.now();
+    try {
+      const { choices } = await client.value.complete(
+        { ...common, ...settings, ...(isApart ? { isolated: true } : {}), logprobs: 5, entropy: true },
+        { signal },
+      );
+      const result = { choice: choices[0]!, milliseconds: performance.now() - start };
+      results.value = new Map([...results.value, [id, result]]);
+    } catch (error) {
+      // Where nothing came of it, the last answers stay.
+      if (results.value.size === 0) results.value = former;
+      throw new ComparedError(labelOf(contender), error);
+    }
+  }
+}

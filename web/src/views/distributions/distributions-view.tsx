@@ -1,0 +1,131 @@
+import "./distributions.css";
+import { computed, signal } from "@preact/signals";
+import { drawSample } from "../../law/draw-sample.ts";
+import { Sample } from "../../law/sample.ts";
+import { client, model } from "../../state/connection.ts";
+import { commonRequest, constraint, request, shownFields, write, written } from "../../state/settings.ts";
+import type { View } from "../../view.ts";
+import { AlphaSlider } from "./alpha-slider.tsx";
+import { DrawnNote, SampleNote } from "./law-notes.tsx";
+import { LawTable } from "./law-table.tsx";
+import { columnsOf } from "./columns.ts";
+import type { Drawn } from "./columns.ts";
+
+const sampleSize = signal("256");
+const drawnSize = signal("32");
+const grouping = signal<"number" | "text">("number");
+/** What was sampled, anew whenever it has grown, and whether answers were held to something. */
+const sampled = signal<{ readonly sample: Sample; readonly isHeld: boolean } | undefined>(undefined);
+const drawn = signal<Drawn | undefined>(undefined);
+const state = signal("");
+
+/** The exponent that is looked at: the form's, which the slider moves. */
+const alpha = computed(() => Number(written.value.alpha ?? "") || (model.value?.defaults.alpha ?? 4));
+
+function Distributions() {
+  const current = sampled.value;
+  const columns =
+    current === undefined
+      ? undefined
+      : columnsOf({ ...current, drawn: drawn.value, alpha: alpha.value, grouping: grouping.value });
+  return (
+    <>
+      <p class="lead">
+        Power sampling raises the probability of each <em>whole answer</em> to the power α. Low temperature
+        does so <em>token by token</em>, which favours a likely beginning even where nothing likely follows.
+        Move α and watch the two part.
+      </p>
+      <AlphaSlider
+        alpha={alpha.value}
+        onChange={(value) => {
+          write("alpha", String(value));
+        }}
+      />
+      <div class="answer-head">
+        <label>
+          Samples{" "}
+          <input
+            id="samples"
+            type="number"
+            min={1}
+            max={4096}
+            value={sampleSize.value}
+            onInput={({ currentTarget }) => {
+              sampleSize.value = currentTarget.value;
+            }}
+          />
+        </label>
+        <label>
+          Answers by the form’s sampler{" "}
+          <input
+            id="chains"
+            type="number"
+            min={1}
+            max={128}
+            value={drawnSize.value}
+            onInput={({ currentTarget }) => {
+              drawnSize.value = currentTarget.value;
+            }}
+          />
+        </label>
+        <label>
+          Group by{" "}
+          <select
+            id="grouping"
+            value={grouping.value}
+            onChange={({ currentTarget }) => {
+              grouping.value = currentTarget.value === "text" ? "text" : "number";
+            }}
+          >
+            <option value="number">last number</option>
+            <option value="text">whole answer</option>
+          </select>
+        </label>
+      </div>
+      <p class="hint" id="law-state" role="status">
+        {state.value !== ""
+          ? state.value
+          : columns === undefined
+            ? "Run to ask the model for many answers, each with its probability."
+            : ""}
+      </p>
+      {columns !== undefined && <LawTable columns={columns} />}
+      {current !== undefined && <SampleNote {...current} alpha={alpha.value} />}
+      {drawn.value !== undefined && <DrawnNote drawn={drawn.value} />}
+    </>
+  );
+}
+
+async function draw(signal: AbortSignal): Promise<void> {
+  const [size, n] = [Number(sampleSize.value), Number(drawnSize.value)];
+  const isHeld = constraint.value !== "";
+  const sample = new Sample();
+  try {
+    state.value = `Drawing ${size} answers from the model itself …`;
+    await drawSample(client.value, commonRequest(), sample, {
+      size,
+      signal,
+      onMore() {
+        drawn.value = undefined;
+        sampled.value = { sample, isHeld };
+        state.value = `${sample.drawn} of ${size} answers drawn from the model itself …`;
+      },
+    });
+    state.value = `Drawing ${n} answers by the form’s sampler …`;
+    const asked = request();
+    const hasAlpha = shownFields.value.some(({ name }) => name === "alpha");
+    const exponent = hasAlpha ? alpha.value : undefined;
+    const { choices } = await client.value.complete({ ...asked, n }, { signal });
+    drawn.value = { sampler: asked.sampler, alpha: exponent, choices };
+  } finally {
+    state.value = "";
+  }
+}
+
+/** How the answers are distributed: by the model, at low temperature, by power, and as they are drawn. */
+export const distributionsView: View = {
+  label: "Distributions",
+  reads: "all",
+  Panel: Distributions,
+  run: draw,
+};

@@ -1,0 +1,51 @@
+import { formatCount, formatProbability } from "../../format.ts";
+import type { Sample } from "../../law/sample.ts";
+import { costOfAll } from "./columns.ts";
+import type { Drawn } from "./columns.ts";
+
+export interface SampleNoteProps {
+  readonly sample: Sample;
+  readonly isHeld: boolean;
+  readonly alpha: number;
+}
+
+/** Below this, the answers seen are too few to stand for all. */
+const leastMass = 0.5;
+
+/** What the laws were computed from, and how far that carries. */
+export function SampleNote({ sample, isHeld }: SampleNoteProps) {
+  const { drawn, answers, mass, cutOff } = sample;
+  return (
+    <p class="note" id="sample-note">
+      An estimate, from {formatCount(drawn)} samples at temperature 1: {formatCount(answers.length)} different
+      answers, which hold {formatProbability(mass)} of all probability. Each one’s own probability is known
+      exactly; power’s column weighs those seen by p<sup>α</sup>
+      {isHeld
+        ? ", the model’s by how often they were drawn. Low temperature is left out: within what answers are held to, its law does not follow from these numbers."
+        : "."}{" "}
+      {!isHeld && mass < leastMass && (
+        <strong>
+          That is little: many answers were never seen, and power’s column may be far off. Ask for more
+          samples, or for shorter answers (max tokens).
+        </strong>
+      )}{" "}
+      {cutOff > 0 && `${formatCount(cutOff)} samples were cut off at max tokens.`}
+    </p>
+  );
+}
+
+/** What the drawn answers took, and whether they are what was asked for. */
+export function DrawnNote({ drawn: answers }: { readonly drawn: Drawn }) {
+  const { choices } = answers;
+  const { drawn, evaluated, remembered } = costOfAll(answers);
+  const inPlace = choices.filter(({ exact }) => exact?.exact === false).length;
+  const unmixed = choices.filter(({ power }) => (power?.mixing_warning ?? null) !== null).length;
+  return (
+    <p class="note" id="drawn-note">
+      The {choices.length} drawn answers took {formatCount(drawn)} tokens: {formatCount(evaluated)} evaluated,{" "}
+      {formatCount(remembered)} remembered.
+      {inPlace > 0 && ` ${choices.length - inPlace} are exact draws; chains answered in place of the others.`}
+      {unmixed > 0 && ` ${unmixed} of their chains read as unmixed.`}
+    </p>
+  );
+}

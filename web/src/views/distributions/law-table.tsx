@@ -1,0 +1,58 @@
+import type { Column, Columns } from "./columns.ts";
+
+const percent = (share: number): string => {
+  if (share === 0) return "–";
+  return share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`;
+};
+
+/** The laws side by side: a line for each answer, a column for each law. */
+export function LawTable({ columns: { groups, others, columns } }: { readonly columns: Columns }) {
+  const lines = [
+    ...groups.map((group) => ({ label: group, shareOf: ({ shares }: Column) => shares.get(group) ?? 0 })),
+    ...(others.length === 0
+      ? []
+      : [
+          {
+            label: `${others.length} others`,
+            shareOf: ({ shares }: Column) => others.reduce((sum, group) => sum + (shares.get(group) ?? 0), 0),
+          },
+        ]),
+    { label: "not seen", shareOf: ({ unseen }: Column) => unseen },
+  ];
+  return (
+    <div class="laws-frame">
+      <table class="laws" id="laws">
+        <thead>
+          <tr>
+            <th scope="col">Answer</th>
+            {columns.map(({ name, title, explanation }) => (
+              <th key={name} scope="col" class={name}>
+                {title} <small>{explanation}</small>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map(({ label, shareOf }) => (
+            <tr key={label}>
+              <th scope="row" title={label}>
+                {label}
+              </th>
+              {columns.map((column) => {
+                const share = shareOf(column);
+                return (
+                  <td key={column.name} class={column.name}>
+                    <span class="track" aria-hidden="true">
+                      <span class="fill" style={{ inlineSize: `${100 * (share ?? 0)}%` }} />
+                    </span>
+                    <span class="share">{share === undefined ? "" : percent(share)}</span>
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

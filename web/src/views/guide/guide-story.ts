@@ -1,0 +1,49 @@
+import { signal } from "@preact/signals";
+import type { CompletionResponse } from "../../../../src/client/client.ts";
+import { drawSample } from "../../law/draw-sample.ts";
+import { Sample } from "../../law/sample.ts";
+import { client, model } from "../../state/connection.ts";
+import { prompt } from "../../state/settings.ts";
+
+type Choice = CompletionResponse["choices"][number];
+
+/** What the guide has found out so far, sentence by sentence. */
+export interface Story {
+  readonly prompt: string;
+  /** Of the target p^α. */
+  readonly alpha: number;
+  /** Greedy's answer: the likeliest token, over and over. */
+  readonly blurted?: Choice;
+  readonly sample?: Sample;
+  readonly power?: Choice;
+}
+
+export const story = signal<Story | undefined>(undefined);
+
+const sampleSize = 64;
+const seed = 1;
+
+/** Asks three things of the model, with its own usual settings: the prompt alone is the reader's. @throws ClientError */
+export async function tellStory(stop: AbortSignal): Promise<void> {
+  const common = { prompt: prompt.value, seed };
+  const former = story.value;
+  const ask = async (sampler: "greedy" | "power"): Promise<Choice> => {
+    // On its own, so that its cost is what it takes, whatever was asked before.
+    const isolated = sampler === "power" ? { isolated: true } : {};
+    const request = { ...common, sampler, ...isolated, logprobs: 5, entropy: true };
+    return (await client.value.complete(request, { signal: stop })).choices[0]!;
+  };
+  try {
+    const blurted = await ask("greedy");
+    let told: Story = { prompt: prompt.value, alpha: model.value?.defaults.alpha ?? 4, blurted };
+    story.value = told;
+    const sample = new Sample();
+    await drawSample(client.value, common, sample, { size: sampleSize, signal: stop });
+    story.value = told = { ...told, sample };
+    story.value = { ...told, power: await ask("power") };
+  } catch (error) {
+    // Where nothing came of it, the last story stays.
+    if (story.value?.blurted === undefined) story.value = former;
+    throw error;
+  }
+}

@@ -1,0 +1,92 @@
+import { format, formatProbability, formatTimes } from "../../format.ts";
+import type { Frame } from "./recording.ts";
+
+/** What has become of a step: a word for it, and the class that colours it. */
+export interface Verdict {
+  readonly word: string;
+  readonly tone: "moved" | "unchanged" | "rejected" | "draft";
+}
+
+/** ±9999 stands for ±∞: a search that decides without a coin. */
+const certain = 9999;
+
+export function verdictOf({ kind, decision }: Frame): Verdict {
+  switch (decision?.outcome) {
+    case undefined:
+      return { word: kind === "token" ? "written" : "drafted", tone: "draft" };
+    case "accepted":
+      return { word: kind === "try" ? "taken" : "moved", tone: "moved" };
+    case "unchanged":
+      return { word: "unchanged", tone: "unchanged" };
+    case "rejected":
+      return { word: "rejected", tone: "rejected" };
+    case "rejected_early":
+      return { word: "rejected early", tone: "rejected" };
+  }
+}
+
+/** Where a frame stands, as a heading. */
+export function placeOf({ kind, block, step, after }: Frame, blocks: number): string {
+  const ofBlock = blocks > 1 ? `Block ${block} of ${blocks}, ` : "";
+  switch (kind) {
+    case "draft":
+      return `${ofBlock}${ofBlock === "" ? "Draft" : "draft"}`;
+    case "step":
+      return `${ofBlock}${ofBlock === "" ? "Step" : "step"} ${step}`;
+    case "try":
+      return `Try ${step}`;
+    case "token":
+      return `Token ${after.tokens.length}`;
+  }
+}
+
+/** What a frame does, in plain sentences. */
+export function tell(frame: Frame): string[] {
+  const { kind, before, proposal, decision } = frame;
+  if (kind === "token") return ["The model wrote the next token, and it stays."];
+  if (decision === undefined) {
+    const begins = before.tokens.length === 0;
+    return [
+      begins
+        ? "The model wrote a first draft, token by token."
+        : "The model went on writing, so that there is more to revise.",
+    ];
+  }
+  if (kind === "try")
+    return ["The model wrote a whole answer to try.", ...coin(decision, proposal?.log_ratio ?? 0)];
+  const swap = decision.swapped ? ["Then it swapped answers with a chain that roams more freely."] : [];
+  const opening =
+    proposal === undefined
+      ? []
+      : [
+          proposal.cut === 0
+            ? "It threw the whole answer away and had the model write a new one."
+            : `It cut the answer after token ${proposal.cut} and had the model write the rest anew.`,
+        ];
+  return [...opening, ...coin(decision, proposal?.log_ratio ?? 0), ...swap];
+}
+
+/** How a proposal was decided. */
+function coin({ outcome, probability }: NonNullable<Frame["decision"]>, logRatio: number): string[] {
+  const ratio = `log r = ${format(logRatio)}`;
+  if (outcome === "unchanged") return ["The same came out again, so nothing changes."];
+  if (Math.abs(logRatio) >= certain) {
+    const isMore = outcome === "accepted";
+    return [
+      isMore
+        ? "It is likelier as a whole, so the search takes it."
+        : "It is no likelier as a whole, so the search drops it.",
+    ];
+  }
+  const chance = formatProbability(probability);
+  if (outcome === "rejected_early")
+    return [
+      `It was given up unfinished: however it had gone on, it would have been taken with ${chance} at most (${ratio}), and the coin already said no.`,
+    ];
+  if (logRatio >= 0)
+    return [
+      `Weighed as wholes, the new answer counts ${formatTimes(logRatio)} as much (${ratio}): it is taken without a coin.`,
+    ];
+  const weighing = `Weighed as wholes, the new answer counts only ${formatProbability(Math.exp(logRatio))} as much (${ratio}), so a coin is tossed that says yes with ${chance}`;
+  return [outcome === "accepted" ? `${weighing}: it said yes.` : `${weighing}: it said no.`];
+}

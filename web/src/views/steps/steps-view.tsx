@@ -1,0 +1,69 @@
+import "./steps.css";
+import { signal } from "@preact/signals";
+import { remarksOn } from "../../../../src/client/client.ts";
+import { client } from "../../state/connection.ts";
+import { request } from "../../state/settings.ts";
+import { EntropyStrip } from "../../tokens/entropy-strip.tsx";
+import { tokensOf, tokensOfRevised } from "../../tokens/shown-token.ts";
+import { TokenText } from "../../tokens/token-text.tsx";
+import type { View } from "../../view.ts";
+import { ChainFigures } from "./chain-figures.tsx";
+import { position, record, recorded } from "./player.ts";
+import { StepPicture } from "./step-picture.tsx";
+import { placeOf } from "./step-words.ts";
+import { Timeline } from "./timeline.tsx";
+
+/** Alternatives that are asked for at each token. */
+const alternatives = 5;
+
+const pointed = signal<number | undefined>(undefined);
+
+function Steps() {
+  const { recording } = recorded.value;
+  const { frames, blocks, response } = recording;
+  const at = position.value;
+  const frame = frames[at];
+  const choice = at >= frames.length - 1 ? response?.choices[0] : undefined;
+  const tokens =
+    choice !== undefined ? tokensOf(choice) : frame === undefined ? [] : tokensOfRevised(frame.after);
+  const remarks = choice === undefined ? [] : remarksOn(choice);
+  return (
+    <>
+      <div class="answer-head">
+        <h2>Answer</h2>
+        <p id="place" class="place">
+          {frame === undefined ? "" : placeOf(frame, blocks)}
+        </p>
+      </div>
+      <TokenText id="answer" label="Answer" tokens={tokens} kept={frame?.kept ?? 0} pointed={pointed}>
+        <p class="hint">
+          Run, and watch the answer being rewritten: a part is thrown away, the model writes it anew, and a
+          weighted coin decides which of the two stays.
+        </p>
+      </TokenText>
+      <p class="legend">
+        <span>
+          <span class="unlikely">shaded</span> the model found it unlikely
+        </span>
+        <span>
+          <span class="just-revised">underlined</span> just revised
+        </span>
+        <span>point at a token for its alternatives</span>
+      </p>
+      <EntropyStrip tokens={tokens} pointed={pointed} />
+      <Timeline />
+      {frame !== undefined && <StepPicture frame={frame} />}
+      {remarks.length > 0 && <p id="remarks">{remarks.join(" ")}</p>}
+      {frame !== undefined && <ChainFigures recording={recording} at={at} />}
+    </>
+  );
+}
+
+/** One answer as it comes to be: a chain's revisions, or tokens one after the other. */
+export const stepsView: View = {
+  label: "Step by step",
+  reads: "all",
+  Panel: Steps,
+  run: (signal) =>
+    record(client.value.watch({ ...request(), logprobs: alternatives, entropy: true }, { signal })),
+};

@@ -1,0 +1,144 @@
+import { isPlaying, pace, position, recorded, seek, seekChange, togglePlaying } from "./player.ts";
+import type { Frame } from "./recording.ts";
+import { placeOf, verdictOf } from "./step-words.ts";
+import type { Verdict } from "./step-words.ts";
+
+const paces = [1, 4, 16, 64] as const;
+const tones: readonly Verdict["tone"][] = ["moved", "unchanged", "rejected"];
+
+/** Pace, pause, step and scrub: over a strip that has every step in the colour of what became of it. */
+export function Timeline() {
+  const { recording } = recorded.value;
+  const { frames, blocks } = recording;
+  const at = position.value;
+  const frame = frames[at];
+  const isAtEnd = at >= frames.length - 1;
+  return (
+    <div class="timeline">
+      <div class="buttons">
+        <button
+          type="button"
+          id="previous-change"
+          aria-label="Last change"
+          disabled={at <= 0}
+          onClick={() => {
+            seekChange(-1);
+          }}
+        >
+          ◀◀
+        </button>
+        <button
+          type="button"
+          id="previous-step"
+          aria-label="Step back"
+          disabled={at <= 0}
+          onClick={() => {
+            seek(at - 1);
+          }}
+        >
+          ◀
+        </button>
+        <button type="button" id="play" disabled={frames.length === 0} onClick={togglePlaying}>
+          {isPlaying.value ? "Pause" : isAtEnd ? "Replay" : "Play"}
+        </button>
+        <button
+          type="button"
+          id="next-step"
+          aria-label="Step on"
+          disabled={isAtEnd}
+          onClick={() => {
+            seek(at + 1);
+          }}
+        >
+          ▶
+        </button>
+        <button
+          type="button"
+          id="next-change"
+          aria-label="Next change"
+          disabled={isAtEnd}
+          onClick={() => {
+            seekChange(1);
+          }}
+        >
+          ▶▶
+        </button>
+        <label class="pace">
+          Pace
+          <select
+            id="pace"
+            value={String(pace.value)}
+            onChange={({ currentTarget }) => {
+              pace.value = Number(currentTarget.value);
+            }}
+          >
+            {paces.map((steps) => (
+              <option key={steps} value={String(steps)}>
+                {steps} {steps === 1 ? "step" : "steps"}/s
+              </option>
+            ))}
+            <option value="0">as it comes</option>
+          </select>
+        </label>
+      </div>
+      <input
+        id="scrub"
+        type="range"
+        aria-label="Moment that is shown"
+        aria-valuetext={frame === undefined ? "" : `${placeOf(frame, blocks)}: ${verdictOf(frame).word}`}
+        min={0}
+        max={Math.max(0, frames.length - 1)}
+        value={Math.max(0, at)}
+        disabled={frames.length === 0}
+        onInput={({ currentTarget }) => {
+          seek(currentTarget.valueAsNumber);
+        }}
+      />
+      <Strip frames={frames} at={at} />
+    </div>
+  );
+}
+
+interface StripProps {
+  readonly frames: readonly Frame[];
+  readonly at: number;
+}
+
+function Strip({ frames, at }: StripProps) {
+  if (!frames.some(({ kind }) => kind !== "token")) return null;
+  const { moved = 0, unchanged = 0, rejected = 0 } = frames[at]?.counts ?? {};
+  return (
+    <>
+      <svg
+        id="outcomes"
+        class="strip"
+        viewBox={`0 0 ${frames.length} 1`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`What became of the proposals: ${moved} moved, ${unchanged} unchanged, ${rejected} rejected so far`}
+        onPointerDown={({ currentTarget, clientX }) => {
+          const { left, width } = currentTarget.getBoundingClientRect();
+          seek(Math.floor((frames.length * (clientX - left)) / width));
+        }}
+      >
+        {tones.map((tone) => (
+          <path key={tone} class={tone} d={bars(frames, tone)} />
+        ))}
+        <rect class="here" x={at} width={1} y={0} height={1} />
+      </svg>
+      <p class="legend">
+        <span class="key moved">moved</span>
+        <span class="key unchanged">unchanged: the same came out again</span>
+        <span class="key rejected">rejected</span>
+      </p>
+    </>
+  );
+}
+
+/** A bar for every frame of a kind: those that moved stand tall. */
+function bars(frames: readonly Frame[], tone: Verdict["tone"]): string {
+  const top = { moved: 0, rejected: 0.35, unchanged: 0.75, draft: 1 }[tone];
+  return frames
+    .map((frame, index) => (verdictOf(frame).tone === tone ? `M${index} ${top}h1V1h-1z` : ""))
+    .join("");
+}
