@@ -40,7 +40,7 @@ const seams = {
     "src/core/server-root.ts",
     "src/selection/rules.ts",
     "src/server/schemas/.*",
-    "src/server/watch/(messages|revision|backlog).ts",
+    "src/server/watch/(messages|protocol|revision|backlog).ts",
     declarations,
   ],
 };

@@ -24,7 +24,7 @@ find "$runtime" -type d -empty -delete
 find node_modules/tokenizers -name '*.node' ! -name "tokenizers.$platform-$architecture*" -delete
 
 if [ "$target" = cuda ]; then
-  ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false
+  node dist/main.js doctor --install cuda
   # TensorRT is not used, and its provider is large.
   rm -f "$runtime/$platform/$architecture/libonnxruntime_providers_tensorrt.so"
 fi

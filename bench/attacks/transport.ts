@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 
 /** Where an attacker finds the server, and from where it comes. */
 export interface AttackTarget {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import type { Stream } from "../../lab/stream.ts";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import type { Habit, SoakTarget } from "./http-client.ts";
 import type { Outcome } from "./tally.ts";
 

@@ -1,5 +1,5 @@
 import { Backlog } from "../server/watch/backlog.ts";
-import type { WatchEvent } from "../server/watch/messages.ts";
+import type { WatchEvent } from "./bodies.ts";
 
 /** Events kept one by one for a reader that is behind; beyond them it gets the latest state. */
 export const kept = 512;

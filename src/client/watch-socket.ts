@@ -1,5 +1,5 @@
-import { keyProtocolPrefix, watchEvent, watchPath, watchProtocol } from "../server/watch/messages.ts";
-import type { WatchEvent } from "../server/watch/messages.ts";
+import { eventNames, keyProtocolPrefix, watchPath, watchProtocol } from "../server/watch/protocol.ts";
+import type { WatchEvent } from "./bodies.ts";
 import { ClientError } from "./client-error.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -142,12 +142,13 @@ class Connection {
   }
 
   #take(data: unknown): void {
-    const parsed = watchEvent.safeParse(parseJson(data));
-    if (!parsed.success) {
-      this.#lose(new ClientError("protocol", `The server sent what is no event: ${parsed.error.message}`));
+    const event = parseJson(data);
+    if (!isMessage(event)) {
+      this.#lose(new ClientError("protocol", "The server sent what is no event."));
       return;
     }
-    const event = parsed.data;
+    // A newer server may tell more than was known here.
+    if (!isEvent(event)) return;
     if (event.id !== null) this.inboxes.get(event.id)?.push(event);
     else if (event.type === "error") this.#lose(new ClientError("protocol", event.error.message));
   }
@@ -177,6 +178,21 @@ function parseJson(data: unknown): unknown {
     return undefined;
   }
 }
+
+interface Message {
+  readonly type: string;
+  readonly id: string | null;
+}
+
+/** Whether a message says what it is, and which request it is about. */
+function isMessage(value: unknown): value is Message {
+  if (typeof value !== "object" || value === null) return false;
+  const { type, id } = value as Partial<Message>;
+  return typeof type === "string" && (typeof id === "string" || id === null);
+}
+
+const isEvent = (message: Message | WatchEvent): message is WatchEvent =>
+  (eventNames as readonly string[]).includes(message.type);
 
 function toBase64Url(text: string): string {
   const bytes = new TextEncoder().encode(text);

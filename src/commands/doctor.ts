@@ -6,6 +6,7 @@ import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
 import type { OpenedGraph, OpenOptions } from "../engine/onnx/open-graph.ts";
 import { runtimeVersion } from "../engine/onnx/ort/api.ts";
+import { runtimePackage } from "../engine/onnx/ort/library.ts";
 import { builtInProviders } from "../engine/onnx/ort/runtime.ts";
 import type { ProductType } from "../engine/health.ts";
 import type { ModelRunner } from "../engine/local/runner.ts";
@@ -15,6 +16,8 @@ import { examineServer } from "./doctor-server.ts";
 import { engineServerOptions, hideKeys, readEngineServer } from "./engine-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { findGpus } from "./gpu.ts";
+import { installableDevices, installProvider } from "./install-provider.ts";
+import type { InstallableDevice } from "./install-provider.ts";
 import { locateModel } from "../assembly/locate-model.ts";
 import { readMachine } from "../assembly/machine.ts";
 import { mib } from "../assembly/memory.ts";
@@ -29,6 +32,8 @@ import type { EngineSettings } from "../assembly/engine-settings.ts";
 type DoctorSettings = Pick<EngineSettings, "model" | "dtype" | "int4Compute" | "threads"> &
   EngineOptions & {
     readonly json: boolean;
+    /** A device whose provider is to be fetched. */
+    readonly install?: InstallableDevice;
     readonly device: Device | undefined;
     /** Model to hold this one against. */
     readonly compare?: string;
@@ -55,12 +60,19 @@ export function doctorCommand(): Command {
       ),
     )
     .addOption(new Option("--text <file>", "what both read with --compare; a page of English when left out"))
+    .addOption(
+      new Option(
+        "--install <device>",
+        "fetch instead what the runtime needs for a device, which the package does not bring along",
+      ).choices(installableDevices),
+    )
     .addOption(new Option("--json", "what a server can do, for programs").default(false))
     .action((settings: DoctorSettings) => doctor(settings, command));
 }
 
 async function doctor(settings: DoctorSettings, command: Command): Promise<void> {
   hideKeys(command);
+  if (settings.install !== undefined) return installProvider(settings.install, runtimePackage());
   const server = await readEngineServer(settings, command);
   if (server !== undefined) {
     refuseComparison(settings);

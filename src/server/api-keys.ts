@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { InferenceError } from "../core/errors.ts";
 import { addressOf } from "./trusted-proxies.ts";
-import { keyProtocolPrefix } from "./watch/messages.ts";
+import { keyProtocolPrefix } from "./watch/protocol.ts";
 
 /** Tells clients apart, for limits of their own. */
 export type IdentifyClient = (request: FastifyRequest) => string;

@@ -41,7 +41,7 @@ import { modelRoutes } from "./routes/models.ts";
 import { playgroundRoutes } from "./routes/playground.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { watchRoutes } from "./routes/watch.ts";
-import { watchProtocol } from "./watch/messages.ts";
+import { watchProtocol } from "./watch/protocol.ts";
 import type { TrustProxy } from "./trusted-proxies.ts";
 import { WatchSockets } from "./watch/watch-sockets.ts";
 

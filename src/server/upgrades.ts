@@ -2,7 +2,7 @@ import { Server } from "node:http";
 import type { IncomingMessage, ServerOptions } from "node:http";
 import type { Duplex } from "node:stream";
 import type { RunningAnswers } from "./running-answers.ts";
-import { watchPath } from "./watch/messages.ts";
+import { watchPath } from "./watch/protocol.ts";
 
 /**
  * Whether a request asks for the one protocol offered beside HTTP/1.1, WebSocket, where it is spoken, and does so

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import { noText, revise } from "../../src/server/watch/revision.ts";
 import type { RevisedText } from "../../src/server/watch/revision.ts";
 import { ServerProcess } from "../support/server-process.ts";

@@ -9,7 +9,7 @@ import { describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import type { AdmissionLimits } from "../../src/server/admission.ts";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import type { EventOf } from "../../src/server/watch/messages.ts";
 import { bytePrompts, byteTokenizer } from "../support/byte-tokenizer.ts";
 import { createTestApp } from "../support/embedded.ts";

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import { Connection } from "../support/connection.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { Gate } from "../support/gate.ts";

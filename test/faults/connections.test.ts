@@ -12,7 +12,7 @@ import { connectionsWithin, unitOf } from "../../src/server/connection-limits.ts
 import type { ConnectionLimits } from "../../src/server/connection-limits.ts";
 import type { AppOptions } from "../../src/server/app.ts";
 import { trustedProxies } from "../../src/server/trusted-proxies.ts";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import type { Completer } from "../../src/decoder/completer.ts";
 import { Connection } from "../support/connection.ts";
 import { createTestApp } from "../support/embedded.ts";

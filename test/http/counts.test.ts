@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { findReport } from "../../src/samplers/registry.ts";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";
 import { Watcher } from "../support/watcher.ts";

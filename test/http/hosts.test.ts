@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { AppOptions } from "../../src/server/app.ts";
 import { parseAllowedHost } from "../../src/server/hosts.ts";
 import { trustedProxies } from "../../src/server/trusted-proxies.ts";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import { Connection } from "../support/connection.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";

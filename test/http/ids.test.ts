@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { requestIdOf } from "../../src/server/ids.ts";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
 import { Watcher } from "../support/watcher.ts";
 

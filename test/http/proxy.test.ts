@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { MetropolisClient } from "../../src/client/client.ts";
 import type { AppOptions } from "../../src/server/app.ts";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import { trustedProxies } from "../../src/server/trusted-proxies.ts";
 import { createEmbedded, createTestApp, parseEvents } from "../support/embedded.ts";
 import { PrefixProxy } from "../support/prefix-proxy.ts";

@@ -16,7 +16,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { watchPath } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
 import { createTestApp, parseEvents } from "../support/embedded.ts";
 import { joinChunks } from "../support/joined-stream.ts";
 import {

@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { AddressInfo } from "node:net";
-import { keyProtocolPrefix, watchPath, watchProtocol } from "../../src/server/watch/messages.ts";
+import { keyProtocolPrefix, watchPath, watchProtocol } from "../../src/server/watch/protocol.ts";
 import { Connection } from "../support/connection.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
-import { keyProtocolPrefix, watchPath, watchProtocol } from "../../src/server/watch/messages.ts";
+import { keyProtocolPrefix, watchPath, watchProtocol } from "../../src/server/watch/protocol.ts";
 import type { EventOf } from "../../src/server/watch/messages.ts";
 import { noText, revise } from "../../src/server/watch/revision.ts";
 import type { RevisedText } from "../../src/server/watch/revision.ts";

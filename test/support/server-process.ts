@@ -11,9 +11,16 @@ export interface Exit {
   readonly output: string;
 }
 
-/** Runs `metropolis` to its end. */
-export async function runCommand(args: readonly string[], env: Record<string, string> = {}): Promise<Exit> {
-  const child = spawn(process.execPath, [commandPath, ...args], { env: { ...process.env, ...env } });
+/**
+ * Runs `metropolis` to its end.
+ * @param main the command line, where it is not the one built here
+ */
+export async function runCommand(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  main = commandPath,
+): Promise<Exit> {
+  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
   const output = collect(child);
   const [code] = (await once(child, "exit")) as [number | null];
   return { code, output: output() };

@@ -2,8 +2,10 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { WebSocket } from "ws";
-import { watchEvent, watchPath } from "../../src/server/watch/messages.ts";
-import type { EventName, EventOf, WatchEvent } from "../../src/server/watch/messages.ts";
+import { watchEvent } from "../../src/server/watch/messages.ts";
+import { watchPath } from "../../src/server/watch/protocol.ts";
+import type { EventOf, WatchEvent } from "../../src/server/watch/messages.ts";
+import type { EventName } from "../../src/server/watch/protocol.ts";
 
 /** Keeps every event of a socket, each checked against the schema, and waits for those to come. */
 export class Watcher {

@@ -24,7 +24,7 @@ export function adviseOnDevice(device: Device, reason: string): string | undefin
     return `The CUDA provider does not find ${library}. Install the CUDA and cuDNN that it was built for, or put their folders into LD_LIBRARY_PATH (docs/models.md)`;
   }
   if (device === "cuda" && /load (shared )?library|providers_(shared|cuda)/i.test(reason)) {
-    return "The CUDA provider is not installed. Run: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false (it needs CUDA and cuDNN 9; docs/models.md)";
+    return "The CUDA provider is not installed. Run: metropolis doctor --install cuda (it needs CUDA and cuDNN 9; docs/models.md)";
   }
   if (
     device === "cuda" &&

@@ -3,7 +3,7 @@ import type { Connections } from "../connections.ts";
 import { refusal } from "../errors.ts";
 import { foreignOrigin } from "../origins.ts";
 import type { OriginRules } from "../origins.ts";
-import { watchPath } from "../watch/messages.ts";
+import { watchPath } from "../watch/protocol.ts";
 import type { WatchSockets } from "../watch/watch-sockets.ts";
 import type { RouteContext } from "./context.ts";
 

@@ -4,30 +4,8 @@ import { listed } from "../schemas/lists.ts";
 import { completionRequest, completionResponse } from "../schemas/completions.ts";
 import { errorResponse } from "../schemas/errors.ts";
 import { votes } from "../schemas/selection.ts";
-
-/** Path of the WebSocket on which completions are watched. */
-export const watchPath = "/v1/completions/ws";
-
-/** The subprotocol both ends speak. */
-export const watchProtocol = "metropolis";
-
-/** Browsers cannot send headers with a WebSocket; a key travels as a second subprotocol, base64url after this. */
-export const keyProtocolPrefix = "metropolis-key.";
-
-/** What a client may narrow its events to. A request's end, `done` or `error`, always comes. */
-export const eventNames = [
-  "accepted",
-  "block",
-  "proposal",
-  "decision",
-  "revision",
-  "token",
-  "progress",
-  "votes",
-  "done",
-  "error",
-] as const;
-export type EventName = (typeof eventNames)[number];
+import { eventNames } from "./protocol.ts";
+import type { EventName } from "./protocol.ts";
 
 export const requestId = z
   .string({ error: "id must be a string of 1 to 256 characters, chosen by you" })

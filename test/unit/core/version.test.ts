@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { version } from "../../../src/core/version.ts";
 
-it("the version is the package's", async () => {
-  const text = await readFile(new URL("../../../package.json", import.meta.url), "utf8");
-  expect(JSON.parse(text)).toMatchObject({ version });
+it.each(["package.json", "packages/client/package.json"])("is that of %s", async (name) => {
+  const text = await readFile(new URL(`../../../${name}`, import.meta.url), "utf8");
+  expect((JSON.parse(text) as { version: string }).version).toBe(version);
 });

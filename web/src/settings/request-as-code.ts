@@ -67,7 +67,7 @@ function pythonOf(value: unknown): string {
 function typeScript(request: CompleteRequest, { baseUrl, wantsKey }: CodeContext): string {
   const key = wantsKey ? ", apiKey: process.env.METROPOLIS_API_KEY" : "";
   return [
-    'import { MetropolisClient } from "metropolis/client";',
+    'import { MetropolisClient } from "metropolis-client";',
     "",
     `const client = new MetropolisClient({ baseUrl: ${JSON.stringify(baseUrl)}${key} });`,
     `const { choices } = await client.complete(${JSON.stringify(request, null, 2)});`,

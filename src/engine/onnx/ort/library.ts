@@ -25,10 +25,13 @@ export function loadLibrary(): LibraryHandle {
   return koffi.load(path);
 }
 
+/** Where the onnxruntime-node package is. */
+export const runtimePackage = (): string =>
+  dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
+
 function libraryPath(): string | undefined {
   const name = fileNames[process.platform];
   if (name === undefined) return undefined;
-  const root = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
-  const path = join(root, "bin", "napi-v6", process.platform, process.arch, name);
+  const path = join(runtimePackage(), "bin", "napi-v6", process.platform, process.arch, name);
   return existsSync(path) ? path : undefined;
 }

@@ -1,0 +1,150 @@
+import { createParser } from "eventsource-parser";
+import { ClientError } from "./client-error.ts";
+import type { CallOptions } from "./types.ts";
+
+interface Call extends CallOptions {
+  readonly body?: object;
+  /** GET without a body, POST with one, when left out. */
+  readonly method?: string;
+}
+
+/** Requests to one server, whose answers are told from those of something else by the kind of object that they name. */
+export class HttpCalls {
+  readonly #baseUrl: string;
+  readonly #apiKey: string | undefined;
+
+  constructor(baseUrl: string, apiKey: string | undefined) {
+    this.#baseUrl = baseUrl;
+    this.#apiKey = apiKey;
+  }
+
+  /**
+   * @param kind the `object` that the answer is
+   * @throws ClientError
+   */
+  async whole<Answer>(path: string, kind: string, call: Call = {}): Promise<Answer> {
+    const response = await this.#send(path, call);
+    const json = await readJson(path, response, call.signal);
+    if (isRecord(json) && json.object === kind) return json as Answer;
+    throw unexpected(path, response);
+  }
+
+  /**
+   * The data of each event, until one says [DONE] or `isLast`. Leaving the loop closes the connection, which cancels
+   * the request.
+   * @throws ClientError
+   */
+  async *events<Event extends object>(
+    path: string,
+    call: Call,
+    isLast: (event: Event) => boolean = () => false,
+  ): AsyncGenerator<Event, void, undefined> {
+    const response = await this.#send(path, call);
+    if (
+      response.headers.get("content-type")?.startsWith("text/event-stream") !== true ||
+      response.body === null
+    )
+      throw unexpected(path, response);
+    const received: string[] = [];
+    const parser = createParser({ onEvent: ({ data }) => received.push(data) });
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    try {
+      for (;;) {
+        const { done, value } = await read(reader, call.signal);
+        if (done) throw new ClientError("connection_lost", `${path} ended before its answer did.`);
+        parser.feed(value);
+        for (const data of received.splice(0)) {
+          if (data === "[DONE]") return;
+          const event = parseEvent(path, data) as Event;
+          yield event;
+          if (isLast(event)) return;
+        }
+      }
+    } finally {
+      // What is under way is closed either way; how that went is nobody's concern any more.
+      reader.cancel().catch(() => undefined);
+    }
+  }
+
+  async #send(path: string, { body, method, signal }: Call): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(this.#baseUrl + path, {
+        method: method ?? (body === undefined ? "GET" : "POST"),
+        headers: {
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(this.#apiKey === undefined ? {} : { authorization: `Bearer ${this.#apiKey}` }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (cause) {
+      const message = `No answer from ${this.#baseUrl}. Is the server running?`;
+      throw cancellation(signal, cause) ?? new ClientError("unreachable", message, { cause });
+    }
+    if (response.ok) return response;
+    throw errorIn(await readJson(path, response, signal)) ?? unexpected(path, response);
+  }
+}
+
+async function readJson(path: string, response: Response, signal: AbortSignal | undefined): Promise<unknown> {
+  let text: string;
+  try {
+    text = await response.text();
+  } catch (cause) {
+    throw lost(signal, cause);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw unexpected(path, response, cause);
+  }
+}
+
+async function read(
+  reader: ReadableStreamDefaultReader<string>,
+  signal: AbortSignal | undefined,
+): ReturnType<ReadableStreamDefaultReader<string>["read"]> {
+  try {
+    return await reader.read();
+  } catch (cause) {
+    throw lost(signal, cause);
+  }
+}
+
+/** @throws ClientError for one that says why no more will come */
+function parseEvent(path: string, data: string): object {
+  let json: unknown;
+  try {
+    json = JSON.parse(data);
+  } catch (cause) {
+    throw new ClientError("protocol", `${path} sent an event that is no JSON.`, { cause });
+  }
+  if (!isRecord(json)) throw new ClientError("protocol", `${path} sent an event that is no object.`);
+  const failure = errorIn(json.type === "error" ? { error: json } : json);
+  if (failure !== undefined) throw failure;
+  return json;
+}
+
+/** What an error's body says, if it is one. */
+function errorIn(json: unknown): ClientError | undefined {
+  const error = isRecord(json) ? json.error : undefined;
+  if (!isRecord(error) || typeof error.message !== "string") return undefined;
+  const { code, message, param } = error;
+  return new ClientError(typeof code === "string" ? code : "internal", message, {
+    param: typeof param === "string" ? param : null,
+  });
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null;
+
+const unexpected = (path: string, { status }: Response, cause?: unknown): ClientError =>
+  new ClientError("protocol", `${path} answered ${status} with what was not expected.`, { cause });
+
+const cancellation = (signal: AbortSignal | undefined, cause: unknown): ClientError | undefined =>
+  signal?.aborted === true ? new ClientError("aborted", "The request was cancelled.", { cause }) : undefined;
+
+const lost = (signal: AbortSignal | undefined, cause: unknown): ClientError =>
+  cancellation(signal, cause) ??
+  new ClientError("connection_lost", "The connection to the server was lost.", { cause });
