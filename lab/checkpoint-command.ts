@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Argument, Command } from "commander";
 import { InferenceError } from "../src/core/errors.ts";
@@ -6,9 +6,8 @@ import { fileFault } from "../src/files/file-fault.ts";
 import { makeFolder } from "../src/files/make-folder.ts";
 import { writeWhole } from "../src/files/write-whole.ts";
 import { checkpointFiles } from "./checkpoint.ts";
-import { embeddedModelNames, embeddedModels } from "./embedded-model.ts";
+import { embeddedModelNames, readModel } from "./embedded-model.ts";
 import type { EmbeddedModelName } from "./embedded-model.ts";
-import { importOnnx } from "./import-onnx.ts";
 
 export const checkpointCommand = new Command("checkpoint")
   .description("write a model as a Hugging Face Llama folder, for vLLM, SGLang, llama.cpp and transformers")
@@ -16,11 +15,7 @@ export const checkpointCommand = new Command("checkpoint")
   .requiredOption("--out <folder>", "where to write it; a folder that is empty, or not there yet")
   .option("--folder <folder>", "the model's folder, its own or one of `lab rl`; models/NAME when left out")
   .action(async (name: EmbeddedModelName, { out, folder }: { out: string; folder?: string }) => {
-    const model = embeddedModels[name];
-    const values = importOnnx(
-      model.shape,
-      await readFile(join(folder ?? join("models", name), "model.onnx")),
-    );
+    const { model, values } = await readModel(name, folder ?? join("models", name));
     await makeEmptyFolder(out);
     for (const [file, content] of checkpointFiles(model, values)) await writeWhole(join(out, file), content);
     console.log(`written to ${out}`);

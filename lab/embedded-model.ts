@@ -1,5 +1,9 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { abacus } from "./abacus.ts";
+import { decoderShape, usualSize } from "./decoder-size.ts";
 import type { DecoderShape } from "./export-onnx.ts";
+import { importOnnx, readSize } from "./import-onnx.ts";
 import { pivot } from "./pivot.ts";
 import { testSize } from "./task.ts";
 import type { Task, Vocabulary } from "./task.ts";
@@ -15,35 +19,32 @@ export interface EmbeddedModel {
   };
 }
 
-/** 0.34 M parameters. Rotary attention in ONNX Runtime wants heads of a multiple of 16. */
-const shapeOf = ({ vocabulary }: Task): DecoderShape => ({
-  vocabularySize: vocabulary.size,
-  hiddenSize: 96,
-  layers: 3,
-  heads: 6,
-  kvHeads: 6,
-  headDim: 16,
-  intermediateSize: 256,
-  maxPositions: 256,
-  ropeTheta: 10_000,
-  normEpsilon: 1e-5,
-});
-
 export const embeddedModels = {
   abacus: {
     task: abacus,
-    shape: shapeOf(abacus),
+    shape: decoderShape(abacus.vocabulary, usualSize),
     generation: { maxTokens: 48, blockSize: 3, examplePrompt: "7-2*3+4=" },
   },
   pivot: {
     task: pivot,
-    shape: shapeOf(pivot),
+    shape: decoderShape(pivot.vocabulary, usualSize),
     generation: { maxTokens: 20, blockSize: 4, examplePrompt: "482913=" },
   },
 } as const satisfies Record<string, EmbeddedModel>;
 
 export type EmbeddedModelName = keyof typeof embeddedModels;
 export const embeddedModelNames = Object.keys(embeddedModels) as EmbeddedModelName[];
+
+/** An embedded model in the size that a folder of the lab has, and its weights. */
+export async function readModel(
+  name: EmbeddedModelName,
+  folder: string,
+): Promise<{ readonly model: EmbeddedModel; readonly values: ReadonlyMap<string, Float32Array> }> {
+  const file = await readFile(join(folder, "model.onnx"));
+  const usual: EmbeddedModel = embeddedModels[name];
+  const shape = decoderShape(usual.task.vocabulary, readSize(file));
+  return { model: { ...usual, shape }, values: importOnnx(shape, file) };
+}
 
 const endText = "<eos>";
 const padText = "<pad>";

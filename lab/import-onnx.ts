@@ -1,5 +1,6 @@
 import onnxProto from "onnx-proto";
 import { InferenceError } from "../src/core/errors.ts";
+import type { DecoderSize } from "./decoder-size.ts";
 import type { DecoderShape } from "./export-onnx.ts";
 import { weightShapes } from "./model.ts";
 
@@ -20,6 +21,18 @@ export function importOnnx(shape: DecoderShape, file: Uint8Array): Map<string, F
     values.set(name, new Float32Array(Uint8Array.from(tensor.rawData).buffer));
   }
   return values;
+}
+
+/**
+ * The size of a decoder whose graph `export-onnx.ts` wrote.
+ * @throws InferenceError when it has no such weights
+ */
+export function readSize(file: Uint8Array): DecoderSize {
+  const tensors = initializersOf(file);
+  const embedding = tensors.find(({ name }) => name === "embedding");
+  if (embedding === undefined) throw otherGraph("the graph has no weight embedding");
+  const layers = tensors.filter(({ name }) => /^layers\.\d+\.query$/.test(name ?? "")).length;
+  return { width: Number(embedding.dims?.[1]), layers };
 }
 
 function initializersOf(file: Uint8Array): readonly onnxProto.onnx.ITensorProto[] {

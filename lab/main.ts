@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { init } from "@jax-js/jax";
 import { SingleBar } from "cli-progress";
@@ -6,11 +6,13 @@ import { Argument, Command } from "commander";
 import { isMendable } from "../src/assembly/mendable.ts";
 import { writeWhole } from "../src/files/write-whole.ts";
 import { checkpointCommand } from "./checkpoint-command.ts";
-import { embeddedModelNames, embeddedModels, modelFiles } from "./embedded-model.ts";
-import type { EmbeddedModelName } from "./embedded-model.ts";
+import { decoderShape, usualSize } from "./decoder-size.ts";
+import type { DecoderSize } from "./decoder-size.ts";
+import { embeddedModelNames, embeddedModels, modelFiles, readModel } from "./embedded-model.ts";
+import type { EmbeddedModel, EmbeddedModelName } from "./embedded-model.ts";
 import { evaluate } from "./evaluate.ts";
 import { exportOnnx } from "./export-onnx.ts";
-import { toCount, toNumber } from "./option-values.ts";
+import { toCount, toNumber, toWidth } from "./option-values.ts";
 import { checkpointsCommand } from "./rl/checkpoints-command.ts";
 import { rlCommand } from "./rl/command.ts";
 import { tabularCommand } from "./tabular/command.ts";
@@ -33,16 +35,25 @@ const whichModel = (): Argument =>
 
 const folderOf = (name: string, out: string | undefined): string => out ?? join("models", name);
 
+interface TrainOptions extends DecoderSize {
+  readonly seed: number;
+  readonly steps: number;
+  readonly out?: string;
+}
+
 program
   .command("train")
   .description("train a model and write its folder")
   .addArgument(whichModel())
   .option("--seed <n>", "seed of weights and data", toNumber, usualTraining.seed)
   .option("--steps <n>", "optimiser steps", toCount, usualTraining.steps)
+  .option("--width <n>", "columns of the residual, a multiple of 16", toWidth, usualSize.width)
+  .option("--layers <n>", "layers", toCount, usualSize.layers)
   .option("--out <folder>", "where to write the model; models/NAME when left out")
-  .action(async (name: EmbeddedModelName, options: { seed: number; steps: number; out?: string }) => {
+  .action(async (name: EmbeddedModelName, options: TrainOptions) => {
     const { seed, steps } = options;
-    const model = embeddedModels[name];
+    const usual = embeddedModels[name];
+    const model: EmbeddedModel = { ...usual, shape: decoderShape(usual.task.vocabulary, options) };
     const out = folderOf(name, options.out);
     await init("wasm");
     const bar = new SingleBar({
@@ -75,7 +86,7 @@ program
       join(out, "model.onnx"),
       exportOnnx(model.shape, (weight) => values.get(weight)!),
     );
-    await writeFiles(name, out);
+    await writeFiles(model, out);
     console.log(`written to ${out}`);
   });
 
@@ -86,8 +97,7 @@ program
   .option("--out <folder>", "the model's folder; models/NAME when left out")
   .action(async (name: EmbeddedModelName, options: { out?: string }) => {
     const out = folderOf(name, options.out);
-    await readFile(join(out, "model.onnx"));
-    await writeFiles(name, out);
+    await writeFiles((await readModel(name, out)).model, out);
   });
 
 program
@@ -116,8 +126,8 @@ program
     });
   });
 
-async function writeFiles(name: EmbeddedModelName, out: string): Promise<void> {
-  for (const [file, content] of modelFiles(embeddedModels[name])) await writeWhole(join(out, file), content);
+async function writeFiles(model: EmbeddedModel, out: string): Promise<void> {
+  for (const [file, content] of modelFiles(model)) await writeWhole(join(out, file), content);
 }
 
 try {

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { headDim } from "./decoder-size.ts";
 import type { Window } from "./rl/methods.ts";
 
 /** A finite number, as an option gives it. */
@@ -34,6 +35,13 @@ export function toCount(text: string): number {
   const value = toNumber(text);
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError("It is no whole number from 1 on.");
+  return value;
+}
+
+/** The width of a decoder. */
+export function toWidth(text: string): number {
+  const value = toCount(text);
+  if (value % headDim !== 0) throw new InvalidArgumentError(`It is no multiple of ${headDim}.`);
   return value;
 }
 

@@ -1,14 +1,13 @@
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { appendFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { init } from "@jax-js/jax";
 import { SingleBar } from "cli-progress";
 import { Argument, Command, Option } from "commander";
 import { fileFault } from "../../src/files/file-fault.ts";
 import { writeWhole } from "../../src/files/write-whole.ts";
-import { embeddedModelNames, embeddedModels, modelFiles } from "../embedded-model.ts";
+import { embeddedModelNames, modelFiles, readModel } from "../embedded-model.ts";
 import type { EmbeddedModelName } from "../embedded-model.ts";
 import { exportOnnx } from "../export-onnx.ts";
-import { importOnnx } from "../import-onnx.ts";
 import { toCount, toNumber, toPositive, toShare, toWeight, toWindow } from "../option-values.ts";
 import { adjustMethod, methodNames } from "./methods.ts";
 import type { Adjustments, MethodName } from "./methods.ts";
@@ -28,6 +27,7 @@ interface Options extends Adjustments {
   readonly warmup: number;
   readonly heldOut: number;
   readonly heldOutSamples: number;
+  readonly entropyPrompts?: number;
 }
 
 const usual = usualPolicyTraining;
@@ -62,12 +62,16 @@ export const rlCommand = new Command("rl")
   )
   .option("--held-out <n>", "held-out prompts per step", toCount, usual.heldOut.prompts)
   .option("--held-out-samples <n>", "samples of each", toCount, usual.heldOut.samples)
+  .option(
+    "--entropy-prompts <n>",
+    "training prompts that H is measured on, as often answered; the step's own responses when left out",
+    toCount,
+  )
   .action(async (name: EmbeddedModelName, options: Options) => {
     const { out, steps } = options;
-    const model = embeddedModels[name];
     const training = readTraining(options);
     const base = options.base ?? join("models", name);
-    const values = importOnnx(model.shape, await readFile(join(base, "model.onnx")));
+    const { model, values } = await readModel(name, base);
     await mkdir(out, { recursive: true });
     const log = join(out, "training.jsonl");
     await writeWhole(log, "");
@@ -116,7 +120,7 @@ function readTraining(options: Options): PolicyTraining {
 }
 
 function trainingOf(options: Options): PolicyTraining {
-  const { method: name, steps, seed, group, minibatches, learningRate } = options;
+  const { method: name, steps, seed, group, minibatches, learningRate, entropyPrompts } = options;
   return {
     name,
     method: adjustMethod(name, options),
@@ -128,6 +132,7 @@ function trainingOf(options: Options): PolicyTraining {
     learningRate,
     warmupUpdates: options.warmup,
     heldOut: { prompts: options.heldOut, samples: options.heldOutSamples },
+    ...(entropyPrompts !== undefined && { entropyPrompts }),
   };
 }
 

@@ -8,7 +8,7 @@ import type { LearnerSettings } from "./learner.ts";
 import { Policy } from "./policy.ts";
 import { openPolicy, rollOut } from "./rollout.ts";
 import type { Rollout } from "./rollout.ts";
-import { measurePolicy } from "./training-log.ts";
+import { meanEntropies, measurePolicy } from "./training-log.ts";
 import type { LogLine } from "./training-log.ts";
 
 export interface PolicyTraining extends LearnerSettings {
@@ -21,6 +21,11 @@ export interface PolicyTraining extends LearnerSettings {
   readonly groupSize: number;
   /** Held-out prompts and samples of each that every step is measured on. */
   readonly heldOut: { readonly prompts: number; readonly samples: number };
+  /**
+   * Training prompts that H is measured on, as often answered as held-out ones and the same at every step and seed. When
+   * left out H is that of the responses that the step learns from.
+   */
+  readonly entropyPrompts?: number;
 }
 
 /** Smaller than the paper's (512 prompts x 8 and 8 updates a step, 2400 updates), sized for two cores and minutes. */
@@ -36,7 +41,8 @@ export const usualPolicyTraining = {
 } as const;
 
 const promptStreamName = 1;
-const branches = { training: 0, heldOut: 1 } as const;
+const entropyStreamName = 4;
+const branches = { training: 0, heldOut: 1, entropy: 2 } as const;
 const chunkRows = 16;
 
 /**
@@ -59,19 +65,22 @@ export async function trainPolicy(
   const learner = new Learner({ policy, reference }, training);
   const held = task.testPrompts(testSize);
   const excluded = new Set(held);
+  const drawPrompts = (count: number, stream: Stream): string[] =>
+    Array.from({ length: count }, () => drawTrainingPrompt(task, stream, excluded));
   const stream = new Stream(seed, promptStreamName);
+  const { entropyPrompts } = training;
+  const measured = entropyPrompts && drawPrompts(entropyPrompts, new Stream(0, entropyStreamName));
   const label = { method: name, ...(name !== "grpo" && { intervention: name }) };
   let values = base;
   for (let step = 0; ; step++) {
     await using engine = await openPolicy(shape, values);
-    const prompts = Array.from({ length: training.promptsPerStep }, () =>
-      drawTrainingPrompt(task, stream, excluded),
-    );
+    const prompts = drawPrompts(training.promptsPerStep, stream);
     const draw = (from: readonly string[], samples: number, branch: number): Promise<Rollout[][]> =>
       rollOut({ engine, task }, from, samples, { seed, stage: step, branch });
     const groups = await draw(prompts, training.groupSize, branches.training);
     const tests = await draw(held.slice(0, heldOut.prompts), heldOut.samples, branches.heldOut);
-    const measures = measurePolicy(task, groups, tests);
+    const answers = measured ? await draw(measured, heldOut.samples, branches.entropy) : groups;
+    const measures = { ...measurePolicy(task, groups, tests), ...meanEntropies(answers.flat()) };
     if (!Number.isFinite(measures.H))
       throw new Error(`the policy's entropy is ${measures.H} at step ${step}`);
     const isLast = step === steps || hooks.signal.aborted;

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { toCount, toNumber, toPositive, toShare, toWeight, toWindow } from "../../../lab/option-values.ts";
+import {
+  toCount,
+  toNumber,
+  toPositive,
+  toShare,
+  toWeight,
+  toWidth,
+  toWindow,
+} from "../../../lab/option-values.ts";
 
 describe("what options of the lab take", () => {
   it("numbers and counts", () => {
@@ -13,6 +21,12 @@ describe("what options of the lab take", () => {
     expect(() => toWeight("-1")).toThrow(/less than 0/);
     for (const text of ["0", "-1"]) expect(() => toPositive(text)).toThrow(/not over 0/);
     expect(() => toShare("1.1")).toThrow(/at most 1/);
+  });
+
+  it("widths that heads of 16 divide", () => {
+    expect(toWidth("48")).toBe(48);
+    for (const text of ["50", "8"]) expect(() => toWidth(text)).toThrow(/multiple of 16/);
+    expect(() => toWidth("0")).toThrow(/whole number/);
   });
 
   it("windows, as values or as quantiles", () => {

@@ -1,10 +1,13 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { grad, init, numpy as np } from "@jax-js/jax";
 import { beforeAll, describe, expect, it } from "vitest";
-import { embeddedModels } from "../../../../lab/embedded-model.ts";
+import { decoderShape } from "../../../../lab/decoder-size.ts";
+import { embeddedModels, readModel } from "../../../../lab/embedded-model.ts";
 import { exportOnnx } from "../../../../lab/export-onnx.ts";
 import type { DecoderShape } from "../../../../lab/export-onnx.ts";
-import { importOnnx } from "../../../../lab/import-onnx.ts";
+import { importOnnx, readSize } from "../../../../lab/import-onnx.ts";
 import { initialValues, toWeights } from "../../../../lab/model.ts";
 import type { Weights } from "../../../../lab/model.ts";
 import { Policy } from "../../../../lab/rl/policy.ts";
@@ -148,9 +151,34 @@ describe("the policy", () => {
 });
 
 describe("importing a graph", () => {
+  it("takes the size of a model from it, the usual one or another", async () => {
+    const usual = await readModel("abacus", "models/abacus");
+    expect(usual.model).toEqual(embeddedModels.abacus);
+    const { vocabulary } = embeddedModels.abacus.task;
+    const small = decoderShape(vocabulary, { width: 48, layers: 2 });
+    expect(small).toMatchObject({ hiddenSize: 48, heads: 3, headDim: 16, intermediateSize: 128, layers: 2 });
+    const weights = initialValues(small, new Stream(7));
+    const folder = await mkdtemp(join(tmpdir(), "metropolis-size-"));
+    try {
+      await writeFile(
+        join(folder, "model.onnx"),
+        exportOnnx(small, (name) => weights.get(name)!),
+      );
+      const { model, values: read } = await readModel("abacus", folder);
+      expect(model).toEqual({ ...embeddedModels.abacus, shape: small });
+      expect(read).toEqual(weights);
+      await expect(readModel("pivot", folder)).rejects.toThrow("weight embedding is");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it("gives back the weights that were exported, and names the one that does not fit", () => {
     const file = exportOnnx(shape, (name) => values.get(name)!);
     expect(importOnnx(shape, file)).toEqual(values);
+    expect(readSize(file)).toEqual({ width: 16, layers: 1 });
+    expect(() => readSize(Uint8Array.of(255))).toThrow("the file is no ONNX graph");
+    expect(() => readSize(new Uint8Array())).toThrow("no weight embedding");
     expect(() => importOnnx({ ...shape, layers: 2 }, file)).toThrow("no weight layers.1.attentionNorm");
     expect(() => importOnnx({ ...shape, intermediateSize: 13 }, file)).toThrow(
       "layers.0.gate is [16, 12], not [16, 13]",

@@ -52,7 +52,7 @@ const usual = {
 async function run(
   method: Method,
   steps: number,
-  changes: Partial<PolicyTraining> & { readonly stopAfter?: number } = {},
+  { stopAfter, ...changes }: Partial<PolicyTraining> & { readonly stopAfter?: number } = {},
 ): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   const stop = new AbortController();
@@ -64,7 +64,7 @@ async function run(
       signal: stop.signal,
       onLine: async (line) => {
         lines.push(line);
-        if (line.step === changes.stopAfter) stop.abort();
+        if (line.step === stopAfter) stop.abort();
       },
     },
   );
@@ -130,6 +130,20 @@ describe("policy training", () => {
     ].map((lines) => lines.at(-1)!);
     expect(held!.R).toBeLessThan(free!.R - 0.1);
     expect(rewarded!.H).toBeGreaterThan(free!.H + 0.2);
+  });
+
+  it("measures H on prompts of its own when told to, the same ones for every seed, and learns alike", async () => {
+    const [own, apart, other] = [
+      await run(methods.grpo, 1),
+      await run(methods.grpo, 1, { entropyPrompts: 60 }),
+      await run(methods.grpo, 1, { entropyPrompts: 60, seed: 1 }),
+    ];
+    expect(apart.map(({ R, reward, update }) => [R, reward, update])).toEqual(
+      own.map(({ R, reward, update }) => [R, reward, update]),
+    );
+    // Sixty prompts tell two seeds' one policy less apart than the four of a step.
+    const [ofStep, ofStepToo] = [own[0]!.H, (await run(methods.grpo, 1, { seed: 1 }))[0]!.H];
+    expect(Math.abs(apart[0]!.H - other[0]!.H)).toBeLessThan(Math.abs(ofStep - ofStepToo) / 3);
   });
 
   it("refuses settings under which a method would do nothing", async () => {
