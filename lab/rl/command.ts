@@ -47,7 +47,7 @@ export const rlCommand = new Command("rl")
   .option("--warmup <n>", "updates over which it rises", toCount, usual.warmupUpdates)
   .option(
     "--coefficient <x>",
-    "weight of the entropy bonus, of the reference KL, or of KL-Cov's penalty; the method's own when left out",
+    "weight of the entropy bonus, of the reference KL (power distillation's anchor), or of KL-Cov's penalty; the method's own when left out",
     toWeight,
   )
   .option(
@@ -60,6 +60,7 @@ export const rlCommand = new Command("rl")
     "of Clip-Cov, as LOW,HIGH or as quantiles of the first step: q0.97,q1",
     toWindow,
   )
+  .option("--alpha <x>", "exponent of power distillation; the method's own when left out", toPositive)
   .option("--held-out <n>", "held-out prompts per step", toCount, usual.heldOut.prompts)
   .option("--held-out-samples <n>", "samples of each", toCount, usual.heldOut.samples)
   .option(

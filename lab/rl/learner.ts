@@ -1,5 +1,5 @@
 import { Stream } from "../stream.ts";
-import { groupAdvantages, isMixed } from "./advantage.ts";
+import { groupAdvantages, powerAdvantages } from "./advantage.ts";
 import { summarizeCovariances } from "./covariance.ts";
 import { resolveLoss } from "./methods.ts";
 import type { Method } from "./methods.ts";
@@ -22,10 +22,17 @@ export interface LearnerSettings {
   readonly warmupUpdates: number;
 }
 
-/** A response as something to learn from. */
-interface Lesson extends Sequence {
-  /** Of the response's tokens, under the policy that drew them. */
+/** A response, and how likely its tokens are. */
+interface Scored extends Sequence {
+  /** Under the policy that drew them. */
   readonly logProbs: readonly number[];
+  /** Under the base model, where the method asks for it. */
+  readonly referenceLogProbs?: ArrayLike<number>;
+  readonly reward: number;
+}
+
+/** A response as something to learn from. */
+interface Lesson extends Scored {
   readonly advantage: number;
 }
 
@@ -44,7 +51,7 @@ export class Learner {
   #loss: LossSettings | undefined;
   #updates = 0;
 
-  /** @param policies `reference` is the base model, where the method has a reference KL; neither is owned */
+  /** @param policies `reference` is the base model, where the method needs it; neither is owned */
   constructor(
     policies: { readonly policy: Policy; readonly reference: Policy | undefined },
     settings: LearnerSettings,
@@ -56,13 +63,13 @@ export class Learner {
     this.#selection = new Stream(settings.seed, streams.selection);
   }
 
-  /** Learns once from each response. @returns undefined when no prompt had right and wrong responses */
+  /** Learns once from each response. @returns undefined when every advantage is zero */
   async learn(groups: readonly (readonly Rollout[])[]): Promise<UpdateSummary | undefined> {
     const { method, minibatches, learningRate, warmupUpdates } = this.#settings;
-    const mixed = groups.filter((group) => isMixed(group.map(({ reward }) => reward)));
-    const lessons = shuffle(mixed.flatMap(toLessons), this.#order);
+    const taught = (await this.#score(groups)).map((group) => toLessons(group, method)).filter(teaches);
+    const lessons = shuffle(taught.flat(), this.#order);
     if (lessons.length === 0) return undefined;
-    const old = await this.#tokensOf(lessons);
+    const old = tokensOf(lessons);
     this.#loss ??= resolveLoss(method, old);
     const outcomes: Outcome[] = [];
     for (const { items, from, to } of split(lessons, minibatches)) {
@@ -79,32 +86,60 @@ export class Learner {
       outcomes.push({ ...loss, gradientNorm, size });
     }
     return {
-      mixedGroups: mixed.length,
+      mixedGroups: taught.length,
       covariance: summarizeCovariances(old.logProbs, old.advantages),
       ...summarize(outcomes, this.#loss),
     };
   }
 
-  /** The tokens as the engine drew and scored them. */
-  async #tokensOf(lessons: readonly Lesson[]): Promise<Tokens> {
-    const logProbs = Float64Array.from(lessons.flatMap((lesson) => lesson.logProbs));
-    const advantages = Float64Array.from(
-      lessons.flatMap(({ response, advantage }) => response.map(() => advantage)),
+  /** The responses as the engine drew and scored them. */
+  async #score(groups: readonly (readonly Rollout[])[]): Promise<readonly (readonly Scored[])[]> {
+    const scored = groups.map((group) =>
+      group.map(({ promptTokens, tokens, reward }) => ({
+        prompt: promptTokens,
+        response: tokens.map(({ token }) => token),
+        logProbs: tokens.map(({ logprob }) => logprob),
+        reward,
+      })),
     );
-    const drawn = { logProbs, oldLogProbs: logProbs, advantages };
-    if (this.#reference === undefined) return drawn;
-    return { ...drawn, referenceLogProbs: (await this.#reference.score(lessons)).logProbs };
+    if (this.#reference === undefined) return scored;
+    const { logProbs } = await this.#reference.score(scored.flat());
+    let from = 0;
+    return scored.map((group) =>
+      group.map((lesson) => ({
+        ...lesson,
+        referenceLogProbs: logProbs.subarray(from, (from += lesson.response.length)),
+      })),
+    );
   }
 }
 
-function toLessons(group: readonly Rollout[]): Lesson[] {
-  const advantages = groupAdvantages(group.map(({ reward }) => reward));
-  return group.map(({ promptTokens, tokens }, index) => ({
-    prompt: promptTokens,
-    response: tokens.map(({ token }) => token),
-    logProbs: tokens.map(({ logprob }) => logprob),
-    advantage: advantages[index]!,
-  }));
+function toLessons(group: readonly Scored[], { power }: Method): Lesson[] {
+  const advantages =
+    power === undefined
+      ? groupAdvantages(group.map(({ reward }) => reward))
+      : powerAdvantages(
+          group.map(({ logProbs, referenceLogProbs }) => ({
+            logProb: sum(logProbs),
+            baseLogProb: sum(Array.from(referenceLogProbs!)),
+          })),
+          power.alpha,
+        );
+  return group.map((response, index) => ({ ...response, advantage: advantages[index]! }));
+}
+
+/** Whether there is anything to learn from a prompt's responses: not where all are right, or all wrong. */
+const teaches = (group: readonly Lesson[]): boolean => group.some(({ advantage }) => advantage !== 0);
+
+function tokensOf(lessons: readonly Lesson[]): Tokens {
+  const logProbs = Float64Array.from(lessons.flatMap((lesson) => lesson.logProbs));
+  const advantages = Float64Array.from(
+    lessons.flatMap(({ response, advantage }) => response.map(() => advantage)),
+  );
+  const drawn = { logProbs, oldLogProbs: logProbs, advantages };
+  if (lessons[0]?.referenceLogProbs === undefined) return drawn;
+  const referenceLogProbs = lessons.flatMap(({ referenceLogProbs: values }) => Array.from(values!));
+  return { ...drawn, referenceLogProbs: Float64Array.from(referenceLogProbs) };
 }
 
 function summarize(

@@ -5,6 +5,7 @@ import { testSize } from "../task.ts";
 import { drawTrainingPrompt } from "../train.ts";
 import { Learner } from "./learner.ts";
 import type { LearnerSettings } from "./learner.ts";
+import { needsReference } from "./methods.ts";
 import { Policy } from "./policy.ts";
 import { openPolicy, rollOut } from "./rollout.ts";
 import type { Rollout } from "./rollout.ts";
@@ -61,7 +62,7 @@ export async function trainPolicy(
   checkTraining(training);
   const chunk = { rows: chunkRows, length: task.maxPromptLength + task.maxResponseLength };
   using policy = new Policy(shape, chunk, base);
-  using reference = method.referenceKl === undefined ? undefined : new Policy(shape, chunk, base);
+  using reference = needsReference(method) ? new Policy(shape, chunk, base) : undefined;
   const learner = new Learner({ policy, reference }, training);
   const held = task.testPrompts(testSize);
   const excluded = new Set(held);

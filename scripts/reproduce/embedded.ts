@@ -16,7 +16,9 @@ const out = "build/reproduce/embedded";
 const data = (name: string): string => `models/${name}/test.jsonl`;
 
 const exists = (name: string): boolean => existsSync(`models/${name}/model.onnx`);
-const trained = ["abacus-grpo", "abacus-clip-cov", "abacus-kl-cov"].filter(exists);
+const trained = ["abacus-grpo", "abacus-clip-cov", "abacus-kl-cov", "abacus-power-distillation"].filter(
+  exists,
+);
 
 /** Commands of a chain run one after another, chains side by side. */
 type Chain = readonly { readonly name: string; readonly args: readonly string[] }[];

@@ -126,7 +126,7 @@ export function warningsOf(points: readonly Point[], { law, ceiling, upperLaw }:
     ],
     [
       interventions.length > 0,
-      `The run held its entropy up (${interventions.join(", ")}); under interventions no such law was found.`,
+      `The run was no plain policy gradient (${interventions.join(", ")}); under interventions no such law was found.`,
     ],
   ];
   const applying = warnings.filter(([applies]) => applies).map(([, text]) => text);

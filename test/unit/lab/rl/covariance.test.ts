@@ -1,23 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { groupAdvantages, isMixed } from "../../../../lab/rl/advantage.ts";
 import { countOf, quantile, summarizeCovariances, tokenCovariances } from "../../../../lab/rl/covariance.ts";
-
-describe("group advantages", () => {
-  it("divide by the unbiased standard deviation: one right of eight has 2.475", () => {
-    const advantages = groupAdvantages([1, 0, 0, 0, 0, 0, 0, 0]);
-    expect(advantages[0]).toBeCloseTo(2.475, 3);
-    expect(advantages[1]).toBeCloseTo(-2.475 / 7, 3);
-    expect(advantages.reduce((sum, advantage) => sum + advantage, 0)).toBeCloseTo(0, 12);
-    // std = √(2/3·…): rewards 1, 1, 0 have mean 2/3 and variance 1/3.
-    expect(groupAdvantages([1, 1, 0])[2]).toBeCloseTo(-2 / 3 / (Math.sqrt(1 / 3) + 1e-6), 12);
-  });
-
-  it("are zero, not NaN, where all rewards are equal, and a group of one is refused", () => {
-    expect(groupAdvantages([1, 1, 1])).toEqual([0, 0, 0]);
-    expect([isMixed([0, 0]), isMixed([1, 1]), isMixed([1, 0])]).toEqual([false, false, true]);
-    expect(() => groupAdvantages([1])).toThrow(/two responses/);
-  });
-});
 
 describe("token covariances", () => {
   // Two responses: a good one, surely written; a bad one with a rare token.

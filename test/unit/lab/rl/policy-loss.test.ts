@@ -30,6 +30,7 @@ const every = {
   "reference-kl": { clip, referenceKl: 0.1 },
   "clip-cov": { clip: { low: 1, high: 1 }, clipCov: { fraction: 0.1, low: 0.5, high: 5 } },
   "kl-cov": { klCov: { fraction: 0.1, coefficient: 0.7 } },
+  "power-distillation": { referenceKl: 0.3 },
 } satisfies Record<string, LossSettings>;
 
 /** The losses again, token by token, from the paper's formulas; `acted` says which tokens the covariance picked. */
@@ -206,7 +207,13 @@ describe("the methods", () => {
       low: 1,
       high: 5,
     });
+    expect(adjustMethod("power-distillation", { alpha: 2, coefficient: 0.5 })).toEqual({
+      power: { alpha: 2 },
+      referenceKl: 0.5,
+    });
+    expect(resolveLoss(methods["power-distillation"], drawTokens(0))).toEqual({ referenceKl: 0 });
     expect(() => adjustMethod("grpo", { coefficient: 1 })).toThrow("--coefficient: method grpo has none");
+    expect(() => adjustMethod("grpo", { alpha: 2 })).toThrow("--alpha: method grpo has none");
     expect(() => adjustMethod("reference-kl", { fraction: 0.1 })).toThrow(/--fraction/);
     expect(() => adjustMethod("kl-cov", { window: { low: 1, high: 5 } })).toThrow(/--window/);
     expect(() => lossOf({ ...drawTokens(0), referenceLogProbs: undefined! }, every["reference-kl"])).toThrow(

@@ -52,12 +52,16 @@ const usual = {
 async function run(
   method: Method,
   steps: number,
-  { stopAfter, ...changes }: Partial<PolicyTraining> & { readonly stopAfter?: number } = {},
+  {
+    stopAfter,
+    task: its = task,
+    ...changes
+  }: Partial<PolicyTraining> & { readonly stopAfter?: number; readonly task?: Task } = {},
 ): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   const stop = new AbortController();
   await trainPolicy(
-    { task, shape },
+    { task: its, shape },
     base,
     { ...usual, ...changes, name: "test", method, steps },
     {
@@ -130,6 +134,23 @@ describe("policy training", () => {
     ].map((lines) => lines.at(-1)!);
     expect(held!.R).toBeLessThan(free!.R - 0.1);
     expect(rewarded!.H).toBeGreaterThan(free!.H + 0.2);
+  });
+
+  it("distils the base's power distribution, knowing no rewards", async () => {
+    const blind: Task = { ...task, isCorrect: () => false };
+    const steps = 30;
+    const lines = await run(methods["power-distillation"], steps, { task: blind, learningRate: 3e-3 });
+    const [first, last] = [lines[0]!, lines.at(-1)!];
+    expect([first.R, last.R]).toEqual([0, 0]);
+    expect(last.H).toBeLessThan(0.6 * first.H);
+    expect(first.update!.mixedGroups).toBe(usual.promptsPerStep);
+    // p^1 is the base itself, where every weight is the same but for rounding.
+    const [still] = await run({ power: { alpha: 1 } }, 1, { task: blind });
+    expect(still!.update!.gradientNorm).toBeLessThan(1e-3 * first.update!.gradientNorm);
+    // Rewards alone teach nothing here, and an anchor holds the policy back.
+    expect((await run(methods.grpo, 1, { task: blind }))[0]!.update).toBeUndefined();
+    const anchored = await run({ power: { alpha: 4 }, referenceKl: 20 }, steps, { learningRate: 3e-3 });
+    expect(anchored.at(-1)!.H).toBeGreaterThan(last.H + 0.2);
   });
 
   it("measures H on prompts of its own when told to, the same ones for every seed, and learns alike", async () => {
