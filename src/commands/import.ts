@@ -123,6 +123,7 @@ async function convert(
   importer: (text: string) => readonly DataLine[] | Promise<readonly DataLine[]>,
 ): Promise<void> {
   const lines = await importer(await readPublished(file));
+  if (lines.length === 0) throw new InferenceError("invalid_request", `${file} holds no questions.`);
   const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
   // What would be refused later is refused now.
   parseDataSet(text, {

@@ -1,40 +1,48 @@
+import { basename } from "node:path";
 import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
 import { valueOfNumber } from "../../selection/answers/number.ts";
 import { parseJson } from "../json-lines.ts";
 import type { Exercise } from "./exercise.ts";
-import { parseRow } from "./importer.ts";
+import { optional, parseRow } from "./importer.ts";
 import type { ParseOptions } from "./importer.ts";
 import { chooseAmong, shuffle } from "./options.ts";
+
+const target = z.union([z.string(), z.number().transform(String)]);
 
 const example = z
   .object({
     input: z.string().min(1),
-    target: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
-    target_scores: z.record(z.string(), z.number()).optional(),
+    target: optional(z.union([target, z.array(target)])),
+    target_scores: optional(z.record(z.string(), z.number())),
   })
-  .refine(({ target, target_scores: scores }) => target !== undefined || scores !== undefined, {
-    error: "an example has target or target_scores",
-  });
+  .refine(
+    ({ target: targets = [], target_scores: scores }) => [targets].flat().length > 0 || scores !== undefined,
+    { error: "an example has target or target_scores" },
+  );
 
 const task = z.object({
-  name: z.string().min(1),
-  task_prefix: z.string().default(""),
+  name: optional(z.string().min(1)),
+  task_prefix: optional(z.string()),
   examples: z.array(z.unknown()).min(1),
 });
 
 /**
- * A task of BIG-bench, its task.json: examples of input and target, or of input and target_scores, whose options the
+ * A task of BIG-bench, its task.json, or of BIG-bench Hard, which has no name in it: examples of input and target, or of input and target_scores, whose options the
  * seed puts in order. Of several targets each is right.
  */
 export function parseBigBench(text: string, { name, seed }: ParseOptions): Exercise[] {
-  const { name: taskName, task_prefix: prefix, examples } = parseRow(task, parseJson(text, name), name);
+  const {
+    name: taskName = basename(name, ".json"),
+    task_prefix: prefix = "",
+    examples,
+  } = parseRow(task, parseJson(text, name), name);
   return examples.map((value, record) => {
     const at = `${name}, example ${record + 1}`;
-    const { input, target = [], target_scores: scores } = parseRow(example, value, at);
+    const { input, target: targets = [], target_scores: scores } = parseRow(example, value, at);
     const question = `${prefix}${input}`.trim();
     const own = scores === undefined ? undefined : choice({ question, scores, order: { seed, record } }, at);
-    return { id: `${taskName}-${record}`, ...(own ?? freeAnswer(question, [target].flat())) };
+    return { id: `${taskName}-${record}`, ...(own ?? freeAnswer(question, [targets].flat())) };
   });
 }
 

@@ -1,5 +1,4 @@
-import type { z } from "zod";
-import { prettifyError } from "zod";
+import { prettifyError, z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
 
 export interface ParseOptions {
@@ -15,6 +14,17 @@ export interface ImportOptions {
   /** Questions as conversations, for models with a chat template, rather than as text to be continued. */
   readonly asChat: boolean;
 }
+
+/** A field that files may leave out, or have as null. */
+export const optional = <Schema extends z.ZodType>(schema: Schema) =>
+  schema
+    .nullish()
+    .transform(
+      (value: z.output<Schema> | null | undefined): z.output<Schema> | undefined => value ?? undefined,
+    );
+
+/** Text that some files have as a number. */
+export const textOrNumber = z.union([z.string().min(1), z.number().transform(String)]);
 
 /** A row in its published form. @throws InferenceError naming the place and the field */
 export function parseRow<Schema extends z.ZodType>(

@@ -3,7 +3,7 @@ import { InferenceError } from "../../core/errors.ts";
 import type { Exercise } from "./exercise.ts";
 
 /** As many as a choice can be read of. */
-const letters = "ABCDEFGHIJ";
+export const letters = "ABCDEFGHIJ";
 
 interface Choice {
   readonly question: string;
@@ -19,13 +19,19 @@ export function chooseAmong(
   { question, options, right, solution }: Choice,
   at: string,
 ): Omit<Exercise, "id"> {
-  const answer = letters[right];
-  if (options.length > letters.length || answer === undefined || right >= options.length) {
+  if (options.length > letters.length) {
     throw new InferenceError(
       "invalid_request",
-      `${at}: the right one of ${options.length} options is none of A to ${letters.at(-1)!}, which is as far as choices go.`,
+      `${at}: there are ${options.length} options, and choices go from A to ${letters.at(-1)!}.`,
     );
   }
+  if (right < 0 || right >= options.length) {
+    throw new InferenceError(
+      "invalid_request",
+      `${at}: the right one is none of the ${options.length} options.`,
+    );
+  }
+  const answer = letters[right]!;
   return {
     question: [question, "", ...options.map((option, place) => `(${letters[place]!}) ${option}`)].join("\n"),
     instruction:

@@ -1,32 +1,42 @@
 import { z } from "zod";
 import type { Exercise } from "./exercise.ts";
-import { parseRow, reasonToNumber } from "./importer.ts";
+import { optional, parseRow, reasonToNumber, textOrNumber } from "./importer.ts";
 import type { ParseOptions } from "./importer.ts";
 import { parseRecords } from "./records.ts";
 
 const row = z.object({
-  ID: z.string().min(1),
-  Body: z.string().trim(),
+  ID: textOrNumber,
+  Body: optional(z.string().trim()),
   Question: z.string().trim().min(1),
-  Equation: z.string().trim().optional(),
-  Answer: z.union([z.number(), z.string()]).transform(String),
+  Equation: optional(z.string().trim()),
+  Answer: textOrNumber,
 });
 
 /** `( 6.0 - ( 3.0 + 2.0 ) )` as people write it: 6 - (3 + 2). */
 const readable = (equation: string): string =>
-  equation
-    .replace(/^\(([\s\S]*)\)$/, "$1")
+  (isInBrackets(equation) ? equation.slice(1, -1) : equation)
     .replaceAll(/(\d)\.0(?!\d)/g, "$1")
     .replaceAll(/\(\s+/g, "(")
     .replaceAll(/\s+\)/g, ")")
     .trim();
+
+/** Whether the bracket that begins it is closed by its last character, as that of (1 + 2) * (3 + 4) is not. */
+function isInBrackets(equation: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < equation.length; at++) {
+    if (equation[at] === "(") depth++;
+    else if (equation[at] === ")") depth--;
+    if (depth === 0) return at > 0 && at === equation.length - 1;
+  }
+  return false;
+}
 
 /** SVAMP as published: a JSON list of ID, Body, Question, Equation, Answer and Type. */
 export function parseSvamp(text: string, { name }: ParseOptions): Exercise[] {
   return parseRecords(text, name).map(({ value, at }) => {
     const {
       ID: id,
-      Body: body,
+      Body: body = "",
       Question: asked,
       Equation: equation,
       Answer: answer,

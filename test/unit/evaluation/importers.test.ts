@@ -100,7 +100,16 @@ describe("importers", () => {
     const worked = { ...record, Equation: "( 8.0 - ( 1.0 + 1.05 ) )" };
     const [example, plain] = parseSvamp(JSON.stringify([worked, record]), own);
     expect([example!.solution, plain!.solution]).toEqual(["8 - (1 + 1.05) = 6", "6"]);
-    expect(() => parseSvamp('[{"ID":"x"}]', own)).toThrow(/file, record 1: .*Body/);
+    expect(() => parseSvamp('[{"ID":"x"}]', own)).toThrow(/file, record 1: .*Question/);
+    const workedOut = (Equation: string): string =>
+      parseSvamp(JSON.stringify([{ ...record, Equation }]), own)[0]!.solution;
+    expect(workedOut("(1+2)*(3+4)")).toBe("(1+2)*(3+4) = 6");
+    expect(workedOut("( ( 1.0 + 2.0 ) * ( 3.0 + 4.0 ) )")).toBe("(1 + 2) * (3 + 4) = 6");
+    expect(workedOut("8.0")).toBe("8 = 6");
+    const bare = { ...record, ID: 7, Body: null, Equation: null, Answer: "6.5" };
+    expect(parseSvamp(JSON.stringify([bare]), own)).toMatchObject([
+      { id: "7", question: "What do 2 cost?", solution: "6.5", answer: "6.5" },
+    ]);
   });
 
   it("MMLU-Pro: up to ten options, a worked solution where there is one", async () => {
@@ -116,6 +125,12 @@ describe("importers", () => {
     expect(items[0]!.prompt).toContain("(J) option 9\n");
     for (const [index, item] of items.entries())
       expect(await grade(exercises[index]!.solution, item)).toMatchObject({ answer: "J", isCorrect: true });
+    const { answer_index: _, ...byLetter } = { ...record, cot_content: null };
+    expect(parseMmluPro(lines(byLetter), own)).toMatchObject([{ answer: "J" }]);
+    const { answer: __, ...neither } = byLetter;
+    expect(() => parseMmluPro(lines(neither), own)).toThrow(/file, line 1: .*answer_index, or answer/);
+    const beyond = { ...record, options: options.slice(0, 3) };
+    expect(() => parseMmluPro(lines(beyond), own)).toThrow(/the right one is none of the 3 options/);
     const many = { ...record, options: [...options, "more"] };
     expect(() => parseMmluPro(lines(many), own)).toThrow(/file, line 1: .*11 options.*A to J/);
   });
@@ -138,7 +153,16 @@ describe("importers", () => {
       ["M2", "A"],
     ]);
     expect(items[0]!.prompt).toContain("What is hot?\n\n(A) ice\n(B) snow\n(C) fire\n");
-    expect(() => parseArc(lines({ ...columns, answerKey: "E" }), own)).toThrow(/file, line 1: the right one/);
+    expect(() => parseArc(lines({ ...columns, answerKey: "E" }), own)).toThrow(
+      /file, line 1: answerKey 'E' is none of the labels A, B/,
+    );
+    for (const wrong of [
+      { ...original, answerKey: "" },
+      { ...columns, answerKey: "" },
+    ])
+      expect(() => parseArc(lines(wrong), own)).toThrow(/file, line 1: .*answerKey/);
+    const short = { ...columns, choices: { text: ["ice", "fire"], label: ["A"] } };
+    expect(() => parseArc(lines(short), own)).toThrow(/file, line 1: .*each text has a label/);
   });
 
   it("BIG-bench: targets as text, as number, as any of several, and options by score", async () => {
@@ -168,6 +192,22 @@ describe("importers", () => {
     );
   });
 
+  it("BIG-bench: without a name as BIG-bench Hard, and with numbers for targets", () => {
+    const examples = [
+      { input: "not True is", target: "False" },
+      { input: "1 + 1.5?", target: 2.5 },
+      { input: "1 + 1?", target: [2, "two"], target_scores: null },
+    ];
+    const exercises = parseBigBench(JSON.stringify({ canary: "c", examples }), { ...own, name: "hard.json" });
+    expect(exercises.map(({ id, answer }) => [id, answer])).toEqual([
+      ["hard-0", "False"],
+      ["hard-1", "2.5"],
+      ["hard-2", "2"],
+    ]);
+    const none = JSON.stringify({ examples: [{ input: "q", target: [] }] });
+    expect(() => parseBigBench(none, own)).toThrow(/example 1: .*target or target_scores/);
+  });
+
   it("reasoning-gym: by number where the answer is one, else by text", () => {
     const metadata = { source_dataset: "chain_sum", source_index: 4 };
     const items = itemsOf(
@@ -181,6 +221,14 @@ describe("importers", () => {
     expect(items.map(({ id, grader }) => [id, grader.type])).toEqual([
       ["chain_sum-4", "last_number"],
       ["question-1", "exact"],
+    ]);
+    const twice = { question: "1 + 2 =", answer: 3, metadata };
+    const unnamed = { question: "q", answer: 2.5, metadata: { source_dataset: null, source_index: null } };
+    const read = itemsOf(asked(parseReasoningGym(lines(twice, twice, unnamed), own)));
+    expect(read.map(({ id, answer }) => [id, answer])).toEqual([
+      ["chain_sum-4", "3"],
+      ["chain_sum-4-1", "3"],
+      ["question-2", "2.5"],
     ]);
   });
 
