@@ -9,6 +9,10 @@ export interface TopTokens {
   readonly logprobs: Float64Array;
 }
 
+/** The same as plain numbers: arrays may be views of larger ones, which would cross threads whole. */
+export const pairsOf = ({ ids, logprobs }: TopTokens): (readonly [token: TokenId, logprob: number])[] =>
+  Array.from(ids, (id, rank) => [id, logprobs[rank]!] as const);
+
 /**
  * A token together with what the model said when it was drawn. These numbers stay with the token for its
  * whole life: recomputing them under another batch shape would change their last bits.

@@ -1,4 +1,5 @@
 import { toCodePoints, toUnits } from "../core/code-points.ts";
+import { pairsOf } from "../core/tokens.ts";
 import type { ScoredToken } from "../core/tokens.ts";
 import type { StageEvent } from "../mcmc/stages.ts";
 import { logProbability } from "../mcmc/completion.ts";
@@ -99,12 +100,13 @@ export class ChainTracer {
     );
     return {
       text,
-      tokens: tokens.map(({ token, logprob, entropy, entropyGap }, index) => ({
+      tokens: tokens.map(({ token, logprob, entropy, entropyGap, top }, index) => ({
         token,
         offset: offsets[index]!,
         logprob,
         entropy,
         ...(entropyGap === undefined ? {} : { entropyGap }),
+        ...(top === undefined ? {} : { likeliest: pairsOf(top) }),
       })),
     };
   }

@@ -75,6 +75,8 @@ export interface TracedToken {
   /** Of the raw next-token distribution, nats; see `ScoredToken`. */
   readonly entropy: number;
   readonly entropyGap?: number;
+  /** The likeliest tokens in its place with their log p, most likely first. Present when the request asked for them. */
+  readonly likeliest?: readonly (readonly [token: TokenId, logprob: number])[];
 }
 
 export interface StepNumber {

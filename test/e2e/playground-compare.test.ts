@@ -19,7 +19,7 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
       "nothing to set",
       "alpha 4",
       "temperature 1",
-      "alpha 4, steps per block 10, proposal temp. 0.25, kernel single try, cut uniform, warm-up blocks, block, tokens 3",
+      "alpha 4 · steps per block 10 · proposal temp. 0.25 · kernel single try · cut uniform · warm-up blocks · block, tokens 3",
     ]);
     await page.click('[aria-label^="Remove Low temperature"]');
     await page.selectOption("#kernel", "multiple_try");

@@ -28,7 +28,7 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
       "34 %",
       "13 times as likely",
       "29,000 times as much",
-      "4 tokens drawn: 4 evaluated",
+      "the first answer took 4",
     ])
       expect(story).toContain(fact);
     await page.click("#next-steps");

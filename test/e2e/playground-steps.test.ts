@@ -135,6 +135,14 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
     expect(await page.locator(".entropy rect").count()).toBe(logprobs!.tokens.length);
     await page.locator(".entropy rect").first().hover();
     expect(await page.locator("#answer .active").innerText()).toBe((await answerIn(page))[0]);
+
+    // Of a moment before, too: the draft's first token had the same beside it.
+    const first = await page.locator("#tooltip .word").allInnerTexts();
+    await page.locator("#scrub").fill("0");
+    await page.hover("#answer .token:first-child");
+    expect(await page.locator("#tooltip .word").allInnerTexts()).toEqual(
+      expect.arrayContaining(first.slice(0, 3)),
+    );
   });
 
   it("keeps a long answer in view, and where it was just revised in sight", async () => {

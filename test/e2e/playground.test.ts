@@ -35,6 +35,9 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await page.fill("#alpha", "2");
     expect(await shown("proposal_temperature")).toBe("0.5");
     expect(await page.locator("#tries, #replicas").count()).toBe(0);
+    // A default that is chosen is the default.
+    await page.evaluate("location.hash = '#steps?alpha=2&warm_up=blocks'");
+    expect(await page.locator("#warm_up option:checked").innerText()).toBe("blocks");
     await page.selectOption("#kernel", "tempering");
     expect([await shown("replicas"), await shown("proposal_temperature")]).toEqual(["3", "1"]);
     await page.selectOption("#kernel", "multiple_try");

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { keyProtocolPrefix, watchPath, watchProtocol } from "../../src/server/watch/protocol.ts";
-import type { EventOf } from "../../src/server/watch/messages.ts";
+import type { EventOf, WatchedToken } from "../../src/server/watch/messages.ts";
 import { noText, revise } from "../../src/server/watch/revision.ts";
 import type { RevisedText } from "../../src/server/watch/revision.ts";
 import { createTestApp } from "../support/embedded.ts";
@@ -88,6 +88,20 @@ const bodies = fc.record({
   prompt: fc.constantFrom<string | string[]>(prompt, ["1+1=", "9*8-7="]),
 });
 
+/** The likeliest beside each token are those that the answer tells, where it was asked for any. */
+function expectAlternatives(
+  tokens: readonly WatchedToken[],
+  told: readonly (Readonly<Record<string, number>> | null)[],
+): void {
+  if (told.length === 0) expect(tokens.flatMap(({ top_logprobs }) => top_logprobs ?? [])).toEqual([]);
+  else expect(tokens).toHaveLength(told.length);
+  for (const [index, entries] of told.entries()) {
+    const { top_logprobs = [] } = tokens[index]!;
+    expect(top_logprobs).toHaveLength(entries === null ? 0 : 2);
+    for (const { token, logprob } of top_logprobs) expect(entries![token]).toBe(logprob);
+  }
+}
+
 describe("GET /v1/completions/ws", () => {
   it("ends with the answer that POST gives, and its revisions and its tokens rebuild the text", async () => {
     await fc.assert(
@@ -97,12 +111,18 @@ describe("GET /v1/completions/ws", () => {
         const [done] = watcher.of("done", "a");
         const posted = await server.post("/v1/completions", body);
         expect(contentOf(done!.response)).toEqual(contentOf(posted.json()));
-        for (const { index, text } of done!.response.choices) {
+        for (const { index, text, logprobs } of done!.response.choices) {
+          const told = logprobs?.top_logprobs ?? [];
           const committed = watcher.of("token", "a", index);
           expect(committed.map((event) => event.text).join("")).toBe(text);
+          expectAlternatives(
+            committed.flatMap(({ tokens }) => tokens),
+            told,
+          );
           if (settings.sampler !== "power" && settings.sampler !== "maximize") continue;
           const revised = replay(watcher.of("revision", "a", index));
           expect(revised.text).toBe(text);
+          expectAlternatives(revised.tokens, told);
           expect(revised.tokens.map(({ id, from_char }) => ({ id, from_char }))).toEqual(
             committed.flatMap(({ tokens }) => tokens).map(({ id, from_char }) => ({ id, from_char })),
           );

@@ -87,6 +87,13 @@ export class LogprobPresenter {
     return longList(() => mapLazily(tokens, entryOf));
   }
 
+  /** Tokens with their log p, as many as were asked for. */
+  likeliest(top: Iterable<readonly [TokenId, number]>): { token: string; logprob: number }[] {
+    return Array.from(top)
+      .slice(0, this.#count)
+      .map(([id, logprob]) => ({ token: this.#name(id), logprob: stated(logprob) }));
+  }
+
   #entry(token: TokenId, logprob: number): { token: string; logprob: number; bytes: number[] } {
     return { token: this.#name(token), logprob: stated(logprob), bytes: [...this.#tokenizer.bytesOf(token)] };
   }

@@ -40,6 +40,10 @@ const watchedToken = z.strictObject({
   entropy_upper: z.number().optional().meta({
     description: "The upper bound, where the model's engine knows the entropy within bounds alone.",
   }),
+  top_logprobs: z
+    .array(z.strictObject({ token: z.string(), logprob: z.number() }))
+    .optional()
+    .meta({ description: "With `logprobs`: the k likeliest in its place, raw log p, nats." }),
 });
 
 const choice = { id: requestId, index: count };

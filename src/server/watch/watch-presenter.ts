@@ -1,8 +1,8 @@
 import { codePointCounter, countCodePoints } from "../../core/code-points.ts";
-import { mostEntropy } from "../../core/tokens.ts";
+import { mostEntropy, pairsOf } from "../../core/tokens.ts";
 import type { ChainTrace, Tokenizer, TracedToken } from "../../decoder/completer.ts";
 import type { GenerationPlan } from "../generation-plan.ts";
-import { finite } from "../presenters/logprobs.ts";
+import { finite, LogprobPresenter } from "../presenters/logprobs.ts";
 import { votesOf } from "../presenters/selection.ts";
 import { AnswerTracker } from "../presenters/parts.ts";
 import type { ChoicePart } from "../presenters/choice-tracker.ts";
@@ -14,6 +14,7 @@ export class WatchPresenter {
   readonly #id: string;
   readonly #plan: GenerationPlan;
   readonly #tracker: AnswerTracker;
+  readonly #logprobs: LogprobPresenter;
   /** Echoed prompt of each choice; what its chain reports stands behind. */
   readonly #echoes: { readonly chars: number; readonly tokens: number }[] = [];
 
@@ -21,6 +22,7 @@ export class WatchPresenter {
     this.#id = id;
     this.#plan = plan;
     this.#tracker = new AnswerTracker(plan, tokenizer);
+    this.#logprobs = new LogprobPresenter(tokenizer, plan);
   }
 
   accepted(): WatchEvent {
@@ -56,7 +58,7 @@ export class WatchPresenter {
     const part = this.#tracker.follow(event);
     if (part === undefined || (part.text === "" && part.tokens.length === 0)) return;
     const { text } = part;
-    const tokens = placeTokens(part);
+    const tokens = this.#place(part);
     if (event.type === "prompt") {
       this.#echoes[event.index] = { chars: countCodePoints(text), tokens: tokens.length };
       if (this.#plan.requests[event.index]!.trace === true) yield this.#promptRevision(event.index, part);
@@ -75,9 +77,24 @@ export class WatchPresenter {
       from_char: 0,
       from_token: 0,
       text: part.text,
-      tokens: placeTokens(part),
+      tokens: this.#place(part),
       logprob: 0,
     };
+  }
+
+  #place({ tokens, textSoFar }: ChoicePart): WatchedToken[] {
+    const toPoints = codePointCounter(textSoFar);
+    return Array.from(tokens, ({ token, offset, score }) => ({
+      id: token,
+      from_char: toPoints(offset),
+      logprob: score === undefined ? null : finite(score.logprob),
+      ...(score === undefined ? { entropy: null } : watchedEntropy(score)),
+      ...this.#alternatives(score?.top && pairsOf(score.top)),
+    }));
+  }
+
+  #alternatives(likeliest: TracedToken["likeliest"]): Pick<WatchedToken, "top_logprobs"> {
+    return likeliest === undefined ? {} : { top_logprobs: this.#logprobs.likeliest(likeliest) };
   }
 
   #trace(index: number, trace: ChainTrace): WatchEvent {
@@ -89,6 +106,7 @@ export class WatchPresenter {
         from_char: echo.chars + token.offset,
         logprob: finite(token.logprob),
         ...watchedEntropy(token),
+        ...(token.likeliest === undefined ? {} : { top_logprobs: this.#logprobs.likeliest(token.likeliest) }),
       }));
     switch (trace.type) {
       case "block":
@@ -118,16 +136,6 @@ export class WatchPresenter {
       }
     }
   }
-}
-
-function placeTokens({ tokens, textSoFar }: ChoicePart): WatchedToken[] {
-  const toPoints = codePointCounter(textSoFar);
-  return Array.from(tokens, ({ token, offset, score }) => ({
-    id: token,
-    from_char: toPoints(offset),
-    logprob: score === undefined ? null : finite(score.logprob),
-    ...(score === undefined ? { entropy: null } : watchedEntropy(score)),
-  }));
 }
 
 const watchedEntropy = (

@@ -34,7 +34,7 @@ export function FieldControl({ field }: { readonly field: Field }) {
       ) : (
         <select
           id={name}
-          value={text}
+          value={text === shown ? "" : text}
           onChange={({ currentTarget }) => {
             write(name, currentTarget.value);
           }}

@@ -43,9 +43,15 @@ const alternativesOf = (top: Readonly<Record<string, number>> | null | undefined
 /** Each token of a text that may still change, with the text from where it begins to where the next one does. */
 export function tokensOfRevised({ text, tokens }: RevisedText): ShownToken[] {
   const characters = Array.from(text);
-  return tokens.map(({ from_char, logprob, entropy, entropy_upper }, index) => {
+  return tokens.map(({ from_char, logprob, entropy, entropy_upper, top_logprobs }, index) => {
     const end = tokens[index + 1]?.from_char ?? characters.length;
-    return { text: characters.slice(from_char, end).join(""), logprob, entropy, entropyUpper: entropy_upper };
+    return {
+      text: characters.slice(from_char, end).join(""),
+      logprob,
+      entropy,
+      entropyUpper: entropy_upper,
+      alternatives: top_logprobs?.map(({ token, logprob }) => ({ text: token, logprob })),
+    };
   });
 }
 

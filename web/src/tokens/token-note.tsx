@@ -16,15 +16,16 @@ const mostTold = 6;
 export function TokenNote({ token, index, text }: TokenNoteProps) {
   const note = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
-    const span = text.current?.children[index];
-    const box = note.current;
-    if (span === undefined || box === null) return;
-    const { left, bottom, top } = span.getBoundingClientRect();
-    const { clientWidth, clientHeight } = document.documentElement;
-    const room = clientWidth - box.offsetWidth - 8;
-    const isRoomBelow = bottom + 6 + box.offsetHeight < clientHeight;
-    box.style.left = `${Math.max(8, Math.min(left, room))}px`;
-    box.style.top = `${isRoomBelow ? bottom + 6 : Math.max(8, top - box.offsetHeight - 6)}px`;
+    const place = (): void => {
+      placeUnder(note.current, text.current?.children[index]);
+    };
+    place();
+    addEventListener("resize", place);
+    addEventListener("scroll", place, true);
+    return () => {
+      removeEventListener("resize", place);
+      removeEventListener("scroll", place, true);
+    };
   });
   const { logprob, entropy, entropyUpper, alternatives = [] } = token;
   const most = entropyUpper === undefined ? "" : ` to ${format(entropyUpper, 3)}`;
@@ -46,6 +47,17 @@ export function TokenNote({ token, index, text }: TokenNoteProps) {
       )}
     </div>
   );
+}
+
+/** Under what it is about, or above it where there is no room. */
+function placeUnder(note: HTMLElement | null, subject: Element | undefined): void {
+  if (note === null || subject === undefined) return;
+  const { left, bottom, top } = subject.getBoundingClientRect();
+  const { clientWidth, clientHeight } = document.documentElement;
+  const room = clientWidth - note.offsetWidth - 8;
+  const isRoomBelow = bottom + 6 + note.offsetHeight < clientHeight;
+  note.style.left = `${Math.max(8, Math.min(left, room))}px`;
+  note.style.top = `${isRoomBelow ? bottom + 6 : Math.max(8, top - note.offsetHeight - 6)}px`;
 }
 
 const nameOf = (text: string): string => (text === "" ? "∎ (the end)" : JSON.stringify(text));

@@ -26,12 +26,21 @@ export function TokenText({ tokens, label, id, kept = 0, pointed, children }: To
   const at = pointed ?? own;
   const place = useRef<HTMLDivElement>(null);
   const index = at.value === undefined || at.value >= tokens.length ? undefined : at.value;
-  useFollowing(place, { tokens, kept, index });
+  // What the pointer is at is in sight; scrolling would take it away from there.
+  const isByPointer = useRef(false);
+  useKeptInSight(place, Math.min(kept, tokens.length - 1), [tokens, kept]);
+  useKeptInSight(place, isByPointer.current ? undefined : index, [index]);
   const move = (by: number): void => {
     const from = index ?? (by > 0 ? -1 : tokens.length);
     at.value = Math.min(tokens.length - 1, Math.max(0, from + by));
   };
+  const point = ({ target }: Event): void => {
+    const shown = target instanceof HTMLElement ? target.dataset.index : undefined;
+    isByPointer.current = true;
+    at.value = shown === undefined ? undefined : Number(shown);
+  };
   const leave = (): void => {
+    isByPointer.current = false;
     at.value = undefined;
   };
   return (
@@ -43,16 +52,18 @@ export function TokenText({ tokens, label, id, kept = 0, pointed, children }: To
         tabIndex={0}
         role="group"
         aria-label={`${label}, token by token; arrow keys move over it`}
-        onPointerOver={({ target }) => {
-          const shown = target instanceof HTMLElement ? target.dataset.index : undefined;
-          at.value = shown === undefined ? undefined : Number(shown);
+        // Not `over`, which comes, too, where text is scrolled under a pointer that rests.
+        onPointerMove={point}
+        onPointerDown={point}
+        onPointerLeave={() => {
+          if (isByPointer.current) leave();
         }}
-        onPointerLeave={leave}
         onBlur={leave}
         onKeyDown={(event) => {
           const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
           if (by === undefined) return;
           event.preventDefault();
+          isByPointer.current = false;
           move(by);
         }}
       >
@@ -94,18 +105,18 @@ function Token({ token: { text, logprob }, index, isNew, isActive }: TokenProps)
   );
 }
 
-/** Keeps in sight what a long text's reader looks at: the token pointed at, else the place of the last revision. */
-function useFollowing(
+/** Scrolls a long text to one of its tokens whenever something changes, where it is out of sight. */
+function useKeptInSight(
   place: { readonly current: HTMLElement | null },
-  { tokens, kept, index }: { tokens: readonly ShownToken[]; kept: number; index: number | undefined },
+  index: number | undefined,
+  changes: readonly unknown[],
 ): void {
   useLayoutEffect(() => {
     const box = place.current;
-    if (box === null || box.scrollHeight <= box.clientHeight) return;
-    const token = box.children[index ?? Math.min(kept, tokens.length - 1)];
-    if (!(token instanceof HTMLElement)) return;
-    const top = token.offsetTop;
-    const isInSight = top >= box.scrollTop && top + token.offsetHeight <= box.scrollTop + box.clientHeight;
+    const token = index === undefined ? undefined : box?.children[index];
+    if (box === null || !(token instanceof HTMLElement)) return;
+    const { offsetTop: top, offsetHeight: height } = token;
+    const isInSight = top >= box.scrollTop && top + height <= box.scrollTop + box.clientHeight;
     if (!isInSight) box.scrollTop = top - box.clientHeight / 2;
-  }, [tokens, kept, index]);
+  }, [...changes]);
 }

@@ -2,6 +2,7 @@ import "./compare.css";
 import { Cost } from "../../parts/cost.tsx";
 import { format, formatLogProbability } from "../../format.ts";
 import { remarksOn } from "../../../../src/client/client.ts";
+import { isRunning } from "../../state/run.ts";
 import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
 import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
@@ -70,7 +71,7 @@ function Card({ contender, result, most }: CardProps) {
         <p class="settings">{words === "" ? "nothing to set" : words}</p>
       </header>
       <TokenText label={`Answer by ${label}`} tokens={result === undefined ? [] : tokensOf(result.choice)}>
-        <span class="hint">…</span>
+        <span class="hint">{isRunning.value ? "…" : "Run, and it answers here."}</span>
       </TokenText>
       {result !== undefined && <Figures result={result} most={most} />}
     </article>

@@ -46,7 +46,7 @@ export function wordsOf({ settings: { sampler, ...fields } }: Contender): string
   return fieldControls
     .filter(({ name, users }) => users.includes(sampler) && values[name] !== undefined)
     .map(({ name, label }) => `${label.toLowerCase()} ${String(values[name]).replaceAll("_", " ")}`)
-    .join(", ");
+    .join(" · ");
 }
 
 export const evaluatedBy = ({ choice }: Result): number => findReport(choice)?.body.evaluated_tokens ?? 0;

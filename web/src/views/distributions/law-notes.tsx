@@ -43,7 +43,9 @@ export function DrawnNote({ drawn: answers }: { readonly drawn: Drawn }) {
   return (
     <p class="note" id="drawn-note">
       The {choices.length} drawn answers took {formatCount(drawn)} tokens: {formatCount(evaluated)} evaluated,{" "}
-      {formatCount(remembered)} remembered.
+      {formatCount(remembered)} remembered.{" "}
+      {remembered > 0 &&
+        "What is remembered was asked of the model before, by these answers or others, and costs nothing."}
       {inPlace > 0 && ` ${choices.length - inPlace} are exact draws; chains answered in place of the others.`}
       {unmixed > 0 && ` ${unmixed} of their chains read as unmixed.`}
     </p>

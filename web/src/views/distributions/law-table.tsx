@@ -8,16 +8,21 @@ const percent = (share: number): string => {
 /** The laws side by side: a line for each answer, a column for each law. */
 export function LawTable({ columns: { groups, others, columns } }: { readonly columns: Columns }) {
   const lines = [
-    ...groups.map((group) => ({ label: group, shareOf: ({ shares }: Column) => shares.get(group) ?? 0 })),
+    ...groups.map((group) => ({
+      label: group,
+      isSummary: false,
+      shareOf: ({ shares }: Column) => shares.get(group) ?? 0,
+    })),
     ...(others.length === 0
       ? []
       : [
           {
             label: `${others.length} others`,
+            isSummary: true,
             shareOf: ({ shares }: Column) => others.reduce((sum, group) => sum + (shares.get(group) ?? 0), 0),
           },
         ]),
-    { label: "not seen", shareOf: ({ unseen }: Column) => unseen },
+    { label: "not seen", isSummary: true, shareOf: ({ unseen }: Column) => unseen },
   ];
   return (
     <div class="laws-frame">
@@ -33,9 +38,9 @@ export function LawTable({ columns: { groups, others, columns } }: { readonly co
           </tr>
         </thead>
         <tbody>
-          {lines.map(({ label, shareOf }) => (
+          {lines.map(({ label, isSummary, shareOf }) => (
             <tr key={label}>
-              <th scope="row" title={label}>
+              <th scope="row" title={label} class={isSummary ? "summary" : ""}>
                 {label}
               </th>
               {columns.map((column) => {

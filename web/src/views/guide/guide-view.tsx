@@ -1,7 +1,8 @@
 import "./guide.css";
 import { useEffect } from "preact/hooks";
-import { Cost } from "../../parts/cost.tsx";
-import { formatLogProbability, formatTimes } from "../../format.ts";
+import { findReport } from "../../../../src/client/client.ts";
+import type { CompletionResponse } from "../../../../src/client/client.ts";
+import { format, formatCount, formatLogProbability, formatTimes } from "../../format.ts";
 import { model, serverState } from "../../state/connection.ts";
 import { isRunning, run } from "../../state/run.ts";
 import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
@@ -83,8 +84,11 @@ function Known({ story: told }: PartProps) {
           </>
         ) : (
           <>
-            Among {told.sample.drawn} answers that it gave at random, none is likelier as a whole: here the
-            first thought was the best one. Other prompts show the difference.
+            Of {told.sample.drawn} answers that it gave at random, the likeliest as a whole is this one:{" "}
+            {best.text === told.blurted.text
+              ? "the first thought was the best one."
+              : "no likelier than what it blurted, for there are very many to draw from."}{" "}
+            Other prompts show more of a difference.
           </>
         )}
       </p>
@@ -112,11 +116,28 @@ function Powered({ story: told }: PartProps) {
           : "This time it came to nothing likelier: the draws are random, and another prompt may show more."}
       </p>
       <TokenText id="powered" label="What power sampling answers" tokens={tokens} />
-      <p class="note">
-        What that cost: <Cost choice={told.power} />. The first answer: <Cost choice={told.blurted} />. Only
-        what is evaluated runs the model.
-      </p>
+      <Price first={told.blurted} second={told.power} />
     </li>
+  );
+}
+
+interface PriceProps {
+  readonly first: CompletionResponse["choices"][number];
+  readonly second: CompletionResponse["choices"][number];
+}
+
+/** What the second answer took more than the first. */
+function Price({ first, second }: PriceProps) {
+  const [once, again] = [findReport(first)?.body, findReport(second)?.body];
+  if (once === undefined || again === undefined) return null;
+  const times = again.evaluated_tokens / Math.max(1, once.evaluated_tokens);
+  return (
+    <p class="note" id="price">
+      What it costs: the model ran for {formatCount(again.evaluated_tokens)} tokens, where the first answer
+      took {formatCount(once.evaluated_tokens)}: {format(times, 1)} times as many. Of the{" "}
+      {formatCount(again.drawn_tokens)} tokens that were drawn on the way,{" "}
+      {formatCount(again.remembered_tokens)} were remembered and cost nothing.
+    </p>
   );
 }
 

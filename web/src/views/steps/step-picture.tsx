@@ -44,9 +44,7 @@ function Line({ name, kept, rest, isOld = false }: LineProps) {
       <dt>{name}</dt>
       <dd>
         <span class="kept">{kept}</span>
-        <span class="cut" aria-label="cut here" role="img">
-          ✂
-        </span>
+        <span class="cut" aria-label="cut here" role="img" />
         <mark class={isOld ? "old" : "new"}>{rest}</mark>
       </dd>
     </div>
