@@ -233,6 +233,27 @@ describe("a vote", () => {
 
   it.each([
     { sampler: "power", mcmc_steps: 2 },
+    { sampler: "maximize", mcmc_steps: 2 },
+    { sampler: "exact", alpha: 2 },
+  ])("grows on a WebSocket while candidates' chains of %j are watched", async (sampler) => {
+    const body = { prompt, seed: 5, ...sampler, max_tokens: 30, best_of: 5 };
+    for (const chosen of [
+      { ...body, ...voting },
+      { ...body, n: 2 },
+    ]) {
+      const watcher = await openWatcher(server.app);
+      watcher.send({ id: "a", ...chosen });
+      const end = await watcher.end("a");
+      if (end.type === "error") throw new Error(end.error.message);
+      expect(new Set(watcher.of("progress", "a").map(({ index }) => index)).size).toBe(5);
+      const whole = await server.complete(chosen);
+      expect(end.response.choices.map(({ text }) => text)).toEqual(whole.choices.map(({ text }) => text));
+      watcher.socket.terminate();
+    }
+  });
+
+  it.each([
+    { sampler: "power", mcmc_steps: 2 },
     { sampler: "power", kernel: "tempering", mcmc_steps: 2 },
     { sampler: "smc", particles: 3 },
     { sampler: "exact", alpha: 2 },

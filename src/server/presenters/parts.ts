@@ -51,7 +51,9 @@ export class AnswerTracker {
     const showsTokens = logprobs !== undefined || entropy !== undefined || returnTokenIds;
     for await (const event of events) {
       if (event.type === "standing") this.note(event.standing);
-      else this.#choices[event.index]!.keep(event, showsTokens);
+      // What chains do is no part of an answer, and of candidates has numbers that no choice has.
+      else if (event.type !== "progress" && event.type !== "trace")
+        this.#choices[event.index]!.keep(event, showsTokens);
     }
     const standings = [...this.#standings.values()];
     const mixing =
