@@ -3,7 +3,7 @@
  * beside it, and the whole reports under build/reproduce. Seeds are fixed and passes have one shape, so that a
  * machine gives the same numbers each time.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,9 @@ const exists = (name: string): boolean => existsSync(`models/${name}/model.onnx`
 const trained = ["abacus-grpo", "abacus-clip-cov", "abacus-kl-cov", "abacus-power-distillation"].filter(
   exists,
 );
+
+/** Logs of runs whose models are not kept. */
+const sharperRuns = "lab/runs";
 
 /** Commands of a chain run one after another, chains side by side. */
 type Chain = readonly { readonly name: string; readonly args: readonly string[] }[];
@@ -80,7 +83,13 @@ export async function reproduceEmbedded(): Promise<void> {
   if (availableParallelism() > 1) await Promise.all(chains.map(runChain));
   else for (const chain of chains) await runChain(chain);
 
-  const evaluations: Evaluations = { folder: out, runs: trained.map((name) => `models/${name}`) };
+  const evaluations: Evaluations = {
+    folder: out,
+    runs: trained.map((name) => `models/${name}`),
+    sharperRuns: readdirSync(sharperRuns)
+      .toSorted()
+      .map((name) => join(sharperRuns, name)),
+  };
   await writeTables(await resultTables(evaluations));
   await writeCharts(evaluations, "docs/results");
   console.log(`docs/results.md is written; ${((performance.now() - start) / 1000).toFixed(0)} s in all`);

@@ -27,6 +27,8 @@ export interface Evaluations {
   readonly folder: string;
   /** Folders of models that RL made, with the logs of their training. */
   readonly runs: readonly string[];
+  /** Folders with logs alone: of runs whose points are sharper. */
+  readonly sharperRuns: readonly string[];
 }
 
 /** Share of a run that the back-test fits. */
@@ -64,8 +66,9 @@ export async function resultTables(evaluations: Evaluations): Promise<ReadonlyMa
       ),
     ],
     ["entropy", await entropyTable(join(folder, "entropy"))],
-    ["collapse", collapse(await readRuns(evaluations))],
-    ["fit", fitTable(await readRuns(evaluations))],
+    ["collapse", collapse(await readRuns(evaluations.runs))],
+    ["fit", fitTable(await readRuns(evaluations.runs))],
+    ["sharper-fit", fitTable(await readRuns(evaluations.sharperRuns))],
     ["pivot", await pivotTable(folder)],
   ]);
 }
@@ -76,7 +79,7 @@ export async function writeCharts(evaluations: Evaluations, target: string): Pro
   const main = await readSummaries(folder, "abacus");
   const sweep = await readSummaries(folder, "sweep");
   const { compute: equal } = await analyseFolder(join(folder, "abacus"));
-  const runs = await readRuns(evaluations);
+  const runs = await readRuns(evaluations.runs);
   const charts: Record<string, string | undefined> = {
     "pass-at-k": drawPassAtK(main),
     likelihood: drawHistogram(main, "meanLogprobs", "mean log p per token under the base, nats"),
@@ -103,8 +106,8 @@ interface Run {
   readonly points: readonly Point[];
 }
 
-async function readRuns({ runs }: Evaluations): Promise<readonly Run[]> {
-  const logs = runs.map((run) => join(run, "training.jsonl")).filter((log) => existsSync(log));
+async function readRuns(folders: readonly string[]): Promise<readonly Run[]> {
+  const logs = folders.map((folder) => join(folder, "training.jsonl")).filter((log) => existsSync(log));
   return Promise.all(
     logs.map(async (log) => ({
       label: basename(join(log, "..")),
@@ -224,7 +227,7 @@ function fitTable(runs: readonly Run[]): string {
   const rows = runs.map(({ label, points }) => {
     const fit = fitPoints(points, firstShare);
     warnings.push(...warningsOf(points, fit).map((warning) => `- ${label}: ${warning}`));
-    const { a, b, ceiling, rmse, rSquared, backTest } = fit;
+    const { a, b, ceiling, rmse, samplingError, rSquared, backTest } = fit;
     return [
       label,
       String(points.length),
@@ -232,12 +235,24 @@ function fitTable(runs: readonly Run[]): string {
       interval(b),
       interval(ceiling),
       figure(rmse),
+      figure(samplingError ?? null),
       figure(rSquared),
       figure(backTest?.rmse ?? null),
       figure(backTest?.lastError ?? null),
     ];
   });
-  const head = ["run", "points", "a", "b", "ceiling", "RMSE", "R²", "back-test RMSE", "at the end"];
+  const head = [
+    "run",
+    "points",
+    "a",
+    "b",
+    "ceiling",
+    "RMSE",
+    "of sampling",
+    "R²",
+    "back-test RMSE",
+    "at the end",
+  ];
   return [
     markdown(head, rows),
     ...(warnings.length === 0 ? [] : ["", "Warnings of the fit:", "", ...warnings]),
