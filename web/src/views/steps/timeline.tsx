@@ -1,3 +1,4 @@
+import { useMemo } from "preact/hooks";
 import { isPlaying, pace, position, recorded, seek, seekChange, togglePlaying } from "./player.ts";
 import type { Frame } from "./recording.ts";
 import { placeOf, verdictOf } from "./step-words.ts";
@@ -105,6 +106,11 @@ interface StripProps {
 }
 
 function Strip({ frames, at }: StripProps) {
+  // The list grows in place, and its last frame changes with the revision that a decision led to.
+  const paths = useMemo(
+    () => tones.map((tone) => ({ tone, d: bars(frames, tone) })),
+    [frames, frames.length, frames.at(-1)],
+  );
   if (!frames.some(({ kind }) => kind !== "token")) return null;
   const { moved = 0, unchanged = 0, rejected = 0 } = frames[at]?.counts ?? {};
   return (
@@ -121,8 +127,8 @@ function Strip({ frames, at }: StripProps) {
           seek(Math.floor((frames.length * (clientX - left)) / width));
         }}
       >
-        {tones.map((tone) => (
-          <path key={tone} class={tone} d={bars(frames, tone)} />
+        {paths.map(({ tone, d }) => (
+          <path key={tone} class={tone} d={d} />
         ))}
         <rect class="here" x={at} width={1} y={0} height={1} />
       </svg>
