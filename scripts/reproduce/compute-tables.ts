@@ -135,3 +135,12 @@ export const mixingTable = ({ summaries }: Analysis): string =>
           ],
     ),
   );
+
+/** One configuration's share of right answers less each other's, paired by question. */
+export function differenceTable({ summaries }: Analysis, label: string): string {
+  const own = summaries.find((summary) => summary.label === label);
+  return markdown(
+    [`${label} less`, "difference of pass@1"],
+    (own?.differences ?? []).map(({ to, estimate }) => [to, interval(estimate)]),
+  );
+}

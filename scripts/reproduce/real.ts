@@ -8,6 +8,7 @@ import {
   answerTable,
   areaTable,
   budgetTable,
+  differenceTable,
   findingsList,
   frontierTable,
   mixingTable,
@@ -22,6 +23,8 @@ interface Task {
   readonly importer: string;
   /** By chat, as an instruct model is used, instead of plain text. */
   readonly asChat: boolean;
+  /** The published file, where it is not the task's name: one of its questions that the first task on it did not ask. */
+  readonly moreOf?: string;
   /** Answers to each question. */
   readonly n: number;
   readonly maxTokens: number;
@@ -29,11 +32,13 @@ interface Task {
 
 export const tasks: readonly Task[] = [
   { name: "sums", importer: "reasoning-gym", asChat: false, n: 16, maxTokens: 32 },
-  { name: "svamp", importer: "svamp", asChat: true, n: 8, maxTokens: 96 },
+  { name: "svamp", importer: "svamp", asChat: true, n: 8, maxTokens: 64 },
+  { name: "svamp-more", moreOf: "svamp", importer: "svamp", asChat: true, n: 4, maxTokens: 64 },
   { name: "products", importer: "reasoning-gym", asChat: false, n: 16, maxTokens: 32 },
 ];
 
 const asked = 200;
+const moreAsked = 400;
 const shots = 4;
 
 /**
@@ -52,6 +57,14 @@ const configurations = (maxTokens: number): readonly string[] => [
   "--samplers exact --alpha 2 --fallback power",
 ];
 
+/** What came out ahead on the first questions is asked more of them, with what it has to be better than. */
+const confirmed = [
+  "--samplers greedy",
+  "--samplers low_temperature --alpha 4",
+  "--samplers power --alpha 4",
+  "--samplers standard",
+];
+
 /** Where a model is compared with itself in another format. */
 const comparedFormats = [
   "--samplers standard,greedy",
@@ -59,8 +72,8 @@ const comparedFormats = [
   "--samplers power --alpha 2,4",
 ];
 
-/** Folders of evaluations: one for each task, and the first task's other format. */
-const evaluations = [...tasks.map(({ name }) => name), `${tasks[0]!.name}-int4`];
+/** Of the first task, asked in the other format. */
+const int4Name = `${tasks[0]!.name}-int4`;
 
 export interface RealStudy {
   /** Folder of the model in fp32. */
@@ -79,27 +92,32 @@ export async function runRealStudy({ model, int4, data, out, only }: RealStudy):
   const chosen = tasks.filter(({ name }) => only.length === 0 || only.includes(name));
   for (const task of chosen) {
     const questions = await importQuestions(task, data, out);
-    for (const settings of configurations(task.maxTokens))
-      await ask(task, { questions, settings, model, out });
+    const all = task.moreOf === undefined ? configurations(task.maxTokens) : confirmed;
+    for (const settings of all) await ask(task, { questions, settings, model, out });
   }
   if (int4 === undefined) return;
   const [first] = chosen;
   const questions = join(out, `${first!.name}.jsonl`);
   for (const settings of comparedFormats)
-    await ask({ ...first!, name: `${first!.name}-int4` }, { questions, settings, model: int4, out });
+    await ask({ ...first!, name: int4Name }, { questions, settings, model: int4, out });
 }
+
+/** Whether few configurations were asked, of which only single answers are compared. */
+const isShort = (name: string): boolean =>
+  name === int4Name || tasks.some((task) => task.name === name && task.moreOf !== undefined);
 
 /** Writes the study's tables and charts into docs/results.md, of what has been asked so far. */
 export async function writeRealTables(out: string): Promise<void> {
   const tables = new Map<string, string>();
-  for (const name of evaluations) {
+  for (const name of [...tasks.map((task) => task.name), int4Name]) {
     const folder = join(out, name);
     if (!existsSync(folder)) continue;
     const analysis = await analyseFolder(folder);
     tables.set(`${name}-findings`, findingsList(analysis));
     tables.set(`${name}-answers`, answerTable(analysis));
+    tables.set(`${name}-differences`, differenceTable(analysis, "power, alpha 4"));
+    if (isShort(name)) continue;
     tables.set(`${name}-areas`, areaTable(analysis));
-    if (name.endsWith("-int4")) continue;
     tables.set(`${name}-budgets`, budgetTable(analysis));
     tables.set(`${name}-frontier`, frontierTable(analysis));
     tables.set(`${name}-rules`, ruleTable(analysis, ["vote", "logprob", "self_certainty"]));
@@ -129,13 +147,20 @@ const ask = ({ name, n, maxTokens }: Task, { questions, settings, model, out }: 
   });
 
 /** The first questions of a published file, with examples from the rest of it. */
-async function importQuestions({ name, importer, asChat }: Task, data: string, out: string): Promise<string> {
-  const records = JSON.parse(await readFile(join(data, `${name}.json`), "utf8")) as SomeRecord[];
+async function importQuestions(task: Task, data: string, out: string): Promise<string> {
+  const { name, moreOf, importer, asChat } = task;
+  const records = JSON.parse(await readFile(join(data, `${moreOf ?? name}.json`), "utf8")) as SomeRecord[];
+  const rest = records.slice(asked);
+  const shown = shortestOfEachType(rest);
+  const taken =
+    moreOf === undefined
+      ? records.slice(0, asked)
+      : rest.filter((record) => !shown.includes(record)).slice(0, moreAsked);
   const folder = join(out, "data", name);
   await mkdir(folder, { recursive: true });
   const [questions, examples] = [join(folder, "asked.json"), join(folder, "examples.json")];
-  await writeFile(questions, JSON.stringify(records.slice(0, asked)));
-  await writeFile(examples, JSON.stringify(shortestOfEachType(records.slice(asked))));
+  await writeFile(questions, JSON.stringify(taken));
+  await writeFile(examples, JSON.stringify(shown));
   const imported = join(out, `${name}.jsonl`);
   const settings = ["--shots", examples, "--k", `${shots}`, ...(asChat ? ["--chat"] : [])];
   await runStep({
