@@ -117,27 +117,39 @@ export async function settle<Options extends EvaluationOptions>(
   return { ...options, server };
 }
 
-/**
- * Reads the data, and opens the results that the folder has, if they are of the same evaluation.
- * @param more what else all results have in common
- */
-export async function openEvaluation(
-  settings: EvaluationSettings,
-  more: Evaluation = {},
-): Promise<{
-  readonly items: readonly DataItem[];
+interface OpenResults {
   readonly file: ResultFile;
   /** What all results have in common. */
   readonly evaluation: Evaluation;
-}> {
-  const { data, limit = null, n, maxTokens = null, seed, grader, base = null, out } = settings;
-  const { dtype, int4Compute, context, plain } = settings;
+}
+
+/** Reads the data, and opens the results that the folder has, if they are of the same evaluation. */
+export async function openEvaluation(
+  settings: EvaluationSettings,
+): Promise<OpenResults & { readonly items: readonly DataItem[] }> {
+  const items = await readItems(settings);
+  return { items, ...(await openResults(settings)) };
+}
+
+/** The questions to ask. @throws InferenceError also where what grades them is not to be had */
+export async function readItems(settings: EvaluationSettings): Promise<readonly DataItem[]> {
+  const { data } = settings;
   const items = parseDataSet(await readText(data, "--data"), { ...settings, name: data }).slice(
     0,
     settings.limit,
   );
   if (items.some(({ grader: own }) => own.type === "python"))
     await findPython({ allowUnsandboxed: settings.allowUnsandboxedCode === true });
+  return items;
+}
+
+/**
+ * Opens the results that the folder has, if they are of the same evaluation.
+ * @param more what else all results have in common
+ */
+export async function openResults(settings: EvaluationSettings, more: Evaluation = {}): Promise<OpenResults> {
+  const { data, limit = null, n, maxTokens = null, seed, grader, base = null, out } = settings;
+  const { dtype, int4Compute, context, plain } = settings;
   const digest = createHash("sha256")
     .update(await readFile(data))
     .digest("hex");
@@ -152,7 +164,7 @@ export async function openEvaluation(
   await makeFolder(resolve(out)).catch((cause: unknown) => {
     throw fileFault(`--out: ${out} is no folder, and cannot be made one`, cause);
   });
-  return { items, file: await ResultFile.open(join(out, resultsName), evaluation), evaluation };
+  return { file: await ResultFile.open(join(out, resultsName), evaluation), evaluation };
 }
 
 /** A folder by its last part; an id of the hub as it is. */

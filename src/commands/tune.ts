@@ -27,13 +27,17 @@ import {
   dataOptions,
   engineOptions,
   listModels,
-  openEvaluation,
+  openResults,
   openServer,
+  readItems,
   settle,
 } from "./evaluated-models.ts";
 import type { EvaluationOptions, EvaluationSettings } from "./evaluated-models.ts";
+import { modelDigest } from "./model-digest.ts";
 import { argument, listOf, numberFrom, oneOf } from "./options.ts";
+import { provideModel } from "./provide-model.ts";
 import { sweepOptions, sweepsOf } from "./sweep-options.ts";
+import type { SweepOption } from "./sweep-options.ts";
 
 type TuneCommandOptions = Omit<EvaluationOptions, "n"> & {
   readonly budget: number;
@@ -94,25 +98,25 @@ export function tuneCommand(): Command {
     command.addOption(option);
   return command
     .addHelpText("after", examples)
-    .action((options: TuneCommandOptions & Record<string, unknown>) =>
-      tuneModel(options, command, sweepsOf(options, sweeps)),
-    );
+    .action((options: TuneCommandOptions & Record<string, unknown>) => tuneModel(options, command, sweeps));
 }
 
-async function tuneModel(options: TuneCommandOptions, command: Command, values: Sweeps): Promise<void> {
+async function tuneModel(
+  options: TuneCommandOptions & Record<string, unknown>,
+  command: Command,
+  sweeps: readonly SweepOption[],
+): Promise<void> {
+  const values = sweepsOf(options, sweeps);
   const settings = await settle({ ...options, n: Math.ceil(options.budget) }, command);
   const { budget, seed, out, preset } = settings;
   const folder = preset === undefined && !settings.write ? undefined : await folderToWrite(settings);
   const configurations = searchSpace(searched(settings, command), values);
-  checkValues(values, configurations);
+  checkValues(sweeps, values, configurations);
   const models = await listModels(settings);
   const [model] = models;
   if (models.length > 1 || model === undefined)
     throw new InferenceError("invalid_request", "--model: one model is tuned at a time; name one.");
-  const what = { tuned: model, budget, configurations: configurations.map(({ name }) => name) };
-  const { items, file: opened, evaluation } = await openEvaluation(settings, what);
-  await using file = opened;
-  await using pricesFile = await ResultFile.open(join(out, "prices.jsonl"), { ...evaluation, prices: true });
+  const items = await readItems(settings);
   const halves = splitQuestions(items, seed);
   if (halves.heldOut.length < fewestQuestions) {
     throw new InferenceError(
@@ -120,6 +124,12 @@ async function tuneModel(options: TuneCommandOptions, command: Command, values: 
       `--data: ${items.length} questions are too few to search on one half and measure on the other; give ${2 * fewestQuestions} at least, better 100.`,
     );
   }
+  const { file: opened, evaluation } = await openResults(settings, {
+    ...{ tuned: model, ...(await filesOf(settings)) },
+    ...{ budget, configurations: configurations.map(({ name }) => name) },
+  });
+  await using file = opened;
+  await using pricesFile = await ResultFile.open(join(out, "prices.jsonl"), { ...evaluation, prices: true });
   const answerRule = answerRuleOf(items);
   const order = [...halves.search, ...halves.heldOut];
   await using asking = openAsking(settings, model);
@@ -144,6 +154,17 @@ async function tuneModel(options: TuneCommandOptions, command: Command, values: 
   if (folder !== undefined) await writeWinner(folder, fields, settings, model);
 }
 
+/** Tells a model from the next that is put in its place; of one that a server runs, nothing is known. */
+async function filesOf({
+  url,
+  server,
+  model,
+  dtype,
+}: EvaluationSettings): Promise<{ readonly modelFiles?: string }> {
+  if (url !== undefined || server !== undefined) return {};
+  return { modelFiles: await modelDigest(await provideModel({ model: model[0]!, dtype })) };
+}
+
 /** The samplers beside the plain ones. @throws InferenceError naming the option */
 function searched(
   settings: Pick<EvaluationSettings, "server" | "plain"> & Pick<TuneCommandOptions, "samplers">,
@@ -158,14 +179,18 @@ function searched(
 }
 
 /** @throws InferenceError for values that nothing which is searched takes */
-function checkValues(values: Sweeps, configurations: ReturnType<typeof searchSpace>): void {
+function checkValues(
+  sweeps: readonly SweepOption[],
+  values: Sweeps,
+  configurations: ReturnType<typeof searchSpace>,
+): void {
   const idle = Object.entries(values).find(
     ([field, own = []]) => own.length > 0 && configurations.every(({ fields }) => !(field in fields)),
   );
   if (idle === undefined) return;
   throw new InferenceError(
     "invalid_request",
-    `${idle[0]}: its values mean nothing to the samplers that are searched. Leave it out, or name more in --samplers.`,
+    `${sweeps.find(({ field }) => field === idle[0])!.option.long!}: its values mean nothing to the samplers that are searched. Leave it out, or name more in --samplers.`,
   );
 }
 

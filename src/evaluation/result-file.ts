@@ -85,6 +85,6 @@ function checkSame(path: string, stored: Evaluation, evaluation: Evaluation): vo
   if (differing.length === 0) return;
   throw new InferenceError(
     "invalid_request",
-    `${path} holds another evaluation: ${differing.join(", ")} differ. Choose another --out, or the same settings to go on.`,
+    `${path} holds another evaluation: ${differing.join(", ")} ${differing.length === 1 ? "differs" : "differ"}. Choose another --out, or the same settings to go on.`,
   );
 }

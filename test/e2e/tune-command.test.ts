@@ -39,6 +39,12 @@ it("a search that was killed and started again ends as one that was not, and its
   expect(await textIn(join(killed, "tuning.json"))).toBe("");
   expect((await runCommand([...tuning, "--model", model, "--out", killed])).code).toBe(0);
   expect(await textIn(join(killed, "tuning.json"))).toBe(await textIn(join(whole, "tuning.json")));
+
+  // Answers of another model in the same place are not mixed with these.
+  await cp("models/abacus-grpo", model, { recursive: true });
+  const other = await runCommand([...tuning, "--model", model, "--out", killed]);
+  expect(other.output).toMatch(/another evaluation: modelFiles differs/);
+  expect(other.code).not.toBe(0);
 });
 
 it.each<[string[], RegExp]>([
@@ -50,7 +56,7 @@ it.each<[string[], RegExp]>([
   [["--samplers", "smc,best"], /'best' is none of/],
   [["--limit", "6"], /6 questions are too few/],
   [["--model", "models/abacus,models/pivot"], /one model is tuned at a time/],
-  [["--samplers", "smc", "--kernel", "tempering"], /kernel: its values mean nothing/],
+  [["--samplers", "smc", "--kernel", "tempering"], /--kernel: its values mean nothing/],
   [
     ["--plain", "--samplers", "power", "--url", "http://127.0.0.1:1"],
     /--samplers: a server without our fields/,

@@ -11,7 +11,9 @@ const generationConfig = z.looseObject({
 });
 export type GenerationConfig = z.output<typeof generationConfig>;
 
-const pathIn = (folder: string): string => join(folder, "generation_config.json");
+export const generationConfigName = "generation_config.json";
+
+const pathIn = (folder: string): string => join(folder, generationConfigName);
 
 /** A model's generation_config.json; empty where there is none. @throws InferenceError for one that is not as expected */
 export async function readGenerationConfig(folder: string): Promise<GenerationConfig> {
