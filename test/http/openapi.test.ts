@@ -19,6 +19,11 @@ interface Document {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
+interface Operation {
+  readonly requestBody?: { readonly content: { readonly "application/json": { readonly schema: Schema } } };
+  readonly responses: Readonly<Record<string, object>>;
+}
+
 describe("openapi.yaml", () => {
   it("describes every field of every request and answer, with an example", async () => {
     await using server = await createTestApp();
@@ -42,6 +47,34 @@ describe("openapi.yaml", () => {
     for (const methods of Object.values(paths)) {
       for (const operation of Object.values(methods)) expect(operation).toHaveProperty("summary");
     }
+  });
+
+  it("has an example of every body that the server answers as documented, and each status by itself", async () => {
+    await using server = await createTestApp();
+    await server.app.ready();
+    const { paths, components } = server.app.swagger() as unknown as Document;
+    let posted = 0;
+    for (const [url, methods] of Object.entries(paths)) {
+      for (const [method, operation] of Object.entries(methods)) {
+        const { requestBody, responses } = operation as Operation;
+        expect(Object.keys(responses).filter((status) => !/^[1-5]\d\d$/.test(status))).toEqual([]);
+        if (requestBody === undefined) continue;
+        const { $ref } = requestBody.content["application/json"].schema;
+        const { examples = [] } = components.schemas[$ref!.split("/").at(-1)!]!;
+        expect({ url, examples: examples.length }).not.toEqual({ url, examples: 0 });
+        for (const payload of examples) {
+          const reply = await server.app.inject({
+            url,
+            method: method as "post",
+            payload: payload as object,
+          });
+          expect({ url, payload, status: reply.statusCode }).toEqual({ url, payload, status: 200 });
+          expect(responses).toHaveProperty("200");
+          posted++;
+        }
+      }
+    }
+    expect(posted).toBeGreaterThanOrEqual(6);
   });
 
   it("names /metrics and itself as what they are", async () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { answer } from "../answer.ts";
 import { chatEndpoint, completionEndpoint } from "../endpoint.ts";
+import { failuresOfAnswers } from "../failures.ts";
 import { chatRequest, chatResponse } from "../schemas/chat.ts";
 import { completionRequest, completionResponse } from "../schemas/completions.ts";
 import { chatChunk, completionChunk } from "../schemas/chunks.ts";
@@ -22,8 +23,7 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
           body: completionRequest,
           response: {
             200: wholeOrStreamed(completionResponse, completionChunk),
-            "4xx": errorResponse,
-            "5xx": errorResponse,
+            ...failuresOfAnswers,
           },
         },
       },
@@ -41,8 +41,7 @@ export function completionRoutes(context: RouteContext): FastifyPluginCallbackZo
           body: chatRequest,
           response: {
             200: wholeOrStreamed(chatResponse, chatChunk),
-            "4xx": errorResponse,
-            "5xx": errorResponse,
+            ...failuresOfAnswers,
           },
         },
       },

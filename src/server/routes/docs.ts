@@ -4,6 +4,10 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { toYaml } from "../openapi.ts";
 
+/** What stands at the head of /docs, on its dark ground. */
+const name =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 30" height="30"><rect y="5" width="20" height="20" rx="4" fill="#f2a65a"/><path d="M4 20v-4h2.500v4m1.250 0v-9h2.500v9m1.250 0v-5h2.500v5m1.250 0V8h1.250v12" stroke="#1d1b18" stroke-width="1.500" fill="none"/><text x="30" y="21" font-family="system-ui, sans-serif" font-size="18" font-weight="600" fill="#fff">Metropolis</text></svg>';
+
 /** GET /openapi.yaml, and /docs: the same to read and to try, from this server's own files. */
 export const docsRoutes: FastifyPluginAsyncZod = async (app) => {
   /** The document as text, which takes a tenth of a second to write and never changes, by type and server. */
@@ -55,7 +59,11 @@ export const docsRoutes: FastifyPluginAsyncZod = async (app) => {
     indexPrefix: ".",
     staticCSP: true,
     transformStaticCSP: (policy) => policy.replace(/upgrade-insecure-requests;?/, ""),
-    theme: { title: "Metropolis API" },
+    theme: {
+      title: "Metropolis API",
+      css: [{ filename: "name.css", content: ".swagger-ui .topbar .download-url-wrapper { display: none }" }],
+    },
+    logo: { type: "image/svg+xml", content: name, href: "../", target: "_self" },
     uiConfig: { validatorUrl: null, displayRequestDuration: true },
   });
 };

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { usualMaxTokens } from "../completion-plan.ts";
 import { modelNames, presetOfModelName, samplerOfModelName } from "../model-name.ts";
 import { chooseSampler } from "../sampling-plan.ts";
-import { errorResponse } from "../schemas/errors.ts";
+import { failuresOfLookups } from "../failures.ts";
 import { modelEntry, modelList } from "../schemas/models.ts";
 import type { RouteContext } from "./context.ts";
 
@@ -36,7 +36,13 @@ export function modelRoutes({
   return (app, _options, done) => {
     app.get(
       "/v1/models",
-      { schema: { summary: "List the models", tags: ["models"], response: { 200: modelList } } },
+      {
+        schema: {
+          summary: "List the models",
+          tags: ["models"],
+          response: { 200: modelList, ...failuresOfLookups },
+        },
+      },
       () => ({ object: "list" as const, data: entries }),
     );
     app.get(
@@ -51,7 +57,7 @@ export function modelRoutes({
               examples: ["abacus:power"],
             }),
           }),
-          response: { 200: modelEntry, 404: errorResponse },
+          response: { 200: modelEntry, ...failuresOfLookups },
         },
       },
       ({ params: { id } }) => find(id),
@@ -63,7 +69,7 @@ export function modelRoutes({
         schema: {
           hide: true,
           params: z.object({ "*": z.string() }),
-          response: { 200: modelEntry, 404: errorResponse },
+          response: { 200: modelEntry, ...failuresOfLookups },
         },
       },
       ({ params: { "*": id } }) => find(id.replace(/\/$/, "")),

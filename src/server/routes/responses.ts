@@ -2,6 +2,7 @@ import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { encodeChat } from "../chat-plan.ts";
 import { responseNames } from "../responses/response-names.ts";
+import { failuresOfAnswers, failuresOfBodies, failuresOfLookups } from "../failures.ts";
 import { dropNulls } from "../given.ts";
 import { invalid } from "../invalid.ts";
 import { samplerOfModelName } from "../model-name.ts";
@@ -12,7 +13,6 @@ import { toPrompt } from "../responses/chat-body.ts";
 import { inputOf, readConversation } from "../responses/history.ts";
 import { pageOf } from "../responses/page.ts";
 import { streamRecord } from "../responses/stream-response.ts";
-import { errorResponse } from "../schemas/errors.ts";
 import { responseEvent } from "../schemas/responses/events.ts";
 import { itemsQuery, responseId, retrieveQuery } from "../schemas/responses/query.ts";
 import { inputTokensRequest, responseRequest } from "../schemas/responses/request.ts";
@@ -26,7 +26,6 @@ import { sendWhole, sent } from "../send-whole.ts";
 import type { RouteContext } from "./context.ts";
 
 const tags = ["responses"];
-const errors = { "4xx": errorResponse, "5xx": errorResponse };
 const params = z.object({ id: responseId });
 
 const wholeOrStreamed = {
@@ -51,7 +50,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
             "OpenAI's Responses API over the model's chat template. Takes the same sampler fields as /v1/completions.",
           tags,
           body: responseRequest,
-          response: { 200: wholeOrStreamed, ...errors },
+          response: { 200: wholeOrStreamed, ...failuresOfAnswers },
         },
       },
       (request, reply) => answerResponse(request, reply, context),
@@ -64,7 +63,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
           summary: "Count the tokens of a response's prompt",
           tags,
           body: inputTokensRequest,
-          response: { 200: inputTokensResponse, ...errors },
+          response: { 200: inputTokensResponse, ...failuresOfBodies },
         },
       },
       async (request, reply) => {
@@ -90,7 +89,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
           tags,
           params,
           querystring: retrieveQuery,
-          response: { 200: wholeOrStreamed, ...errors },
+          response: { 200: wholeOrStreamed, ...failuresOfLookups },
         },
       },
       async (request, reply) => {
@@ -126,7 +125,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
             "One that runs in the background ends. Responses that go on from it cannot be gone on from any more.",
           tags,
           params,
-          response: { 200: deletedResponse, ...errors },
+          response: { 200: deletedResponse, ...failuresOfLookups },
         },
       },
       (request) => {
@@ -144,7 +143,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
           description: "One that has ended stays as it is.",
           tags,
           params,
-          response: { 200: responseResponse, ...errors },
+          response: { 200: responseResponse, ...failuresOfLookups },
         },
       },
       async (request, reply) => {
@@ -170,7 +169,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
           tags,
           params,
           querystring: itemsQuery,
-          response: { 200: inputItemList, ...errors },
+          response: { 200: inputItemList, ...failuresOfLookups },
         },
       },
       async (request, reply) => {

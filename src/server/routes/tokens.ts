@@ -3,13 +3,13 @@ import { z } from "zod";
 import { InferenceError } from "../../core/errors.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import type { Tokenizer } from "../../decoder/completer.ts";
+import { failuresOfBodies } from "../failures.ts";
 import { checkPromptSizes, checkVocabulary } from "../generation-plan.ts";
 import { dropNulls } from "../given.ts";
 import { longList, longObject, longText, mapLazily } from "../long-json.ts";
 import { samplerOfModelName } from "../model-name.ts";
 import { requestSignal } from "../request-signal.ts";
 import { sendWhole, sent } from "../send-whole.ts";
-import { errorResponse } from "../schemas/errors.ts";
 import {
   detokenizeRequest,
   detokenizeResponse,
@@ -33,7 +33,7 @@ export function tokenRoutes({
           summary: "Turn text into token ids",
           tags: ["tokens"],
           body: tokenizeRequest,
-          response: { 200: tokenizeResponse, "4xx": errorResponse },
+          response: { 200: tokenizeResponse, ...failuresOfBodies },
         },
       },
       async (request, reply) => {
@@ -75,7 +75,7 @@ export function tokenRoutes({
           summary: "Turn token ids into text",
           tags: ["tokens"],
           body: detokenizeRequest,
-          response: { 200: detokenizeResponse, "4xx": errorResponse },
+          response: { 200: detokenizeResponse, ...failuresOfBodies },
         },
       },
       async (request, reply) => {

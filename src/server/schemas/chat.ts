@@ -60,7 +60,10 @@ export const chatRequest = body({
     [{ title: "Sums", text: "1+1=2" }],
   ),
   ...unofferedChatFields,
-}).meta({ id: "ChatRequest" });
+}).meta({
+  id: "ChatRequest",
+  examples: [{ messages: [{ role: "user", content: "7-2*3+4=" }], sampler: "power", seed: 1 }],
+});
 
 export type ChatRequest = z.output<typeof chatRequest>;
 

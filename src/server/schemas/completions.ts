@@ -36,7 +36,7 @@ export const completionRequest = body({
     "Report the log-prob of each token, and those of this many of the likeliest ones beside it.",
     1,
   ),
-}).meta({ id: "CompletionRequest" });
+}).meta({ id: "CompletionRequest", examples: [{ prompt: "7-2*3+4=", sampler: "power", seed: 1 }] });
 
 export type CompletionRequest = z.output<typeof completionRequest>;
 

@@ -14,7 +14,7 @@ export const tokenizeRequest = body({
     true,
   ),
   return_token_strs: described(z.boolean().nullish(), "Add the tokens as strings.", false),
-}).meta({ id: "TokenizeRequest" });
+}).meta({ id: "TokenizeRequest", examples: [{ prompt: "7-2*3+4=" }] });
 
 export const tokenizeResponse = z
   .object({
@@ -33,7 +33,7 @@ export const tokenizeResponse = z
 export const detokenizeRequest = body({
   model: described(z.string().nullish(), "The model's id.", "abacus"),
   tokens: described(tokenIds, "Token ids.", [7, 11, 2]),
-}).meta({ id: "DetokenizeRequest" });
+}).meta({ id: "DetokenizeRequest", examples: [{ tokens: [7, 11, 2] }] });
 
 export const detokenizeResponse = z
   .object({

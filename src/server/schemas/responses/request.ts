@@ -149,14 +149,14 @@ export const responseRequest = body({
   prompt: refused("a prompt kept by the server"),
   context_management: refused("context_management", [[]]),
   moderation: refused("moderation"),
-}).meta({ id: "ResponseRequest" });
+}).meta({ id: "ResponseRequest", examples: [{ input: "7-2*3+4=", sampler: "power", seed: 1 }] });
 
 export const inputTokensRequest = body({
   model: generationFields.model,
   ...promptFields,
   ...templateFields,
   personality: refused("personality"),
-}).meta({ id: "InputTokensRequest" });
+}).meta({ id: "InputTokensRequest", examples: [{ input: "7-2*3+4=" }] });
 
 export type ResponseRequest = z.output<typeof responseRequest>;
 export type InputTokensRequest = z.output<typeof inputTokensRequest>;
