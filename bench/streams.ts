@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { abacus } from "../lab/abacus.ts";
 import { ServerProcess } from "../test/support/server-process.ts";
@@ -19,6 +20,7 @@ export async function benchStreams(streams: number, windows: number): Promise<vo
   await using server = await ServerProcess.start(["--lanes", "32"]);
   const prompts = abacus.testPrompts(streams);
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal);
   let firstByteMs: number[] = [];
   let requests = 0;
   const client = async (index: number): Promise<void> => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { constants } from "node:os";
 import { InferenceError } from "../core/errors.ts";
 
@@ -32,6 +33,8 @@ export class Interrupted extends InferenceError {
 /** For work that ends in order: the first signal aborts it with `Interrupted`, a second ends the process at once. */
 export function abortOnSignals(): Disposable & { readonly signal: AbortSignal } {
   const stop = new AbortController();
+  // Whatever is under way at once listens.
+  setMaxListeners(0, stop.signal);
   const listeners = names.map((name) => {
     const interrupt = (): void => {
       if (stop.signal.aborted) process.exit(codeOf(name));

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { InferenceError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { samplerFields, samplers } from "../samplers/registry.ts";
@@ -69,6 +70,8 @@ export async function runEvaluation(options: RunOptions): Promise<void> {
   const missing = missingTasks(options);
   const controller = new AbortController();
   const either = AbortSignal.any([signal, controller.signal]);
+  // Each question that is asked listens, and more than once where it asks for several answers.
+  setMaxListeners(0, either);
   const clock = new SharedClock();
   const worker = async (): Promise<void> => {
     for (let task = missing.shift(); task !== undefined; task = missing.shift()) {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { servedAbacus } from "../support/fake-servers/abacus.ts";
 import { FakeVllm } from "../support/fake-servers/vllm.ts";
-import { commandPath, runCommand } from "../support/server-process.ts";
+import { commandPath, runCommand, ServerProcess } from "../support/server-process.ts";
 import type { Exit } from "../support/server-process.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "metropolis-eval-command-"));
@@ -54,6 +54,21 @@ it("an evaluation that was killed and started again reports what one reports tha
   expectExit(await runCommand(["eval", "report", whole]), 0, /At equal drawn tokens/);
   expect(await reportIn(whole)).toEqual(before);
   expect(await readFile(join(whole, "report.html"), "utf8")).toBe(page);
+});
+
+it("asks many questions at once without a word about listeners, in this process and of a server", async () => {
+  const many =
+    "eval --data models/abacus/test.jsonl --limit 24 --n 2 --samplers standard --concurrency 24".split(" ");
+  await using server = await ServerProcess.start();
+  const places = {
+    here: ["--model", "models/abacus", "--base", "models/abacus"],
+    there: ["--url", server.url],
+  };
+  for (const [name, place] of Object.entries(places)) {
+    const exit = await runCommand([...many, ...place, "--out", join(folder, name)]);
+    expectExit(exit, 0, /report:/);
+    expect(exit.output).not.toMatch(/warning/i);
+  }
 });
 
 it("a report wants a folder that has finished answers, and the help is that of both", async () => {

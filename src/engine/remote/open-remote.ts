@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { InferenceError } from "../../core/errors.ts";
 import { toInferenceError, BackOff } from "./back-off.ts";
 import { Connection } from "./connection.ts";
@@ -68,6 +69,8 @@ export async function openRemote(
   settings: RemoteSettings,
   signal: AbortSignal = AbortSignal.timeout(startMs),
 ): Promise<OpenedRemote> {
+  // Draws are measured side by side, in calls that listen.
+  setMaxListeners(0, signal);
   const { dialect: name, url, key, sessionHeader, maxCalls, silenceMs, pauseMs } = settings;
   const dialect = dialects[name](settings);
   const mostSockets = maxCalls + spareSockets;
