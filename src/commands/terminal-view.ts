@@ -8,6 +8,7 @@ export interface TerminalViewOptions {
   readonly colors: boolean;
 }
 
+type Votes = EventOf<"votes">["votes"];
 type Style = Parameters<typeof styleText>[0];
 
 /** How revised text looks, by how many steps ago it was revised; older text is plain. */
@@ -51,6 +52,9 @@ export class TerminalView {
   #block: EventOf<"block"> | undefined;
   #proposal: EventOf<"proposal"> | undefined;
   #decision: EventOf<"decision"> | undefined;
+  /** What is known before there is a step to tell of. */
+  #note: string | undefined;
+  #votes: string | undefined;
 
   constructor(options: TerminalViewOptions) {
     this.#options = options;
@@ -58,10 +62,17 @@ export class TerminalView {
 
   /** @returns whether there is something new to look at */
   take(event: WatchEvent): boolean {
+    if (isOfAnother(event)) return false;
     switch (event.type) {
+      case "accepted":
+        this.#note = describeRequest(event);
+        return true;
+      case "votes":
+        this.#votes = describeVotes(event.votes);
+        return true;
       case "block":
         this.#block = event;
-        return false;
+        return this.#steps === 0;
       case "proposal":
         this.#proposal = event;
         return false;
@@ -92,8 +103,10 @@ export class TerminalView {
     const { prompt, columns } = this.#options;
     const pieces: Piece[] = [{ text: prompt, style: "dim" }, ...this.#pieces()];
     const answer = wrap(pieces, columns).map((line) => line.map((piece) => this.#style(piece)).join(""));
-    if (this.#block === undefined) return answer;
-    return [...answer, "", ...this.#status(), this.#trace()];
+    const votes = this.#votes === undefined ? [] : ["", truncate(this.#votes, columns)];
+    if (this.#block !== undefined) return [...answer, ...votes, "", ...this.#status(), this.#trace()];
+    const note = this.#note === undefined || this.#steps > 0 ? [] : ["", truncate(this.#note, columns)];
+    return [...answer, ...votes, ...note];
   }
 
   /** A proposal where no completion stands is no step of a chain, and there is nothing that log p could be of. */
@@ -174,6 +187,23 @@ export class TerminalView {
     // The command has looked at the terminal; from Node 22 on, styleText would look at this process's output and environment.
     return styleText(style, text, { validateStream: false });
   }
+}
+
+/** Of candidates the first is shown as it comes to be; which one is chosen is known at the end. */
+export const isOfAnother = (event: WatchEvent): boolean => "index" in event && event.index > 0;
+
+/** What a request that begins comes to. */
+export function describeRequest({ sampler, model, seed, max_tokens, choices }: EventOf<"accepted">): string {
+  const shown = choices === 1 ? "" : `; the first of ${choices} candidates is shown`;
+  return `${sampler} of ${model}, seed ${seed}, at most ${max_tokens} tokens${shown}`;
+}
+
+/** How a vote stands, the most voted first. */
+export function describeVotes({ answers, unanswered, candidates, drawn, stopped_early }: Votes): string {
+  const counts = answers.map(({ answer, count }) => `${printable(answer, "␤")} ×${count}`);
+  if (unanswered > 0) counts.push(`no answer ×${unanswered}`);
+  const end = stopped_early === null ? "" : `, ${stopped_early}`;
+  return `votes of ${drawn}/${candidates}${end}: ${counts.join("  ")}`;
 }
 
 /** Text that says nothing to a terminal but itself. */

@@ -15,17 +15,21 @@ import type { ConstraintSettings } from "./constraint-options.ts";
 import { engineServerOptions, hideKeys, readEngineServer } from "./engine-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import { refuseEngineOptions } from "./idle-options.ts";
-import { provideTokenizer } from "./provide-model.ts";
-import { argument, integerFrom, option, seedFrom } from "./options.ts";
+import { provideModel, provideTokenizer } from "./provide-model.ts";
+import { argument, integerFrom, modelOptions, option, seedFrom } from "./options.ts";
+import { selectionOf, selectionOptions } from "./selection-options.ts";
+import type { SelectionSettings } from "./selection-options.ts";
 import { reachServer } from "../assembly/own-server.ts";
 import type { ReachedServer } from "../assembly/own-server.ts";
 import { usualEngine } from "../assembly/engine-settings.ts";
-import { TerminalView, printable } from "./terminal-view.ts";
+import type { EngineSettings } from "../assembly/engine-settings.ts";
+import { TerminalView, describeRequest, describeVotes, isOfAnother, printable } from "./terminal-view.ts";
 
-interface WatchSettings extends EngineOptions, ConstraintSettings {
+interface WatchSettings extends EngineOptions, ConstraintSettings, SelectionSettings {
   readonly url: string | undefined;
   readonly apiKey: string | undefined;
   readonly model: string;
+  readonly dtype: EngineSettings["dtype"];
   readonly sampler: SamplerName;
   /** Fields of the sampler, as the API has them. */
   readonly fields: Readonly<Record<string, unknown>>;
@@ -39,6 +43,9 @@ Examples:
   metropolis watch "7-2*3+4=" --seed 42                    the embedded model, in this process
   metropolis watch "7-2*3+4=" --proposal-temperature 1     bolder proposals
   metropolis watch "7-2*3+4=" --regex "#[0-9]{1,2}"        an answer of that form
+  metropolis watch "7-2*3+4=" --kernel tempering --cut entropy
+  metropolis watch "7-2*3+4=" --best-of 8 --select vote --select-answer last_number
+  metropolis watch "Once" --model onnx-community/Qwen2.5-0.5B-Instruct --dtype q4
   metropolis watch "7-2*3+4=" --url http://127.0.0.1:8000  a server that is running
   metropolis watch "Once" --engine vllm --engine-url http://gpu:8000 --model Qwen/Qwen3-8B
                                                            a model that vLLM runs`;
@@ -53,11 +60,12 @@ export function watchCommand(): Command {
     .addOption(option("--url <address>", "server to ask; without one the model runs in this process"))
     .addOption(option("--api-key <key>", "key that the server wants"))
     .addOption(
-      option("--model <folder>", "model to run where no server is asked").default(
-        usualEngine.model,
-        "the embedded abacus",
-      ),
+      option(
+        "--model <folder|id>",
+        "model to run where no server is asked; one of the hub is pulled once",
+      ).default(usualEngine.model, "the embedded abacus"),
     )
+    .addOption(modelOptions.dtype())
     .addOption(new Option("--sampler <name>", "how to sample").choices(samplerNames).default("power"))
     .addOption(number("--max-tokens <n>", "most tokens; the model's when left out", integerFrom(1)))
     .addOption(number("--seed <n>", "repeats a run; a fresh one when left out", seedFrom))
@@ -67,7 +75,8 @@ export function watchCommand(): Command {
       ),
     )
     .addHelpText("after", examples);
-  for (const one of [...constraintOptions(), ...engineServerOptions()]) command.addOption(one);
+  for (const one of [...constraintOptions(), ...selectionOptions(), ...engineServerOptions()])
+    command.addOption(one);
   const fields = optionFields.map(({ name, option: flag, users, meaning, usual, parse }) => {
     const own = new Option(`${flag} <value>`, `${users.join(", ")}: ${meaning} Default: ${usual}.`);
     command.addOption(own.argParser(argument(parse)));
@@ -86,7 +95,17 @@ export function watchCommand(): Command {
 }
 
 async function watch(prompt: string, settings: WatchSettings, command: Command): Promise<void> {
-  const body = { ...requestOf(prompt, settings), ...(await readConstraint(settings)) };
+  const body = {
+    ...requestOf(prompt, settings),
+    ...selectionOf(settings),
+    ...(await readConstraint(settings)),
+  };
+  const { url, model } = settings;
+  sayAtOnce(
+    url === undefined
+      ? `loading ${model === usualEngine.model ? "the embedded model" : model}`
+      : `asking ${url}`,
+  );
   await using server = await openServer(settings, command);
   const client = new MetropolisClient({ baseUrl: server.url, apiKey: server.apiKey });
   const watching = process.stdout.isTTY ? watchLive(client, body, settings) : watchInLines(client, body);
@@ -96,16 +115,21 @@ async function watch(prompt: string, settings: WatchSettings, command: Command):
   console.log(summary(done, body.seed));
 }
 
+/** To whoever looks on while there is nothing to see yet; files and pipes hold the answer alone. */
+function sayAtOnce(text: string): void {
+  if (process.stderr.isTTY) console.error(text);
+}
+
 async function openServer(settings: WatchSettings, command: Command): Promise<ReachedServer> {
   hideKeys(command);
-  const { url, apiKey, model } = settings;
+  const { url, apiKey, model, dtype } = settings;
   if (url !== undefined) {
     refuseEngineOptions(command);
     return reachServer({ url, apiKey });
   }
   const server = await readEngineServer(settings, command);
-  if (server !== undefined) await provideTokenizer(model);
-  return reachServer({ url, apiKey, model, server });
+  await (server === undefined ? provideModel({ model, dtype }) : provideTokenizer(model));
+  return reachServer({ url, apiKey, model, dtype, server });
 }
 
 function requestOf(
@@ -128,17 +152,23 @@ async function watchLive(
   { pace }: WatchSettings,
 ): Promise<EventOf<"done">> {
   const out = process.stdout;
-  const view = new TerminalView({ prompt: body.prompt, columns: out.columns - 1, colors: out.hasColors() });
+  const view = new TerminalView({
+    prompt: body.prompt,
+    columns: Math.max(1, (out.columns || 80) - 1),
+    colors: out.hasColors(),
+  });
   let drawn = 0;
   const draw = (): void => {
     if (drawn > 1) moveCursor(out, 0, 1 - drawn);
     if (drawn > 0) out.write("\r");
     clearScreenDown(out);
     // What has left the screen cannot be drawn again.
-    const lines = view.lines().slice(1 - out.rows);
+    const lines = view.lines().slice(1 - (out.rows || 24));
     out.write(lines.join("\n"));
     drawn = lines.length;
   };
+  // The prompt stands there until there is more to see.
+  draw();
   try {
     for await (const event of client.watch(body)) {
       if (event.type === "done") return event;
@@ -158,7 +188,9 @@ async function watchInLines(client: MetropolisClient, body: CompleteRequest): Pr
   for await (const event of client.watch(body)) {
     if (event.type === "done") return event;
     view.take(event);
-    if (event.type !== "revision") continue;
+    if (event.type === "accepted") sayAtOnce(describeRequest(event));
+    if (event.type === "votes") console.log(describeVotes(event.votes));
+    if (event.type !== "revision" || isOfAnother(event)) continue;
     const [text] = view.lines();
     console.log(`${view.place(event)}  log p ${event.logprob.toFixed(2)}  ${text}`);
   }
@@ -174,13 +206,23 @@ export function summary({ response }: Pick<EventOf<"done">, "response">, seed: n
       : "\n\nThe server shut down before the sampler was through; this is what it had come to.";
   const answer = printable(choice.text) + end;
   const run = findReport(choice)?.body;
-  if (run === undefined || !isRunReport(run)) return `${answer}\n\nseed ${seed}`;
+  const certainty =
+    choice.self_certainty === undefined ? "" : `self-certainty ${choice.self_certainty.toFixed(2)}, `;
+  const tallies = (response.votes ?? []).map(describeVotes);
+  if (run === undefined || !isRunReport(run))
+    return [answer, "", `${certainty}seed ${seed}`, ...tallies].join("\n");
   const { logprob, drawn_tokens, remembered_tokens, evaluated_tokens } = run;
   const tokens = `${drawn_tokens} tokens drawn, ${remembered_tokens} remembered, ${evaluated_tokens} tokens evaluated`;
-  const cost = `log p ${logprob.toFixed(2)}, ${tokens}, seed ${seed}`;
-  return [answer, "", cost, ...describeDraw(choice), ...describeSteps(choice), ...remarksOn(choice)].join(
-    "\n",
-  );
+  const cost = `log p ${logprob.toFixed(2)}, ${tokens}, ${certainty}seed ${seed}`;
+  return [
+    answer,
+    "",
+    cost,
+    ...tallies,
+    ...describeDraw(choice),
+    ...describeSteps(choice),
+    ...remarksOn(choice),
+  ].join("\n");
 }
 
 function describeDraw({ exact }: Reports): string[] {

@@ -34,6 +34,36 @@ describe("metropolis watch", () => {
     expect(stranger.output).toMatch(/^error: This server wants an API key/);
   });
 
+  it("shows one of the candidates, how they vote, and how sure the model was", async () => {
+    const vote = ["--best-of", "4", "--select", "vote", "--select-answer", "#([0-9]+)", "--self-certainty"];
+    for (const sampler of ["power", "standard"]) {
+      const { code, output } = await runCommand([
+        "watch",
+        prompt,
+        "--seed",
+        "3",
+        "--sampler",
+        sampler,
+        ...vote,
+      ]);
+      expect(output.match(/^votes of \d\/4: /gm)!.length).toBeGreaterThan(3);
+      expect(output).toMatch(/self-certainty \d+\.\d\d, seed 3\nvotes of 4\/4: /);
+      expect(code).toBe(0);
+    }
+  });
+
+  it("takes kernels, cuts and ids of the hub", async () => {
+    const { code, output } = await runCommand([
+      "watch",
+      prompt,
+      ..."--kernel tempering --cut entropy".split(" "),
+    ]);
+    expect(output).toMatch(/\d+ steps: /);
+    expect(code).toBe(0);
+    const absent = await runCommand(["watch", prompt, "--model", "someone/a-model"], { HF_HUB_OFFLINE: "1" });
+    expect(absent.output).toMatch(/^error: HF_HUB_OFFLINE forbids to ask the hub for someone\/a-model/m);
+  });
+
   it("shows a model that a server elsewhere runs", async () => {
     await using fake = await new FakeVllm(await servedAbacus()).start();
     const engine = ["--engine", "vllm", "--engine-url", fake.url];

@@ -38,9 +38,25 @@ const create = (columns = 60, colors = false): TerminalView =>
   new TerminalView({ prompt: "1+1=", columns, colors });
 
 describe("TerminalView", () => {
+  it("shows what a request comes to before there is a step, the first candidate, and how all of them vote", () => {
+    const view = create(80);
+    expect(view.lines()).toEqual(["1+1="]);
+    const accepted = { type: "accepted", id: "a", model: "abacus", sampler: "power", seed: 3 } as const;
+    expect(view.take({ ...accepted, choices: 4, prompt_tokens: 4, max_tokens: 48 })).toBe(true);
+    const note = "power of abacus, seed 3, at most 48 tokens; the first of 4 candidates is shown";
+    expect(view.lines()).toEqual(["1+1=", "", note]);
+    expect(view.take({ type: "token", id: "a", index: 1, text: "9", tokens: [token(0)] })).toBe(false);
+    expect(view.take({ type: "token", id: "a", index: 0, text: "2", tokens: [token(0)] })).toBe(true);
+    const answer = { answer: "2\n", count: 2, share: 1, candidates: [0, 1] };
+    const counts = { unanswered: 1, candidates: 4, drawn: 3, skipped: 1, leader_confidence: 0.8 };
+    const votes = { prompt: 0, answers: [answer], stopped_early: "settled" as const, ...counts };
+    expect(view.take({ type: "votes", id: "a", votes })).toBe(true);
+    expect(view.lines()).toEqual(["1+1=2", "", "votes of 3/4, settled: 2␤ ×2  no answer ×1"]);
+  });
+
   it("shows the prompt, the answer as last revised, the step, the proposal, and log p as bars", () => {
     const view = create(80);
-    expect(view.take(block(1))).toBe(false);
+    expect(view.take(block(1))).toBe(true);
     expect(view.take(revision(0, "abc"))).toBe(true);
     const frames = [...step(1, "xy", "rejected"), ...step(2, "z", "accepted")].filter((event) =>
       view.take(event),
