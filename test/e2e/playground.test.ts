@@ -62,13 +62,17 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     const { page } = opened;
     await isReady(page);
     expect(new URL(page.url()).hash).toBe("");
+    await page.click("#tab-compare");
+    await page.click("#share summary");
+    // A link holds the prompt, though it be the model's example; the address need not.
+    expect(new URL(await page.locator("#shared").innerText()).hash).toBe("#compare?prompt=7-2*3%2B4%3D");
+    await expect.poll(() => new URL(page.url()).hash).toBe("#compare");
     await page.click("#tab-steps");
     await page.fill("#prompt", "1+1=");
     await page.selectOption("#kernel", "multiple_try");
     await page.fill("#tries", "2");
     await page.fill("#seed", "7");
     await holdTo(page, "Regular expression", "#[0-9]&x=1|.*");
-    await page.click("#share summary");
     const link = await page.locator("#shared").innerText();
     await expect.poll(() => page.url()).toBe(link);
     await page.click("#copy");

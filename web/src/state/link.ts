@@ -1,6 +1,15 @@
 import { effect } from "@preact/signals";
 import { constraintChoices, fieldControls, samplerChoices } from "../../../src/client/client.ts";
-import { constraint, sampler, shownFields, usualSeed, write, written, writtenPrompt } from "./settings.ts";
+import {
+  constraint,
+  prompt,
+  sampler,
+  shownFields,
+  usualSeed,
+  write,
+  written,
+  writtenPrompt,
+} from "./settings.ts";
 import { isViewName, shownView } from "./shown-view.ts";
 
 const pauseMs = 200;
@@ -9,9 +18,9 @@ const pauseMs = 200;
  * The page's address with the view and all that was set, so that it opens elsewhere as it is here:
  * `#steps?prompt=1%2B1%3D&sampler=exact`. Defaults are left out, and the key.
  */
-function fragment(): string {
+function fragment(prompt: string | undefined): string {
   const fields = new URLSearchParams();
-  if (writtenPrompt.value !== undefined) fields.set("prompt", writtenPrompt.value);
+  if (prompt !== undefined) fields.set("prompt", prompt);
   if (sampler.value !== samplerChoices[0]!.name) fields.set("sampler", sampler.value);
   const names = [...shownFields.value.map(({ name }) => name), "max_tokens", "seed"];
   for (const name of names) {
@@ -25,14 +34,15 @@ function fragment(): string {
   return `#${view}?${query}`;
 }
 
-export const linkHere = (): string => new URL(fragment() || "#", document.baseURI).href;
+/** With the prompt in any case: another model brings another example. */
+export const linkHere = (): string => new URL(fragment(prompt.value), document.baseURI).href;
 
 function readFragment(): void {
   const [view = "", query = ""] = location.hash.slice(1).split(/\?(.*)/s);
   if (isViewName(view)) shownView.value = view;
   const fields = new URLSearchParams(query);
-  const prompt = fields.get("prompt");
-  if (prompt !== null) writtenPrompt.value = prompt;
+  const asked = fields.get("prompt");
+  if (asked !== null) writtenPrompt.value = asked;
   const named = samplerChoices.find(({ name }) => name === fields.get("sampler"));
   if (named !== undefined) sampler.value = named.name;
   for (const name of [...fieldControls.map((field) => field.name), "max_tokens", "seed"]) {
@@ -51,7 +61,7 @@ export function startLink(): void {
   addEventListener("hashchange", readFragment);
   let timer: ReturnType<typeof setTimeout> | undefined;
   effect(() => {
-    const next = fragment();
+    const next = fragment(writtenPrompt.value);
     clearTimeout(timer);
     // Browsers bound how often an address may change.
     timer = setTimeout(() => {
