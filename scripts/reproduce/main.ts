@@ -24,8 +24,13 @@ const { model, int4, data, out, only } = values;
 
 if (positionals.length === 0) await reproduceEmbedded();
 else if (positionals.join() === "real" && model !== undefined) {
-  await runRealStudy({ model, int4, data, out, only });
-  await writeRealTables(out);
+  try {
+    await runRealStudy({ model, int4, data, out, only });
+    await writeRealTables(out);
+  } catch (error) {
+    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
 } else {
   console.error(
     "Usage: npm run reproduce [-- real --model FOLDER [--int4 FOLDER] [--data FOLDER] [--out FOLDER] [--only TASK]]",

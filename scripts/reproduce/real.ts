@@ -90,6 +90,11 @@ export interface RealStudy {
 /** Asks all questions of every configuration; each goes on where it was cut off. */
 export async function runRealStudy({ model, int4, data, out, only }: RealStudy): Promise<void> {
   const chosen = tasks.filter(({ name }) => only.length === 0 || only.includes(name));
+  if (chosen.length === 0) {
+    throw new Error(
+      `--only ${only.join(", ")}: there is no such task. There are ${tasks.map(({ name }) => name).join(", ")}.`,
+    );
+  }
   for (const task of chosen) {
     const questions = await importQuestions(task, data, out);
     const all = task.moreOf === undefined ? configurations(task.maxTokens) : confirmed;
@@ -149,7 +154,13 @@ const ask = ({ name, n, maxTokens }: Task, { questions, settings, model, out }: 
 /** The first questions of a published file, with examples from the rest of it. */
 async function importQuestions(task: Task, data: string, out: string): Promise<string> {
   const { name, moreOf, importer, asChat } = task;
-  const records = JSON.parse(await readFile(join(data, `${moreOf ?? name}.json`), "utf8")) as SomeRecord[];
+  const published = join(data, `${moreOf ?? name}.json`);
+  if (!existsSync(published)) {
+    throw new Error(
+      `${published} is not there; docs/results.md says where it is from. Put it there, or say --data FOLDER.`,
+    );
+  }
+  const records = JSON.parse(await readFile(published, "utf8")) as SomeRecord[];
   const rest = records.slice(asked);
   const shown = shortestOfEachType(rest);
   const taken =
