@@ -84,13 +84,18 @@ function samplingOf(preset: PresetBody, given: Given<GenerationFields>, model: M
   }
 }
 
-/** Those that say how answers are chosen. */
+/** Those that say how answers are chosen; of beams the best ones are the answer. */
 function selectionOf(
   preset: PresetBody,
-  { best_of: candidates, select = preset.select, n = 1 }: Given<GenerationFields>,
+  {
+    n = 1,
+    best_of: candidates = preset.best_of ?? n,
+    select = preset.select,
+    use_beam_search: ofBeams,
+  }: Given<GenerationFields>,
   settings: SamplerSettings | undefined,
 ): Partial<PresetBody> {
-  const isIdle = candidates !== undefined && candidates <= n;
+  const isIdle = candidates <= n || ofBeams === true;
   if (isIdle || (settings !== undefined && drawsTheSame(settings))) return {};
   const ofVotes = ["select_answer", "vote_confidence"];
   return Object.fromEntries(

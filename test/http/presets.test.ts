@@ -116,6 +116,9 @@ describe("a preset", () => {
   it("leaves out what has no meaning beside what the request says", async () => {
     const cases: [string, object, object][] = [
       ["tuned", { best_of: 1 }, { sampler: "standard", temperature: 1.4 }],
+      ["tuned", { n: 6 }, { sampler: "standard", temperature: 1.4, n: 6 }],
+      ["tuned", { n: 7 }, { sampler: "standard", temperature: 1.4, n: 7 }],
+      ["tuned", { use_beam_search: true, isolated: true }, { use_beam_search: true, isolated: true }],
       ["tuned", { sampler: "greedy" }, { sampler: "greedy" }],
       ["tuned", { temperature: 0 }, { sampler: "standard", temperature: 0 }],
       [
