@@ -331,6 +331,7 @@ describe("the other routes", () => {
       max_model_len: 256,
       eos_token_ids: [16],
       example_prompt: prompt,
+      takes_chats: true,
       defaults: { sampler: "standard", max_tokens: 48, alpha: 4, mcmc_steps: 10, block_size: 3 },
     });
     expect(data[1]!.defaults.sampler).toBe("power");

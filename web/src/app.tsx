@@ -66,7 +66,7 @@ export function App() {
       </header>
       <main>
         <SettingsForm
-          isWhole={reads === "all"}
+          reads={reads}
           onRun={() => {
             const view = views[shownView.value];
             run((signal) => view.run(signal));

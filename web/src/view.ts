@@ -3,9 +3,9 @@ import type { FunctionComponent } from "preact";
 /** One way to look at the model; the form beside it is shared by all. */
 export interface View {
   readonly label: string;
-  /** What the view reads of the form: all of it, or the prompt alone. */
-  readonly reads: "all" | "prompt";
+  /** What the view reads of the form: all of it, the prompt alone, or nothing, where it has a form of its own. */
+  readonly reads: "all" | "prompt" | "nothing";
   readonly Panel: FunctionComponent;
-  /** What the form's Run does. @throws ClientError, which is shown in the form */
+  /** What Run, or Ctrl+Enter, does. @throws ClientError, which is shown in the form */
   run(signal: AbortSignal): Promise<void>;
 }

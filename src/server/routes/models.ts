@@ -9,7 +9,7 @@ import type { RouteContext } from "./context.ts";
 
 /** GET /v1/models: the model, and its name with each sampler's and each preset's suffix. */
 export function modelRoutes({
-  completer: { model },
+  completer: { model, prompts },
   defaultSampler,
   startedAt,
 }: RouteContext): FastifyPluginCallbackZod {
@@ -26,6 +26,7 @@ export function modelRoutes({
     reproducibility: model.capabilities.reproducibility,
     eos_token_ids: [...model.endTokenIds],
     example_prompt: model.examplePrompt ?? null,
+    takes_chats: prompts.takesChats,
     defaults: { sampler: chooseSampler({ model: id }, model, defaultSampler), ...defaults },
     preset: presetOfModelName(id, model) ?? null,
   }));

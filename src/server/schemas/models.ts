@@ -42,6 +42,11 @@ const entry = z.object({
   ),
   eos_token_ids: described(z.array(z.number().int()), "Tokens that end a completion.", [16]),
   example_prompt: described(z.string().nullable(), "A prompt that shows the model at work.", "7-2*3+4="),
+  takes_chats: described(
+    z.boolean(),
+    "Whether conversations can be answered: the model, or the server for it, has a chat template.",
+    true,
+  ),
   defaults,
   preset: described(
     z.record(z.string(), z.unknown()).nullable(),

@@ -1,9 +1,9 @@
 import { findReport } from "../../../src/client/client.ts";
-import type { CompletionResponse } from "../../../src/client/client.ts";
 import { formatCount } from "../format.ts";
 
 export interface CostProps {
-  readonly choice: CompletionResponse["choices"][number];
+  /** Of a completion or a chat. */
+  readonly choice: Parameters<typeof findReport>[0];
 }
 
 /** What an answer took, in words: an answer that was remembered is not one that costs nothing. */

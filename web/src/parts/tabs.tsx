@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useLayoutEffect } from "preact/hooks";
 
 export interface TabsProps<Name extends string> {
   readonly label: string;
@@ -17,6 +18,10 @@ export function Tabs<Name extends string>({ label, tabs, selected, onSelect, chi
     onSelect(name);
     document.getElementById(`tab-${name}`)?.focus();
   };
+  useLayoutEffect(() => {
+    // On a phone not all of them are in sight.
+    document.getElementById(`tab-${selected}`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [selected]);
   return (
     <>
       <div role="tablist" aria-label={label} class="tabs">

@@ -3,6 +3,7 @@ import { samplerChoices } from "../../../src/client/client.ts";
 import { apiKey, giveKey, wantsKey } from "../state/connection.ts";
 import { cancel, isRunning } from "../state/run.ts";
 import { prompt, sampler, shownFields, usualOf, write, writtenPrompt, written } from "../state/settings.ts";
+import type { View } from "../view.ts";
 import { ConstraintControl, Sentence } from "./constraint-control.tsx";
 import { FieldControl } from "./field-control.tsx";
 import { faultOf, ProblemNote } from "./problem-note.tsx";
@@ -16,16 +17,18 @@ wide.addEventListener("change", ({ matches }) => {
 });
 
 export interface SettingsFormProps {
-  /** Whether the view that is shown reads more than the prompt. */
-  readonly isWhole: boolean;
+  /** What the view that is shown reads of it. */
+  readonly reads: View["reads"];
   readonly onRun: () => void;
 }
 
 /** The form beside the views: what a request says. */
-export function SettingsForm({ isWhole, onRun }: SettingsFormProps) {
+export function SettingsForm({ reads, onRun }: SettingsFormProps) {
+  const isWhole = reads === "all";
   return (
     <form
       id="settings"
+      hidden={reads === "nothing" && !wantsKey.value}
       autocomplete="off"
       onSubmit={(event) => {
         event.preventDefault();
@@ -33,6 +36,28 @@ export function SettingsForm({ isWhole, onRun }: SettingsFormProps) {
       }}
     >
       {wantsKey.value && <KeyField />}
+      {reads !== "nothing" && <Prompt />}
+      {isWhole && (
+        <details
+          class="whole"
+          open={isWide.value}
+          onInvalidCapture={({ currentTarget }) => {
+            currentTarget.open = true;
+          }}
+        >
+          <summary>Settings</summary>
+          <SamplerFields />
+        </details>
+      )}
+      {isWhole && <Share />}
+    </form>
+  );
+}
+
+/** What is to be continued, and the buttons for it. */
+function Prompt() {
+  return (
+    <>
       <div class="field">
         <label for="prompt">Prompt</label>
         <textarea
@@ -57,20 +82,7 @@ export function SettingsForm({ isWhole, onRun }: SettingsFormProps) {
         </button>
       </div>
       <ProblemNote control={undefined} />
-      {isWhole && (
-        <details
-          class="whole"
-          open={isWide.value}
-          onInvalidCapture={({ currentTarget }) => {
-            currentTarget.open = true;
-          }}
-        >
-          <summary>Settings</summary>
-          <SamplerFields />
-        </details>
-      )}
-      {isWhole && <Share />}
-    </form>
+    </>
   );
 }
 
