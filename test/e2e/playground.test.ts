@@ -185,7 +185,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     expect(await page.locator("#problem").isVisible()).toBe(false);
     await page.click("#run");
     await page.locator("#problem", { hasText: "allows no text at all" }).waitFor();
-    expect(await page.evaluate("document.activeElement.id")).toBe("structured_outputs");
+    await expect.poll(() => page.evaluate("document.activeElement.id")).toBe("structured_outputs");
 
     await page.selectOption("#structured_outputs", { label: "Regular expression" });
     expect(await page.locator("#constraint textarea:visible").inputValue()).toBe("#([0-9]");
