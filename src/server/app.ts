@@ -22,6 +22,7 @@ import { answerError } from "./errors.ts";
 import { refuseWhileClosing } from "./graceful-close.ts";
 import { answerProtocolErrors, protocolOptions, refuseOn } from "./protocol-errors.ts";
 import { HeldResources } from "./held-resources.ts";
+import { countHttpRequests } from "./http-requests.ts";
 import { requestIdOf } from "./ids.ts";
 import { limitRate } from "./rate-limit.ts";
 import { Connections } from "./connections.ts";
@@ -162,6 +163,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       done();
     },
   });
+  const httpRequests = countHttpRequests(app);
   answerProtocolErrors(app, answers, routes);
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-request-id", request.id);
@@ -212,6 +214,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       admission,
       bodies,
       responses,
+      httpRequests,
       held: new HeldResources(app.server, sockets),
     }),
     startedAt: Math.floor(Date.now() / 1000),

@@ -25,6 +25,7 @@ interface MetricsSources {
   readonly admission: Admission;
   readonly bodies: BodyBudget;
   readonly responses: ResponseStore;
+  readonly httpRequests: Counter;
   readonly held: HeldResources;
 }
 
@@ -62,7 +63,8 @@ export class Metrics {
   );
   readonly #endToEnd = this.#histogram("e2e_request_latency_seconds", "From the request to its end.");
 
-  constructor({ completer, admission, bodies, responses, held }: MetricsSources) {
+  constructor({ completer, admission, bodies, responses, httpRequests, held }: MetricsSources) {
+    this.#registry.registerMetric(httpRequests);
     for (const { name, help, label } of samplerNames.flatMap(countersOf)) {
       if (!this.#reported.has(name))
         this.#reported.set(name, this.#counter(name, help, label === undefined ? [] : [label]));
