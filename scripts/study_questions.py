@@ -15,6 +15,8 @@ TASKS = {
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 for name, (task, settings) in TASKS.items():
-    drawn = reasoning_gym.create_dataset(task, size=600, seed=1, **settings)
-    distinct = list({record["question"]: record for record in drawn}.values())[:220]
-    (folder / f"{name}.json").write_text(json.dumps(distinct, indent=1) + "\n")
+    drawn = reasoning_gym.create_dataset(task, size=4000, seed=1, **settings)
+    distinct = {}
+    for record in drawn:
+        distinct.setdefault(record["question"], record)
+    (folder / f"{name}.json").write_text(json.dumps(list(distinct.values())[:620], indent=1) + "\n")

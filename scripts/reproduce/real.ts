@@ -35,6 +35,10 @@ export const tasks: readonly Task[] = [
   { name: "svamp", importer: "svamp", asChat: true, n: 8, maxTokens: 64 },
   { name: "svamp-more", moreOf: "svamp", importer: "svamp", asChat: true, n: 4, maxTokens: 64 },
   { name: "products", importer: "reasoning-gym", asChat: false, n: 16, maxTokens: 32 },
+  {
+    ...{ name: "products-more", moreOf: "products", importer: "reasoning-gym" },
+    ...{ asChat: false, n: 4, maxTokens: 32 },
+  },
 ];
 
 const asked = 200;
@@ -187,9 +191,9 @@ interface SomeRecord {
   readonly Type?: string;
 }
 
-/** Of records with a type (SVAMP's), the shortest of each, so that examples show every operation; else all. */
+/** Of records with a type (SVAMP's), the shortest of each, so that examples show every operation; else the first ones. */
 function shortestOfEachType(records: readonly SomeRecord[]): readonly SomeRecord[] {
-  if (records.some(({ Type }) => Type === undefined)) return records;
+  if (records.some(({ Type }) => Type === undefined)) return records.slice(0, 20);
   const length = (record: SomeRecord): number => JSON.stringify(record).length;
   const sorted = records.toSorted((a, b) => length(a) - length(b));
   return sorted.filter(({ Type }, index) => sorted.findIndex((other) => other.Type === Type) === index);
