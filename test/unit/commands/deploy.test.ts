@@ -60,6 +60,7 @@ const container = z.object({
   readinessProbe: probe,
   livenessProbe: probe,
   volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
+  securityContext: z.object({ readOnlyRootFilesystem: z.boolean() }).optional(),
 });
 const deployment = z.object({
   kind: z.literal("Deployment"),
@@ -73,7 +74,11 @@ const deployment = z.object({
         enableServiceLinks: z.boolean().default(true),
         containers: z.tuple([container]),
         volumes: z.array(
-          z.object({ name: z.string(), secret: z.object({ secretName: z.string() }).optional() }),
+          z.object({
+            name: z.string(),
+            secret: z.object({ secretName: z.string() }).optional(),
+            persistentVolumeClaim: z.object({ claimName: z.string() }).optional(),
+          }),
         ),
       }),
     }),
@@ -92,7 +97,11 @@ const secret = z.object({
   metadata: z.object({ name: z.string() }),
   stringData: labels,
 });
-const resource = z.discriminatedUnion("kind", [deployment, service, secret]);
+const claim = z.object({
+  kind: z.literal("PersistentVolumeClaim"),
+  metadata: z.object({ name: z.string() }),
+});
+const resource = z.discriminatedUnion("kind", [deployment, service, secret, claim]);
 
 async function resources(path: string) {
   const documents = parseAllDocuments(await read(path), { uniqueKeys: true });
@@ -104,17 +113,19 @@ async function resources(path: string) {
     deployments: parsed.filter((one) => one.kind === "Deployment"),
     services: parsed.filter((one) => one.kind === "Service"),
     secrets: parsed.filter((one) => one.kind === "Secret"),
+    claims: parsed.filter((one) => one.kind === "PersistentVolumeClaim"),
   };
 }
 
-describe("the Kubernetes example", async () => {
+describe("the Kubernetes examples", async () => {
   const front = await resources("deploy/kubernetes/metropolis.yaml");
   const behind = await resources("deploy/kubernetes/vllm.yaml");
-  const both = [front, behind];
+  const local = await resources("deploy/kubernetes/local/metropolis.yaml");
+  const all = [front, behind, local];
   const [keys] = front.secrets;
 
   it("has a service of each deployment, at ports that it has, and probes of these", () => {
-    for (const { deployments, services } of both) {
+    for (const { deployments, services } of all) {
       const [{ spec }] = deployments as [z.output<typeof deployment>];
       expect(spec.template.metadata.labels).toEqual(spec.selector.matchLabels);
       expect(services[0]!.spec.selector).toEqual(spec.selector.matchLabels);
@@ -129,18 +140,18 @@ describe("the Kubernetes example", async () => {
   });
 
   it("has no service's address taken for a setting", () => {
-    const variables = both.flatMap(({ services }) =>
+    const variables = all.flatMap(({ services }) =>
       services.map(({ metadata }) => `${metadata.name.toUpperCase()}_PORT`),
     );
     // vLLM's own is no option of ours.
     const settings = [...serveOptions().map(({ envVar }) => envVar), "VLLM_PORT"];
     expect(settings).toEqual(expect.arrayContaining(variables));
-    for (const { spec } of both.flatMap(({ deployments }) => deployments))
+    for (const { spec } of all.flatMap(({ deployments }) => deployments))
       expect(spec.template.spec.enableServiceLinks).toBe(false);
   });
 
   it("mounts and reads keys that the secret has", () => {
-    for (const { template } of both.flatMap(({ deployments }) => deployments.map(({ spec }) => spec))) {
+    for (const { template } of all.flatMap(({ deployments }) => deployments.map(({ spec }) => spec))) {
       const { containers, volumes } = template.spec;
       for (const { secret: used } of volumes)
         if (used !== undefined) expect(used.secretName).toBe(keys!.metadata.name);
@@ -152,6 +163,28 @@ describe("the Kubernetes example", async () => {
       const mounted = containers[0].volumeMounts.map(({ name }) => name);
       expect(mounted.toSorted()).toEqual(volumes.map(({ name }) => name).toSorted());
     }
+  });
+
+  it("of a model in Metropolis itself is a setting of serve, which may write to what is mounted alone", async () => {
+    const [{ spec }] = local.deployments as [z.output<typeof deployment>];
+    const { containers, volumes, terminationGracePeriodSeconds } = spec.template.spec;
+    const [{ env, volumeMounts, ports, securityContext }] = containers;
+    expect(Object.keys(local.secrets[0]!.stringData)).toEqual(["api-keys"]);
+    const { settings } = serve(Object.fromEntries(env.map(({ name, value }) => [name, value!])));
+    expect(settings.engine).toBe("onnx");
+    const keys = volumeMounts.find(({ name }) => name === "keys")!.mountPath;
+    expect(settings.apiKeyFile).toBe(`${keys}/api-keys`);
+    expect(terminationGracePeriodSeconds).toBeGreaterThan(settings.shutdownTimeout);
+    expect(volumes.flatMap(({ persistentVolumeClaim: one }) => one?.claimName ?? [])).toEqual(
+      local.claims.map(({ metadata }) => metadata.name),
+    );
+    expect(securityContext!.readOnlyRootFilesystem).toBe(true);
+    // What the image sets.
+    const image = await read("Dockerfile");
+    const models = volumeMounts.find(({ name }) => name === "models")!.mountPath;
+    expect(image).toContain(`HF_HOME=${models}\n`);
+    for (const { name, containerPort } of ports)
+      expect(image).toContain(`METROPOLIS_${name === "health" ? "HEALTH_PORT" : "PORT"}=${containerPort} `);
   });
 
   it("is a setting of serve that names the service of vLLM, and the model that it runs", async () => {
