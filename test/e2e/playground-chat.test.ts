@@ -263,6 +263,20 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     expect(await flawsOf(page)).toEqual([]);
   });
 
+  it.each([
+    { what: "quotes that its parser gives up on", text: `${">".repeat(3000)} x` },
+    { what: "quotes", text: `${">".repeat(200)} x` },
+    { what: "lists", text: Array.from({ length: 60 }, (_, level) => `${"  ".repeat(level)}- x`).join("\n") },
+  ])("shows $what within each other, however deep", async ({ text }) => {
+    await using opened = await open();
+    const { page, complaints } = opened;
+    await isReady(page);
+    await answerWith(page, text);
+    await say(page, "1+1=");
+    expect(await textOf(page)).toContain("x");
+    expect(complaints).toEqual([]);
+  });
+
   it("says what went wrong where it did, and the conversation stays", async () => {
     await using opened = await open();
     const { page } = opened;

@@ -1,22 +1,52 @@
 import { marked } from "marked";
 import type { MarkedToken, Token, Tokens } from "marked";
+import { createContext } from "preact";
 import type { ComponentChildren } from "preact";
+import { useContext } from "preact/hooks";
 
 /** Where a link may lead: a model's text is anybody's. */
 const safeProtocols = new Set(["http:", "https:", "mailto:"]);
 
 /**
  * Markdown as elements. Nothing of the text becomes markup by itself: HTML in it is shown as it is written, pictures are
- * not fetched, and links of other kinds than these are plain text.
+ * not fetched, links of other kinds than these are plain text, and so is what nests deeper than anybody writes.
  */
 export const Markdown = ({ text }: { readonly text: string }) => (
-  <div class="markdown">{elementsOf(marked.lexer(text, { gfm: true, breaks: true }))}</div>
+  <div class="markdown">{elementsOf(parse(text))}</div>
 );
+
+/** Levels of markup within markup that are shown as such: models that repeat themselves open thousands. */
+const deepest = 24;
+const Depth = createContext(0);
+
+function parse(text: string): readonly Token[] {
+  try {
+    return marked.lexer(text, { gfm: true, breaks: true });
+  } catch (error) {
+    // The parser recurses, level by level.
+    if (error instanceof RangeError) return [{ type: "text", raw: text, text }];
+    throw error;
+  }
+}
 
 const elementsOf = (tokens: readonly Token[] = []): ComponentChildren =>
   tokens.map((token, index) => <Element key={index} token={token as MarkedToken} />);
 
-function Element({ token }: { readonly token: MarkedToken }) {
+interface ElementProps {
+  readonly token: MarkedToken;
+}
+
+function Element({ token }: ElementProps) {
+  const depth = useContext(Depth);
+  if (depth === deepest) return <>{token.raw}</>;
+  return (
+    <Depth.Provider value={depth + 1}>
+      <Markup token={token} />
+    </Depth.Provider>
+  );
+}
+
+function Markup({ token }: ElementProps) {
   switch (token.type) {
     case "paragraph":
       return <p>{elementsOf(token.tokens)}</p>;
