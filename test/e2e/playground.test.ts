@@ -91,6 +91,22 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     expect(await elsewhere.page.locator("#answer .token").count()).toBeGreaterThan(0);
   });
 
+  it("opens another link in the same tab as it opens elsewhere, and leaves what ran for it", async () => {
+    await using opened = await playground.open(
+      "#steps?prompt=1%2B1%3D&sampler=power&kernel=multiple_try&alpha=2&mcmc_steps=10000&seed=7&structured_outputs.regex=.*",
+    );
+    const { page } = opened;
+    await isReady(page);
+    await page.click("#run");
+    await page.waitForSelector('body[aria-busy="true"]');
+    await page.evaluate("location.hash = '#compare?prompt=2%2B2%3D'");
+    await isIdle(page);
+    await expect.poll(() => playground.server.running()).toBe(0);
+    const ids = ["prompt", "alpha", "mcmc_steps", "seed", "structured_outputs"];
+    expect(await Promise.all(ids.map((id) => page.inputValue(`#${id}`)))).toEqual(["2+2=", "", "", "42", ""]);
+    expect(await page.locator("#tries").count()).toBe(0);
+  });
+
   it("writes the request as a program: curl's is what the page asks", async () => {
     await using opened = await playground.open("#steps?prompt=1%2B1%3D&alpha=2&max_tokens=12");
     const { page } = opened;

@@ -1,5 +1,6 @@
 import { effect } from "@preact/signals";
 import { constraintChoices, fieldControls, samplerChoices } from "../../../src/client/client.ts";
+import { cancel } from "./run.ts";
 import {
   constraint,
   prompt,
@@ -37,28 +38,31 @@ function fragment(prompt: string | undefined): string {
 /** With the prompt in any case: another model brings another example. */
 export const linkHere = (): string => new URL(fragment(prompt.value), document.baseURI).href;
 
+/** What the address leaves out is at its default, whatever stood in the form before. */
 function readFragment(): void {
   const [view = "", query = ""] = location.hash.slice(1).split(/\?(.*)/s);
   if (isViewName(view)) shownView.value = view;
   const fields = new URLSearchParams(query);
-  const asked = fields.get("prompt");
-  if (asked !== null) writtenPrompt.value = asked;
+  writtenPrompt.value = fields.get("prompt") ?? undefined;
   const named = samplerChoices.find(({ name }) => name === fields.get("sampler"));
-  if (named !== undefined) sampler.value = named.name;
+  sampler.value = (named ?? samplerChoices[0]!).name;
+  written.value = { seed: usualSeed };
   for (const name of [...fieldControls.map((field) => field.name), "max_tokens", "seed"]) {
     const text = fields.get(name);
     if (text !== null) write(name, text);
   }
   const held = constraintChoices.find(({ field }) => fields.has(field));
-  if (held === undefined) return;
-  constraint.value = held.field;
-  write(held.field, fields.get(held.field)!);
+  constraint.value = held?.field ?? "";
+  if (held !== undefined) write(held.field, fields.get(held.field)!);
 }
 
 /** Reads the address that the page was opened by, then keeps it true. */
 export function startLink(): void {
   readFragment();
-  addEventListener("hashchange", readFragment);
+  addEventListener("hashchange", () => {
+    cancel();
+    readFragment();
+  });
   let timer: ReturnType<typeof setTimeout> | undefined;
   effect(() => {
     const next = fragment(writtenPrompt.value);
