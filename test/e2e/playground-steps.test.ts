@@ -81,6 +81,8 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
     const tellings = [...told.values()].join("\n");
     expect(tellings).toMatch(/log r = −?\d/);
     expect(tellings).toMatch(/coin/);
+    expect(tellings).toMatch(/by p\^α, less what the proposals favour/);
+    expect(tellings).not.toMatch(/\b1 times\b/);
     expect(tellings).toMatch(/The same came out again/);
 
     // A step that moved: what was proposed stands behind the cut, and then in the answer.

@@ -15,8 +15,8 @@ export function Cost({ choice }: CostProps) {
     report.discarded_tokens === 0 ? "" : ` (${formatCount(report.discarded_tokens)} discarded)`;
   return (
     <>
-      {formatCount(drawn)} tokens drawn: {formatCount(evaluated)} evaluated{discarded},{" "}
-      {formatCount(remembered)} remembered
+      {formatCount(drawn)} {drawn === 1 ? "token" : "tokens"} drawn: {formatCount(evaluated)} evaluated
+      {discarded}, {formatCount(remembered)} remembered
     </>
   );
 }

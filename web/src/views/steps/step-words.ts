@@ -9,6 +9,8 @@ export interface Verdict {
 
 /** ±9999 stands for ±∞: a search that decides without a coin. */
 const certain = 9999;
+/** Below this, log r is told as even: "1 times as much" says nothing. */
+const evenly = Math.log(1.05);
 
 export function verdictOf({ kind, decision }: Frame): Verdict {
   switch (decision?.outcome) {
@@ -52,8 +54,7 @@ export function tell(frame: Frame): string[] {
         : "The model went on writing, so that there is more to revise.",
     ];
   }
-  if (kind === "try")
-    return ["The model wrote a whole answer to try.", ...coin(decision, proposal?.log_ratio ?? 0)];
+  if (kind === "try") return ["The model wrote a whole answer to try.", ...coin(frame, decision)];
   const swap = decision.swapped ? ["Then it swapped answers with a chain that roams more freely."] : [];
   const opening =
     proposal === undefined
@@ -63,11 +64,12 @@ export function tell(frame: Frame): string[] {
             ? "It threw the whole answer away and had the model write a new one."
             : `It cut the answer after token ${proposal.cut} and had the model write the rest anew.`,
         ];
-  return [...opening, ...coin(decision, proposal?.log_ratio ?? 0), ...swap];
+  return [...opening, ...coin(frame, decision), ...swap];
 }
 
 /** How a proposal was decided. */
-function coin({ outcome, probability }: NonNullable<Frame["decision"]>, logRatio: number): string[] {
+function coin({ kind, proposal }: Frame, { outcome, probability }: NonNullable<Frame["decision"]>): string[] {
+  const logRatio = proposal?.log_ratio ?? 0;
   const ratio = `log r = ${format(logRatio)}`;
   if (outcome === "unchanged") return ["The same came out again, so nothing changes."];
   if (Math.abs(logRatio) >= certain) {
@@ -83,10 +85,20 @@ function coin({ outcome, probability }: NonNullable<Frame["decision"]>, logRatio
     return [
       `It was given up unfinished: however it had gone on, it would have been taken with ${chance} at most (${ratio}), and the coin already said no.`,
     ];
-  if (logRatio >= 0)
-    return [
-      `Weighed as wholes, the new answer counts ${formatTimes(logRatio)} as much (${ratio}): it is taken without a coin.`,
-    ];
-  const weighing = `Weighed as wholes, the new answer counts only ${formatProbability(Math.exp(logRatio))} as much (${ratio}), so a coin is tossed that says yes with ${chance}`;
-  return [outcome === "accepted" ? `${weighing}: it said yes.` : `${weighing}: it said no.`];
+  const weighing = `${kind === "try" ? weighTry(logRatio) : weighStep(logRatio)} (${ratio})`;
+  if (logRatio >= 0) return [`${weighing}: it is taken without a coin.`];
+  const toss = `${weighing}, so a coin is tossed that says yes with ${chance}`;
+  return [outcome === "accepted" ? `${toss}: it said yes.` : `${toss}: it said no.`];
 }
+
+/** r of a step: p^α of the new answer over that of the old one, each over the chance of its being proposed from the other. */
+function weighStep(logRatio: number): string {
+  const opening =
+    "Weighed as wholes by p^α, less what the proposals favour by themselves, the new answer counts";
+  if (logRatio < 0) return `${opening} only ${formatProbability(Math.exp(logRatio))} as much`;
+  return `${opening} ${logRatio < evenly ? "just" : formatTimes(logRatio)} as much`;
+}
+
+/** r of a try: p^α over the probability of drawing it token by token at temperature 1/α, up to the bound of that. */
+const weighTry = (logRatio: number): string =>
+  `As a whole it is worth ${logRatio < 0 ? `only ${formatProbability(Math.exp(logRatio))} of what` : "all that"} its tokens, sharpened one by one, promised`;
