@@ -67,15 +67,15 @@ export class HttpCalls {
   }
 
   async #send(path: string, { body, method, signal }: Call): Promise<Response> {
+    const headers = this.#headers();
+    if (body !== undefined) headers.set("content-type", "application/json");
+    const text = body === undefined ? undefined : JSON.stringify(body);
     let response: Response;
     try {
       response = await fetch(this.#baseUrl + path, {
         method: method ?? (body === undefined ? "GET" : "POST"),
-        headers: {
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
-          ...(this.#apiKey === undefined ? {} : { authorization: `Bearer ${this.#apiKey}` }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        headers,
+        ...(text === undefined ? {} : { body: text }),
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (cause) {
@@ -84,6 +84,17 @@ export class HttpCalls {
     }
     if (response.ok) return response;
     throw errorIn(await readJson(path, response, signal)) ?? unexpected(path, response);
+  }
+
+  #headers(): Headers {
+    if (this.#apiKey === undefined) return new Headers();
+    try {
+      return new Headers({ authorization: `Bearer ${this.#apiKey}` });
+    } catch (cause) {
+      const message =
+        "The API key has a character that no HTTP header carries, so it is none of the server's.";
+      throw new ClientError("invalid_api_key", message, { cause });
+    }
   }
 }
 

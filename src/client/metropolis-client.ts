@@ -38,7 +38,10 @@ export class MetropolisClient {
   readonly #calls: HttpCalls;
   readonly #socket: WatchSocket;
 
+  /** @throws TypeError for a baseUrl that is no address of HTTP */
   constructor({ baseUrl = "http://127.0.0.1:8000", apiKey }: ClientOptions = {}) {
+    if (!/^https?:\/\//i.test(baseUrl))
+      throw new TypeError(`baseUrl is ${JSON.stringify(baseUrl)}: give it whole, as http://127.0.0.1:8000.`);
     this.#baseUrl = serverRoot(baseUrl);
     const key = apiKey === "" ? undefined : apiKey;
     this.#calls = new HttpCalls(this.#baseUrl, key);

@@ -116,6 +116,10 @@ describe("the client", () => {
     });
     const stranger = new MetropolisClient({ baseUrl: server.url, apiKey: "wrong" });
     expect(await failureOf(drain(stranger.watch(power)))).toMatchObject({ code: "invalid_api_key" });
+    // A key that no header carries is not a server that is down.
+    const unsendable = new MetropolisClient({ baseUrl: server.url, apiKey: "鍵" });
+    expect(await failureOf(unsendable.models())).toMatchObject({ code: "invalid_api_key" });
+    expect(() => new MetropolisClient({ baseUrl: "localhost:8000" })).toThrow("as http://127.0.0.1:8000");
     const nowhere = new MetropolisClient({ baseUrl: "http://127.0.0.1:9" });
     expect(await failureOf(drain(nowhere.watch(power)))).toMatchObject({ code: "unreachable" });
   });
