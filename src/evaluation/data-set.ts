@@ -103,7 +103,9 @@ export function parseDataSet(
     }
     const fault = faultOf(settings.type, answer);
     if (fault !== undefined) {
-      throw invalid(`${at}: answer ${fault}, as grader ${settings.type} wants. Correct it, or name another grader for this line.`);
+      throw invalid(
+        `${at}: answer ${fault}, as grader ${settings.type} wants. Correct it, or name another grader for this line.`,
+      );
     }
     if (settings.type === "command" && !allowCommands) {
       throw invalid(`${at}: the grader runs a command. Pass --allow-commands if you trust this file.`);
