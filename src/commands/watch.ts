@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { MetropolisClient } from "../client/client.ts";
 import type { CompleteRequest, EventOf } from "../client/client.ts";
+import { parseAddress } from "../evaluation/server-request.ts";
 import { countTries } from "../samplers/exact/report.ts";
 import { isRunReport } from "../samplers/report.ts";
 import { optionFields } from "../samplers/option-fields.ts";
@@ -125,7 +126,7 @@ async function openServer(settings: WatchSettings, command: Command): Promise<Re
   const { url, apiKey, model, dtype } = settings;
   if (url !== undefined) {
     refuseEngineOptions(command);
-    return reachServer({ url, apiKey });
+    return reachServer({ url: parseAddress(url), apiKey });
   }
   const server = await readEngineServer(settings, command);
   await (server === undefined ? provideModel({ model, dtype }) : provideTokenizer(model));
