@@ -112,7 +112,7 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
       /^How sure: [\d.]+ % a token \(log p −?[\d.]+\)$/,
     );
     await sure.locator("summary").click();
-    expect(await sure.locator(".token").count()).toBeGreaterThan(1);
+    await sure.locator(".token").nth(1).waitFor();
     expect(await sure.locator(".note").innerText()).toMatch(/The least likely one is ".*": /);
     await sure.locator(".token").first().hover();
     expect(await page.locator("#tooltip").innerText()).toContain("likeliest here");
