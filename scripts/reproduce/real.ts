@@ -76,8 +76,9 @@ const comparedFormats = [
   "--samplers power --alpha 2,4",
 ];
 
-/** Of the first task, asked in the other format. */
-const int4Name = `${tasks[0]!.name}-int4`;
+/** The task that is asked in the other format as well. */
+const first = tasks[0]!;
+const int4Name = `${first.name}-int4`;
 
 export interface RealStudy {
   /** Folder of the model in fp32. */
@@ -104,11 +105,10 @@ export async function runRealStudy({ model, int4, data, out, only }: RealStudy):
     const all = task.moreOf === undefined ? configurations(task.maxTokens) : confirmed;
     for (const settings of all) await ask(task, { questions, settings, model, out });
   }
-  if (int4 === undefined) return;
-  const [first] = chosen;
-  const questions = join(out, `${first!.name}.jsonl`);
+  if (int4 === undefined || !chosen.includes(first)) return;
+  const questions = join(out, `${first.name}.jsonl`);
   for (const settings of comparedFormats)
-    await ask({ ...first!, name: int4Name }, { questions, settings, model: int4, out });
+    await ask({ ...first, name: int4Name }, { questions, settings, model: int4, out });
 }
 
 /** Whether few configurations were asked, of which only single answers are compared. */
