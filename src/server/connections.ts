@@ -310,4 +310,4 @@ function isAnswered({ requests, holds }: Connection): boolean {
 const isForReading = ({ method }: IncomingMessage): boolean => method === "GET" || method === "HEAD";
 
 const isProbe = ({ method, url = "" }: IncomingMessage): boolean =>
-  (method === "GET" || method === "HEAD") && /^\/+health\/?(\?|$)/.test(url);
+  (method === "GET" || method === "HEAD") && /^\/+(health|ping)\/?(\?|$)/.test(url);

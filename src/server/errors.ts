@@ -5,7 +5,7 @@ import { clip } from "../core/clip.ts";
 import { InferenceError, toErrorDescription } from "../core/errors.ts";
 import type { ErrorCode, ErrorDescription } from "../core/errors.ts";
 import { targetPath } from "./request-log.ts";
-import { unknownField } from "./schemas/body.ts";
+import { readUnknown } from "./schemas/body.ts";
 import type { ErrorResponse } from "./schemas/errors.ts";
 
 interface HttpError {
@@ -171,13 +171,17 @@ interface ValidationIssue {
 }
 
 function describeValidation(issues: readonly ValidationIssue[]): ErrorDescription {
-  const unknown = issues.filter(({ message }) => message === unknownField).map(pathOf);
+  const unknown = issues.filter(({ message }) => readUnknown(message) !== undefined);
   if (unknown.length > 0) {
-    const names = unknown.slice(0, mostNamed).map((path) => path.join("."));
+    const named = unknown.slice(0, mostNamed);
+    const names = named.map((issue) => pathOf(issue).join("."));
     const others = unknown.length > mostNamed ? ` and ${unknown.length - mostNamed} more` : "";
+    const fields = names.map((name) => `'${clip(name)}'`).join(", ") + others;
+    const ours = named.map(({ message }) => readUnknown(message)).filter((words) => words !== "");
+    const advice = ours.length === 0 ? "" : ` Here ${ours.join(", ")}.`;
     return {
       code: "unsupported",
-      message: `Unsupported field ${names.map((name) => `'${clip(name)}'`).join(", ")}${others}: it would be ignored, so leave it out or check its spelling.`,
+      message: `Unsupported field ${fields}: it would be ignored, so leave it out or check its spelling.${advice}`,
       param: names[0]!,
     };
   }

@@ -260,6 +260,13 @@ describe("POST /v1/completions", () => {
     [{ sampler: "power", isolated: false, max_evaluated_tokens: 9 }, "isolated", /max_evaluated_tokens/],
     [{ model: "abacus:power", sampler: "greedy" }, "sampler", /asks for sampler 'power'/],
     [{ mcmc_step: 4 }, "mcmc_step", /Unsupported field 'mcmc_step'/],
+    [{ n_predict: 4 }, "n_predict", /Unsupported field 'n_predict'.* Here n_predict is set by max_tokens\.$/],
+    [
+      { mirostat: 2, options: { num_predict: 4, num_ctx: 64, top_k: 4, mirostat: 2 } },
+      "mirostat",
+      /Here options\.num_predict is set by max_tokens, options\.num_ctx is set by serve --context, options\.top_k is set by top_k\.$/,
+    ],
+    [{ options: [4], constructor: 4, think: true }, "options", /spelling\.$/],
     [{ tools: [] }, "tools", /Unsupported/],
     [{ stream_options: { include_usage: true } }, "stream_options", /stream: true/],
     [{ max_tokens: 0 }, "max_tokens", /echo/],

@@ -9,6 +9,7 @@ import { ChatTemplate } from "../../src/decoder/chat-template.ts";
 import { LocalCompleter } from "../../src/decoder/local-completer.ts";
 import { LocalPromptEncoder } from "../../src/decoder/prompts/local-prompt-encoder.ts";
 import { Tokenizer } from "../../src/decoder/tokenizer.ts";
+import { namesHere } from "../../src/server/schemas/foreign-names.ts";
 import { addedToken, byteTokenizerJson } from "../support/byte-tokenizer.ts";
 import { createTestApp } from "../support/embedded.ts";
 import { createToyEngine } from "../support/toy-engine.ts";
@@ -70,13 +71,18 @@ const bodies = {
     url: "/v1/chat/completions",
     body: { messages: [{ role: "user", content: "1+1=" }], max_tokens: 64, seed: 1 },
   },
+  responses: { url: "/v1/responses", body: { input: "1+1=", max_output_tokens: 64, seed: 1 } },
 };
 
 /** Without what no two answers have alike. */
 const choicesOf = ({ text }: Answer): unknown => (JSON.parse(text) as { choices: unknown }).choices;
 
-const paramOf = ({ text }: Answer): string =>
-  (JSON.parse(text) as { error: { param: string | null } }).error.param ?? "";
+const errorOf = ({ text }: Answer): { param: string | null; message: string } =>
+  (JSON.parse(text) as { error: { param: string | null; message: string } }).error;
+
+/** Fields, and options of serve, that the refusal of an unknown field says to use: "Here n_predict is set by max_tokens." */
+const pointedAt = ({ message }: { message: string }): string[] =>
+  [...message.matchAll(/ is set by (?:serve )?([\w-]+)/g)].map(([, ours]) => ours!);
 
 const isMembers = (code: string): boolean => /^\w+: /.test(code);
 const membersOf = (code: string): object => parse(`{${code}}`) as object;
@@ -87,13 +93,14 @@ const fieldRows = rowsOf("field").flatMap(([field, where, verdict, instead]) => 
     name: `${codeIn(field!).join(", ")} of ${endpoint}: ${verdict!.text}`,
     requests: codeIn(field!).map(membersOf),
     instead: codeIn(instead!).filter(isMembers).map(membersOf),
+    options: codeIn(instead!).filter((code) => code.startsWith("--")),
     verdict: verdict!.text,
     ...bodies[endpoint],
   }));
 });
 
 describe("a field", () => {
-  it.each(fieldRows)("$name", async ({ requests, instead, verdict, url, body }) => {
+  it.each(fieldRows)("$name", async ({ requests, instead, options, verdict, url, body }) => {
     const send = (members: object): Promise<Answer> => server.post(url, { ...body, ...members });
     const expectAnswer = (members: object, answer: Answer): void => {
       expect(answer.status, `${JSON.stringify(members)}: ${answer.text}`).toBe(200);
@@ -112,12 +119,36 @@ describe("a field", () => {
       } else {
         expect(["refused", "named otherwise"]).toContain(verdict);
         expect(answer.status, JSON.stringify(members)).toBe(400);
-        expect(Object.keys(members), answer.text).toContain(paramOf(answer).split(".")[0]);
+        const error = errorOf(answer);
+        expect(Object.keys(members), answer.text).toContain(error.param!.split(".")[0]);
+        const ours = pointedAt(error);
+        expect([...instead.flatMap(Object.keys), ...options], error.message).toEqual(
+          expect.arrayContaining(ours),
+        );
+        const isUnknown = error.message.startsWith("Unsupported field");
+        if (isUnknown && verdict === "named otherwise") expect(ours, error.message).not.toEqual([]);
       }
     }
     if (verdict === "named otherwise") expect(instead.length).toBeGreaterThan(0);
     for (const members of instead) expectAnswer(members, await send(members));
   });
+});
+
+it("has every name that a refusal says ours of", () => {
+  const { options, ...others } = Object.assign(
+    {},
+    ...fieldRows.flatMap(({ requests }) => requests),
+  ) as Record<string, object>;
+  expect(options).toBeDefined();
+  const nested = fieldRows.flatMap(({ requests }) =>
+    requests.flatMap((members) => ("options" in members ? Object.keys(members.options as object) : [])),
+  );
+  const routes = rowsOf("route")
+    .flatMap(([route]) => codeIn(route!))
+    .join(" ");
+  const isTold = (name: string): boolean =>
+    name in others || nested.includes(name) || routes.includes(`${name}: `);
+  expect(Object.keys(namesHere).filter((name) => !isTold(name))).toEqual([]);
 });
 
 /** `POST /path {members}`: what stands in the place of {id} is the model's. */

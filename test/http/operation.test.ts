@@ -6,11 +6,12 @@ import { Gate } from "../support/gate.ts";
 import { createToyCompleter } from "../support/toy-completer.ts";
 
 describe("API keys", () => {
-  it("guard everything but /health", async () => {
+  it("guard everything but /health and its other name", async () => {
     await using server = await createTestApp({ apiKeys: ["alpha", "beta"] });
     const get = (url: string, key?: string) =>
       server.app.inject({ url, ...(key === undefined ? {} : { headers: { authorization: key } }) });
     expect((await get("/health")).statusCode).toBe(200);
+    expect((await get("/ping")).json()).toMatchObject({ status: "ok" });
     for (const url of ["/v1/models", "/metrics", "/version", "/tokenizer_info", "/nowhere"]) {
       const reply = await get(url);
       expect(reply.statusCode, url).toBe(401);

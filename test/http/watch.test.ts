@@ -229,6 +229,7 @@ describe("GET /v1/completions/ws", () => {
     [{ id: "a", prompt, stream: true }, "a", "stream", /no meaning on a WebSocket/],
     [{ id: "a", prompt, stream_options: {} }, "a", "stream_options", /no meaning on a WebSocket/],
     [{ id: "a", prompt, mcmc_step: 4 }, "a", "mcmc_step", /Unsupported field/],
+    [{ id: "a", prompt, n_predict: 4 }, "a", "n_predict", /n_predict is set by max_tokens/],
     [{ id: "a", prompt, sampler: "power", top_k: 4 }, "a", "top_k", /sampler 'power'/],
     [{ id: "a", prompt: "7 apples=" }, "a", "prompt", /' '/],
   ])("answers %j with an error that names the fault, and goes on", async (message, id, param, text) => {

@@ -6,24 +6,30 @@ import { errorResponse } from "../schemas/errors.ts";
 import { healthResponse, versionResponse } from "../schemas/health.ts";
 import type { RouteContext } from "./context.ts";
 
-/** GET /health: asks the engine itself. 503 when it failed, is being restarted, or does not answer. */
+/** GET /health, and GET /ping for vLLM's probes: asks the engine itself. 503 when it failed, is being restarted, or does not answer. */
 export function healthRoutes({ completer }: RouteContext): FastifyPluginCallbackZod {
   return (app, _options, done) => {
-    app.get(
-      "/health",
-      {
-        config: { isOpen: true },
-        schema: {
-          summary: "Say whether the engine is alive",
-          tags: ["operation"],
-          response: { 200: healthResponse, 503: z.union([healthResponse, errorResponse]) },
+    const probed = {
+      "/health": "Say whether the engine is alive",
+      "/ping": "The same as /health, as vLLM has it",
+    };
+    for (const [url, summary] of Object.entries(probed)) {
+      app.get(
+        url,
+        {
+          config: { isOpen: true },
+          schema: {
+            summary,
+            tags: ["operation"],
+            response: { 200: healthResponse, 503: z.union([healthResponse, errorResponse]) },
+          },
         },
-      },
-      async (_request, reply) => {
-        const health = await completer.health();
-        return reply.status(health.status === "ok" ? 200 : 503).send(toHealthResponse(health));
-      },
-    );
+        async (_request, reply) => {
+          const health = await completer.health();
+          return reply.status(health.status === "ok" ? 200 : 503).send(toHealthResponse(health));
+        },
+      );
+    }
     app.get(
       "/version",
       {
