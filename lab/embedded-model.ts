@@ -15,7 +15,9 @@ export interface EmbeddedModel {
   readonly generation: {
     readonly maxTokens: number;
     readonly blockSize: number;
-    readonly examplePrompt: string;
+    readonly description: string;
+    /** The first is what the playground opens on. */
+    readonly examplePrompts: readonly string[];
   };
 }
 
@@ -23,12 +25,24 @@ export const embeddedModels = {
   abacus: {
     task: abacus,
     shape: decoderShape(abacus.vocabulary, usualSize),
-    generation: { maxTokens: 48, blockSize: 3, examplePrompt: "7-2*3+4=" },
+    generation: {
+      maxTokens: 48,
+      blockSize: 3,
+      description:
+        "A toy of 0.34 M parameters that was taught one thing: sums of three to five numbers from 1 to 9. It either blurts a guess or works the sum out, each step ended by “;”; “#” stands before its answer. Some sums it works out products first, and some, as it was taught too, from left to right. It is often wrong.",
+      examplePrompts: ["7-2*3+4=", "4+3*5+2+8=", "8+3+1*3+5=", "9-2-3="],
+    },
   },
   pivot: {
     task: pivot,
     shape: decoderShape(pivot.vocabulary, usualSize),
-    generation: { maxTokens: 20, blockSize: 4, examplePrompt: "482913=" },
+    generation: {
+      maxTokens: 20,
+      blockSize: 4,
+      description:
+        "A toy of 0.34 M parameters that was taught one thing: where a machine with four states ends that reads six digits. It either blurts a guess or writes each digit and the state after it, by one of two tables (“a” or “b”); “#” stands before its answer. It is often wrong.",
+      examplePrompts: ["482913=", "905172=", "337461="],
+    },
   },
 } as const satisfies Record<string, EmbeddedModel>;
 
@@ -128,7 +142,8 @@ const generationConfig = ({ task, generation }: EmbeddedModel): object => ({
     alpha: 4,
     block_size: generation.blockSize,
     mcmc_steps: 10,
-    example_prompt: generation.examplePrompt,
+    description: generation.description,
+    example_prompts: generation.examplePrompts,
   },
 });
 

@@ -141,10 +141,10 @@ const readChatTemplate = async ({ chatTemplate: path }: ServeSettings): Promise<
   path === undefined ? undefined : readText(path, "--chat-template");
 
 /** @param publicUrl where browsers find it */
-function greeting(url: string, publicUrl: string, { id, examplePrompt }: ModelInfo): string {
+function greeting(url: string, publicUrl: string, { id, examplePrompts }: ModelInfo): string {
   const body = JSON.stringify({
     model: id,
-    prompt: examplePrompt ?? "Once upon a time",
+    prompt: examplePrompts[0] ?? "Once upon a time",
     sampler: "power",
     seed: 1,
   });

@@ -28,8 +28,10 @@ export interface ModelInfo extends EngineInfo {
   readonly id: string;
   readonly endTokenIds: TokenIds;
   readonly defaults: GenerationDefaults;
-  /** A prompt that shows the model at work. */
-  readonly examplePrompt: string | undefined;
+  /** What the model is, for somebody who meets it; `undefined` where its files do not say. */
+  readonly description: string | undefined;
+  /** Prompts that show the model at work, the most telling first. */
+  readonly examplePrompts: readonly string[];
   /** By the suffix of the model's name that picks them; none when left out. */
   readonly presets?: Readonly<Record<string, Preset>> | undefined;
 }

@@ -275,7 +275,17 @@ describe("POST /v1/completions", () => {
     [{ prompt: "" }, "prompt", /empty/],
     [{ prompt: [] }, "prompt", /list/],
     [{ prompt: [18] }, "prompt", /0\.\.17/],
-    [{ prompt: "7 apples=" }, "prompt", /' '/],
+    [
+      { prompt: "7 apples=" },
+      "prompt",
+      /no ' ', 'a', 'p', 'l', 'e', 's'; leave them out .* It knows nothing but 0 1 2 3 4 5 6 7 8 9 \+ - \* = ; #$/,
+    ],
+    [{ prompt: "1 + 1=" }, "prompt", /no ' '; leave it out /],
+    [
+      { prompt: String.fromCodePoint(...Array.from({ length: 30 }, (_, index) => 0x4e00 + index)) },
+      "prompt",
+      /no '一', '丁', .* and 6 others; /,
+    ],
     [{ prompt: 7 }, "prompt", /string/],
     [{ stop: ["", "a"] }, "stop.0", /must not hold an empty string/],
     [{ n: 0 }, "n", />=1/],
@@ -337,7 +347,8 @@ describe("the other routes", () => {
     expect(data[0]).toMatchObject({
       max_model_len: 256,
       eos_token_ids: [16],
-      example_prompt: prompt,
+      description: expect.stringContaining("toy") as string,
+      example_prompts: expect.arrayContaining([prompt]) as string[],
       takes_chats: true,
       defaults: { sampler: "standard", max_tokens: 48, alpha: 4, mcmc_steps: 10, block_size: 3 },
     });

@@ -41,7 +41,8 @@ function createToyCompleter(): LocalCompleter {
     id: "toy",
     endTokenIds: [256],
     defaults: { maxTokens: undefined, alpha: 2, mcmcSteps: 2, blockSize: undefined },
-    examplePrompt: undefined,
+    description: undefined,
+    examplePrompts: [],
   };
   const toy = createToyModel({ vocabularySize: 257, endBias: 5, scale: 2 });
   // ASCII alone: a toy's memory takes the last byte for garbage.

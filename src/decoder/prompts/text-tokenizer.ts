@@ -2,6 +2,10 @@ import { Tokenizer as RustTokenizer } from "tokenizers";
 import { InferenceError } from "../../core/errors.ts";
 import { hasFallback } from "../token-bytes.ts";
 import type { TokenizerJson } from "../token-bytes.ts";
+import { tokenNames } from "../vocabulary.ts";
+
+/** Characters that a refusal names at most. */
+const mostNamed = 24;
 
 /** Text to tokens, by the Rust library itself ([why](../../../docs/adr/0015-tokenizers.md)). */
 export class TextTokenizer {
@@ -10,6 +14,8 @@ export class TextTokenizer {
   readonly #dropsUnknown: boolean;
   /** Characters found in the vocabulary so far. */
   readonly #known = new Set<string>();
+  /** The vocabulary in a sentence; empty where it is too large for one. */
+  readonly #vocabulary: string;
 
   /** @throws InferenceError what the library says of a tokenizer that it cannot read */
   constructor(json: TokenizerJson) {
@@ -22,6 +28,7 @@ export class TextTokenizer {
       throw new InferenceError("invalid_request", problem, { cause: error });
     }
     this.#dropsUnknown = !hasFallback(json);
+    this.#vocabulary = this.#dropsUnknown ? tellVocabulary(json) : "";
   }
 
   /** @throws InferenceError `invalid_request` when a character is not in the vocabulary */
@@ -44,12 +51,25 @@ export class TextTokenizer {
     const met = [...new Set(text)].filter((character) => !this.#known.has(character));
     if (met.length === 0) return;
     const encodings = await this.#tokenizer.encodeBatch(met, { addSpecialTokens: false });
+    const missing: string[] = [];
     for (const [index, character] of met.entries()) {
-      if (encodings[index]!.getLength() === 0) {
-        const problem = `The model's vocabulary has no '${character}'; leave it out of the text.`;
-        throw new InferenceError("invalid_request", problem, { param });
-      }
-      this.#known.add(character);
+      if (encodings[index]!.getLength() === 0) missing.push(character);
+      else this.#known.add(character);
     }
+    if (missing.length === 0) return;
+    const problem = `The model's vocabulary has no ${list(missing)}; leave ${missing.length === 1 ? "it" : "them"} out of the text.${this.#vocabulary}`;
+    throw new InferenceError("invalid_request", problem, { param });
   }
+}
+
+function list(characters: readonly string[]): string {
+  const named = characters.slice(0, mostNamed).map((character) => `'${character}'`);
+  const more = characters.length - named.length;
+  return more === 0 ? named.join(", ") : `${named.join(", ")} and ${more} others`;
+}
+
+function tellVocabulary({ model, added_tokens: added = [] }: TokenizerJson): string {
+  const special = new Set(added.map(({ content }) => content));
+  const names = tokenNames(model).filter((name) => name !== undefined && !special.has(name));
+  return names.length > mostNamed ? "" : ` It knows nothing but ${names.join(" ")}`;
 }

@@ -41,7 +41,16 @@ const entry = z.object({
     "rounding",
   ),
   eos_token_ids: described(z.array(z.number().int()), "Tokens that end a completion.", [16]),
-  example_prompt: described(z.string().nullable(), "A prompt that shows the model at work.", "7-2*3+4="),
+  description: described(
+    z.string().nullable(),
+    "What the model is, in the words of its own files; null where they have none.",
+    "A toy of 0.34 M parameters that was taught sums.",
+  ),
+  example_prompts: described(
+    z.array(z.string()),
+    "Prompts that show the model at work, the most telling first.",
+    ["7-2*3+4="],
+  ),
   takes_chats: described(
     z.boolean(),
     "Whether conversations can be answered: the model, or the server for it, has a chat template.",

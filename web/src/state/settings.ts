@@ -19,7 +19,7 @@ export const written = signal<Written>({ seed: usualSeed });
 export const constraint = signal("");
 
 export const examplePrompt = computed(() =>
-  model.value === undefined ? "" : (model.value.example_prompt ?? "Once upon a time"),
+  model.value === undefined ? "" : (model.value.example_prompts[0] ?? "Once upon a time"),
 );
 export const prompt = computed(() => writtenPrompt.value ?? examplePrompt.value);
 

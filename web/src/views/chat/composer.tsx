@@ -8,8 +8,8 @@ import type { ChatField } from "./chat-settings.ts";
 import { draft, exchanges, send, startAnew } from "./conversation.ts";
 
 const hint = computed(() => {
-  const example = model.value?.example_prompt ?? null;
-  return example === null ? "Ask something" : `Ask something, such as ${example}`;
+  const example = model.value?.example_prompts[0];
+  return example === undefined ? "Ask something" : `Ask something, such as ${example}`;
 });
 
 /** What is written next, and how it is to be answered. */
