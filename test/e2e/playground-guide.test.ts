@@ -1,3 +1,6 @@
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hasBrowser } from "../support/browser.ts";
 import {
@@ -9,8 +12,13 @@ import {
   runThrough,
   usePlayground,
 } from "../support/playground.ts";
+import { ServerProcess } from "../support/server-process.ts";
 
 const playground = usePlayground();
+
+interface ModelList {
+  readonly data: readonly { readonly description: string; readonly example_prompts: readonly string[] }[];
+}
 
 describe.skipIf(!hasBrowser)("the playground's guide", () => {
   it("runs by itself: what the model blurts, what it knows, what power sampling does; then what to try", async () => {
@@ -27,8 +35,9 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
       "2.62 %",
       "34 %",
       "13 times as likely",
-      "29,000 times as much",
-      "the first answer took 4",
+      "29,000 times as often",
+      "for an answer of 21 tokens",
+      "took one run a token, 4 in all",
     ])
       expect(story).toContain(fact);
     await page.click("#next-steps");
@@ -47,16 +56,44 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
     const says = await page.locator("#story > li:nth-child(2) p").first().innerText();
     if (known === blurted) expect(says).toContain("the first thought was the best one");
     else expect(says).toMatch(/times as likely/);
+    expect(await page.locator("#stale").count()).toBe(0);
 
     await page.fill("#prompt", "7 apples=");
     await page.click("#run");
     await page.locator("#problem").waitFor();
     expect(await page.evaluate("document.activeElement.id")).toBe("prompt");
     expect(await page.locator("#known").innerText()).toBe(known);
+    // What is shown answers another prompt, and says so; prompts that the model knows are a press away.
+    expect(await page.locator("#stale").innerText()).toContain("1+1=");
+    expect(await flawsOf(page)).toEqual([]);
+    await page.fill("#prompt", "");
+    await page.click('.examples button:text-is("9-2-3=")');
+    await isIdle(page);
+    expect(await page.locator("#stale, #problem").count()).toBe(0);
+    expect(await page.locator("#story .prompt").innerText()).toBe("9-2-3=");
+    expect(await page.locator("#story > li:nth-child(3)").innerText()).toContain("nothing likelier to find");
     await page.fill("#prompt", "2*3+4=");
     await runThrough(page);
-    expect(await page.locator("#problem").count()).toBe(0);
     expect(await page.locator("#story .prompt").innerText()).toBe("2*3+4=");
+  });
+
+  it("says what the model is in its own words, and nothing of one that does not say", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "metropolis-guide-"));
+    await cp(new URL("../../models/abacus", import.meta.url), folder, { recursive: true });
+    await writeFile(join(folder, "generation_config.json"), '{"max_new_tokens": 48}');
+    await using silent = await ServerProcess.start(["--model", folder]);
+    await using elsewhere = await playground.open("#guide?prompt=7-2*3%2B4%3D", { url: silent.url });
+    await elsewhere.page.locator("#blurted").waitFor();
+    expect(await elsewhere.page.locator("#about, .examples").count()).toBe(0);
+
+    await using opened = await playground.open();
+    await isReady(opened.page);
+    const [own] = ((await (await fetch(`${playground.server.url}/v1/models`)).json()) as ModelList).data;
+    expect(await opened.page.locator("#about").innerText()).toBe(
+      `The model served here, abacus: ${own!.description}`,
+    );
+    expect(await opened.page.locator(".examples button").allInnerTexts()).toEqual(own!.example_prompts);
+    await rm(folder, { recursive: true });
   });
 
   it.each(looks)("is accessible and fits: $name", async ({ options }) => {

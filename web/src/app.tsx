@@ -59,6 +59,7 @@ export function App() {
           type="button"
           class="quiet"
           aria-label="Switch between light and dark"
+          title="Switch between light and dark"
           onClick={switchTheme}
         >
           ◐

@@ -5,6 +5,7 @@ import { cancel, isRunning } from "../state/run.ts";
 import { prompt, sampler, shownFields, usualOf, write, writtenPrompt, written } from "../state/settings.ts";
 import type { View } from "../view.ts";
 import { ConstraintControl, Sentence } from "./constraint-control.tsx";
+import { ExamplePrompts } from "./example-prompts.tsx";
 import { FieldControl } from "./field-control.tsx";
 import { faultOf, ProblemNote } from "./problem-note.tsx";
 import { Share } from "./share.tsx";
@@ -36,7 +37,7 @@ export function SettingsForm({ reads, onRun }: SettingsFormProps) {
       }}
     >
       {wantsKey.value && <KeyField />}
-      {reads !== "nothing" && <Prompt />}
+      {reads !== "nothing" && <Prompt onRun={onRun} />}
       {isWhole && (
         <details
           class="whole"
@@ -55,7 +56,7 @@ export function SettingsForm({ reads, onRun }: SettingsFormProps) {
 }
 
 /** What is to be continued, and the buttons for it. */
-function Prompt() {
+function Prompt({ onRun }: Pick<SettingsFormProps, "onRun">) {
   return (
     <>
       <div class="field">
@@ -72,6 +73,7 @@ function Prompt() {
           {...faultOf("prompt")}
         />
         <ProblemNote control="prompt" />
+        <ExamplePrompts onRun={onRun} />
       </div>
       <div class="actions">
         <button id="run" type="submit" class="primary">

@@ -3,7 +3,7 @@ import type { CompletionResponse } from "../../../../src/client/client.ts";
 import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
 import { client, model } from "../../state/connection.ts";
-import { prompt } from "../../state/settings.ts";
+import { prompt, usualSeed } from "../../state/settings.ts";
 
 type Choice = CompletionResponse["choices"][number];
 
@@ -21,7 +21,8 @@ export interface Story {
 export const story = signal<Story | undefined>(undefined);
 
 const sampleSize = 64;
-const seed = 1;
+/** As in the other views, so that they come to the same. */
+const seed = Number(usualSeed);
 
 /** Asks three things of the model, with its own usual settings: the prompt alone is the reader's. @throws ClientError */
 export async function tellStory(stop: AbortSignal): Promise<void> {

@@ -3,9 +3,12 @@ import { useEffect } from "preact/hooks";
 import { findReport } from "../../../../src/client/client.ts";
 import type { CompletionResponse } from "../../../../src/client/client.ts";
 import { format, formatCount, formatLogProbability, formatTimes } from "../../format.ts";
+import { StaleNote } from "../../parts/stale-note.tsx";
 import { model, serverState } from "../../state/connection.ts";
 import { isRunning, run } from "../../state/run.ts";
+import { prompt } from "../../state/settings.ts";
 import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
+import { TokenLegend } from "../../tokens/token-legend.tsx";
 import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
 import { NextSteps } from "./next-steps.tsx";
@@ -23,19 +26,35 @@ function Guide() {
     run(tellStory);
   }, [isReady]);
   const told = story.value;
+  const isStale = told !== undefined && told.prompt !== prompt.value && !isRunning.value;
   return (
     <>
       <p class="lead">
-        A language model knows more than it says first. <strong>Power sampling</strong> gets at it without
-        training: it lets the model revise whole answers, and keeps what the model itself finds likelier.
+        What a language model says first is often not the answer that it finds likeliest as a whole.{" "}
+        <strong>Power sampling</strong> gets at that without training: it lets the model revise its answers,
+        so that those it finds likelier come up more often. How sure a model is does not tell whether it is
+        right.
       </p>
-      <ol class="story" id="story" aria-busy={isRunning.value}>
+      <About />
+      {isStale && <StaleNote prompt={told.prompt} />}
+      <ol class={isStale ? "story stale" : "story"} id="story" aria-busy={isRunning.value}>
         <Blurted story={told} />
         <Known story={told} />
         <Powered story={told} />
       </ol>
       {told?.power !== undefined && <NextSteps />}
     </>
+  );
+}
+
+/** What is asked here, for models that say what they are. */
+function About() {
+  const { description = null, root } = model.value ?? {};
+  if (description === null) return null;
+  return (
+    <p class="note" id="about">
+      The model served here, <code>{root}</code>: {description}
+    </p>
   );
 }
 
@@ -60,6 +79,7 @@ function Blurted({ story: told }: PartProps) {
             <b>{formatLogProbability(logprobOf(tokens))}</b>.
           </p>
           <TokenText id="blurted" label="What the model blurts" tokens={tokens} />
+          <TokenLegend />
         </>
       )}
     </li>
@@ -69,14 +89,14 @@ function Blurted({ story: told }: PartProps) {
 function Known({ story: told }: PartProps) {
   const best = told?.sample?.likeliest;
   if (told?.blurted === undefined || best === undefined || told.sample === undefined)
-    return <Waiting title="What it knows" />;
+    return <Waiting title="What it finds likelier" />;
   const blurted = logprobOf(tokensOf(told.blurted));
   const gain = best.logprob - blurted;
   return (
     <li>
-      <h2>What it knows</h2>
+      <h2>What it finds likelier</h2>
       <p>
-        {gain > 0.01 ? (
+        {gain > least ? (
           <>
             Among {told.sample.drawn} answers that it gave at random, one is <b>{formatTimes(gain)}</b> as
             likely, as a whole: it has <b>{formatLogProbability(best.logprob)}</b>. Token by token it is
@@ -103,22 +123,33 @@ function Powered({ story: told }: PartProps) {
   if (told?.power === undefined || told.blurted === undefined)
     return <Waiting title="What power sampling does about it" />;
   const tokens = tokensOf(told.power);
-  const gain = logprobOf(tokens) - logprobOf(tokensOf(told.blurted));
+  const blurted = logprobOf(tokensOf(told.blurted));
+  const gain = logprobOf(tokens) - blurted;
+  const best = (told.sample?.likeliest?.logprob ?? blurted) - blurted;
   return (
     <li>
       <h2>What power sampling does about it</h2>
       <p>
         It throws part of an answer away, has the model write it anew, and tosses a weighted coin for which of
-        the two stays; so whole answers come up in proportion to p<sup>{told.alpha}</sup>, their probability
-        to the power {told.alpha}.{" "}
-        {gain > 0.01
-          ? `This one is ${formatTimes(gain)} as likely as what was blurted, so it counts ${formatTimes(told.alpha * gain)} as much.`
-          : "This time it came to nothing likelier: the draws are random, and another prompt may show more."}
+        the two stays. Now and then the less likely one does: just so often that whole answers come up in
+        proportion to p<sup>{told.alpha}</sup>, their probability to the power {told.alpha}.{" "}
+        {outcomeOf(told.alpha, gain, best)}
       </p>
       <TokenText id="powered" label="What power sampling answers" tokens={tokens} />
       <Price first={told.blurted} second={told.power} />
     </li>
   );
+}
+
+/** Likelier by so many nats is likelier: less is rounding. */
+const least = 0.01;
+
+/** What came of it. @param gain log p of its answer, over that of what was blurted @param best that of the likeliest seen, likewise */
+function outcomeOf(alpha: number, gain: number, best: number): string {
+  if (gain > least)
+    return `This answer is ${formatTimes(gain)} as likely as what was blurted, so it comes up ${formatTimes(alpha * gain)} as often.`;
+  if (best <= least && gain >= -least) return "Here there was nothing likelier to find.";
+  return "This time it came to nothing likelier: its answers are draws, and others come up too, only more seldom.";
 }
 
 interface PriceProps {
@@ -130,13 +161,14 @@ interface PriceProps {
 function Price({ first, second }: PriceProps) {
   const [once, again] = [findReport(first)?.body, findReport(second)?.body];
   if (once === undefined || again === undefined) return null;
-  const times = again.evaluated_tokens / Math.max(1, once.evaluated_tokens);
+  const { length } = tokensOf(second);
   return (
     <p class="note" id="price">
-      What it costs: the model ran for {formatCount(again.evaluated_tokens)} tokens, where the first answer
-      took {formatCount(once.evaluated_tokens)}: {format(times, 1)} times as many. Of the{" "}
-      {formatCount(again.drawn_tokens)} tokens that were drawn on the way,{" "}
-      {formatCount(again.remembered_tokens)} were remembered and cost nothing.
+      What it costs: the model ran {formatCount(again.evaluated_tokens)} times for an answer of{" "}
+      {formatCount(length)} tokens, <b>{format(again.evaluated_tokens / length, 1)} times a token</b>; what
+      was blurted took one run a token, {formatCount(once.evaluated_tokens)} in all. On the way it wrote{" "}
+      {formatCount(again.drawn_tokens)} tokens; where it had begun the same way before, that was remembered
+      and cost nothing. Real language models, which repeat themselves less, took 2 to 3 runs a token.
     </p>
   );
 }

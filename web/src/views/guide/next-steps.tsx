@@ -35,7 +35,7 @@ export function NextSteps() {
               document.getElementById("prompt")?.focus();
             }}
           >
-            <b>Ask something else</b> <span>change the prompt and run again</span>
+            <b>Ask something else</b> <span>write a prompt, or choose one of those under it</span>
           </button>
         </li>
       </ul>

@@ -5,6 +5,7 @@ import { client } from "../../state/connection.ts";
 import { request } from "../../state/settings.ts";
 import { EntropyStrip } from "../../tokens/entropy-strip.tsx";
 import { tokensOf, tokensOfRevised } from "../../tokens/shown-token.ts";
+import { TokenLegend } from "../../tokens/token-legend.tsx";
 import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
 import { ChainFigures } from "./chain-figures.tsx";
@@ -41,15 +42,11 @@ function Steps() {
           weighted coin decides which of the two stays.
         </p>
       </TokenText>
-      <p class="legend">
+      <TokenLegend>
         <span>
-          <span class="unlikely">shaded</span> the model found it unlikely
+          <span class="just-revised">underlined</span> just written
         </span>
-        <span>
-          <span class="just-revised">underlined</span> just revised
-        </span>
-        <span>point at a token for its alternatives</span>
-      </p>
+      </TokenLegend>
       <EntropyStrip tokens={tokens} pointed={pointed} />
       <Timeline />
       {frame !== undefined && <StepPicture frame={frame} />}
