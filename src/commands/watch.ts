@@ -37,6 +37,7 @@ interface WatchSettings extends EngineOptions, ConstraintSettings, SelectionSett
   readonly maxTokens?: number;
   readonly seed?: number | string;
   readonly pace: number;
+  readonly json: boolean;
 }
 
 const examples = `
@@ -47,6 +48,7 @@ Examples:
   metropolis watch "7-2*3+4=" --kernel tempering --cut entropy
   metropolis watch "7-2*3+4=" --best-of 8 --select vote --select-answer last_number
   metropolis watch "Once" --model onnx-community/Qwen2.5-0.5B-Instruct --dtype q4
+  metropolis watch "7-2*3+4=" --json | jq 'select(.type == "decision") | .outcome'
   metropolis watch "7-2*3+4=" --url http://127.0.0.1:8000  a server that is running
   metropolis watch "Once" --engine vllm --engine-url http://gpu:8000 --model Qwen/Qwen3-8B
                                                            a model that vLLM runs`;
@@ -74,6 +76,11 @@ export function watchCommand(): Command {
       number("--pace <n>", "steps shown in a second; 0 as fast as they come", integerFrom(0, 1000)).default(
         30,
       ),
+    )
+    .addOption(
+      new Option("--json", "for programs: each event of the WebSocket as a line")
+        .default(false)
+        .conflicts("pace"),
     )
     .addHelpText("after", examples);
   for (const one of [...constraintOptions(), ...selectionOptions(), ...engineServerOptions()])
@@ -109,11 +116,18 @@ async function watch(prompt: string, settings: WatchSettings, command: Command):
   );
   await using server = await openServer(settings, command);
   const client = new MetropolisClient({ baseUrl: server.url, apiKey: server.apiKey });
-  const watching = process.stdout.isTTY ? watchLive(client, body, settings) : watchInLines(client, body);
-  const done = await watching.catch((error: unknown) => {
+  try {
+    if (settings.json) {
+      await writeEvents(client, body);
+      return;
+    }
+    const done = await (process.stdout.isTTY
+      ? watchLive(client, body, settings)
+      : watchInLines(client, body));
+    console.log(summary(done, body.seed));
+  } catch (error) {
     throw byOptions(error);
-  });
-  console.log(summary(done, body.seed));
+  }
 }
 
 /** To whoever looks on while there is nothing to see yet; files and pipes hold the answer alone. */
@@ -196,6 +210,11 @@ async function watchInLines(client: MetropolisClient, body: CompleteRequest): Pr
     console.log(`${view.place(event)}  log p ${event.logprob.toFixed(2)}  ${text}`);
   }
   throw new Error("a watch ends with done");
+}
+
+/** For scripts: the events as they are, `done` the last. */
+async function writeEvents(client: MetropolisClient, body: CompleteRequest): Promise<void> {
+  for await (const event of client.watch(body)) console.log(JSON.stringify(event));
 }
 
 /** What is left on the screen: the answer, and how it came to be. */

@@ -1,10 +1,73 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
+import { MetropolisClient } from "../../src/client/client.ts";
+import type { WatchEvent } from "../../src/client/client.ts";
 import { servedAbacus } from "../support/fake-servers/abacus.ts";
 import { FakeVllm } from "../support/fake-servers/vllm.ts";
-import { ServerProcess, runCommand } from "../support/server-process.ts";
+import { ServerProcess, commandPath, runCommand } from "../support/server-process.ts";
 
 const prompt = "7-2*3+4=";
 const bold = ["--seed", "3", "--proposal-temperature", "1"];
+
+const parseLines = (output: string): WatchEvent[] => {
+  expect(output.endsWith("\n")).toBe(true);
+  return output
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as WatchEvent);
+};
+
+/** For programs: what it says and what it complains of are apart. */
+function startJson(...args: string[]) {
+  const child = spawn(process.execPath, [commandPath, "watch", prompt, "--json", ...args]);
+  const exit = once(child, "exit") as Promise<[number | null]>;
+  return { child, exit, errors: text(child.stderr) };
+}
+
+describe("metropolis watch --json", () => {
+  it("writes the events of the WebSocket, one a line", async () => {
+    await using server = await ServerProcess.start();
+    const { child, exit, errors } = startJson("--url", server.url, ...bold);
+    const events = parseLines(await text(child.stdout));
+    expect(await exit).toEqual([0, null]);
+    expect(await errors).toBe("");
+    const same = { prompt, seed: 3, sampler: "power", proposal_temperature: 1 } as const;
+    const watched: WatchEvent[] = [];
+    for await (const event of new MetropolisClient({ baseUrl: server.url }).watch(same)) watched.push(event);
+    const told = (all: readonly WatchEvent[]): unknown[] =>
+      all
+        .filter(({ type }) => type === "revision" || type === "decision")
+        .map((event) => ({ ...event, id: "" }));
+    expect(told(events)).toEqual(told(watched));
+    expect(events.map(({ type }) => type)).toEqual(watched.map(({ type }) => type));
+    expect(events.at(-1)).toMatchObject({ type: "done", response: { choices: [{ finish_reason: "stop" }] } });
+  });
+
+  it("writes errors apart, with a code, and no word that is not JSON", async () => {
+    for (const args of [
+      ["--alpha", "0"],
+      ["--pace", "3"],
+      ["--regex", "("],
+    ]) {
+      const { child, exit, errors } = startJson(...args);
+      expect(await text(child.stdout)).toBe("");
+      expect(await exit).toEqual([1, null]);
+      expect(await errors).toMatch(/^error: \S.*\n$/);
+    }
+  });
+
+  it("ends on Ctrl-C after a whole line", async () => {
+    const { child, exit, errors } = startJson("--steps", "1000", "--max-tokens", "200");
+    const output = text(child.stdout);
+    await Promise.race([once(child.stdout, "data"), exit]);
+    child.kill("SIGINT");
+    expect(await exit).toEqual([130, null]);
+    expect(parseLines(await output).at(-1)!.type).not.toBe("done");
+    expect(await errors).toBe("");
+  });
+});
 
 describe("metropolis watch", () => {
   it("runs the embedded model in its own process and tells each revision in a line", async () => {
