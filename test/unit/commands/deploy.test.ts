@@ -227,40 +227,77 @@ describe("the Kubernetes examples", async () => {
   });
 });
 
-it("the Compose example is a setting of serve that names vLLM, and the model that it runs", async () => {
-  const composed = z.object({
-    services: z.record(
-      z.string(),
-      z.object({
-        image: z.string().optional(),
-        command: z.array(z.string()).optional(),
-        environment: z.record(z.string(), z.string().nullable()),
-        depends_on: z.record(z.string(), z.object({ condition: z.string() })).optional(),
-        expose: z.array(z.string()).optional(),
-        stop_grace_period: z.string().optional(),
-      }),
-    ),
-  });
-  // As Compose puts in what the environment says: the default of a variable that is not set.
-  const interpolate = (value: string): string =>
-    value.replaceAll(/\$\{(\w+):([-?])([^}]*)\}/g, (_, name: string, kind: string, other: string) =>
-      kind === "-" ? other : `a-${name}`,
-    );
-  const file = parse(await read("deploy/compose.yaml"), { uniqueKeys: true }) as unknown;
-  const { services } = composed.parse(
-    JSON.parse(JSON.stringify(file), (_, value: unknown) =>
-      typeof value === "string" ? interpolate(value) : value,
-    ),
+const composed = z.object({
+  services: z.record(
+    z.string(),
+    z.object({
+      image: z.string().optional(),
+      command: z.array(z.string()).optional(),
+      environment: z.record(z.string(), z.string().nullable()),
+      ports: z.array(z.string()).optional(),
+      volumes: z.array(z.string()),
+      depends_on: z.record(z.string(), z.object({ condition: z.string() })).optional(),
+      expose: z.array(z.string()).optional(),
+      read_only: z.boolean().optional(),
+      tmpfs: z.array(z.string()).optional(),
+      stop_grace_period: z.string().optional(),
+    }),
+  ),
+  volumes: z.record(z.string(), z.null()),
+});
+
+/** As Compose puts in what the environment says: the default of a variable that is not set. */
+const interpolate = (value: string): string =>
+  value.replaceAll(/\$\{(\w+):([-?])([^}]*)\}/g, (_, name: string, kind: string, other: string) =>
+    kind === "-" ? other : `a-${name}`,
   );
-  const { metropolis, vllm } = services;
-  const { command, settings } = serve(metropolis!.environment);
-  const engine = (await readEngineServer(settings, command))!;
-  expect(engine).toMatchObject({ dialect: "vllm", key: vllm!.environment.VLLM_API_KEY });
-  const { hostname, port: at } = new URL(engine.url);
-  expect(services[hostname]!.expose).toEqual([at]);
-  expect(Object.keys(metropolis!.depends_on!)).toEqual([hostname]);
-  expect(vllm!.command![0]).toBe(settings.model);
-  expect(60 * Number.parseInt(metropolis!.stop_grace_period!)).toBeGreaterThan(settings.shutdownTimeout);
+
+async function compose(path: string): Promise<z.output<typeof composed>> {
+  const file = parse(await read(path), { uniqueKeys: true }) as unknown;
+  const text = JSON.stringify(file, (_, value: unknown) =>
+    typeof value === "string" ? interpolate(value) : value,
+  );
+  return composed.parse(JSON.parse(text));
+}
+
+const minutes = (text: string): number => {
+  expect(text).toMatch(/^\d+m$/);
+  return Number.parseInt(text);
+};
+
+describe("the Compose examples", () => {
+  it("is a setting of serve that names vLLM, and the model that it runs", async () => {
+    const { services } = await compose("deploy/compose.yaml");
+    const { metropolis, vllm } = services;
+    const { command, settings } = serve(metropolis!.environment);
+    const engine = (await readEngineServer(settings, command))!;
+    expect(engine).toMatchObject({ dialect: "vllm", key: vllm!.environment.VLLM_API_KEY });
+    const { hostname, port: at } = new URL(engine.url);
+    expect(services[hostname]!.expose).toEqual([at]);
+    expect(Object.keys(metropolis!.depends_on!)).toEqual([hostname]);
+    expect(vllm!.command![0]).toBe(settings.model);
+    expect(60 * minutes(metropolis!.stop_grace_period!)).toBeGreaterThan(settings.shutdownTimeout);
+  });
+
+  it("of a model in Metropolis itself is a setting of serve, which may write to what is mounted alone", async () => {
+    const { services, volumes } = await compose("deploy/compose.local.yaml");
+    const { metropolis } = services;
+    const { settings } = serve(metropolis!.environment);
+    expect(settings.engine).toBe("onnx");
+    expect(60 * minutes(metropolis!.stop_grace_period!)).toBeGreaterThan(settings.shutdownTimeout);
+    expect(metropolis).toMatchObject({ read_only: true, tmpfs: ["/tmp"] });
+    const [[volume, mount], ...others] = metropolis!.volumes.map((one) => one.split(":")) as [
+      [string, string],
+    ];
+    expect(others).toEqual([]);
+    expect(Object.keys(volumes)).toEqual([volume]);
+    // What the image sets.
+    const image = await read("Dockerfile");
+    expect(image).toContain(`HF_HOME=${mount}\n`);
+    expect(metropolis!.ports!.map((one) => one.split(":").at(-1))).toEqual([
+      /METROPOLIS_PORT=(\d+)/.exec(image)![1],
+    ]);
+  });
 });
 
 describe("docs/cluster.md", async () => {
