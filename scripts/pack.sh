@@ -7,6 +7,7 @@
 #   npm run pack -- [FOLDER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+mkdir -p "${1:-.}"
 to=$(realpath "${1:-.}")
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT

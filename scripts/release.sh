@@ -6,13 +6,14 @@
 #   REPOSITORY=https://HOST/OWNER/NAME.git scripts/release.sh FOLDER [--dry-run]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-folder=$(realpath "${1:?the folder for tarballs and notes}")
+mkdir -p "${1:?the folder for tarballs and notes}"
+folder=$(realpath "$1")
 mode=(--provenance)
 if [ "${2:-}" = --dry-run ]; then mode=(--dry-run --provenance=false); fi
 : "${REPOSITORY:?the address of this repository, by which provenance says where the packages come from}"
 
 version=$(node -p 'require("./package.json").version')
-if [ "$(git describe --tags --exact-match 2>/dev/null)" != "v$version" ]; then
+if ! git tag --points-at HEAD | grep --quiet --line-regexp --fixed-strings "v$version"; then
   echo "This commit is not tagged v$version." >&2
   exit 1
 fi

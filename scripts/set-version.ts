@@ -16,8 +16,10 @@ async function replace(name: string, pattern: RegExp, text: string): Promise<voi
 }
 
 const [version = ""] = process.argv.slice(2);
-if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
-  throw new Error("Say which version, such as 0.2.0: npm run release:version -- VERSION");
+if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) {
+  console.error("Say which version, such as 0.2.0: npm run release:version -- VERSION");
+  process.exit(1);
+}
 const today = new Date().toISOString().slice(0, 10);
 
 await replace("CHANGELOG.md", /^## Unreleased$/m, `## Unreleased\n\n## ${version} - ${today}`);
