@@ -123,11 +123,13 @@ const { ModuleKind, ModuleResolutionKind } = ts;
 
 describe("the package metropolis-client", () => {
   it.each([
-    ["node16", { module: ModuleKind.Node16, moduleResolution: ModuleResolutionKind.Node16 }],
-    ["nodenext", { module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext }],
-    ["bundler", { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Bundler }],
-  ])("has types of its own for %s", async (_, options) => {
-    const file = join(project, "uses.mts");
+    ["node16", ".mts", { module: ModuleKind.Node16, moduleResolution: ModuleResolutionKind.Node16 }],
+    ["nodenext", ".mts", { module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext }],
+    ["nodenext", ".cts", { module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext }],
+    ["node20", ".cts", { module: ModuleKind.Node20, moduleResolution: ModuleResolutionKind.Node16 }],
+    ["bundler", ".mts", { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Bundler }],
+  ])("has types of its own for %s, in %s", async (_, extension, options) => {
+    const file = join(project, `uses${extension}`);
     await writeFile(file, uses);
     expect(check([file], options)).toBe("");
   });
@@ -182,16 +184,19 @@ describe("the package metropolis-client", () => {
     );
   });
 
-  it("answers in Node", async () => {
+  it.each([
+    ["uses.mjs", ModuleKind.ESNext],
+    ["uses.cjs", ModuleKind.CommonJS],
+  ])("answers in Node, in %s", async (name, module) => {
     await using server = await ServerProcess.start();
     const { outputText } = ts.transpileModule(uses, {
-      compilerOptions: { module: ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+      compilerOptions: { module, target: ts.ScriptTarget.ES2022 },
     });
     await writeFile(
-      join(project, "uses.mjs"),
-      `${outputText}\nconsole.log(JSON.stringify(await main(process.argv[2])));`,
+      join(project, name),
+      `${outputText}\nmain(process.argv[2]).then((said) => console.log(JSON.stringify(said)));`,
     );
-    const { stdout } = await run(process.execPath, ["uses.mjs", server.url], { cwd: project });
+    const { stdout } = await run(process.execPath, [name, server.url], { cwd: project });
     expect(JSON.parse(stdout)).toEqual(saidByMain);
   });
 
