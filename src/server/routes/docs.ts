@@ -64,6 +64,11 @@ export const docsRoutes: FastifyPluginAsyncZod = async (app) => {
       css: [{ filename: "name.css", content: ".swagger-ui .topbar .download-url-wrapper { display: none }" }],
     },
     logo: { type: "image/svg+xml", content: name, href: "../", target: "_self" },
-    uiConfig: { validatorUrl: null, displayRequestDuration: true },
+    uiConfig: {
+      validatorUrl: null,
+      displayRequestDuration: true,
+      // Its own logo, which ours takes the place of, brings a style that the page's policy refuses.
+      plugins: [() => ({ components: { Logo: () => null } })],
+    },
   });
 };
