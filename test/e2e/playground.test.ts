@@ -237,12 +237,42 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await using opened = await playground.open("#steps", { url: locked.url });
     const { page } = opened;
     await page.locator("#api-key").waitFor();
+    const note = page.locator("#api-key ~ #problem", { hasText: "its own API keys alone" });
+    for (const wrong of ["wrong", "not a header’s"]) {
+      await page.fill("#api-key", wrong);
+      await page.keyboard.press("Tab");
+      await note.waitFor();
+      await page.waitForSelector('#api-key:focus[aria-invalid="true"]');
+    }
     await page.fill("#api-key", "secret-ü");
     await page.keyboard.press("Tab");
     await isReady(page);
+    expect(await note.count()).toBe(0);
     await page.selectOption("#pace", "0");
     await page.click("#run");
     await page.waitForSelector("#answer .token.end");
+  });
+
+  it("hears of a key that is wanted only now by the run that is refused for it", async () => {
+    await using opened = await playground.open("#compare");
+    const { page } = opened;
+    await isReady(page);
+    const error = { message: "Send a key.", type: "invalid_request_error", code: "invalid_api_key" };
+    await page.route("**/v1/**", (route) => route.fulfill({ status: 401, json: { error } }));
+    await page.click("#run");
+    await page.waitForSelector('#api-key:focus[aria-invalid="true"] ~ #problem');
+    expect(await page.getAttribute("#status", "data-state")).toBe("key needed");
+  });
+
+  it("says so of a server that takes requests and answers none", async () => {
+    await using opened = await playground.open("#steps");
+    const { page } = opened;
+    await isReady(page);
+    await page.route("**/health", () => undefined);
+    await page.route("**/v1/models", () => undefined);
+    await page.waitForSelector('#status[data-state="unreachable"]');
+    await page.unrouteAll();
+    await isReady(page);
   });
 
   it("works under a proxy's prefix, with the key, the WebSocket and the API's page", async () => {

@@ -40,6 +40,11 @@ export function usePlayground(): Playground {
       const page = await context.newPage();
       const complaints: string[] = [];
       page.on("pageerror", ({ message }) => complaints.push(message));
+      page.on("console", (message) => {
+        // The browser notes what a server refuses; whether the page says so too is for tests to look at.
+        const isRefusal = message.text().startsWith("Failed to load resource");
+        if (message.type() === "error" && !isRefusal) complaints.push(message.text());
+      });
       page.on("request", (request) => {
         if (new URL(request.url()).origin !== new URL(url).origin) complaints.push(`asked ${request.url()}`);
       });

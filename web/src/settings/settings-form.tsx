@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { samplerChoices } from "../../../src/client/client.ts";
 import { apiKey, giveKey, wantsKey } from "../state/connection.ts";
+import { keyControl } from "../state/problem.ts";
 import { cancel, isRunning } from "../state/run.ts";
 import { prompt, sampler, shownFields, usualOf, write, writtenPrompt, written } from "../state/settings.ts";
 import type { View } from "../view.ts";
@@ -91,18 +92,20 @@ function Prompt({ onRun }: Pick<SettingsFormProps, "onRun">) {
 function KeyField() {
   return (
     <div class="field">
-      <label for="api-key">
+      <label for={keyControl}>
         API key <small>this server wants one</small>
       </label>
       <input
-        id="api-key"
+        id={keyControl}
         type="password"
         autocomplete="off"
         value={apiKey.value}
         onChange={({ currentTarget }) => {
           giveKey(currentTarget.value);
         }}
+        {...faultOf(keyControl)}
       />
+      <ProblemNote control={keyControl} />
     </div>
   );
 }

@@ -1,12 +1,15 @@
-import { computed, signal } from "@preact/signals";
-import { ClientError, MetropolisClient } from "../../../src/client/client.ts";
+import { computed, effect, signal } from "@preact/signals";
+import { MetropolisClient } from "../../../src/client/client.ts";
 import type { Model } from "../../../src/client/client.ts";
+import { isKeyRefusal, keyControl, problem, showProblem } from "./problem.ts";
 
 /** Where the server is: a proxy may serve it under any path. */
 export const baseUrl = new URL(".", document.baseURI).href;
 /** Other servers of the same origin want other keys. */
 const keyStorage = `metropolis-api-key ${baseUrl}`;
 const pollMs = 2000;
+/** A server that is asked how it is answers at once, or something holds it, and whoever asks. */
+const patienceMs = 5000;
 
 export type ServerState = "connecting" | "ready" | "unreachable" | "key needed";
 
@@ -19,12 +22,24 @@ export const apiKey = signal(sessionStorage.getItem(keyStorage) ?? "");
 export const wantsKey = signal(sessionStorage.getItem(keyStorage) !== null);
 export const client = computed(() => new MetropolisClient({ baseUrl, apiKey: apiKey.value }));
 
+/** The key whose refusal was said: once is enough, however often the server is asked. */
+let refusedKey: string | undefined;
+
 export function giveKey(key: string): void {
   sessionStorage.setItem(keyStorage, key);
   apiKey.value = key;
+  refusedKey = undefined;
   serverState.value = "connecting";
   void check();
 }
+
+effect(() => {
+  if (problem.value?.control !== keyControl) return;
+  // A server that was started anew may want a key that its predecessor did not: a run is the first to hear of it.
+  wantsKey.value = true;
+  serverState.value = "key needed";
+  refusedKey = apiKey.peek();
+});
 
 /** Looks after the server as long as the page is open, so that a restart is seen. */
 export async function watchServer(): Promise<never> {
@@ -35,22 +50,29 @@ export async function watchServer(): Promise<never> {
 }
 
 async function check(): Promise<void> {
+  const signal = AbortSignal.timeout(patienceMs);
   // Once it is known, asking for its health says enough, and needs no key.
   if (serverState.value === "ready") {
-    const isAlive = await fetch(new URL("health", baseUrl)).then(
+    const isAlive = await fetch(new URL("health", baseUrl), { signal }).then(
       ({ ok }) => ok,
       () => false,
     );
     if (!isAlive) serverState.value = "unreachable";
     return;
   }
+  const key = apiKey.value;
   try {
-    const [served] = await client.value.models();
+    const [served] = await client.value.models({ signal });
     model.value = served;
     serverState.value = "ready";
+    if (problem.value?.control === keyControl) problem.value = undefined;
   } catch (error) {
-    const isLocked = error instanceof ClientError && error.code === "invalid_api_key";
-    if (isLocked) wantsKey.value = true;
-    serverState.value = isLocked ? "key needed" : "unreachable";
+    if (!isKeyRefusal(error)) {
+      serverState.value = "unreachable";
+      return;
+    }
+    wantsKey.value = true;
+    serverState.value = "key needed";
+    if (key !== "" && key !== refusedKey) showProblem(error);
   }
 }

@@ -10,6 +10,12 @@ export interface Problem {
 /** What went wrong last: it is said once, in the field that is at fault, or at the form's end. */
 export const problem = signal<Problem | undefined>(undefined);
 
+/** Where the key is written: errors name no field of a request for it. */
+export const keyControl = "api-key";
+
+export const isKeyRefusal = (error: unknown): boolean =>
+  error instanceof ClientError && error.code === "invalid_api_key";
+
 /** What went wrong with one of several things that were asked for. */
 export class ComparedError extends Error {
   constructor(subject: string, cause: unknown) {
@@ -20,11 +26,19 @@ export class ComparedError extends Error {
 export function showProblem(thrown: unknown): void {
   const isCompared = thrown instanceof ComparedError;
   const error = isCompared ? thrown.cause : thrown;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = isKeyRefusal(error)
+    ? "This server answers to its own API keys alone: write one of them here."
+    : error instanceof Error
+      ? error.message
+      : String(error);
   const isLost = error instanceof ClientError && ["connection_lost", "unreachable"].includes(error.code);
   problem.value = {
     message: `${isCompared ? `${thrown.message}: ` : ""}${message}${isLost ? " Run again once it is back." : ""}`,
-    control: error instanceof ClientError ? controlOf(error.param) : undefined,
+    control: isKeyRefusal(error)
+      ? keyControl
+      : error instanceof ClientError
+        ? controlOf(error.param)
+        : undefined,
   };
 }
 
