@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { hasBrowser } from "../support/browser.ts";
@@ -42,7 +44,12 @@ async function say(page: Page, message: string): Promise<Asked> {
   return asked;
 }
 
-async function set(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
+async function set(
+  page: Page,
+  fields: Readonly<Record<string, string>>,
+  by: "power" | "standard" = "power",
+): Promise<void> {
+  await page.click(`#by-${by}`);
   const summary = page.locator(".composer summary");
   await summary.click();
   for (const [name, value] of Object.entries(fields)) await page.fill(`#${name}`, value);
@@ -183,6 +190,28 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     expect(messages[1]!.content.replaceAll("*", "")).toBe(first.replaceAll("*", ""));
   });
 
+  it("tells the model what stands before the conversation, and gives the request of an answer as a program", async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await isReady(page);
+    await set(page, { system: "1+1=", n: "2", max_tokens: "20", temperature: "0.7" }, "standard");
+    const asked = await say(page, "7-2*3+4=");
+    expect(asked.messages).toEqual([
+      { role: "system", content: "1+1=" },
+      { role: "user", content: "7-2*3+4=" },
+    ]);
+    await page.click("#share summary");
+    const curl = await page.locator("#shared").innerText();
+    const { stdout } = await promisify(execFile)("bash", ["-c", `${curl} -s`]);
+    const { choices } = JSON.parse(stdout) as { choices: { message: { content: string } }[] };
+    const said = choices.map(({ message }) => message.content.replaceAll("*", ""));
+    expect(said[0]).toBe((await textOf(page)).replaceAll("*", ""));
+    await page.click('[aria-label="Next answer"]');
+    expect(said[1]).toBe((await textOf(page)).replaceAll("*", ""));
+    await page.click('#share button:text-is("Python")');
+    expect(await page.locator("#shared").innerText()).toContain("client.chat.completions.create(");
+  });
+
   it("tells whether answers that were drawn side by side agree", async () => {
     await using opened = await open();
     const { page } = opened;
@@ -205,16 +234,15 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     await using opened = await open();
     const { page } = opened;
     await isReady(page);
-    await set(page, { mcmc_steps: "1", alpha: "30" });
-    // Of a few seeds one stands still: the sign is the server's, and depends on the draws.
-    await expect
-      .poll(async () => {
-        await page.click("#anew", { timeout: 1000 }).catch(() => undefined);
-        await say(page, "7-2*3+4=");
-        return page.locator(".warning").count();
-      })
-      .toBe(1);
-    expect(await page.locator(".warning").innerText()).toMatch(/^May not have settled: .*\.$/);
+    await set(page, { mcmc_steps: "0" });
+    await say(page, "7-2*3+4=");
+    expect(await page.locator(".warning").innerText()).toMatch(
+      /^May not have settled: .* no step was taken .*\.$/,
+    );
+    // What to do about it is there to be set.
+    await page.click(".composer summary");
+    for (const field of ["proposal_temperature", "cut", "kernel"])
+      expect(await page.locator(`.composer #${field}`).isVisible(), field).toBe(true);
   });
 
   it("renders Markdown, and nothing of it as markup: no element, no picture, no script", async () => {
@@ -289,11 +317,20 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     expect(await page.inputValue("#message")).toBe("7 apples=");
     expect(await page.locator(".question").allInnerTexts()).toEqual(["1+1="]);
 
-    await set(page, { alpha: "-1" });
+    await set(page, { n: "1000" });
     await say(page, "2+2=");
     await page.locator(".composer .problem").waitFor({ state: "visible" });
-    expect(await page.locator(".composer .problem").innerText()).toContain("alpha");
-    expect(await page.evaluate("document.activeElement.id")).toBe("alpha");
+    expect(await page.locator(".composer .problem").innerText()).toMatch(/^n: /);
+    expect(await page.evaluate("document.activeElement.id")).toBe("n");
+    await page.fill("#n", "");
+
+    // What the browser itself refuses is unfolded, and not sent.
+    await page.fill("#alpha", "-1");
+    await page.click(".composer summary");
+    await page.fill("#message", "4+4=");
+    await page.press("#message", "Enter");
+    await page.waitForSelector("#alpha:focus:invalid");
+    expect(await page.locator(".question").count()).toBe(2);
     await page.fill("#alpha", "2");
 
     // An unanswered question is left out of what follows.

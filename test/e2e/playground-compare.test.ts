@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hasBrowser } from "../support/browser.ts";
-import { flawsOf, holdTo, isReady, looks, runThrough, usePlayground } from "../support/playground.ts";
+import { flawsOf, holdTo, isIdle, isReady, looks, runThrough, usePlayground } from "../support/playground.ts";
 
 const playground = usePlayground();
 
@@ -75,6 +75,59 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
     await page.click("#run");
     await page.locator("#problem", { hasText: /^Power: mcmc_steps/ }).waitFor();
     expect(await page.evaluate("problem.closest('.field')")).toBe(null);
+  });
+
+  it("holds what is compared in its link, and opens elsewhere by it", async () => {
+    await using opened = await playground.open("#compare");
+    const { page } = opened;
+    await isReady(page);
+    await expect.poll(() => new URL(page.url()).hash).toBe("#compare");
+    await page.click('[aria-label^="Remove Low temperature"]');
+    await page.selectOption("#kernel", "multiple_try");
+    await page.fill("#proposal_temperature", "0.5");
+    await page.click("#add");
+    const cards = await page.locator(".card header").allInnerTexts();
+    expect(cards).toHaveLength(4);
+    await expect.poll(() => page.url()).toContain("compare=");
+
+    await using elsewhere = await playground.open(new URL(page.url()).hash);
+    await isReady(elsewhere.page);
+    expect(await elsewhere.page.locator(".card header").allInnerTexts()).toEqual(cards);
+    await runThrough(elsewhere.page);
+    expect(await elsewhere.page.locator(".card .cost").count()).toBe(4);
+    // None at all is something else than the usual ones.
+    for (let left = 4; left > 0; left--) await elsewhere.page.click(".card .quiet");
+    await expect.poll(() => elsewhere.page.url()).toMatch(/compare=$/);
+    await elsewhere.page.reload();
+    await isReady(elsewhere.page);
+    expect(await elsewhere.page.locator(".card").count()).toBe(0);
+  });
+
+  it.each([
+    {
+      what: "what is no sampler's",
+      text: "no,alpha=2;__proto__;power,alpha=NaN,kernel=no,tries,=,x=1;",
+      cards: 1,
+    },
+    { what: "more than anybody looks at", text: "greedy;".repeat(5000), cards: 24 },
+  ])("leaves out of a link $what", async ({ text, cards }) => {
+    const query = new URLSearchParams({
+      alpha: "x",
+      kernel: "y",
+      seed: "z",
+      max_tokens: "1e999",
+      compare: text,
+    });
+    await using opened = await playground.open(`#compare?${query.toString()}`);
+    const { page, complaints } = opened;
+    await isReady(page);
+    expect(await page.locator(".card").count()).toBe(cards);
+    expect(await page.inputValue("#seed")).toBe("42");
+    await page.locator("#run").click();
+    await page.locator(".card .cost").first().waitFor();
+    await isIdle(page);
+    expect(await page.locator("#problem").count()).toBe(0);
+    expect(complaints).toEqual([]);
   });
 
   it.each(looks)("is accessible and fits: $name", async ({ options }) => {

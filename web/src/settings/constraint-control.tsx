@@ -1,5 +1,5 @@
 import { constraintChoices } from "../../../src/client/client.ts";
-import { constraint, write, written } from "../state/settings.ts";
+import { constraint, form } from "../state/settings.ts";
 import { faultOf, ProblemNote } from "./problem-note.tsx";
 
 const choiceControl = "structured_outputs";
@@ -36,9 +36,9 @@ export function ConstraintControl() {
             spellcheck={false}
             required
             placeholder={chosen.example}
-            value={written.value[chosen.field] ?? ""}
+            value={form.textOf(chosen.field)}
             onInput={({ currentTarget }) => {
-              write(chosen.field, currentTarget.value);
+              form.write(chosen.field, currentTarget.value);
             }}
             {...faultOf(chosen.field)}
           />

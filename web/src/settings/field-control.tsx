@@ -1,20 +1,24 @@
-import type { FieldControl as Field } from "../../../src/client/client.ts";
-import { usualOf, write, written } from "../state/settings.ts";
+import type { Field, SamplerForm } from "../state/sampler-form.ts";
 import { faultOf, ProblemNote } from "./problem-note.tsx";
 
 /** A word of the API as a reader has it. */
 const plain = (word: string): string => word.replaceAll("_", " ");
 
+export interface FieldControlProps {
+  readonly field: Field;
+  readonly form: SamplerForm;
+}
+
 /** A field's control, in which its default stands until something is written. */
-export function FieldControl({ field }: { readonly field: Field }) {
+export function FieldControl({ field, form }: FieldControlProps) {
   const { name, label, meaning, usual: usually, value } = field;
-  const fallback = usualOf(name);
+  const fallback = form.usualOf(name);
   // Where no value says it, the first of several cases is the usual one.
   const shown = fallback === undefined ? usually.split(/[,;]/)[0]! : defaultOf(fallback);
-  const text = written.value[name] ?? "";
+  const text = form.textOf(name);
   return (
     <div class="field">
-      <label for={name} title={`${meaning} Default: ${usually}.`}>
+      <label for={name} title={usually === "" ? meaning : `${meaning} Default: ${usually}.`}>
         {label}
       </label>
       {value.type === "number" ? (
@@ -27,7 +31,7 @@ export function FieldControl({ field }: { readonly field: Field }) {
           max={Number.isFinite(value.most) ? value.most : undefined}
           value={text}
           onInput={({ currentTarget }) => {
-            write(name, currentTarget.value);
+            form.write(name, currentTarget.value);
           }}
           {...faultOf(name)}
         />
@@ -36,7 +40,7 @@ export function FieldControl({ field }: { readonly field: Field }) {
           id={name}
           value={text === shown ? "" : text}
           onChange={({ currentTarget }) => {
-            write(name, currentTarget.value);
+            form.write(name, currentTarget.value);
           }}
           {...faultOf(name)}
         >

@@ -1,4 +1,9 @@
-import type { CompleteRequest } from "../../../src/client/client.ts";
+import type { ChatRequest, CompleteRequest } from "../../../src/client/client.ts";
+
+/** What is asked, by the route that answers it. */
+export type Asked =
+  | { readonly route: "completions"; readonly request: CompleteRequest }
+  | { readonly route: "chat/completions"; readonly request: ChatRequest };
 
 export interface CodeContext {
   /** Of the server, with a slash at its end. */
@@ -10,32 +15,50 @@ export interface CodeContext {
 export const languages = ["curl", "Python", "TypeScript"] as const;
 export type Language = (typeof languages)[number];
 
-/** Fields that OpenAI's SDK for Python has for POST /v1/completions; it sends others as `extra_body`. */
-const openaiFields = new Set(["prompt", "max_tokens", "seed", "temperature", "top_p"]);
+/** How clients call a route, and where its choices have their text. */
+const calls = {
+  completions: { python: "completions.create", typeScript: "complete", text: "text" },
+  "chat/completions": { python: "chat.completions.create", typeScript: "chat", text: "message.content" },
+} as const;
 
-/** A request as a program that sends it. The key itself is never in it. */
-export function asCode(language: Language, request: CompleteRequest, context: CodeContext): string {
-  const body = { model: context.model, ...request };
+/** Fields that OpenAI's SDK for Python has on both routes; it sends others as `extra_body`. */
+const openaiFields = new Set([
+  "model",
+  "prompt",
+  "messages",
+  "max_tokens",
+  "n",
+  "seed",
+  "temperature",
+  "top_p",
+]);
+
+/** A request as a program that sends it, and says what was answered. The key itself is never in it. */
+export function asCode(language: Language, asked: Asked, context: CodeContext): string {
   switch (language) {
     case "curl":
-      return curl(body, context);
+      return curl(asked, context);
     case "Python":
-      return python(body, context);
+      return python(asked, context);
     case "TypeScript":
-      return typeScript(request, context);
+      return typeScript(asked, context);
   }
 }
 
-function curl(body: object, { baseUrl, wantsKey }: CodeContext): string {
-  const quoted = JSON.stringify(body, null, 2).replaceAll("'", "'\\''");
+function curl({ route, request }: Asked, { baseUrl, model, wantsKey }: CodeContext): string {
+  const body = JSON.stringify({ model, ...request }, null, 2);
   const key = wantsKey ? ` \\\n  -H "authorization: Bearer $METROPOLIS_API_KEY"` : "";
-  return `curl ${baseUrl}v1/completions \\\n  -H 'content-type: application/json'${key} \\\n  -d '${quoted}'`;
+  return `curl ${quote(`${baseUrl}v1/${route}`)} \\\n  -H 'content-type: application/json'${key} \\\n  -d ${quote(body)}`;
 }
 
-function python(body: object, { baseUrl, wantsKey }: CodeContext): string {
-  const entries = Object.entries(body).filter(([, value]) => value !== undefined);
-  const own = entries.filter(([name]) => name === "model" || openaiFields.has(name));
-  const others = entries.filter(([name]) => name !== "model" && !openaiFields.has(name));
+/** A word of a shell's as it is. */
+const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
+function python({ route, request }: Asked, { baseUrl, model, wantsKey }: CodeContext): string {
+  const { python: call, text } = calls[route];
+  const entries = Object.entries({ model, ...request });
+  const own = entries.filter(([name]) => openaiFields.has(name));
+  const others = entries.filter(([name]) => !openaiFields.has(name));
   const key = wantsKey ? 'os.environ["METROPOLIS_API_KEY"]' : '"unused"';
   const extra = others.length === 0 ? [] : [`    extra_body=${pythonOf(Object.fromEntries(others))},`];
   return [
@@ -43,11 +66,12 @@ function python(body: object, { baseUrl, wantsKey }: CodeContext): string {
     "from openai import OpenAI",
     "",
     `client = OpenAI(base_url=${pythonOf(`${baseUrl}v1`)}, api_key=${key})`,
-    "answer = client.completions.create(",
+    `answer = client.${call}(`,
     ...own.map(([name, value]) => `    ${name}=${pythonOf(value)},`),
     ...extra,
     ")",
-    "print(answer.choices[0].text)",
+    "for choice in answer.choices:",
+    `    print(choice.${text})`,
   ].join("\n");
 }
 
@@ -55,7 +79,7 @@ function python(body: object, { baseUrl, wantsKey }: CodeContext): string {
 function pythonOf(value: unknown): string {
   if (value === true) return "True";
   if (value === false) return "False";
-  if (value === null || value === undefined) return "None";
+  if (value === null) return "None";
   if (Array.isArray(value)) return `[${value.map(pythonOf).join(", ")}]`;
   if (typeof value === "object") {
     const entries = Object.entries(value).map(([name, part]) => `${pythonOf(name)}: ${pythonOf(part)}`);
@@ -64,13 +88,14 @@ function pythonOf(value: unknown): string {
   return JSON.stringify(value);
 }
 
-function typeScript(request: CompleteRequest, { baseUrl, wantsKey }: CodeContext): string {
+function typeScript({ route, request }: Asked, { baseUrl, wantsKey }: CodeContext): string {
+  const { typeScript: call, text } = calls[route];
   const key = wantsKey ? ", apiKey: process.env.METROPOLIS_API_KEY" : "";
   return [
     'import { MetropolisClient } from "metropolis-client";',
     "",
     `const client = new MetropolisClient({ baseUrl: ${JSON.stringify(baseUrl)}${key} });`,
-    `const { choices } = await client.complete(${JSON.stringify(request, null, 2)});`,
-    "console.log(choices[0]?.text);",
+    `const { choices } = await client.${call}(${JSON.stringify(request, null, 2)});`,
+    `for (const choice of choices) console.log(choice.${text});`,
   ].join("\n");
 }

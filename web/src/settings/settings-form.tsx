@@ -2,14 +2,15 @@ import { signal } from "@preact/signals";
 import { samplerChoices } from "../../../src/client/client.ts";
 import { apiKey, giveKey, wantsKey } from "../state/connection.ts";
 import { keyControl } from "../state/problem.ts";
+import { linkHere } from "../state/link.ts";
 import { cancel, isRunning } from "../state/run.ts";
-import { prompt, sampler, shownFields, usualOf, write, writtenPrompt, written } from "../state/settings.ts";
+import { form, prompt, request, seedField, writtenPrompt } from "../state/settings.ts";
 import type { View } from "../view.ts";
 import { ConstraintControl, Sentence } from "./constraint-control.tsx";
 import { ExamplePrompts } from "./example-prompts.tsx";
 import { FieldControl } from "./field-control.tsx";
 import { faultOf, ProblemNote } from "./problem-note.tsx";
-import { Share } from "./share.tsx";
+import { programs, Share } from "./share.tsx";
 
 /** On a phone the settings stand between the prompt and the results: there they open when asked for. */
 const wide = matchMedia("(min-width: 52rem)");
@@ -23,6 +24,11 @@ export interface SettingsFormProps {
   readonly reads: View["reads"];
   readonly onRun: () => void;
 }
+
+const shared = {
+  link: linkHere,
+  ...programs(() => ({ route: "completions", request: request() })),
+};
 
 /** The form beside the views: what a request says. */
 export function SettingsForm({ reads, onRun }: SettingsFormProps) {
@@ -51,7 +57,7 @@ export function SettingsForm({ reads, onRun }: SettingsFormProps) {
           <SamplerFields />
         </details>
       )}
-      {isWhole && <Share />}
+      {isWhole && <Share forms={shared} />}
     </form>
   );
 }
@@ -112,6 +118,7 @@ function KeyField() {
 
 /** The sampler, what it is set by, and what all samplers share. */
 function SamplerFields() {
+  const { sampler } = form;
   const chosen = samplerChoices.find(({ name }) => name === sampler.value)!;
   return (
     <>
@@ -136,33 +143,16 @@ function SamplerFields() {
         </p>
       </fieldset>
       <div class="numbers">
-        {shownFields.value.map((field) => (
-          <FieldControl key={field.name} field={field} />
+        {[...form.shownFields.value, ...form.commonFields].map((field) => (
+          <FieldControl key={field.name} field={field} form={form} />
         ))}
-        <div class="field">
-          <label for="max_tokens" title="Most tokens of an answer.">
-            Max tokens
-          </label>
-          <input
-            id="max_tokens"
-            type="number"
-            min={1}
-            placeholder={String(usualOf("max_tokens") ?? "")}
-            value={written.value.max_tokens ?? ""}
-            onInput={({ currentTarget }) => {
-              write("max_tokens", currentTarget.value);
-            }}
-            {...faultOf("max_tokens")}
-          />
-          <ProblemNote control="max_tokens" />
-        </div>
         <SeedField />
       </div>
       <ConstraintControl />
       <details class="meanings">
         <summary>What these settings mean</summary>
         <dl>
-          {shownFields.value.map(({ name, label, meaning }) => (
+          {form.shownFields.value.map(({ name, label, meaning }) => (
             <div key={name}>
               <dt>{label}</dt>
               <dd>
@@ -177,35 +167,36 @@ function SamplerFields() {
 }
 
 function SeedField() {
+  const { name, label, meaning } = seedField;
   return (
     <div class="field">
-      <label for="seed" title="The same seed and settings give the same answer.">
-        Seed
+      <label for={name} title={meaning}>
+        {label}
       </label>
       <div class="joined">
         <input
-          id="seed"
+          id={name}
           type="number"
           step={1}
           required
-          value={written.value.seed ?? ""}
+          value={form.textOf(name)}
           onInput={({ currentTarget }) => {
-            write("seed", currentTarget.value);
+            form.write(name, currentTarget.value);
           }}
-          {...faultOf("seed")}
+          {...faultOf(name)}
         />
         <button
           id="reseed"
           type="button"
           aria-label="Another seed"
           onClick={() => {
-            write("seed", String(crypto.getRandomValues(new Uint32Array(1))[0]));
+            form.write(name, String(crypto.getRandomValues(new Uint32Array(1))[0]));
           }}
         >
           ↻
         </button>
       </div>
-      <ProblemNote control="seed" />
+      <ProblemNote control={name} />
     </div>
   );
 }

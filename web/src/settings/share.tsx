@@ -1,25 +1,29 @@
-import { signal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import { baseUrl, model, wantsKey } from "../state/connection.ts";
-import { linkHere } from "../state/link.ts";
-import { request } from "../state/settings.ts";
 import { asCode, languages } from "./request-as-code.ts";
-import type { Language } from "./request-as-code.ts";
+import type { Asked } from "./request-as-code.ts";
 
-type Form = "Link" | Language;
-const forms: readonly Form[] = ["Link", ...languages];
+/** A form of what is shared, by its name. */
+export type SharedForms = Readonly<Record<string, () => string>>;
 
-const chosen = signal<Form>("Link");
-const isOpen = signal(false);
-/** What was copied last: it is said until something else stands there. */
-const copied = signal("");
+/** A request as programs that send it to this server. */
+export const programs = (asked: () => Asked): SharedForms =>
+  Object.fromEntries(
+    languages.map((language) => [
+      language,
+      () =>
+        asCode(language, asked(), {
+          baseUrl,
+          model: model.value?.id ?? "model",
+          wantsKey: wantsKey.value,
+        }),
+    ]),
+  );
 
-function sharedText(form: Form): string {
-  if (form === "Link") return linkHere();
-  return asCode(form, request(), { baseUrl, model: model.value?.id ?? "model", wantsKey: wantsKey.value });
-}
-
-/** What the form says, to take along: a link, or a program. */
-export function Share() {
+/** What was set or asked, to take along in one of several forms. */
+export function Share({ forms }: { readonly forms: SharedForms }) {
+  const isOpen = useSignal(false);
+  const names = Object.keys(forms);
   return (
     <details
       class="share"
@@ -28,27 +32,31 @@ export function Share() {
         isOpen.value = currentTarget.open;
       }}
     >
-      <summary>Copy as link, curl, Python, TypeScript</summary>
-      {isOpen.value && <Shared />}
+      <summary>Copy as {names.join(", ")}</summary>
+      {isOpen.value && <Shared forms={forms} />}
     </details>
   );
 }
 
-function Shared() {
-  const text = sharedText(chosen.value);
+function Shared({ forms }: { readonly forms: SharedForms }) {
+  const names = Object.keys(forms);
+  const chosen = useSignal(names[0]!);
+  /** What was copied last: it is said until something else stands there. */
+  const copied = useSignal("");
+  const text = forms[chosen.value]!();
   return (
     <>
       <div class="choices" role="group" aria-label="Copy as">
-        {forms.map((form) => (
+        {names.map((name) => (
           <button
-            key={form}
+            key={name}
             type="button"
-            aria-pressed={form === chosen.value}
+            aria-pressed={name === chosen.value}
             onClick={() => {
-              chosen.value = form;
+              chosen.value = name;
             }}
           >
-            {form}
+            {name}
           </button>
         ))}
       </div>
@@ -59,7 +67,9 @@ function Shared() {
         type="button"
         id="copy"
         onClick={() => {
-          void copy(text);
+          void copy(text).then((isDone) => {
+            if (isDone) copied.value = text;
+          });
         }}
       >
         {copied.value === text ? "Copied" : "Copy"}
@@ -69,11 +79,12 @@ function Shared() {
 }
 
 /** Pages that came over plain HTTP from another host have no clipboard of their own: there the text is selected. */
-async function copy(text: string): Promise<void> {
+async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
-    copied.value = text;
+    return true;
   } catch {
     getSelection()?.selectAllChildren(document.getElementById("shared")!);
+    return false;
   }
 }

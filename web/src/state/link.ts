@@ -1,19 +1,14 @@
 import { effect } from "@preact/signals";
 import { constraintChoices, fieldControls, samplerChoices } from "../../../src/client/client.ts";
+import { contendersText, readContenders } from "./contenders.ts";
 import { cancel } from "./run.ts";
-import {
-  constraint,
-  prompt,
-  sampler,
-  shownFields,
-  usualSeed,
-  write,
-  written,
-  writtenPrompt,
-} from "./settings.ts";
+import { isWritable, maxTokensField } from "./sampler-form.ts";
+import { constraint, form, prompt, seedField, usualSeed, writtenPrompt } from "./settings.ts";
 import { isViewName, shownView } from "./shown-view.ts";
 
 const pauseMs = 200;
+
+const commonFields = [maxTokensField, seedField];
 
 /**
  * The page's address with the view and all that was set, so that it opens elsewhere as it is here:
@@ -22,15 +17,16 @@ const pauseMs = 200;
 function fragment(prompt: string | undefined): string {
   const fields = new URLSearchParams();
   if (prompt !== undefined) fields.set("prompt", prompt);
-  if (sampler.value !== samplerChoices[0]!.name) fields.set("sampler", sampler.value);
-  const names = [...shownFields.value.map(({ name }) => name), "max_tokens", "seed"];
-  for (const name of names) {
-    const text = written.value[name] ?? "";
-    if (text !== "" && !(name === "seed" && text === usualSeed)) fields.set(name, text);
+  if (form.sampler.value !== samplerChoices[0]!.name) fields.set("sampler", form.sampler.value);
+  for (const { name } of [...form.shownFields.value, ...commonFields]) {
+    const text = form.textOf(name);
+    if (text !== "" && !(name === seedField.name && text === usualSeed)) fields.set(name, text);
   }
-  if (constraint.value !== "") fields.set(constraint.value, written.value[constraint.value] ?? "");
-  const query = fields.toString();
+  if (constraint.value !== "") fields.set(constraint.value, form.textOf(constraint.value));
   const view = shownView.value;
+  const compared = view === "compare" ? contendersText() : undefined;
+  if (compared !== undefined) fields.set("compare", compared);
+  const query = fields.toString();
   if (query === "") return view === "guide" ? "" : `#${view}`;
   return `#${view}?${query}`;
 }
@@ -45,15 +41,16 @@ function readFragment(): void {
   const fields = new URLSearchParams(query);
   writtenPrompt.value = fields.get("prompt") ?? undefined;
   const named = samplerChoices.find(({ name }) => name === fields.get("sampler"));
-  sampler.value = (named ?? samplerChoices[0]!).name;
-  written.value = { seed: usualSeed };
-  for (const name of [...fieldControls.map((field) => field.name), "max_tokens", "seed"]) {
-    const text = fields.get(name);
-    if (text !== null) write(name, text);
+  form.sampler.value = (named ?? samplerChoices[0]!).name;
+  form.written.value = { [seedField.name]: usualSeed };
+  for (const field of [...fieldControls, ...commonFields]) {
+    const text = fields.get(field.name);
+    if (text !== null && isWritable(field, text)) form.write(field.name, text);
   }
   const held = constraintChoices.find(({ field }) => fields.has(field));
   constraint.value = held?.field ?? "";
-  if (held !== undefined) write(held.field, fields.get(held.field)!);
+  if (held !== undefined) form.write(held.field, fields.get(held.field)!);
+  readContenders(fields.get("compare") ?? undefined);
 }
 
 /** Reads the address that the page was opened by, then keeps it true. */

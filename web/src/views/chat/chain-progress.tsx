@@ -3,7 +3,7 @@ import type { Answer, Round } from "./round.ts";
 /** How far the answers are that a round waits for. */
 export function ChainProgress({ round }: { readonly round: Round }) {
   const waiting = round.answers.filter(({ end }) => end === undefined);
-  if (round.sampler !== "power")
+  if (round.asked.sampler !== "power")
     return <p class="hint">{waiting.every(({ text }) => text === "") ? "Reading …" : "…"}</p>;
   return (
     <div class="chains">

@@ -1,10 +1,9 @@
 import { computed } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { faultOf, ProblemNote } from "../../settings/problem-note.tsx";
+import { FieldControl } from "../../settings/field-control.tsx";
 import { model } from "../../state/connection.ts";
 import { cancel, isRunning } from "../../state/run.ts";
-import { sampler, samplers, shownFields, usualOf, written } from "./chat-settings.ts";
-import type { ChatField } from "./chat-settings.ts";
+import { chatForm, chatSamplers, systemMessage } from "./chat-settings.ts";
 import { draft, exchanges, send, startAnew } from "./conversation.ts";
 
 const hint = computed(() => {
@@ -48,14 +47,14 @@ export function Composer() {
       />
       <div class="bottom">
         <div class="choices" role="group" aria-label="Who answers">
-          {samplers.map((name) => (
+          {chatSamplers.map((name) => (
             <button
               key={name}
               type="button"
               id={`by-${name}`}
-              aria-pressed={name === sampler.value}
+              aria-pressed={name === chatForm.sampler.value}
               onClick={() => {
-                sampler.value = name;
+                chatForm.sampler.value = name;
               }}
             >
               {name === "power" ? "Power" : "Standard"}
@@ -76,11 +75,16 @@ export function Composer() {
         )}
       </div>
       <div class="foot">
-        <details>
+        <details
+          onInvalidCapture={({ currentTarget }) => {
+            currentTarget.open = true;
+          }}
+        >
           <summary>Settings</summary>
           <div class="fields">
-            {shownFields.value.map((field) => (
-              <Field key={field.name} field={field} />
+            <SystemMessage />
+            {[...chatForm.shownFields.value, ...chatForm.commonFields].map((field) => (
+              <FieldControl key={field.name} field={field} form={chatForm} />
             ))}
           </div>
         </details>
@@ -101,25 +105,20 @@ export function Composer() {
   );
 }
 
-function Field({ field: { name, label, meaning, step } }: { readonly field: ChatField }) {
+function SystemMessage() {
   return (
-    <div class="field">
-      <label for={name} title={meaning}>
-        {label}
+    <div class="field wide">
+      <label for="system">
+        System message <small>what the model is told before the conversation</small>
       </label>
-      <input
-        id={name}
-        type="number"
-        step={step}
-        min={name === "alpha" ? undefined : name === "mcmc_steps" ? 0 : 1}
-        placeholder={String(usualOf(name) ?? "")}
-        value={written.value[name] ?? ""}
+      <textarea
+        id="system"
+        rows={1}
+        value={systemMessage.value}
         onInput={({ currentTarget }) => {
-          written.value = { ...written.value, [name]: currentTarget.value };
+          systemMessage.value = currentTarget.value;
         }}
-        {...faultOf(name)}
       />
-      <ProblemNote control={name} />
     </div>
   );
 }

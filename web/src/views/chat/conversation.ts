@@ -3,9 +3,9 @@ import type { ChatRequest } from "../../../../src/client/client.ts";
 import { client } from "../../state/connection.ts";
 import { problem, showProblem } from "../../state/problem.ts";
 import { isRunning, run } from "../../state/run.ts";
-import { settings } from "./chat-settings.ts";
+import { chatForm, systemMessage } from "./chat-settings.ts";
 import { addChunk, emptyRound } from "./round.ts";
-import type { Answer, Round } from "./round.ts";
+import type { Answer, AskedChat, Round } from "./round.ts";
 
 /** A question, and all answers that were asked for. */
 export interface Exchange {
@@ -79,9 +79,8 @@ export function show(shown: number): void {
 /** Draws a round of answers to the last question. What was answered before stays, whatever becomes of it. */
 async function answer(stop: AbortSignal): Promise<void> {
   const former = lastExchange.value!;
-  const asked = settings();
-  const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
-  let round = emptyRound({ sampler: asked.sampler, seed }, Math.max(1, asked.n));
+  const asked = requestFor(exchanges.value);
+  let round = emptyRound(asked);
   const shown = drawnIn(former).length;
   const publish = (): void => {
     change((exchange) => ({ ...exchange, rounds: [...former.rounds, round] }));
@@ -90,10 +89,7 @@ async function answer(stop: AbortSignal): Promise<void> {
   change((exchange) => ({ ...exchange, rounds: [...former.rounds, round], shown, notice: undefined }));
   announcement.value = "The model is answering.";
   try {
-    const chunks = client.value.streamChat(
-      { ...asked, ...shownWith(asked.sampler), messages: history(), seed },
-      { signal: stop },
-    );
+    const chunks = client.value.streamChat({ ...asked, ...shownWith(asked.sampler) }, { signal: stop });
     for await (const chunk of chunks) {
       round = addChunk(round, chunk);
       publishSoon();
@@ -113,16 +109,27 @@ async function answer(stop: AbortSignal): Promise<void> {
 }
 
 /** What answers are asked to tell, beside their text. */
-const shownWith = (sampler: string): Pick<ChatRequest, "logprobs" | "top_logprobs" | "entropy"> & object => ({
+const shownWith = (
+  sampler: ChatRequest["sampler"],
+): Pick<ChatRequest, "logprobs" | "top_logprobs" | "entropy"> & object => ({
   logprobs: true,
   top_logprobs: alternatives,
   entropy: true,
   ...(sampler === "power" ? { stream_options: { include_progress: true } } : {}),
 });
 
-/** The conversation up to the last question. A question without an answer is left out: there is nothing to go on from. */
-function history(): ChatRequest["messages"] {
-  const before = exchanges.value.slice(0, -1).flatMap((exchange) => {
+/** What is asked of the model for another answer to the last question, by the settings as they are. */
+const requestFor = (conversation: readonly Exchange[]): AskedChat => ({
+  messages: messagesOf(conversation),
+  ...chatForm.common(),
+  ...chatForm.settings(),
+  seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
+});
+
+/** The conversation up to its last question. A question without an answer is left out: there is nothing to go on from. */
+function messagesOf(conversation: readonly Exchange[]): ChatRequest["messages"] {
+  const system = systemMessage.value.trim();
+  const before = conversation.slice(0, -1).flatMap((exchange) => {
     const text = drawnIn(exchange)[exchange.shown]?.answer.text ?? "";
     if (text === "") return [];
     return [
@@ -130,10 +137,14 @@ function history(): ChatRequest["messages"] {
       { role: "assistant" as const, content: text },
     ];
   });
-  return [...before, { role: "user" as const, content: lastExchange.value!.question }];
+  return [
+    ...(system === "" ? [] : [{ role: "system" as const, content: system }]),
+    ...before,
+    { role: "user" as const, content: conversation.at(-1)!.question },
+  ];
 }
 
-const stopped = (isEmpty: boolean, sampler: string): string => {
+const stopped = (isEmpty: boolean, sampler: ChatRequest["sampler"]): string => {
   if (!isEmpty) return "Stopped here.";
   return sampler === "power"
     ? "Stopped before the chain was through: what it had was not yet an answer."

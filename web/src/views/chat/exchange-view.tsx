@@ -1,4 +1,5 @@
 import { Cost } from "../../parts/cost.tsx";
+import { programs, Share } from "../../settings/share.tsx";
 import { isRunning } from "../../state/run.ts";
 import { ChainProgress } from "./chain-progress.tsx";
 import { askAgain, drawnIn, lastExchange, show, takeBack } from "./conversation.ts";
@@ -27,7 +28,7 @@ export function ExchangeView({ exchange }: { readonly exchange: Exchange }) {
           {exchange.notice}
         </p>
       )}
-      {isLast && !isWorking && <Actions exchange={exchange} count={drawn.length} />}
+      {isLast && !isWorking && <Actions exchange={exchange} drawn={drawn} />}
     </li>
   );
 }
@@ -41,11 +42,12 @@ interface ReplyProps {
 function Reply({ drawn, isWorking }: ReplyProps) {
   const { round, answer } = drawn;
   const { text, end } = answer;
-  const label = round.sampler === "power" ? "Power" : "Standard";
+  const { sampler, seed } = round.asked;
+  const label = sampler === "power" ? "Power" : "Standard";
   return (
     <>
       <p class="by">
-        {label} <small>seed {round.seed}</small>
+        {label} <small>seed {seed}</small>
       </p>
       {text !== "" && <Markdown text={text} />}
       {text === "" && end !== undefined && <p class="hint">The model ended without a word.</p>}
@@ -65,11 +67,12 @@ function Reply({ drawn, isWorking }: ReplyProps) {
 
 interface ActionsProps {
   readonly exchange: Exchange;
-  /** Of answers. */
-  readonly count: number;
+  readonly drawn: readonly Drawn[];
 }
 
-function Actions({ exchange: { shown }, count }: ActionsProps) {
+function Actions({ exchange: { shown }, drawn }: ActionsProps) {
+  const count = drawn.length;
+  const asked = drawn[shown]?.round.asked;
   return (
     <div class="after">
       {count > 1 && (
@@ -112,6 +115,9 @@ function Actions({ exchange: { shown }, count }: ActionsProps) {
       >
         Edit the question
       </button>
+      {asked !== undefined && (
+        <Share forms={programs(() => ({ route: "chat/completions", request: asked }))} />
+      )}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import type { ChatChunk } from "../../../../src/client/client.ts";
+import type { ChatChunk, ChatRequest } from "../../../../src/client/client.ts";
 import type { ShownToken } from "../../tokens/shown-token.ts";
 
 type ChunkChoice = ChatChunk["choices"][number];
@@ -13,19 +13,21 @@ export interface Answer {
   readonly end?: ChunkChoice;
 }
 
+/** What a round was asked for. */
+export type AskedChat = ChatRequest & { readonly seed: number };
+
 /** Answers that one request has asked for. */
 export interface Round {
-  readonly sampler: string;
-  readonly seed: number;
+  readonly asked: AskedChat;
   readonly answers: readonly Answer[];
   /** How the chains of the answers agree, once all have ended. */
   readonly mixing?: NonNullable<ChatChunk["mixing"]>[number];
 }
 
-/** A round of `count` answers of which nothing is known. */
-export const emptyRound = (asked: Pick<Round, "sampler" | "seed">, count: number): Round => ({
-  ...asked,
-  answers: Array.from({ length: count }, () => ({ text: "", tokens: [] })),
+/** A round of answers of which nothing is known. */
+export const emptyRound = (asked: AskedChat): Round => ({
+  asked,
+  answers: Array.from({ length: Math.max(1, asked.n ?? 1) }, () => ({ text: "", tokens: [] })),
 });
 
 /** The round with what a part of the stream tells of it. */

@@ -2,21 +2,15 @@ import "./compare.css";
 import { Cost } from "../../parts/cost.tsx";
 import { format, formatLogProbability } from "../../format.ts";
 import { remarksOn } from "../../../../src/client/client.ts";
+import { add, contenders, mostContenders, remove } from "../../state/contenders.ts";
+import type { Contender } from "../../state/contenders.ts";
 import { isRunning } from "../../state/run.ts";
+import { form } from "../../state/settings.ts";
 import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
 import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
-import {
-  addFromForm,
-  compare,
-  contenders,
-  evaluatedBy,
-  labelOf,
-  remove,
-  results,
-  wordsOf,
-} from "./contenders.ts";
-import type { Contender, Result } from "./contenders.ts";
+import { compare, evaluatedBy, labelOf, results, wordsOf } from "./results.ts";
+import type { Result } from "./results.ts";
 
 function Compare() {
   const most = Math.max(1, ...[...results.value.values()].map(evaluatedBy));
@@ -37,7 +31,14 @@ function Compare() {
           />
         ))}
       </div>
-      <button type="button" id="add" onClick={addFromForm}>
+      <button
+        type="button"
+        id="add"
+        disabled={contenders.value.length >= mostContenders}
+        onClick={() => {
+          add(form.settings());
+        }}
+      >
         Add the form’s sampler, as it is set there
       </button>
     </>

@@ -3,7 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
 import { client, model } from "../../state/connection.ts";
-import { commonRequest, constraint, request, shownFields, write, written } from "../../state/settings.ts";
+import { commonRequest, constraint, form, request } from "../../state/settings.ts";
 import type { View } from "../../view.ts";
 import { AlphaSlider } from "./alpha-slider.tsx";
 import { DrawnNote, SampleNote } from "./law-notes.tsx";
@@ -20,7 +20,7 @@ const drawn = signal<Drawn | undefined>(undefined);
 const state = signal("");
 
 /** The exponent that is looked at: the form's, which the slider moves. */
-const alpha = computed(() => Number(written.value.alpha ?? "") || (model.value?.defaults.alpha ?? 4));
+const alpha = computed(() => Number(form.textOf("alpha")) || (model.value?.defaults.alpha ?? 4));
 
 function Distributions() {
   const current = sampled.value;
@@ -38,7 +38,7 @@ function Distributions() {
       <AlphaSlider
         alpha={alpha.value}
         onChange={(value) => {
-          write("alpha", String(value));
+          form.write("alpha", String(value));
         }}
       />
       <div class="answer-head">
@@ -113,7 +113,7 @@ async function draw(signal: AbortSignal): Promise<void> {
     });
     state.value = `Drawing ${n} answers by the form’s sampler …`;
     const asked = request();
-    const hasAlpha = shownFields.value.some(({ name }) => name === "alpha");
+    const hasAlpha = form.shownFields.value.some(({ name }) => name === "alpha");
     const exponent = hasAlpha ? alpha.value : undefined;
     const { choices } = await client.value.complete({ ...asked, n }, { signal });
     drawn.value = { sampler: asked.sampler, alpha: exponent, choices };

@@ -2,39 +2,18 @@ import { signal } from "@preact/signals";
 import { fieldControls, findReport, samplerChoices, usualValues } from "../../../../src/client/client.ts";
 import type { CompletionResponse } from "../../../../src/client/client.ts";
 import { client, model } from "../../state/connection.ts";
+import { contenders } from "../../state/contenders.ts";
+import type { Contender } from "../../state/contenders.ts";
 import { ComparedError } from "../../state/problem.ts";
-import { commonRequest, samplerSettings } from "../../state/settings.ts";
-import type { Sampler, SamplerSettings } from "../../state/settings.ts";
-
-/** A sampler with its settings, to be compared with others. */
-export interface Contender {
-  readonly id: number;
-  readonly settings: SamplerSettings;
-}
+import { commonRequest } from "../../state/settings.ts";
 
 export interface Result {
   readonly choice: CompletionResponse["choices"][number];
   readonly milliseconds: number;
 }
 
-const usual: readonly Sampler[] = ["greedy", "low_temperature", "standard", "power"];
-
-export const contenders = signal<readonly Contender[]>(
-  usual.map((sampler, id) => ({ id, settings: { sampler } })),
-);
 /** What each has answered, by its id. */
 export const results = signal<ReadonlyMap<number, Result>>(new Map());
-
-let nextId = usual.length;
-
-/** Adds the sampler that the form says, as it is set there. */
-export function addFromForm(): void {
-  contenders.value = [...contenders.value, { id: nextId++, settings: samplerSettings() }];
-}
-
-export function remove(id: number): void {
-  contenders.value = contenders.value.filter((contender) => contender.id !== id);
-}
 
 export const labelOf = ({ settings: { sampler } }: Contender): string =>
   samplerChoices.find(({ name }) => name === sampler)!.label;
