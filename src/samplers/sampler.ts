@@ -33,7 +33,7 @@ export interface Sampler<
 > {
   /** What the playground calls it. */
   readonly label: string;
-  /** How it chooses tokens, as a sentence. */
+  /** How it chooses tokens, as a sentence for those who do not know its method by name. */
   readonly summary: string;
   /** The fields that mean something to it; a request with any other sampler's is refused. */
   readonly fields: Own;

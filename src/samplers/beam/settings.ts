@@ -52,7 +52,8 @@ const noDraw = "a search draws nothing";
 
 export const beam = declareSampler({
   label: "Beam search",
-  summary: "a search for the likeliest completions, beam_width side by side, no sampler",
+  summary:
+    "writes beam_width beginnings side by side and goes on with the likeliest; a search for the likeliest answers, which draws none",
   ignoresSeed: true,
   ranksChoices: true,
   fields,

@@ -30,7 +30,7 @@ const noTruncation = "a truncated proposal cannot propose every completion of th
 export const exact = declareSampler({
   label: "Exact",
   summary:
-    "independent exact draws of whole completions from p(x)^alpha, by rejection; for short or sure answers",
+    "tries whole answers until one is accepted, by a rule that makes it an exact draw in proportion to p(x)^alpha (rejection sampling); for short or sure answers",
   isChain: true,
   needsLogZ: "exact",
   fields: {

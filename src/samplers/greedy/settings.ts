@@ -3,7 +3,7 @@ import { declareSampler } from "../sampler.ts";
 
 export const greedy = declareSampler({
   label: "Greedy",
-  summary: "the likeliest token each time",
+  summary: "the likeliest token each time, so the same answer for every seed",
   fields: {},
   ignoresSeed: true,
   report: tokenReport,

@@ -11,7 +11,7 @@ const usualAlpha = 4;
 
 export const lowTemperature = declareSampler({
   label: "Low temperature",
-  summary: "token by token at T = 1/alpha",
+  summary: "token by token, likely tokens favoured: the probability of each to the power alpha (T = 1/alpha)",
   fields: { alpha },
   report: tokenReport,
   settle: (given, { defaults }): LowTemperatureSettings => ({ alpha: given.alpha ?? defaults.alpha }),

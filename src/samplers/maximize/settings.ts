@@ -7,7 +7,8 @@ export type MaximizeSettings = ChainSettings;
 
 export const maximize = declareSampler({
   label: "Maximize",
-  summary: "a search for the likeliest completion, no sampler",
+  summary:
+    "rewrites its answer as power does, and keeps a rewrite only where it is likelier; a search for the likeliest answer, which draws none",
   isChain: true,
   fields: chainFields,
   report: maximizeReport,

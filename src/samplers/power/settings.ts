@@ -82,7 +82,8 @@ const noWayBack = "a truncated proposal could not propose the way back";
 
 export const power = declareSampler({
   label: "Power",
-  summary: "whole completions from p(x)^alpha by Metropolis-Hastings",
+  summary:
+    "writes an answer, then rewrites parts of it and keeps a rewrite by a weighted coin, so that whole answers come up in proportion to their probability p(x) to the power alpha (Metropolis-Hastings)",
   isChain: true,
   needsLogZ: "interval",
   fields,

@@ -16,7 +16,8 @@ const usualParticles = 16;
 
 export const smc = declareSampler({
   label: "SMC",
-  summary: "approximately p(x)^alpha, by particles (sequential Monte Carlo)",
+  summary:
+    "writes many answers side by side, drops unlikely ones on the way and doubles likely ones, so that answers come up in proportion to p(x)^alpha, approximately (sequential Monte Carlo)",
   needsLogZ: "interval",
   fields: {
     alpha,

@@ -103,7 +103,8 @@ type Given = Values<typeof fields>;
 
 export const standard = declareSampler({
   label: "Standard",
-  summary: "token by token with temperature, top_p, top_k, min_p",
+  summary:
+    "token by token, each as likely as the model says, which temperature, top_p, top_k and min_p may change",
   fields,
   report: tokenReport,
   settle(given, context): StandardSettings {
