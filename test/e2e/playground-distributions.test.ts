@@ -39,7 +39,7 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
     expect(shareOf(at4.power, "5")).toBeGreaterThan(85);
     expect(Math.abs(shareOf(at4.drawn, "5") - shareOf(at4.power, "5"))).toBeLessThan(15);
     expect(await page.locator("#sample-note").innerText()).toMatch(
-      /An estimate, from 256 samples at temperature 1: \d+ different answers, which hold 9\d(\.\d)? %/,
+      /An estimate, from 256 samples at temperature 1: \d+ different answers, which hold 9\d(\.\d)? % .* 1 in [\d,]+ at most\./,
     );
     expect(await page.locator("#drawn-note").innerText()).toMatch(/32 drawn answers took [\d,]+ tokens/);
 
@@ -56,7 +56,7 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
     expect(await page.locator("#alpha-value").innerText()).toBe("16");
     expect(shareOf(await columnOf(page, "power"), "5")).toBeGreaterThan(99);
     // What was drawn stays what it is, and says at which alpha that was; the form has the slider's.
-    expect(await page.locator("th.drawn").innerText()).toContain("at α = 4");
+    expect(await page.locator("th.drawn").innerText()).toContain("at α\u00a0=\u00a04");
     expect(await page.inputValue("#alpha")).toBe("16");
     expect(complaints).toEqual([]);
   });
@@ -108,6 +108,21 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
     await page.fill("#chains", "1");
     await runThrough(page);
     expect(await page.locator("#sample-note").innerText()).toContain("many answers were never seen");
+  });
+
+  it("says of answers that are too long what it says of one, and keeps to so many as it can show", async () => {
+    await using opened = await playground.open("#distributions?max_tokens=100000");
+    const { page } = opened;
+    await isReady(page);
+    await page.click("#run");
+    await page.locator("#max_tokens ~ #problem", { hasText: "context length is 256 tokens" }).waitFor();
+    await page.fill("#max_tokens", "");
+    for (const wrong of ["0", "5000", ""]) {
+      await page.fill("#samples", wrong);
+      await page.click("#run");
+      await page.waitForSelector("#samples:focus:invalid");
+    }
+    expect(await page.locator("#laws").count()).toBe(0);
   });
 
   it.each(looks)("is accessible and fits: $name", async ({ options }) => {

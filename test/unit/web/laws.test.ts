@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { baseLaw, countedLaw, groupShares, lowTemperatureLaw, powerLaw } from "../../../web/src/law/laws.ts";
+import {
+  baseLaw,
+  countedLaw,
+  groupShares,
+  lowTemperatureLaw,
+  mostUnseen,
+  powerLaw,
+} from "../../../web/src/law/laws.ts";
 import { Sample } from "../../../web/src/law/sample.ts";
 
 /** A model of two tokens and answers of two: all four can be listed. */
@@ -66,6 +73,20 @@ describe("laws over the answers seen", () => {
     close(countedLaw(some), [2 / 3, 1 / 3]);
     expect(some.mass).toBeCloseTo(0.3 + 0.38, 12);
     expect(some.likeliest?.text).toBe("bb");
+  });
+
+  it.each([1, 1.5, 2, 4, 16])("bound what those that were not seen could have, at alpha %d", (alpha) => {
+    const p = answers.map(([one, two]) => first[one] * second[one][two]);
+    const total = p.reduce((sum, share) => sum + share ** alpha, 0);
+    for (let seen = 1; seen < answers.length; seen++) {
+      const bound = mostUnseen(sampleOf(answers.slice(0, seen)), alpha);
+      const unseen = p.slice(seen).reduce((sum, share) => sum + share ** alpha, 0) / total;
+      expect(bound).toBeGreaterThanOrEqual(unseen - 1e-12);
+      // Where a single answer is missing, or nothing is sharpened, it is what that has.
+      if (alpha === 1 || seen === answers.length - 1) expect(bound).toBeCloseTo(unseen, 12);
+    }
+    expect(mostUnseen(all, alpha)).toBeCloseTo(0, 12);
+    expect(mostUnseen(all, 0.5)).toBe(1);
   });
 
   it("add up by what answers have in common", () => {

@@ -1,14 +1,17 @@
 import type { CompleteRequest, MetropolisClient } from "../../../src/client/client.ts";
 import type { Sample } from "./sample.ts";
 
-/** Answers asked for at once, so that what has come is shown. */
-const atOnce = 32;
+/** Answers asked for at once, and tokens that these may come to, so that what has come is shown. */
+const mostAtOnce = 32;
+const mostTokensAtOnce = 16_384;
 
 /** The likeliest tokens that are asked for in each place: more than small vocabularies have. */
 const likeliest = 20;
 
 export interface SampleOptions {
   readonly size: number;
+  /** Most tokens of an answer. */
+  readonly maxTokens: number;
   readonly signal: AbortSignal;
   /** Called whenever more have come. */
   readonly onMore?: () => void;
@@ -19,8 +22,9 @@ export async function drawSample(
   client: MetropolisClient,
   common: CompleteRequest,
   sample: Sample,
-  { size, signal, onMore }: SampleOptions,
+  { size, maxTokens, signal, onMore }: SampleOptions,
 ): Promise<void> {
+  const atOnce = Math.max(1, Math.min(mostAtOnce, Math.floor(mostTokensAtOnce / maxTokens)));
   for (let drawn = 0; drawn < size; drawn += atOnce) {
     const { choices } = await client.complete(
       {

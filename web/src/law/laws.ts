@@ -30,6 +30,17 @@ export function powerLaw({ answers }: Sample, alpha: number): Law {
   return weights.map((weight) => Math.exp(weight - total));
 }
 
+/**
+ * The most that answers that were not seen could have of p^α: Σ p^α ≤ (Σ p)^α for α ≥ 1, and the latter is what is
+ * missing to 1. Below that nothing bounds it.
+ */
+export function mostUnseen({ answers, mass }: Sample, alpha: number): number {
+  if (alpha < 1) return 1;
+  const seen = logSumExp(answers.map(({ logprob }) => alpha * logprob));
+  const rest = alpha * Math.log1p(-mass);
+  return 1 / (1 + Math.exp(seen - rest));
+}
+
 function logSumExp(values: readonly number[]): number {
   const most = Math.max(...values);
   return most + Math.log(values.reduce((sum, value) => sum + Math.exp(value - most), 0));

@@ -17,6 +17,8 @@ export type ServerState = "connecting" | "ready" | "unreachable" | "key needed";
 export const serverState = signal<ServerState>("connecting");
 /** The model that is served, once that is known. */
 export const model = signal<Model | undefined>(undefined);
+/** Most tokens of an answer where a request leaves them out. */
+export const usualMaxTokens = computed(() => model.value?.defaults.max_tokens ?? 16);
 export const apiKey = signal(sessionStorage.getItem(keyStorage) ?? "");
 /** Whether the server was found to want a key, or was given one. */
 export const wantsKey = signal(sessionStorage.getItem(keyStorage) !== null);

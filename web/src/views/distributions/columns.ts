@@ -95,7 +95,7 @@ function drawnColumn({ sampler, alpha, choices }: Drawn, groupOf: (text: string)
     shares.set(group, (shares.get(group) ?? 0) + 1 / choices.length);
   }
   const { label } = samplerChoices.find(({ name }) => name === sampler)!;
-  const exponent = alpha === undefined ? "" : ` at α = ${alpha}`;
+  const exponent = alpha === undefined ? "" : ` at α\u00a0=\u00a0${alpha}`;
   return {
     name: "drawn",
     title: `Drawn: ${label.toLowerCase()}${exponent}`,

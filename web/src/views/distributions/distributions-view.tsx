@@ -2,7 +2,7 @@ import "./distributions.css";
 import { computed, signal } from "@preact/signals";
 import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
-import { client, model } from "../../state/connection.ts";
+import { client, model, usualMaxTokens } from "../../state/connection.ts";
 import { commonRequest, constraint, form, request } from "../../state/settings.ts";
 import type { View } from "../../view.ts";
 import { AlphaSlider } from "./alpha-slider.tsx";
@@ -47,6 +47,8 @@ function Distributions() {
           <input
             id="samples"
             type="number"
+            form="settings"
+            required
             min={1}
             max={4096}
             value={sampleSize.value}
@@ -60,6 +62,8 @@ function Distributions() {
           <input
             id="chains"
             type="number"
+            form="settings"
+            required
             min={1}
             max={128}
             value={drawnSize.value}
@@ -102,8 +106,10 @@ async function draw(signal: AbortSignal): Promise<void> {
   const sample = new Sample();
   try {
     state.value = `Drawing ${size} answers from the model itself …`;
-    await drawSample(client.value, commonRequest(), sample, {
+    const common = commonRequest();
+    await drawSample(client.value, common, sample, {
       size,
+      maxTokens: common.max_tokens ?? usualMaxTokens.value,
       signal,
       onMore() {
         drawn.value = undefined;

@@ -1,4 +1,5 @@
 import { formatCount, formatProbability } from "../../format.ts";
+import { mostUnseen } from "../../law/laws.ts";
 import type { Sample } from "../../law/sample.ts";
 import { costOfAll } from "./columns.ts";
 import type { Drawn } from "./columns.ts";
@@ -9,12 +10,13 @@ export interface SampleNoteProps {
   readonly alpha: number;
 }
 
-/** Below this, the answers seen are too few to stand for all. */
-const leastMass = 0.5;
+/** Above this, the answers seen are too few to stand for all. */
+const mostMissing = 0.05;
 
 /** What the laws were computed from, and how far that carries. */
-export function SampleNote({ sample, isHeld }: SampleNoteProps) {
+export function SampleNote({ sample, isHeld, alpha }: SampleNoteProps) {
   const { drawn, answers, mass, cutOff } = sample;
+  const missing = mostUnseen(sample, alpha);
   return (
     <p class="note" id="sample-note">
       An estimate, from {formatCount(drawn)} samples at temperature 1: {formatCount(answers.length)} different
@@ -22,11 +24,11 @@ export function SampleNote({ sample, isHeld }: SampleNoteProps) {
       exactly; power’s column weighs those seen by p<sup>α</sup>
       {isHeld
         ? ", the model’s by how often they were drawn. Low temperature is left out: within what answers are held to, its law does not follow from these numbers."
-        : "."}{" "}
-      {!isHeld && mass < leastMass && (
+        : `, of which those that were not seen could have ${formatProbability(missing)} at most.`}{" "}
+      {!isHeld && missing > mostMissing && (
         <strong>
-          That is little: many answers were never seen, and power’s column may be far off. Ask for more
-          samples, or for shorter answers (max tokens).
+          That is much: many answers were never seen, and power’s column may be far off. Ask for more samples,
+          or for shorter answers (max tokens).
         </strong>
       )}{" "}
       {cutOff > 0 && `${formatCount(cutOff)} samples were cut off at max tokens.`}

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import type { CompletionResponse } from "../../../../src/client/client.ts";
 import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
-import { client, model } from "../../state/connection.ts";
+import { client, model, usualMaxTokens } from "../../state/connection.ts";
 import { prompt, usualSeed } from "../../state/settings.ts";
 
 type Choice = CompletionResponse["choices"][number];
@@ -39,7 +39,8 @@ export async function tellStory(stop: AbortSignal): Promise<void> {
     let told: Story = { prompt: prompt.value, alpha: model.value?.defaults.alpha ?? 4, blurted };
     story.value = told;
     const sample = new Sample();
-    await drawSample(client.value, common, sample, { size: sampleSize, signal: stop });
+    const maxTokens = usualMaxTokens.value;
+    await drawSample(client.value, common, sample, { size: sampleSize, maxTokens, signal: stop });
     story.value = told = { ...told, sample };
     story.value = { ...told, power: await ask("power") };
   } catch (error) {
