@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { hasBrowser } from "../support/browser.ts";
-import { flawsOf, isIdle, isReady, looks, usePlayground } from "../support/playground.ts";
+import { flawsOf, isIdle, isReady, itFits, usePlayground } from "../support/playground.ts";
 import { PrefixProxy } from "../support/prefix-proxy.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
@@ -84,7 +84,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     await using bare = await ServerProcess.start(["--model", folder]);
     await using opened = await open({ url: bare.url });
     const { page, complaints } = opened;
-    await isReady(page);
     const told = await page.locator("#no-chats").innerText();
     expect(told).toContain("has no chat template");
     expect(told).toContain("--chat-template");
@@ -97,7 +96,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("answers each turn by power or standard, with the conversation before it, and tells how sure it was", async () => {
     await using opened = await open();
     const { page, complaints } = opened;
-    await isReady(page);
     const first = await say(page, "7-2*3+4=");
     expect(first).toMatchObject({ sampler: "power", messages: [{ role: "user", content: "7-2*3+4=" }] });
     const answer = await textOf(page);
@@ -129,7 +127,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("breaks lines by Shift+Enter, and sends nothing empty", async () => {
     await using opened = await open();
     const { page } = opened;
-    await isReady(page);
     await page.press("#message", "Enter");
     expect(await page.locator(".exchange").count()).toBe(0);
     await page.fill("#message", "1+1=");
@@ -145,7 +142,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("shows how far the chain is, and stops it at the server; what was said before stays", async () => {
     await using opened = await open();
     const { page } = opened;
-    await isReady(page);
     await say(page, "1+1=");
     const before = await textOf(page);
     await set(page, { mcmc_steps: "10000" });
@@ -172,7 +168,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("asks again with another seed, and goes on from the answer that is shown", async () => {
     await using opened = await open();
     const { page } = opened;
-    await isReady(page);
     await page.click("#by-standard");
     const { seed } = await say(page, "7-2*3+4=");
     const first = await textOf(page);
@@ -193,7 +188,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("tells the model what stands before the conversation, and gives the request of an answer as a program", async () => {
     await using opened = await open();
     const { page } = opened;
-    await isReady(page);
     await set(page, { system: "1+1=", n: "2", max_tokens: "20", temperature: "0.7" }, "standard");
     const asked = await say(page, "7-2*3+4=");
     expect(asked.messages).toEqual([
@@ -215,7 +209,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("tells whether answers that were drawn side by side agree", async () => {
     await using opened = await open();
     const { page } = opened;
-    await isReady(page);
     await set(page, { n: "3" });
     await say(page, "7-2*3+4=");
     expect(await page.locator("#which").innerText()).toBe("1 of 3");
@@ -233,7 +226,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("says in plain words that a chain may not have settled", async () => {
     await using opened = await open();
     const { page } = opened;
-    await isReady(page);
     await set(page, { mcmc_steps: "0" });
     await say(page, "7-2*3+4=");
     expect(await page.locator(".warning").innerText()).toMatch(
@@ -248,7 +240,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("renders Markdown, and nothing of it as markup: no element, no picture, no script", async () => {
     await using opened = await open();
     const { page, complaints } = opened;
-    await isReady(page);
     await answerWith(
       page,
       [
@@ -298,7 +289,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   ])("shows $what within each other, however deep", async ({ text }) => {
     await using opened = await open();
     const { page, complaints } = opened;
-    await isReady(page);
     await answerWith(page, text);
     await say(page, "1+1=");
     expect(await textOf(page)).toContain("x");
@@ -308,7 +298,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("says what went wrong where it did, and the conversation stays", async () => {
     await using opened = await open();
     const { page } = opened;
-    await isReady(page);
     await say(page, "1+1=");
     await say(page, "7 apples=");
     expect(await page.locator(".exchange .problem").innerText()).toContain("vocabulary has no ' '");
@@ -343,7 +332,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     const first = await ServerProcess.start();
     await using opened = await open({ url: first.url });
     const { page } = opened;
-    await isReady(page);
     await say(page, "1+1=");
     await set(page, { mcmc_steps: "10000" });
     await send(page, "7-2*3+4=");
@@ -364,7 +352,6 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
   it("keeps the end of a long conversation in sight, and the page within the window", async () => {
     await using opened = await open();
     const { page } = opened;
-    await isReady(page);
     await page.click("#by-standard");
     for (let turn = 1; turn <= 6; turn++) await say(page, `${turn}+1=`);
     expect(await page.evaluate("document.documentElement.scrollHeight <= innerHeight")).toBe(true);
@@ -392,24 +379,21 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     expect(proxy.strays).toEqual([]);
   });
 
-  it.each(looks)("is accessible and fits: $name", async ({ options }) => {
-    await using opened = await open({ ...options, reducedMotion: "reduce" });
-    const { page } = opened;
-    await isReady(page);
+  itFits(playground, "#chat", async (page, check) => {
     await page.locator("#message").waitFor();
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
     await set(page, { n: "2" });
     await say(page, "7-2*3+4=");
     await lastReply(page).locator(".how-sure summary").click();
     await page.click(".composer summary");
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
     await page.click(".composer summary");
     await set(page, { mcmc_steps: "10000" });
     await send(page, "7-2*3+4=");
     await page.locator(".chain progress").first().waitFor();
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
     await page.click("#stop");
     await isIdle(page);
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
   });
 });

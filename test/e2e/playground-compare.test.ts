@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hasBrowser } from "../support/browser.ts";
-import { flawsOf, holdTo, isIdle, isReady, looks, runThrough, usePlayground } from "../support/playground.ts";
+import { holdTo, isIdle, isReady, itFits, runThrough, usePlayground } from "../support/playground.ts";
 
 const playground = usePlayground();
 
@@ -8,7 +8,6 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
   it("compares any samplers as they are set, each at its own cost", async () => {
     await using opened = await playground.open("#compare");
     const { page, complaints } = opened;
-    await isReady(page);
     expect(await page.locator(".card h2").allInnerTexts()).toEqual([
       "Greedy",
       "Low temperature",
@@ -52,7 +51,6 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
   it("keeps the last answers where one is refused, and names whose setting it was", async () => {
     await using opened = await playground.open("#compare");
     const { page } = opened;
-    await isReady(page);
     await holdTo(page, "JSON schema", '{"type": "integer", "minimum": 10, "maximum": 29}');
     await runThrough(page);
     const answers = page.locator(".card .answer");
@@ -80,7 +78,6 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
   it("holds what is compared in its link, and opens elsewhere by it", async () => {
     await using opened = await playground.open("#compare");
     const { page } = opened;
-    await isReady(page);
     await expect.poll(() => new URL(page.url()).hash).toBe("#compare");
     await page.click('[aria-label^="Remove Low temperature"]');
     await page.selectOption("#kernel", "multiple_try");
@@ -91,7 +88,6 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
     await expect.poll(() => page.url()).toContain("compare=");
 
     await using elsewhere = await playground.open(new URL(page.url()).hash);
-    await isReady(elsewhere.page);
     expect(await elsewhere.page.locator(".card header").allInnerTexts()).toEqual(cards);
     await runThrough(elsewhere.page);
     expect(await elsewhere.page.locator(".card .cost").count()).toBe(4);
@@ -120,7 +116,6 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
     });
     await using opened = await playground.open(`#compare?${query.toString()}`);
     const { page, complaints } = opened;
-    await isReady(page);
     expect(await page.locator(".card").count()).toBe(cards);
     expect(await page.inputValue("#seed")).toBe("42");
     await page.locator("#run").click();
@@ -130,11 +125,8 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
     expect(complaints).toEqual([]);
   });
 
-  it.each(looks)("is accessible and fits: $name", async ({ options }) => {
-    await using opened = await playground.open("#compare", { ...options, reducedMotion: "reduce" });
-    const { page } = opened;
-    await isReady(page);
+  itFits(playground, "#compare", async (page, check) => {
     await runThrough(page);
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
   });
 });

@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { hasBrowser } from "../support/browser.ts";
-import { flawsOf, holdTo, isReady, looks, runThrough, usePlayground } from "../support/playground.ts";
+import { holdTo, itFits, runThrough, usePlayground } from "../support/playground.ts";
 
 const playground = usePlayground();
 
@@ -24,7 +24,6 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
   it("puts base, low temperature, power and what was drawn side by side, and sharpens them by alpha", async () => {
     await using opened = await playground.open("#distributions");
     const { page, complaints } = opened;
-    await isReady(page);
     await runThrough(page);
     const at4 = {
       base: await columnOf(page, "base"),
@@ -66,7 +65,6 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
       "#distributions?sampler=exact&max_tries=2&fallback=power&seed=3",
     );
     const { page } = opened;
-    await isReady(page);
     await page.fill("#samples", "32");
     await page.fill("#chains", "16");
     await runThrough(page);
@@ -80,7 +78,6 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
   it("leaves out what it cannot know of answers that are held to something, and keeps the last where one is refused", async () => {
     await using opened = await playground.open("#distributions");
     const { page } = opened;
-    await isReady(page);
     await page.fill("#samples", "32");
     await page.fill("#chains", "12");
     await page.selectOption("#grouping", "text");
@@ -103,7 +100,6 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
       "#distributions?sampler=standard&max_tokens=40&prompt=9*8-7%2B6-5%3D",
     );
     const { page } = opened;
-    await isReady(page);
     await page.fill("#samples", "1");
     await page.fill("#chains", "1");
     await runThrough(page);
@@ -113,7 +109,6 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
   it("says of answers that are too long what it says of one, and keeps to so many as it can show", async () => {
     await using opened = await playground.open("#distributions?max_tokens=100000");
     const { page } = opened;
-    await isReady(page);
     await page.click("#run");
     await page.locator("#max_tokens ~ #problem", { hasText: "context length is 256 tokens" }).waitFor();
     await page.fill("#max_tokens", "");
@@ -125,14 +120,11 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
     expect(await page.locator("#laws").count()).toBe(0);
   });
 
-  it.each(looks)("is accessible and fits: $name", async ({ options }) => {
-    await using opened = await playground.open("#distributions", { ...options, reducedMotion: "reduce" });
-    const { page } = opened;
-    await isReady(page);
+  itFits(playground, "#distributions", async (page, check) => {
     await page.fill("#samples", "64");
     await runThrough(page);
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
     await page.selectOption("#grouping", "text");
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
   });
 });

@@ -3,15 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hasBrowser } from "../support/browser.ts";
-import {
-  answerIn,
-  flawsOf,
-  isIdle,
-  isReady,
-  looks,
-  runThrough,
-  usePlayground,
-} from "../support/playground.ts";
+import { answerIn, isIdle, itFits, runThrough, usePlayground } from "../support/playground.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
 const playground = usePlayground();
@@ -87,7 +79,6 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
     expect(await elsewhere.page.locator("#about, .examples").count()).toBe(0);
 
     await using opened = await playground.open();
-    await isReady(opened.page);
     const [own] = ((await (await fetch(`${playground.server.url}/v1/models`)).json()) as ModelList).data;
     expect(await opened.page.locator("#about").innerText()).toBe(
       `The model served here, abacus: ${own!.description}`,
@@ -96,12 +87,9 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
     await rm(folder, { recursive: true });
   });
 
-  it.each(looks)("is accessible and fits: $name", async ({ options }) => {
-    await using opened = await playground.open("", { ...options, reducedMotion: "reduce" });
-    const { page } = opened;
-    await isReady(page);
+  itFits(playground, "", async (page, check) => {
     await page.locator("#next-steps").waitFor();
     await isIdle(page);
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
   });
 });

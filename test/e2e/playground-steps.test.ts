@@ -2,15 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import type { CompletionResponse } from "../../src/server/schemas/completions.ts";
 import { hasBrowser } from "../support/browser.ts";
-import {
-  answerIn,
-  flawsOf,
-  isIdle,
-  isReady,
-  looks,
-  runThrough,
-  usePlayground,
-} from "../support/playground.ts";
+import { answerIn, isIdle, itFits, runThrough, usePlayground } from "../support/playground.ts";
 
 const playground = usePlayground();
 const prompt = "7-2*3+4=";
@@ -28,7 +20,6 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
   it("shows an answer being rewritten, and ends with the one that POST gives", async () => {
     await using opened = await playground.open(lively);
     const { page, complaints } = opened;
-    await isReady(page);
     expect(await page.inputValue("#prompt")).toBe(prompt);
     await page.selectOption("#pace", "16");
     await page.click("#run");
@@ -58,7 +49,6 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
   it("pauses, steps, scrubs back, and tells each step in words", async () => {
     await using opened = await playground.open(lively);
     const { page, complaints } = opened;
-    await isReady(page);
     await page.selectOption("#pace", "0");
     await runThrough(page);
     const last = await answerIn(page);
@@ -116,7 +106,6 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
   it("tells a token's numbers and alternatives under the pointer and to arrow keys, and entropy along the answer", async () => {
     await using opened = await playground.open("#steps");
     const { page } = opened;
-    await isReady(page);
     await page.selectOption("#pace", "0");
     await page.keyboard.press("Control+Enter");
     await page.waitForSelector("#answer .token.end");
@@ -153,7 +142,6 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
       `#steps?sampler=standard&max_tokens=244&structured_outputs.regex=${held}`,
     );
     const { page } = opened;
-    await isReady(page);
     await page.selectOption("#pace", "0");
     await runThrough(page);
     expect(await page.locator("#answer .token").count()).toBeGreaterThanOrEqual(240);
@@ -171,7 +159,6 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
   it("shows an exact draw by its tries, and the chain that answers in its place by its steps", async () => {
     await using opened = await playground.open("#steps?sampler=exact&seed=3");
     const { page, complaints } = opened;
-    await isReady(page);
     await page.selectOption("#pace", "0");
     await runThrough(page);
     const body = { sampler: "exact", seed: 3 };
@@ -210,7 +197,6 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
   it("cancels, and the chain on the server stops", async () => {
     await using opened = await playground.open(`${lively}&mcmc_steps=10000`);
     const { page } = opened;
-    await isReady(page);
     await page.click("#run");
     await page.waitForSelector("#answer .token");
     await page.keyboard.press("Escape");
@@ -221,16 +207,13 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
     await expect.poll(running).toBe("0");
   });
 
-  it.each(looks)("is accessible and fits: $name", async ({ options }) => {
-    await using opened = await playground.open(lively, { ...options, reducedMotion: "reduce" });
-    const { page } = opened;
-    await isReady(page);
+  itFits(playground, lively, async (page, check) => {
     await page.selectOption("#pace", "0");
     await runThrough(page);
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
     await page.click("#previous-change");
     await page.focus("#answer");
     await page.keyboard.press("ArrowRight");
-    expect(await flawsOf(page)).toEqual([]);
+    await check();
   });
 });

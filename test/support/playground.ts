@@ -1,13 +1,13 @@
 import axe from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { hasBrowser, launchBrowser } from "./browser.ts";
 import { ServerProcess } from "./server-process.ts";
 
 /** A server with the playground, and a browser to open it, for the tests of one file. */
 export interface Playground {
   readonly server: ServerProcess;
-  /** @param at the view and its settings, as the page's address has them; the guide, which runs by itself, when empty */
+  /** Opens the page, and waits until it knows how its server is. @param at the view and its settings, as the page's address has them; the guide, which runs by itself, when empty */
   open(at?: string, options?: BrowserContextOptions & { readonly url?: string }): Promise<OpenPage>;
 }
 
@@ -49,6 +49,7 @@ export function usePlayground(): Playground {
         if (new URL(request.url()).origin !== new URL(url).origin) complaints.push(`asked ${request.url()}`);
       });
       await page.goto(`${url}/${at}`);
+      await page.waitForSelector('#status:not([data-state="connecting"])');
       return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
     },
   };
@@ -84,8 +85,26 @@ export async function flawsOf(page: Page): Promise<unknown[]> {
 }
 
 /** How the page is looked at. */
-export const looks = [
+const looks = [
   { name: "light", options: { colorScheme: "light" } },
   { name: "dark", options: { colorScheme: "dark" } },
   { name: "a phone", options: { colorScheme: "light", viewport: { width: 390, height: 844 } } },
 ] as const satisfies readonly { name: string; options: BrowserContextOptions }[];
+
+/**
+ * A test for each look: nothing speaks against the page whenever `check` is called.
+ * @param visit what is done with the page that is open at `at`
+ */
+export function itFits(
+  playground: Playground,
+  at: string,
+  visit: (page: Page, check: () => Promise<void>) => Promise<void>,
+): void {
+  it.each(looks)("is accessible and fits: $name", async ({ options }) => {
+    await using opened = await playground.open(at, { ...options, reducedMotion: "reduce" });
+    const { page } = opened;
+    await visit(page, async () => {
+      expect(await flawsOf(page)).toEqual([]);
+    });
+  });
+}

@@ -17,53 +17,45 @@ export function Timeline() {
   return (
     <div class="timeline">
       <div class="buttons">
-        <button
-          type="button"
+        <Jump
           id="previous-change"
-          aria-label="Last change"
-          disabled={at <= 0}
-          onClick={() => {
+          label="Last change"
+          sign="◀◀"
+          isOff={at <= 0}
+          onJump={() => {
             seekChange(-1);
           }}
-        >
-          ◀◀
-        </button>
-        <button
-          type="button"
+        />
+        <Jump
           id="previous-step"
-          aria-label="Step back"
-          disabled={at <= 0}
-          onClick={() => {
+          label="Step back"
+          sign="◀"
+          isOff={at <= 0}
+          onJump={() => {
             seek(at - 1);
           }}
-        >
-          ◀
-        </button>
+        />
         <button type="button" id="play" disabled={frames.length === 0} onClick={togglePlaying}>
           {isPlaying.value ? "Pause" : isAtEnd ? "Replay" : "Play"}
         </button>
-        <button
-          type="button"
+        <Jump
           id="next-step"
-          aria-label="Step on"
-          disabled={isAtEnd}
-          onClick={() => {
+          label="Step on"
+          sign="▶"
+          isOff={isAtEnd}
+          onJump={() => {
             seek(at + 1);
           }}
-        >
-          ▶
-        </button>
-        <button
-          type="button"
+        />
+        <Jump
           id="next-change"
-          aria-label="Next change"
-          disabled={isAtEnd}
-          onClick={() => {
+          label="Next change"
+          sign="▶▶"
+          isOff={isAtEnd}
+          onJump={() => {
             seekChange(1);
           }}
-        >
-          ▶▶
-        </button>
+        />
         <label class="pace">
           Pace
           <select
@@ -99,6 +91,20 @@ export function Timeline() {
     </div>
   );
 }
+
+interface JumpProps {
+  readonly id: string;
+  readonly label: string;
+  readonly sign: string;
+  readonly isOff: boolean;
+  readonly onJump: () => void;
+}
+
+const Jump = ({ id, label, sign, isOff, onJump }: JumpProps) => (
+  <button type="button" id={id} aria-label={label} disabled={isOff} onClick={onJump}>
+    {sign}
+  </button>
+);
 
 interface StripProps {
   readonly frames: readonly Frame[];
