@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hasBrowser } from "../support/browser.ts";
-import { answerIn, isIdle, itFits, runThrough, usePlayground } from "../support/playground.ts";
+import { answerIn, flawsOf, isIdle, itFits, runThrough, usePlayground } from "../support/playground.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
 const playground = usePlayground();
