@@ -8,13 +8,17 @@ import { groupResults } from "../../src/evaluation/groups.ts";
 import { signals } from "../../src/evaluation/likelihood/knowledge.ts";
 import { signalNames } from "../../src/evaluation/likelihood/words.ts";
 import { findings } from "../../src/evaluation/report/findings.ts";
+import type { Result } from "../../src/evaluation/result.ts";
 import { mean } from "../../src/evaluation/statistics.ts";
 import { readResults } from "../../src/evaluation/stored-results.ts";
 import { figure, interval, markdown } from "./markdown.ts";
 
-/** What an evaluation's stored answers come to. */
-export async function analyseFolder(folder: string): Promise<Analysis> {
-  const { results } = await readResults(join(folder, "results.jsonl"));
+/** What an evaluation's stored answers come to, or those of them that are kept. */
+export async function analyseFolder(
+  folder: string,
+  keep: (result: Result) => boolean = () => true,
+): Promise<Analysis> {
+  const results = (await readResults(join(folder, "results.jsonl"))).results.filter(keep);
   const items = new Set(results.map(({ id }) => id)).size;
   return analyse(groupResults(results, items).finished);
 }

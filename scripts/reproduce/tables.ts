@@ -34,6 +34,9 @@ export interface Evaluations {
 /** Share of a run that the back-test fits. */
 const firstShare = 0.15;
 
+/** What README compares: what a newcomer knows, and power. */
+const firstCompared: readonly string[] = ["standard", "low_temperature", "greedy", "power"];
+
 const nothing = "_Not measured: the model is not in this repository._";
 
 /** The tables of docs/results.md by name, in Markdown. */
@@ -73,12 +76,16 @@ export async function resultTables(evaluations: Evaluations): Promise<ReadonlyMa
   ]);
 }
 
-/** Writes the charts of docs/results.md. */
+/** Writes the charts of docs/results.md and README. */
 export async function writeCharts(evaluations: Evaluations, target: string): Promise<void> {
   const { folder } = evaluations;
   const main = await readSummaries(folder, "abacus");
   const sweep = await readSummaries(folder, "sweep");
   const { compute: equal } = await analyseFolder(join(folder, "abacus"));
+  const { compute: first } = await analyseFolder(
+    join(folder, "abacus"),
+    ({ model, configuration }) => model === "abacus" && firstCompared.includes(configuration),
+  );
   const runs = await readRuns(evaluations.runs);
   const charts: Record<string, string | undefined> = {
     "pass-at-k": drawPassAtK(main),
@@ -87,6 +94,7 @@ export async function writeCharts(evaluations: Evaluations, target: string): Pro
     alpha: drawSweep(sweep, "alpha", "alpha"),
     steps: drawSweep(sweep, "mcmc_steps", "steps per block"),
     "entropy-collapse": runs.length === 0 ? undefined : drawRuns(runs, "H", "policy entropy, nats"),
+    samplers: drawFrontier(first, "evaluated", seriesColors(first)),
     abacus: drawFrontier(equal, "evaluated", seriesColors(equal)),
     reward: runs.length === 0 ? undefined : drawRuns(runs, "R", "accuracy"),
   };
