@@ -1,13 +1,20 @@
-import { cp, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { access, constants, cp, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { embeddedModel } from "../../src/assembly/embedded-model.ts";
-import { ServerProcess, runCommand } from "../support/server-process.ts";
+import { ServerProcess, commandPath, runCommand } from "../support/server-process.ts";
 
 const power = { prompt: "7-2*3+4=", sampler: "power", seed: 1 };
+
+it.skipIf(process.platform === "win32")(
+  "is a command as it is built, which npx in a checkout runs",
+  async () => {
+    await expect(access(commandPath, constants.X_OK)).resolves.toBeUndefined();
+  },
+);
 
 describe("metropolis serve", () => {
   it("prints where it listens and a curl to paste, and answers it", async () => {
