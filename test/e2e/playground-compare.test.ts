@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { findReport } from "../../src/client/client.ts";
+import type { CompletionResponse } from "../../src/client/client.ts";
 import { hasBrowser } from "../support/browser.ts";
 import { holdTo, isIdle, isReady, itFits, runThrough, usePlayground } from "../support/playground.ts";
 
@@ -73,6 +75,33 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
     await page.click("#run");
     await page.locator("#problem", { hasText: /^Power: mcmc_steps/ }).waitFor();
     expect(await page.evaluate("problem.closest('.field')")).toBe(null);
+  });
+
+  it("says how samplers are set at the form's length, and what they took as the API does", async () => {
+    const compare = "power,kernel=tempering;exact;smc,particles=8;maximize;beam;power,warm_up=particles";
+    await using opened = await playground.open(
+      `#compare?${new URLSearchParams({ max_tokens: "40", compare }).toString()}`,
+    );
+    const { page } = opened;
+    expect(await page.locator(".card .settings").last().innerText()).toContain("block, tokens 40");
+    await runThrough(page);
+    const costs = await page.locator(".card .cost dd").allInnerTexts();
+    const settings = compare.split(";").map((text) => {
+      const [sampler, ...fields] = text.split(",");
+      return { sampler, ...Object.fromEntries(fields.map((field) => field.split("="))) } as object;
+    });
+    for (const [index, own] of settings.entries()) {
+      const body = { prompt: "7-2*3+4=", seed: 42, max_tokens: 40, isolated: true, ...own };
+      const particles = "particles" in body ? { particles: Number(body.particles) } : {};
+      const reply = await playground.server.post("/v1/completions", { ...body, ...particles });
+      const { choices } = (await reply.json()) as CompletionResponse;
+      const { drawn_tokens, evaluated_tokens, remembered_tokens } = findReport(choices[0]!)!.body;
+      expect(costs[index]!.replaceAll(",", "")).toMatch(
+        new RegExp(
+          `^${drawn_tokens} tokens? drawn: ${evaluated_tokens} evaluated.* ${remembered_tokens} remembered$`,
+        ),
+      );
+    }
   });
 
   it("holds what is compared in its link, and opens elsewhere by it", async () => {

@@ -33,7 +33,7 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
     ])
       expect(story).toContain(fact);
     await page.click("#next-steps");
-    await page.locator("#tab-steps[aria-selected=true]").waitFor();
+    await page.locator("#tab-steps[aria-selected=true]:focus").waitFor();
     await page.waitForSelector("#answer .token");
     expect(complaints).toEqual([]);
   });

@@ -125,6 +125,22 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     expect(typeScript).toContain('"alpha": 2');
   });
 
+  it("moves from view to view by keys", async () => {
+    await using opened = await playground.open("#steps");
+    const { page } = opened;
+    await page.focus("#tab-steps");
+    for (const [key, view] of [
+      ["End", "chat"],
+      ["ArrowRight", "guide"],
+      ["ArrowLeft", "chat"],
+      ["Home", "guide"],
+      ["ArrowRight", "steps"],
+    ] as const) {
+      await page.keyboard.press(key);
+      await page.waitForSelector(`#tab-${view}:focus[aria-selected="true"]`);
+    }
+  });
+
   it("says what is wrong with a field", async () => {
     await using opened = await playground.open("#steps");
     const { page } = opened;

@@ -2,6 +2,10 @@
 export const format = (value: number, digits = 2): string =>
   Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : "–";
 
+/** A time in three figures at most. */
+export const formatTime = (milliseconds: number): string =>
+  milliseconds < 999.5 ? `${format(milliseconds, 0)} ms` : `${format(milliseconds / 1000, 1)} s`;
+
 /** Counts with their thousands apart. */
 export const formatCount = (count: number): string => count.toLocaleString("en");
 

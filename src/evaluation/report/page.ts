@@ -79,7 +79,7 @@ export const renderFolded = (title: string, ...parts: readonly string[]): string
 export const renderNote = (text: string): string => `<p class="note">${escapeText(text)}</p>`;
 
 export const formatNumber = (value: number | null, digits = 3): string =>
-  value === null || Number.isNaN(value) ? "–" : value.toFixed(digits);
+  value === null || Number.isNaN(value) ? "–" : value.toFixed(digits).replace("-", "−");
 
 interface Interval {
   readonly low: number;

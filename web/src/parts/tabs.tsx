@@ -10,13 +10,16 @@ export interface TabsProps<Name extends string> {
   readonly children: ComponentChildren;
 }
 
+export const focusTab = (name: string): void => {
+  document.getElementById(`tab-${name}`)?.focus();
+};
+
 /** Tabs as WAI-ARIA's authoring practices have them: one tab stop, arrow keys move. */
 export function Tabs<Name extends string>({ label, tabs, selected, onSelect, children }: TabsProps<Name>) {
-  const move = (by: number): void => {
-    const at = tabs.findIndex(({ name }) => name === selected);
-    const { name } = tabs[(at + by + tabs.length) % tabs.length]!;
+  const moveTo = (place: number): void => {
+    const { name } = tabs.at(place % tabs.length)!;
     onSelect(name);
-    document.getElementById(`tab-${name}`)?.focus();
+    focusTab(name);
   };
   useLayoutEffect(() => {
     // On a phone not all of them are in sight.
@@ -37,9 +40,12 @@ export function Tabs<Name extends string>({ label, tabs, selected, onSelect, chi
             onClick={() => {
               onSelect(name);
             }}
-            onKeyDown={({ key }) => {
-              const by = { ArrowRight: 1, ArrowLeft: -1 }[key];
-              if (by !== undefined) move(by);
+            onKeyDown={(event) => {
+              const at = tabs.findIndex((tab) => tab.name === selected);
+              const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
+              if (to === undefined) return;
+              event.preventDefault();
+              moveTo(to);
             }}
           >
             {title}

@@ -1,6 +1,6 @@
 import "./compare.css";
 import { Cost } from "../../parts/cost.tsx";
-import { format, formatLogProbability } from "../../format.ts";
+import { format, formatLogProbability, formatTime } from "../../format.ts";
 import { remarksOn } from "../../../../src/client/client.ts";
 import { add, contenders, mostContenders, remove } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
@@ -95,7 +95,7 @@ function Figures({ result, most }: { readonly result: Result; readonly most: num
         </div>
         <div>
           <dt>Time</dt>
-          <dd>{format(milliseconds, 0)} ms</dd>
+          <dd>{formatTime(milliseconds)}</dd>
         </div>
         <div class="cost">
           <dt>Cost</dt>

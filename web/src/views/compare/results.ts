@@ -5,7 +5,7 @@ import { client, model } from "../../state/connection.ts";
 import { contenders } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
 import { ComparedError } from "../../state/problem.ts";
-import { commonRequest } from "../../state/settings.ts";
+import { commonRequest, form } from "../../state/settings.ts";
 
 export interface Result {
   readonly choice: CompletionResponse["choices"][number];
@@ -20,7 +20,10 @@ export const labelOf = ({ settings: { sampler } }: Contender): string =>
 
 /** How it is set, in words, its defaults too. */
 export function wordsOf({ settings: { sampler, ...fields } }: Contender): string {
-  const usual = model.value === undefined ? {} : usualValues(sampler, fields, model.value.defaults);
+  const usual =
+    model.value === undefined
+      ? {}
+      : usualValues(sampler, { ...form.common(), ...fields }, model.value.defaults);
   const values: Readonly<Record<string, unknown>> = { ...usual, ...fields };
   return fieldControls
     .filter(({ name, users }) => users.includes(sampler) && values[name] !== undefined)

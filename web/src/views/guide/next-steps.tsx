@@ -1,3 +1,4 @@
+import { focusTab } from "../../parts/tabs.tsx";
 import { shownView } from "../../state/shown-view.ts";
 import type { ViewName } from "../../state/shown-view.ts";
 
@@ -20,6 +21,8 @@ export function NextSteps() {
               id={`next-${view}`}
               onClick={() => {
                 shownView.value = view;
+                // This button goes with its view.
+                focusTab(view);
                 (document.getElementById("settings") as HTMLFormElement).requestSubmit();
               }}
             >

@@ -107,7 +107,7 @@ function ExactFigures({ choice, tries }: ExactFiguresProps) {
 
 function LogprobChart({ frames }: { readonly frames: readonly Frame[] }) {
   const logprobs = frames.filter(({ kind }) => kind === "step").map(({ logprob }) => logprob);
-  if (logprobs.length === 0) return null;
+  if (logprobs.length < 2) return null;
   const label = `log p of the answer by step: ${format(logprobs[0]!)} at first, ${format(logprobs.at(-1)!)} after ${logprobs.length} steps`;
   return (
     <figure>

@@ -42,7 +42,7 @@ function Line({ name, kept, rest, isOld = false }: LineProps) {
   return (
     <div>
       <dt>{name}</dt>
-      <dd>
+      <dd tabIndex={0}>
         <span class="kept">{kept}</span>
         <span class="cut" aria-label="cut here" role="img" />
         <mark class={isOld ? "old" : "new"}>{rest}</mark>

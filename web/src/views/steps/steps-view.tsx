@@ -2,6 +2,7 @@ import "./steps.css";
 import { signal } from "@preact/signals";
 import { remarksOn } from "../../../../src/client/client.ts";
 import { client } from "../../state/connection.ts";
+import { isRunning } from "../../state/run.ts";
 import { request } from "../../state/settings.ts";
 import { EntropyStrip } from "../../tokens/entropy-strip.tsx";
 import { tokensOf, tokensOfRevised } from "../../tokens/shown-token.ts";
@@ -38,8 +39,9 @@ function Steps() {
       </div>
       <TokenText id="answer" label="Answer" tokens={tokens} kept={frame?.kept ?? 0} pointed={pointed}>
         <p class="hint">
-          Run, and watch the answer being rewritten: a part is thrown away, the model writes it anew, and a
-          weighted coin decides which of the two stays.
+          {isRunning.value
+            ? "The model is writing a first draft …"
+            : "Run, and watch the answer being rewritten: a part is thrown away, the model writes it anew, and a weighted coin decides which of the two stays."}
         </p>
       </TokenText>
       <TokenLegend>
