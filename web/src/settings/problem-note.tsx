@@ -1,11 +1,12 @@
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { problem } from "../state/problem.ts";
 
 /** What went wrong, in the field that is at fault. @param control its control's id; undefined at the form's end */
 export function ProblemNote({ control }: { readonly control: string | undefined }) {
   const current = problem.value;
   const isHere = current !== undefined && current.control === control;
-  useEffect(() => {
+  // Before the note is seen, so that nobody finds it without the focus.
+  useLayoutEffect(() => {
     if (!isHere) return;
     const note = document.getElementById("problem")!;
     const folded = note.closest("details");
