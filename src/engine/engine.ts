@@ -72,6 +72,8 @@ export interface Share {
   readonly client: string;
   readonly request: string;
   readonly priority: Priority;
+  /** Whether somebody reads as tokens come, and sees each pause; so it is taken to be when left out. */
+  readonly isWatched?: boolean;
 }
 
 export interface ExtendRequest {

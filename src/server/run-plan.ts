@@ -3,7 +3,7 @@ import { setMaxListeners } from "node:events";
 import { InferenceError, shuttingDown } from "../core/errors.ts";
 import { EventQueue } from "../core/event-queue.ts";
 import type { TokenList } from "../core/token-list.ts";
-import type { Completer, CompletionEvent, Share } from "../decoder/completer.ts";
+import type { Completer, CompletionEvent, GenerateRequest, Share } from "../decoder/completer.ts";
 import type { Caller } from "./caller.ts";
 import type { GenerationPlan } from "./generation-plan.ts";
 import { Race } from "./selection/race.ts";
@@ -28,6 +28,10 @@ const mostUnread = 512;
 /** Longest that a reader may work on events before other requests get the thread, ms. */
 const longestTurnMs = 5;
 
+/** Whether its client sees what it comes to before its end. */
+const isWatched = ({ inOnePiece, progress, trace }: GenerateRequest): boolean =>
+  inOnePiece !== true || progress === true || trace === true;
+
 /** How a choice ends that has no tokens. */
 const unbegun = { type: "finish", reason: "length", stop: null, evaluatedTokens: 0, report: {} } as const;
 
@@ -49,7 +53,12 @@ export async function* runPlan(
   // Every choice listens.
   setMaxListeners(0, stop);
   // Not the id that clients see, which they may choose: no request joins another's share.
-  const share: Share = { client, request: randomUUID(), priority: plan.priority };
+  const share: Share = {
+    client,
+    request: randomUUID(),
+    priority: plan.priority,
+    isWatched: plan.requests.some(isWatched),
+  };
   const prompts = plan.prompts.map((tokens) =>
     plan.echo && plan.logprobs !== undefined
       ? completer.score(tokens, { topCount: plan.logprobs, share }, stop)

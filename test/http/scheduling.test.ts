@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createTestApp } from "../support/embedded.ts";
 
 const body = { prompt: "7-2*3+4=", max_tokens: 32, ignore_eos: true, seed: 1 };
@@ -41,6 +41,22 @@ describe("requests side by side", () => {
       return (reply.json() as { choices: unknown }).choices;
     };
     expect(await choicesOf("batch")).toEqual(await choicesOf("interactive"));
+  });
+
+  it.each([
+    { request: {}, isWatched: false },
+    { request: { stream: true }, isWatched: true },
+    { request: { sampler: "power" }, isWatched: false },
+    {
+      request: { sampler: "power", stream: true, stream_options: { include_progress: true } },
+      isWatched: true,
+    },
+    { request: { best_of: 2, select: "logprob" }, isWatched: false },
+  ])("are watched where somebody sees their pauses: $request", async ({ request, isWatched }) => {
+    await using server = await createTestApp();
+    const complete = vi.spyOn(server.completer, "complete");
+    expect((await server.post("/v1/completions", { ...body, ...request })).status).toBe(200);
+    expect(complete.mock.calls[0]![0].share).toMatchObject({ isWatched });
   });
 
   it("refuse another priority by name", async () => {

@@ -75,6 +75,10 @@ export class PlacedSequence implements Schedulable {
     return this.tenant.priority;
   }
 
+  get patienceMs(): number {
+    return this.tenant.patienceMs;
+  }
+
   get arrival(): number {
     return this.open.arrival;
   }

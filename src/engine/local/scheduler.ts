@@ -188,7 +188,7 @@ export class Scheduler {
    * Runs a planned pass and absorbs its logits. What is closed before that keeps its lane until then.
    * @returns ms of the pass
    */
-  async #step({ decoding, chunks }: PassPlan<PlacedSequence>): Promise<number> {
+  async #step({ decoding, chunks, heldUp }: PassPlan<PlacedSequence>): Promise<number> {
     const [first] = decoding;
     // What comes next of a prompt that runs token by token is known.
     const isLone = chunks.length === 0 && decoding.length === 1 && first!.pending === 1;
@@ -211,6 +211,7 @@ export class Scheduler {
     }
     this.#passes++;
     const ms = this.#now() - started;
+    for (const tenant of new Set(heldUp.map((placed) => placed.tenant))) tenant.holdUp(ms);
     if (isLone) this.#passTimes.observeAlone(1 + draft.length, ms);
     else
       this.#passTimes.observe(

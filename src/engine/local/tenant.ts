@@ -1,5 +1,11 @@
 import type { Priority, Share } from "../engine.ts";
 
+/**
+ * How long prompts may hold up a request that nobody watches, ms in all, beyond the pauses that a stream would see: long
+ * enough for the prompts of sixteen requests that come at once to go first, so that all of them decode together.
+ */
+const patienceMs = 1000;
+
 /** What a client, or one of its requests, has of the engine: the one that has less goes before. */
 export class Holding {
   /** Sequences open. */
@@ -17,11 +23,15 @@ export class Tenant extends Holding {
   readonly share: Share | undefined;
   /** What all requests of its client have that are of its priority. */
   readonly client: Holding;
+  /** How long prompts may still hold it up, ms; batch work waits for as long as it takes. */
+  patienceMs: number;
 
   constructor(share: Share | undefined, client: Holding) {
     super();
     this.share = share;
     this.client = client;
+    if (this.priority === "batch") this.patienceMs = Infinity;
+    else this.patienceMs = share?.isWatched === false ? patienceMs : 0;
   }
 
   get priority(): Priority {
@@ -32,6 +42,11 @@ export class Tenant extends Holding {
   noteChunk(pass: number): void {
     this.lastPrefill = pass;
     this.client.lastPrefill = pass;
+  }
+
+  /** Notes that prompts held it up. */
+  holdUp(ms: number): void {
+    this.patienceMs = Math.max(0, this.patienceMs - ms);
   }
 
   /** Of the client's holding and the request's, the one that says how two requests stand to each other. */

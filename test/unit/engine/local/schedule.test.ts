@@ -16,6 +16,7 @@ const sequence = (name: string, pending: number, changes: Partial<Schedulable> =
     isPulled: true,
     isFollowing: false,
     priority: "interactive",
+    patienceMs: 0,
     arrival: ++arrivals,
     clientsLastPrefill: 0,
     lastPrefill: 0,
@@ -78,12 +79,40 @@ describe("schedule", () => {
     const busy = sequence("busy", 1, { isPulled: false });
     expect(plan([busy, prompt], { settings }).chunk).toEqual(["prompt", 11]);
     expect(plan([busy, prompt], { settings, chunksMs: 11 }).chunk).toEqual(["prompt", 1]);
-    const batch = sequence("batch", 1, { isPulled: false, priority: "batch" });
+    const batch = sequence("batch", 1, { isPulled: false, patienceMs: Infinity });
     expect(plan([batch, prompt], { settings }).chunk).toEqual(["prompt", 32]);
   });
 
+  it("holds up what has patience for as long as it lasts, and nothing beside a stream", () => {
+    const settings = { prefillChunk: 32, maxGapMs: 12 };
+    const patient = (patienceMs: number) => decoding.map((one) => ({ ...one, patienceMs }));
+    // 2 ms of it are its own pass.
+    expect(plan([...patient(200), prompt], { settings }).chunk).toEqual(["prompt", 32]);
+    expect(plan([...patient(30), prompt], { settings }).chunk).toEqual(["prompt", 28]);
+    // What it waited before in this gap has been taken off.
+    expect(plan([...patient(34), prompt], { settings, chunksMs: 500 }).chunk).toEqual(["prompt", 32]);
+    expect(plan([...patient(33), prompt], { settings, chunksMs: 500 }).chunk).toBeUndefined();
+    expect(plan([...patient(0), prompt], { settings }).chunk).toEqual(["prompt", 10]);
+    const stream = sequence("stream", 1);
+    expect(plan([...patient(200), stream, prompt], { settings }).chunk).toEqual(["prompt", 9]);
+  });
+
+  it("says what a chunk holds up", () => {
+    const heldUp = (sequences: readonly Named[], longRows: "alone" | "any") =>
+      schedule(sequences, {
+        limits: { maxRowTokens: 64, maxTokens: 67, maxRowLogits: 4, maxLogits: 8, longRows },
+        passTimes,
+        settings: { prefillChunk: 32 },
+        chunksMs: 0,
+      }).heldUp;
+    for (const longRows of ["alone", "any"] as const) {
+      expect(heldUp([...decoding, prompt], longRows)).toEqual(decoding);
+      expect(heldUp(decoding, longRows)).toEqual([]);
+    }
+  });
+
   it("runs prompts first where only batch work decodes", () => {
-    const batch = decoding.map((one) => ({ ...one, priority: "batch" }) as const);
+    const batch = decoding.map((one) => ({ ...one, patienceMs: Infinity }));
     const settings = { prefillChunk: 32, maxGapMs: 50 };
     expect(plan([...batch, prompt], { settings, chunksMs: 1000 }).chunk).toEqual(["prompt", 32]);
   });
@@ -128,7 +157,7 @@ describe("schedule", () => {
     // No chunk fits: it is as short as pays for its pass.
     const slow = { ...passTimes, decodeMs: () => 300, longestChunkWithin: () => 0, leastChunk: 16 };
     expect(plan([...decoding, prompt], { settings, passTimes: slow }).chunk).toEqual(["prompt", 16]);
-    const batch = decoding.map((one) => ({ ...one, priority: "batch" }) as const);
+    const batch = decoding.map((one) => ({ ...one, patienceMs: Infinity }));
     expect(plan([...batch, prompt], { settings }).chunk).toEqual(["prompt", 32]);
     expect(plan([prompt], { settings }).chunk).toEqual(["prompt", 32]);
   });

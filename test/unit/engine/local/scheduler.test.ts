@@ -23,10 +23,11 @@ interface Wish {
   readonly client?: string;
   readonly request?: string;
   readonly priority?: Priority;
+  readonly isWatched?: boolean;
 }
 
 function toRequest({ seed, prefix, maxTokens = 40, ...whose }: Wish): ExtendRequest {
-  const { client = "anyone", request, priority = "interactive" } = whose;
+  const { client = "anyone", request, priority = "interactive", isWatched = true } = whose;
   return {
     prefix: prefix ?? [seed % 5, Math.floor(seed / 5) % 5, seed % 3],
     maxTokens,
@@ -34,7 +35,7 @@ function toRequest({ seed, prefix, maxTokens = 40, ...whose }: Wish): ExtendRequ
     sampling: { inverseTemperature: 1 },
     draws: { seed, choice: 0, stage: 0, step: 0 },
     topCount: 0,
-    share: request === undefined ? undefined : { client, request, priority },
+    share: request === undefined ? undefined : { client, request, priority, isWatched },
   };
 }
 
@@ -118,24 +119,23 @@ describe("a long prompt beside a stream", () => {
     return { engine: new LocalEngine(runner, all, passTimes), chunks, now };
   }
 
-  async function longestGap(settings: Partial<SchedulerSettings>, priority?: Priority): Promise<number> {
+  /** The longest first. */
+  async function gapsOf(settings: Partial<SchedulerSettings>, whose: Partial<Wish> = {}): Promise<number[]> {
     const { engine, now } = await simulate(settings);
     const gaps: number[] = [];
     let prefill: Promise<number[]> | undefined;
     let last = now();
-    await draw(
-      engine,
-      { seed: 1, maxTokens: 60, request: "stream", priority: priority ?? "interactive" },
-      (count) => {
-        gaps.push(now() - last);
-        last = now();
-        if (count === 5) prefill = draw(engine, { seed: 2, prefix: prompt, maxTokens: 2 });
-      },
-    );
+    await draw(engine, { seed: 1, maxTokens: 60, request: "stream", ...whose }, (count) => {
+      gaps.push(now() - last);
+      last = now();
+      if (count === 5) prefill = draw(engine, { seed: 2, prefix: prompt, maxTokens: 2 });
+    });
     await prefill;
     await engine[Symbol.asyncDispose]();
-    return Math.max(...gaps.slice(1));
+    return gaps.slice(1).sort((a, b) => b - a);
   }
+
+  const longestGap = async (...of: Parameters<typeof gapsOf>): Promise<number> => (await gapsOf(...of))[0]!;
 
   it("lengthens the stream's pauses no further than it is told", async () => {
     expect(await longestGap({ maxGapMs: 20 })).toBeLessThanOrEqual(20);
@@ -148,7 +148,18 @@ describe("a long prompt beside a stream", () => {
   });
 
   it("is not held up for batch work", async () => {
-    expect(await longestGap({ maxGapMs: 20 }, "batch")).toBeGreaterThan(60);
+    expect(await longestGap({ maxGapMs: 20 }, { priority: "batch" })).toBeGreaterThan(60);
+  });
+
+  it("goes first where nobody watches, until that has held the request up for a second in all", async () => {
+    const prompts = 2 + 200;
+    expect(await longestGap({ maxGapMs: 20 }, { isWatched: false })).toBeGreaterThan(prompts);
+    slowdown.factor = 20;
+    const [longest, next] = await gapsOf({ maxGapMs: 20 }, { isWatched: false });
+    slowdown.factor = 1;
+    expect(longest).toBeGreaterThan(900);
+    expect(longest).toBeLessThanOrEqual(1000);
+    expect(next).toBeLessThan(250);
   });
 
   it("runs in whole chunks when nobody else does", async () => {
