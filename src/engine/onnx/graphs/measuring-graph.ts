@@ -28,19 +28,22 @@ const alignedTokens = 16;
  *       → top_logits, top_ids [R, K]   the likeliest, most likely first, ties by the lower id; K = min(64, V)
  *         mass, tempered_mass, weighted [R, blocks]   the sums of `RowSums` by blocks; max is the first of top_logits
  *
- * A row with NaN or +∞, or of nothing but −∞, gives NaN in `weighted`. Sliced, it measures the rows `first_row` up to
+ * A row with NaN or +∞, or of nothing but −∞, gives NaN in `weighted`. Untempered, it takes no temperature and gives no
+ * `tempered_mass`: at 1/τ = 1 that is `mass`. Sliced, it measures the rows `first_row` up to
  * `end_row` of the logits: for memory that tensors cannot begin in the middle of.
  */
 export function measuringGraph(
   type: FloatType,
   vocabularySize: number,
-  { isSliced = false }: { readonly isSliced?: boolean } = {},
+  {
+    isSliced = false,
+    isTempered = true,
+  }: { readonly isSliced?: boolean; readonly isTempered?: boolean } = {},
 ): Uint8Array {
   const blocks = blocksOf(vocabularySize);
   const graph = new GraphWriter("measure");
   const likeliest = Math.min(measuredTop, vocabularySize);
   writeRows(graph, type, { vocabularySize, isSliced });
-  graph.input("inverse_temperature", "float32", ["rows", 1]);
   graph.integers("first", [0]);
   graph.integers("axis_2", [2]);
   graph.integers("likeliest", [likeliest]);
@@ -57,11 +60,6 @@ export function measuringGraph(
   graph.node("Exp", ["offsets"], ["shares"]);
   graph.node("ReduceSum", ["shares", "axis_2"], ["mass"], { keepdims: 0 });
 
-  graph.node("Unsqueeze", ["inverse_temperature", "axis_2"], ["row_inverse_temperature"]);
-  graph.node("Mul", ["offsets", "row_inverse_temperature"], ["tempered_offsets"]);
-  graph.node("Exp", ["tempered_offsets"], ["tempered_shares"]);
-  graph.node("ReduceSum", ["tempered_shares", "axis_2"], ["tempered_mass"], { keepdims: 0 });
-
   // 0 · −∞ is not a number.
   graph.constant("floor", Float32Array.of(leastLogit), []);
   graph.node("Max", ["offsets", "floor"], ["finite_offsets"]);
@@ -70,8 +68,15 @@ export function measuringGraph(
 
   graph.output("top_logits", "float32", ["rows", likeliest]);
   graph.output("top_ids", "int64", ["rows", likeliest]);
-  for (const name of ["mass", "tempered_mass", "weighted"])
-    graph.output(name, "float32", ["rows", blocks.count]);
+  for (const name of ["mass", "weighted"]) graph.output(name, "float32", ["rows", blocks.count]);
+  if (isTempered) {
+    graph.input("inverse_temperature", "float32", ["rows", 1]);
+    graph.node("Unsqueeze", ["inverse_temperature", "axis_2"], ["row_inverse_temperature"]);
+    graph.node("Mul", ["offsets", "row_inverse_temperature"], ["tempered_offsets"]);
+    graph.node("Exp", ["tempered_offsets"], ["tempered_shares"]);
+    graph.node("ReduceSum", ["tempered_shares", "axis_2"], ["tempered_mass"], { keepdims: 0 });
+    graph.output("tempered_mass", "float32", ["rows", blocks.count]);
+  }
   return graph.encode();
 }
 

@@ -23,7 +23,7 @@ export type RowTensors = Readonly<Record<string, HostTensor>>;
 export interface RowGraphOptions {
   /** Takes `logits`; for a device other than the CPU, those from `first_row` up to `end_row` of them. */
   readonly graph: Uint8Array;
-  /** What it takes beside the logits, and what it gives. Taken over. */
+  /** What it takes beside the logits, and what it gives. Borrowed: they outlive it. */
   readonly inputs?: RowTensors;
   readonly outputs: RowTensors;
 }
@@ -61,8 +61,10 @@ export class RowGraph implements Disposable {
   /** Runs over consecutive rows. The logits must stay until it is done. */
   async run(firstRow: number, rows: number): Promise<void> {
     const end = firstRow + rows;
-    for (let row = firstRow; row < end; row += this.#rowsPerRun) {
-      const run = this.#runFor(row, Math.min(this.#rowsPerRun, end - row));
+    // Evenly: a run of a few rows that are left over costs nearly as much as one of many.
+    const perRun = Math.ceil(rows / Math.ceil(rows / this.#rowsPerRun));
+    for (let row = firstRow; row < end; row += perRun) {
+      const run = this.#runFor(row, Math.min(perRun, end - row));
       if (this.#memory.device !== "cpu") run.bindInputs();
       await run.run();
     }
@@ -70,7 +72,6 @@ export class RowGraph implements Disposable {
 
   [Symbol.dispose](): void {
     this.#runs.clear();
-    for (const tensor of Object.values(this.#tensors)) tensor[Symbol.dispose]();
     this.#session[Symbol.dispose]();
   }
 

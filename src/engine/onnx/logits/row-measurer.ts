@@ -14,7 +14,7 @@ export class RowMeasurer implements Disposable {
   readonly #threading: Threading;
   readonly #inverseTemperatures: HostTensor;
   readonly #results: Results;
-  readonly #measuring: RowGraph;
+  readonly #measuring: Readonly<Record<"plain" | "tempered", RowGraph>>;
   /** The 1/τ that each row was last measured at; NaN for rows that were not. */
   readonly #measuredAt: Float64Array;
   /** Made when the first row wants them. */
@@ -31,22 +31,21 @@ export class RowMeasurer implements Disposable {
     const blocks = blocksOf(vocabularySize).count;
     this.#measuredAt = new Float64Array(rows).fill(NaN);
     this.#inverseTemperatures = HostTensor.zeros("float32", [rows, 1]);
-    this.#results = {
+    const untempered = {
       top_logits: HostTensor.zeros("float32", [rows, likeliest]),
       top_ids: HostTensor.zeros("int64", [rows, likeliest]),
       mass: HostTensor.zeros("float32", [rows, blocks]),
-      tempered_mass: HostTensor.zeros("float32", [rows, blocks]),
       weighted: HostTensor.zeros("float32", [rows, blocks]),
     };
-    this.#measuring = new RowGraph(
-      memory,
-      {
-        graph: measuringGraph(logitsType, vocabularySize, { isSliced: device !== "cpu" }),
-        inputs: { inverse_temperature: this.#inverseTemperatures },
-        outputs: this.#results,
-      },
-      threading,
-    );
+    this.#results = { ...untempered, tempered_mass: HostTensor.zeros("float32", [rows, blocks]) };
+    const isSliced = device !== "cpu";
+    const graphOf = (isTempered: boolean): Uint8Array =>
+      measuringGraph(logitsType, vocabularySize, { isSliced, isTempered });
+    const inputs = { inverse_temperature: this.#inverseTemperatures };
+    this.#measuring = {
+      plain: new RowGraph(memory, { graph: graphOf(false), outputs: untempered }, threading),
+      tempered: new RowGraph(memory, { graph: graphOf(true), inputs, outputs: this.#results }, threading),
+    };
   }
 
   /** Forgets what was measured: the logits are no longer the same. */
@@ -58,7 +57,8 @@ export class RowMeasurer implements Disposable {
   /** Measures consecutive rows, each at its 1/τ. The logits must stay until it is done. */
   async measure(firstRow: number, inverseTemperatures: readonly number[]): Promise<void> {
     this.#inverseTemperatures.asFloat32().set(inverseTemperatures, firstRow);
-    await this.#measuring.run(firstRow, inverseTemperatures.length);
+    const isPlain = inverseTemperatures.every((inverseTemperature) => inverseTemperature === 1);
+    await this.#measuring[isPlain ? "plain" : "tempered"].run(firstRow, inverseTemperatures.length);
     this.#measuredAt.set(inverseTemperatures, firstRow);
   }
 
@@ -84,6 +84,7 @@ export class RowMeasurer implements Disposable {
     const sums = {
       max: logits[0]!,
       mass: sumOfRow(mass, row),
+      // Stale where all rows of its range were measured at 1, and not looked at.
       temperedMass: sumOfRow(tempered_mass, row),
       weighted: sumOfRow(weighted, row),
     };
@@ -99,7 +100,10 @@ export class RowMeasurer implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const owned of [this.#measuring, this.#summing?.graph]) owned?.[Symbol.dispose]();
+    const { plain, tempered } = this.#measuring;
+    for (const graph of [plain, tempered, this.#summing?.graph]) graph?.[Symbol.dispose]();
+    const tensors = { ...this.#results, ...this.#summing?.sums };
+    for (const tensor of [this.#inverseTemperatures, ...Object.values(tensors)]) tensor[Symbol.dispose]();
   }
 
   #openSumming(): { readonly graph: RowGraph; readonly sums: Sums } {
@@ -125,8 +129,9 @@ export class RowMeasurer implements Disposable {
 function idsOf(ids: HostTensor, row: number): Int32Array {
   const width = ids.shape[1]!;
   const halves = ids.asInt32();
-  const start = row * width;
-  return Int32Array.from({ length: width }, (_, rank) => halves[2 * (start + rank)]!);
+  const low = new Int32Array(width);
+  for (let rank = 0; rank < width; rank++) low[rank] = halves[2 * (row * width + rank)]!;
+  return low;
 }
 
 /** What the measuring graph gives, by its names; a row for each of the logits. */

@@ -91,6 +91,18 @@ describe("rows measured by a graph", () => {
     },
   );
 
+  it("are the same to the last bit at 1/τ = 1, beside tempered ones and by themselves", async () => {
+    using subject = new Subject(32_000);
+    for (const row of [0, 1]) subject.write(row, randomLogits(32_000, row + 1));
+    const read = () => ({ ...subject.read(0, 1), readLogits: undefined });
+    await subject.measurer.measure(0, [1, 4]);
+    const beside = read();
+    subject.measurer.forget();
+    await subject.measurer.measure(0, [1]);
+    expect(read()).toEqual(beside);
+    expect(subject.read(1, 4)).toBeUndefined();
+  });
+
   it("agree with the oracle in half precision", async () => {
     using subject = new Subject(1000, "float16");
     const halves = temperatures.map((_, row) =>
