@@ -30,17 +30,17 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
     }
     await page.selectOption("#pace", "0");
     await isIdle(page);
-    const choice = await choiceOf({ sampler: "power", proposal_temperature: 1, seed: 3 });
+    const choice = await choiceOf({ sampler: "power", proposal_temperature: 1, seed: 3, isolated: true });
     const power = choice.power!;
     expect(await page.locator("#answer .token").allInnerTexts()).toHaveLength(choice.text.length + 1);
     expect(await answerIn(page)).toBe(choice.text);
     expect(await text(page, "figure-steps")).toBe(String(power.steps));
-    const { moved, unchanged, rejected, rejected_early, drawn_tokens } = power;
+    const { moved, unchanged, rejected, rejected_early, drawn_tokens, evaluated_tokens } = power;
     expect(await text(page, "figure-outcomes")).toBe(
       `${moved} moved, ${unchanged} unchanged, ${rejected + rejected_early} rejected`,
     );
     expect((await text(page, "figure-cost")).replaceAll(",", "")).toMatch(
-      new RegExp(`^${drawn_tokens} tokens drawn: \\d+ evaluated.* \\d+ remembered$`),
+      new RegExp(`^${drawn_tokens} tokens drawn: ${evaluated_tokens} evaluated.* \\d+ remembered$`),
     );
     expect(await page.locator("#chart-logprob").getAttribute("aria-label")).toContain("after 160 steps");
     expect(complaints).toEqual([]);
@@ -71,7 +71,7 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
     const tellings = [...told.values()].join("\n");
     expect(tellings).toMatch(/log r = −?\d/);
     expect(tellings).toMatch(/coin/);
-    expect(tellings).toMatch(/by p\^α, less what the proposals favour/);
+    expect(tellings).toMatch(/Weighed by how likely each is as a whole \(p\^α\)/);
     expect(tellings).not.toMatch(/\b1 times\b/);
     expect(tellings).toMatch(/The same came out again/);
 
@@ -192,6 +192,36 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
       `after ${fallback!.steps} steps`,
     );
     expect(complaints).toEqual([]);
+  });
+
+  it("runs by itself where its tab is opened, passes over what changes nothing, and is held by Escape", async () => {
+    await using opened = await playground.open("#distributions");
+    const { page } = opened;
+    await isReady(page);
+    await page.click("#tab-steps");
+    await page.waitForSelector("#answer .token");
+    await isIdle(page);
+    await page.keyboard.press("Escape");
+    expect(await page.locator("#play").innerText()).toBe("Play");
+
+    await page.locator("#scrub").fill("0");
+    await page.evaluate(
+      "shown = []; new MutationObserver(() => shown.push(document.querySelector('#step .verdict').textContent)).observe(document.getElementById('steps'), { subtree: true, childList: true, characterData: true })",
+    );
+    await page.selectOption("#pace", "64");
+    await page.click("#play");
+    await page.locator("#play", { hasText: "Replay" }).waitFor();
+    const last = await page.locator("#step .verdict").innerText();
+    const shown = new Set(await page.evaluate<string[]>("shown"));
+    expect(shown).toContain("drafted");
+    expect(shown.has("unchanged")).toBe(last.toLowerCase() === "unchanged");
+    const unchanged = Number(/(\d+) unchanged/.exec(await text(page, "figure-outcomes"))![1]);
+    expect(unchanged).toBeGreaterThan(100);
+
+    // What it shows already stays where the tab is opened again.
+    await page.click("#tab-compare");
+    await page.click("#tab-steps");
+    expect(await page.locator("#play").innerText()).toBe("Replay");
   });
 
   it("cancels, and the chain on the server stops", async () => {

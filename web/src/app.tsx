@@ -29,6 +29,12 @@ function select(view: ViewName): void {
   if (view === shownView.value) return;
   cancel();
   shownView.value = view;
+  if (serverState.value === "ready" && views[view].isEmpty?.() === true) runShown();
+}
+
+function runShown(): void {
+  const view = views[shownView.value];
+  run((signal) => view.run(signal));
 }
 
 /** On a phone the results stand below the form, out of sight. */
@@ -69,8 +75,7 @@ export function App() {
         <SettingsForm
           reads={reads}
           onRun={() => {
-            const view = views[shownView.value];
-            run((signal) => view.run(signal));
+            runShown();
             showStage();
           }}
         />

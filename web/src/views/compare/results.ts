@@ -4,6 +4,7 @@ import type { CompletionResponse } from "../../../../src/client/client.ts";
 import { client, model } from "../../state/connection.ts";
 import { contenders } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
+import { isolated } from "../../state/isolated.ts";
 import { ComparedError } from "../../state/problem.ts";
 import { commonRequest, form } from "../../state/settings.ts";
 
@@ -41,14 +42,10 @@ export async function compare(signal: AbortSignal): Promise<void> {
   // One after the other, so that each time is its own.
   for (const contender of contenders.value) {
     const { id, settings } = contender;
-    // What one has asked the model, another remembers, unless it keeps to itself.
-    const isApart = samplerChoices.some(
-      ({ name, fields }) => name === settings.sampler && fields.includes("isolated"),
-    );
     const start = performance.now();
     try {
       const { choices } = await client.value.complete(
-        { ...common, ...settings, ...(isApart ? { isolated: true } : {}), logprobs: 5, entropy: true },
+        { ...common, ...settings, ...isolated(settings.sampler), logprobs: 5, entropy: true },
         { signal },
       );
       const result = { choice: choices[0]!, milliseconds: performance.now() - start };

@@ -3,6 +3,7 @@ import type { CompletionResponse } from "../../../../src/client/client.ts";
 import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
 import { client, model, usualMaxTokens } from "../../state/connection.ts";
+import { isolated } from "../../state/isolated.ts";
 import { prompt, usualSeed } from "../../state/settings.ts";
 
 type Choice = CompletionResponse["choices"][number];
@@ -29,9 +30,7 @@ export async function tellStory(stop: AbortSignal): Promise<void> {
   const common = { prompt: prompt.value, seed };
   const former = story.value;
   const ask = async (sampler: "greedy" | "power"): Promise<Choice> => {
-    // On its own, so that its cost is what it takes, whatever was asked before.
-    const isolated = sampler === "power" ? { isolated: true } : {};
-    const request = { ...common, sampler, ...isolated, logprobs: 5, entropy: true };
+    const request = { ...common, sampler, ...isolated(sampler), logprobs: 5, entropy: true };
     return (await client.value.complete(request, { signal: stop })).choices[0]!;
   };
   try {

@@ -34,9 +34,11 @@ export function ChainFigures({ recording, at }: ChainFiguresProps) {
         </Figure>
         {isExact && <ExactFigures choice={choice} tries={frame?.counts.tries ?? 0} />}
         {counts !== undefined && counts.steps > 0 && <StepFigures {...counts} />}
-        <Figure name="cost" title="Cost">
-          {choice === undefined ? "–" : <Cost choice={choice} />}
-        </Figure>
+        {response !== undefined && (
+          <Figure name="cost" title={recording.isChain ? "Cost of the whole chain" : "Cost"}>
+            <Cost choice={response.choices[0]!} />
+          </Figure>
+        )}
       </dl>
       {recording.isChain && <LogprobChart frames={frames.slice(0, at + 1)} />}
     </>

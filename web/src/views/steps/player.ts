@@ -3,9 +3,6 @@ import type { WatchEvent } from "../../../../src/client/client.ts";
 import { Recording } from "./recording.ts";
 import type { Frame } from "./recording.ts";
 
-/** Steps that changed nothing pass faster. */
-const unchangedShare = 0.2;
-
 /** Steps a second that the reader wants to see; 0 for all as they come. */
 export const pace = signal(4);
 export const isPlaying = signal(true);
@@ -67,14 +64,22 @@ effect(() => {
     position.value = last;
     return;
   }
-  const seconds = (frames[at + 1]!.decision?.outcome === "unchanged" ? unchangedShare : 1) / steps;
+  const next = nextTold(frames, at + 1);
+  // What comes while it is not over may tell more.
+  if (next === undefined && !isOver) return;
   timer = setTimeout(
     () => {
-      position.value = at + 1;
+      position.value = next ?? last;
     },
-    at < 0 ? 0 : 1000 * seconds,
+    at < 0 ? 0 : 1000 / steps,
   );
 });
+
+/** The first frame from there on that has something to show: where the same came out again, playing passes over. */
+function nextTold(frames: readonly Frame[], from: number): number | undefined {
+  const index = frames.findIndex((frame, at) => at >= from && frame.decision?.outcome !== "unchanged");
+  return index === -1 ? undefined : index;
+}
 
 /** From the beginning where the end was reached. */
 export function togglePlaying(): void {

@@ -8,7 +8,7 @@ const mostWritten = 240;
 
 /** The step that is shown: what stood there, and what was proposed instead, one above the other from the same cut. */
 export function StepPicture({ frame }: { readonly frame: Frame }) {
-  const { before, proposal } = frame;
+  const { before, proposal, decision } = frame;
   const { word, tone } = verdictOf(frame);
   return (
     <div class={`step ${tone}`} id="step">
@@ -21,6 +21,7 @@ export function StepPicture({ frame }: { readonly frame: Frame }) {
             name={before.tokens.length > 0 ? "proposed" : "tried"}
             kept={keptOf(frame)}
             rest={endOf(proposal.text, proposal.tokens.length)}
+            isUnfinished={decision?.outcome === "rejected_early"}
           />
         </dl>
       )}
@@ -36,9 +37,11 @@ interface LineProps {
   readonly kept: string;
   readonly rest: string;
   readonly isOld?: boolean;
+  /** Whether it was given up before it was written to its end. */
+  readonly isUnfinished?: boolean;
 }
 
-function Line({ name, kept, rest, isOld = false }: LineProps) {
+function Line({ name, kept, rest, isOld = false, isUnfinished = false }: LineProps) {
   return (
     <div>
       <dt>{name}</dt>
@@ -46,6 +49,7 @@ function Line({ name, kept, rest, isOld = false }: LineProps) {
         <span class="kept">{kept}</span>
         <span class="cut" aria-label="cut here" role="img" />
         <mark class={isOld ? "old" : "new"}>{rest}</mark>
+        {isUnfinished && <small> … unfinished</small>}
       </dd>
     </div>
   );

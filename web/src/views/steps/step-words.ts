@@ -1,4 +1,5 @@
 import { format, formatProbability, formatTimes } from "../../format.ts";
+import { logprobOf } from "../../tokens/shown-token.ts";
 import type { Frame } from "./recording.ts";
 
 /** What has become of a step: a word for it, and the class that colours it. */
@@ -68,7 +69,8 @@ export function tell(frame: Frame): string[] {
 }
 
 /** How a proposal was decided. */
-function coin({ kind, proposal }: Frame, { outcome, probability }: NonNullable<Frame["decision"]>): string[] {
+function coin(frame: Frame, { outcome, probability }: NonNullable<Frame["decision"]>): string[] {
+  const { kind, proposal } = frame;
   const logRatio = proposal?.log_ratio ?? 0;
   const ratio = `log r = ${format(logRatio)}`;
   if (outcome === "unchanged") return ["The same came out again, so nothing changes."];
@@ -85,18 +87,27 @@ function coin({ kind, proposal }: Frame, { outcome, probability }: NonNullable<F
     return [
       `It was given up unfinished: however it had gone on, it would have been taken with ${chance} at most (${ratio}), and the coin already said no.`,
     ];
-  const weighing = `${kind === "try" ? weighTry(logRatio) : weighStep(logRatio)} (${ratio})`;
-  if (logRatio >= 0) return [`${weighing}: it is taken without a coin.`];
+  const weighing = `${kind === "try" ? weighTry(logRatio) : weighStep(logRatio)} (that is r; ${ratio})`;
+  if (logRatio >= 0) return [`${weighing}: it is taken without a coin.`, ...lessLikely(frame)];
   const toss = `${weighing}, so a coin is tossed that says yes with ${chance}`;
-  return [outcome === "accepted" ? `${toss}: it said yes.` : `${toss}: it said no.`];
+  return outcome === "accepted" ? [`${toss}: it said yes.`, ...lessLikely(frame)] : [`${toss}: it said no.`];
+}
+
+/** A chain is no search: that less likely answers are taken, too, is what brings out their shares. */
+function lessLikely({ kind, before, after }: Frame): string[] {
+  const loss = logprobOf(before.tokens) - logprobOf(after.tokens);
+  if (kind === "try" || loss < evenly) return [];
+  return [
+    `The old one was ${formatTimes(loss)} as likely as a whole: now and then a less likely answer is taken, so that each comes up in its share.`,
+  ];
 }
 
 /** r of a step: p^α of the new answer over that of the old one, each over the chance of its being proposed from the other. */
 function weighStep(logRatio: number): string {
   const opening =
-    "Weighed as wholes by p^α, less what the proposals favour by themselves, the new answer counts";
-  if (logRatio < 0) return `${opening} only ${formatProbability(Math.exp(logRatio))} as much`;
-  return `${opening} ${logRatio < evenly ? "just" : formatTimes(logRatio)} as much`;
+    "Weighed by how likely each is as a whole (p^α), and by how readily the model proposes it, the new answer counts";
+  if (logRatio < 0) return `${opening} only ${formatProbability(Math.exp(logRatio))} as much as the old one`;
+  return `${opening} ${logRatio < evenly ? "just" : formatTimes(logRatio)} as much as the old one`;
 }
 
 /** r of a try: p^α over the probability of drawing it token by token at temperature 1/α, up to the bound of that. */

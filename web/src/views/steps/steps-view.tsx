@@ -1,8 +1,10 @@
 import "./steps.css";
 import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { remarksOn } from "../../../../src/client/client.ts";
 import { client } from "../../state/connection.ts";
 import { isRunning } from "../../state/run.ts";
+import { isolated } from "../../state/isolated.ts";
 import { request } from "../../state/settings.ts";
 import { EntropyStrip } from "../../tokens/entropy-strip.tsx";
 import { tokensOf, tokensOfRevised } from "../../tokens/shown-token.ts";
@@ -10,7 +12,7 @@ import { TokenLegend } from "../../tokens/token-legend.tsx";
 import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
 import { ChainFigures } from "./chain-figures.tsx";
-import { position, record, recorded } from "./player.ts";
+import { isPlaying, position, record, recorded } from "./player.ts";
 import { StepPicture } from "./step-picture.tsx";
 import { placeOf } from "./step-words.ts";
 import { Timeline } from "./timeline.tsx";
@@ -29,6 +31,15 @@ function Steps() {
   const tokens =
     choice !== undefined ? tokensOf(choice) : frame === undefined ? [] : tokensOfRevised(frame.after);
   const remarks = choice === undefined ? [] : remarksOn(choice);
+  useEffect(() => {
+    const pause = ({ key }: KeyboardEvent): void => {
+      if (key === "Escape") isPlaying.value = false;
+    };
+    addEventListener("keydown", pause);
+    return () => {
+      removeEventListener("keydown", pause);
+    };
+  }, []);
   return (
     <>
       <div class="answer-head">
@@ -63,6 +74,10 @@ export const stepsView: View = {
   label: "Step by step",
   reads: "all",
   Panel: Steps,
-  run: (signal) =>
-    record(client.value.watch({ ...request(), logprobs: alternatives, entropy: true }, { signal })),
+  isEmpty: () => recorded.value.recording.frames.length === 0,
+  run: (signal) => {
+    const asked = request();
+    const told = { logprobs: alternatives, entropy: true };
+    return record(client.value.watch({ ...asked, ...isolated(asked.sampler), ...told }, { signal }));
+  },
 };

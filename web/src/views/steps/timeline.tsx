@@ -5,7 +5,7 @@ import { placeOf, verdictOf } from "./step-words.ts";
 import type { Verdict } from "./step-words.ts";
 
 const paces = [1, 4, 16, 64] as const;
-const tones: readonly Verdict["tone"][] = ["moved", "unchanged", "rejected"];
+const tones: readonly Verdict["tone"][] = ["draft", "moved", "unchanged", "rejected"];
 
 /** Pace, pause, step and scrub: over a strip that has every step in the colour of what became of it. */
 export function Timeline() {
@@ -139,8 +139,9 @@ function Strip({ frames, at }: StripProps) {
         <rect class="here" x={at} width={1} y={0} height={1} />
       </svg>
       <p class="legend">
+        <span class="key draft">drafted: the answer grew</span>
         <span class="key moved">moved</span>
-        <span class="key unchanged">unchanged: the same came out again</span>
+        <span class="key unchanged">unchanged: the same came out again; playing passes over it</span>
         <span class="key rejected">rejected</span>
       </p>
     </>
@@ -149,7 +150,7 @@ function Strip({ frames, at }: StripProps) {
 
 /** A bar for every frame of a kind: those that moved stand tall. */
 function bars(frames: readonly Frame[], tone: Verdict["tone"]): string {
-  const top = { moved: 0, rejected: 0.35, unchanged: 0.75, draft: 1 }[tone];
+  const top = { moved: 0, rejected: 0.35, unchanged: 0.75, draft: 0.5 }[tone];
   return frames
     .map((frame, index) => (verdictOf(frame).tone === tone ? `M${index} ${top}h1V1h-1z` : ""))
     .join("");
