@@ -197,7 +197,6 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
   it("runs by itself where its tab is opened, passes over what changes nothing, and is held by Escape", async () => {
     await using opened = await playground.open("#distributions");
     const { page } = opened;
-    await isReady(page);
     await page.click("#tab-steps");
     await page.waitForSelector("#answer .token");
     await isIdle(page);

@@ -12,7 +12,8 @@ export type CutName = (typeof cutNames)[number];
 /** Fields of samplers that run a chain over whole completions. */
 export const chainFields = {
   mcmc_steps: field(z.number().int().min(0).max(10_000), {
-    meaning: "Steps per block.",
+    meaning:
+      "Steps in each block, a step being one try at rewriting the end of the answer: the more, the longer it has to settle, and the more it costs.",
     usual: "the model's, else 10; 1 after a warm-up by particles",
     example: 10,
     label: "Steps per block",
@@ -21,13 +22,13 @@ export const chainFields = {
   proposal_temperature: proposalTemperature,
   cut: choice("cut", cutNames, {
     meaning:
-      "Where suffixes are cut off. `uniform`: anywhere alike. `entropy`: where the model becomes unsure, by the rise of its entropy from token to token.",
+      "Where a step cuts the answer, to write the rest anew. `uniform`: anywhere alike. `entropy`: where the model becomes unsure, by the rise of its entropy from token to token.",
     usual: "uniform",
     example: "entropy",
     label: "Cut",
   }),
   block_size: field(z.number().int().min(1), {
-    meaning: "Tokens by which the horizon grows from block to block.",
+    meaning: "Tokens of a block: by so many the answer grows before it is rewritten again.",
     usual: "the model's, else max_tokens/16 rounded up",
     example: 3,
     label: "Block, tokens",

@@ -37,14 +37,14 @@ const fields = {
   proposal_temperature,
   kernel: choice("kernel", ["single_try", "multiple_try", "tempering"], {
     meaning:
-      "What a step does; each leaves p^alpha invariant. `single_try` resamples one suffix. `multiple_try` draws `tries` suffixes in the same passes and selects among them. `tempering` runs `replicas` chains on a ladder of exponents from alpha down to 1 that swap completions.",
+      "What a step does; whichever it is, answers come from p(x)^alpha. `single_try` writes one new end. `multiple_try` writes `tries` of them in the same passes and selects among them. `tempering` runs `replicas` chains side by side, whose exponents go from alpha down to 1, where answers change freely, and has them swap answers.",
     usual: "single_try",
     example: "tempering",
     label: "Kernel",
   }),
   cut,
   tries: field(z.number().int().min(1).max(64), {
-    meaning: "With kernel multiple_try: suffixes drawn in each step.",
+    meaning: "With kernel multiple_try: ends written in each step, among which one is selected.",
     usual: "4",
     example: 4,
     label: "Tries a step",
@@ -53,7 +53,8 @@ const fields = {
   replicas: field(
     z.number().int().min(2, "replicas must be at least 2; kernel single_try is a chain alone").max(16),
     {
-      meaning: "With kernel tempering: chains on the ladder of exponents, the answering one included.",
+      meaning:
+        "With kernel tempering: chains side by side, each with an exponent of its own between alpha and 1, the answering one included.",
       usual: "3",
       example: 3,
       label: "Replicas",
@@ -62,7 +63,7 @@ const fields = {
   ),
   warm_up: choice("warm_up", ["blocks", "particles"], {
     meaning:
-      "What brings the chain to its full length; the steps there leave p^alpha invariant either way. `blocks` extends the completion block by block, with steps in each. `particles` drafts it at once, by several beginnings that are weighed by p^alpha as they grow: one where the model is sure, up to `warm_up_particles` where it is not, light ones only once the others turn out worse; then mcmc_steps follow.",
+      "How the answer comes to its full length. `blocks`: block by block, with steps in each. `particles`: at once, by several beginnings that are weighed by p(x)^alpha as they grow, one where the model is sure, up to `warm_up_particles` where it is not, light ones only once the others turn out worse; then `mcmc_steps` follow.",
     usual:
       "particles; blocks at alpha 1, for a model that brings its own steps or blocks, and where block_size or schedule is given",
     example: "particles",

@@ -89,6 +89,18 @@ describe("laws over the answers seen", () => {
     expect(mostUnseen(all, 0.5)).toBe(1);
   });
 
+  it("of power are the model's own at alpha 1, and hardly count what was not seen at a higher one", () => {
+    const some = sampleOf([
+      ["a", "a"],
+      ["b", "b"],
+    ]);
+    close(powerLaw(some, 1), baseLaw(some));
+    // 0.3 and 0.38 were seen; 0.32 was not, in answers of 0.3 each at most.
+    const total = 0.3 ** 4 + 0.38 ** 4 + 0.32 * 0.3 ** 3;
+    close(powerLaw(some, 4), [0.3 ** 4 / total, 0.38 ** 4 / total]);
+    close(powerLaw(some, 1, 0), [0.3 / 0.68, 0.38 / 0.68]);
+  });
+
   it("add up by what answers have in common", () => {
     const shares = groupShares(all.answers, baseLaw(all), (text) => text[1]!);
     expect(shares.get("a")).toBeCloseTo(0.3 + 0.02, 12);

@@ -23,10 +23,15 @@ export const lowTemperatureLaw = ({ answers }: Sample, alpha: number): Law =>
     ),
   );
 
-/** p(x)^α over the answers seen, which is the target where these are all that count. */
-export function powerLaw({ answers }: Sample, alpha: number): Law {
+/**
+ * p(x)^α / Σ p^α. Of the sum, the answers that were not seen are taken to be as rare each as the rarest that was: exact
+ * at α = 1, where the sum is 1, and where nothing is missing. What is missing to 1 is theirs.
+ * @param unseen their share of p; 0 for the law among the answers seen
+ */
+export function powerLaw({ answers, mass }: Sample, alpha: number, unseen = 1 - mass): Law {
   const weights = answers.map(({ logprob }) => alpha * logprob);
-  const total = logSumExp(weights);
+  const rarest = Math.min(...answers.map(({ logprob }) => logprob));
+  const total = logSumExp([...weights, Math.log(unseen) + (alpha - 1) * rarest]);
   return weights.map((weight) => Math.exp(weight - total));
 }
 

@@ -154,7 +154,9 @@ function SamplerFields() {
         <dl>
           {form.shownFields.value.map(({ name, label, meaning }) => (
             <div key={name}>
-              <dt>{label}</dt>
+              <dt>
+                {label} <code>{name}</code>
+              </dt>
               <dd>
                 <Sentence text={meaning} />.
               </dd>

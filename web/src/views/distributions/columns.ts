@@ -20,6 +20,8 @@ export interface Column {
   readonly shares: ReadonlyMap<string, number>;
   /** The share of answers that were not seen; undefined where it is not known. */
   readonly unseen: number | undefined;
+  /** Whether it belongs to another α than the one that is looked at. */
+  readonly isStale?: boolean;
 }
 
 export interface Columns {
@@ -77,10 +79,11 @@ export function columnsOf({ sample, isHeld, drawn, alpha, grouping }: ColumnInpu
         ]),
     column(
       { name: "power", title: "Power", explanation: "whole answers sharpened" },
-      powerLaw(sample, alpha),
-      false,
+      // What answers are held to leaves an unknown share of p.
+      isHeld ? powerLaw(sample, alpha, 0) : powerLaw(sample, alpha),
+      !isHeld,
     ),
-    ...(drawn === undefined ? [] : [drawnColumn(drawn, groupOf)]),
+    ...(drawn === undefined ? [] : [drawnColumn(drawn, alpha, groupOf)]),
   ];
   const most = (group: string): number => Math.max(...columns.map(({ shares }) => shares.get(group) ?? 0));
   const all = [...new Set(columns.flatMap(({ shares }) => [...shares.keys()]))];
@@ -88,7 +91,11 @@ export function columnsOf({ sample, isHeld, drawn, alpha, grouping }: ColumnInpu
   return { groups: shown.slice(0, mostGroups), others: shown.slice(mostGroups), columns };
 }
 
-function drawnColumn({ sampler, alpha, choices }: Drawn, groupOf: (text: string) => string): Column {
+function drawnColumn(
+  { sampler, alpha, choices }: Drawn,
+  shown: number,
+  groupOf: (text: string) => string,
+): Column {
   const shares = new Map<string, number>();
   for (const { text } of choices) {
     const group = groupOf(text);
@@ -96,10 +103,12 @@ function drawnColumn({ sampler, alpha, choices }: Drawn, groupOf: (text: string)
   }
   const { label } = samplerChoices.find(({ name }) => name === sampler)!;
   const exponent = alpha === undefined ? "" : ` at α\u00a0=\u00a0${alpha}`;
+  const isStale = alpha !== undefined && alpha !== shown;
   return {
     name: "drawn",
     title: `Drawn: ${label.toLowerCase()}${exponent}`,
-    explanation: `${choices.length} answers counted`,
+    explanation: isStale ? `run again for α = ${shown}` : `${choices.length} answers counted`,
+    isStale,
     shares,
     unseen: undefined,
   };

@@ -3,7 +3,8 @@ import { computed, signal } from "@preact/signals";
 import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
 import { client, model, usualMaxTokens } from "../../state/connection.ts";
-import { commonRequest, constraint, form, request } from "../../state/settings.ts";
+import { commonRequest, constraint, form, prompt, request } from "../../state/settings.ts";
+import { StaleNote } from "../../parts/stale-note.tsx";
 import type { View } from "../../view.ts";
 import { AlphaSlider } from "./alpha-slider.tsx";
 import { DrawnNote, SampleNote } from "./law-notes.tsx";
@@ -11,11 +12,18 @@ import { LawTable } from "./law-table.tsx";
 import { columnsOf } from "./columns.ts";
 import type { Drawn } from "./columns.ts";
 
+interface Sampled {
+  readonly sample: Sample;
+  readonly prompt: string;
+  /** Whether answers were held to something. */
+  readonly isHeld: boolean;
+}
+
 const sampleSize = signal("256");
 const drawnSize = signal("32");
 const grouping = signal<"number" | "text">("number");
-/** What was sampled, anew whenever it has grown, and whether answers were held to something. */
-const sampled = signal<{ readonly sample: Sample; readonly isHeld: boolean } | undefined>(undefined);
+/** What was sampled, anew whenever it has grown. */
+const sampled = signal<Sampled | undefined>(undefined);
 const drawn = signal<Drawn | undefined>(undefined);
 const state = signal("");
 
@@ -93,6 +101,9 @@ function Distributions() {
             ? "Run to ask the model for many answers, each with its probability."
             : ""}
       </p>
+      {current !== undefined && current.prompt !== prompt.value && state.value === "" && (
+        <StaleNote prompt={current.prompt} />
+      )}
       {columns !== undefined && <LawTable columns={columns} />}
       {current !== undefined && <SampleNote {...current} alpha={alpha.value} />}
       {drawn.value !== undefined && <DrawnNote drawn={drawn.value} />}
@@ -103,6 +114,7 @@ function Distributions() {
 async function draw(signal: AbortSignal): Promise<void> {
   const [size, n] = [Number(sampleSize.value), Number(drawnSize.value)];
   const isHeld = constraint.value !== "";
+  const asked = prompt.value;
   const sample = new Sample();
   try {
     state.value = `Drawing ${size} answers from the model itself …`;
@@ -113,16 +125,16 @@ async function draw(signal: AbortSignal): Promise<void> {
       signal,
       onMore() {
         drawn.value = undefined;
-        sampled.value = { sample, isHeld };
+        sampled.value = { sample, prompt: asked, isHeld };
         state.value = `${sample.drawn} of ${size} answers drawn from the model itself …`;
       },
     });
     state.value = `Drawing ${n} answers by the form’s sampler …`;
-    const asked = request();
+    const drawing = request();
     const hasAlpha = form.shownFields.value.some(({ name }) => name === "alpha");
     const exponent = hasAlpha ? alpha.value : undefined;
-    const { choices } = await client.value.complete({ ...asked, n }, { signal });
-    drawn.value = { sampler: asked.sampler, alpha: exponent, choices };
+    const { choices } = await client.value.complete({ ...drawing, n }, { signal });
+    drawn.value = { sampler: drawing.sampler, alpha: exponent, choices };
   } finally {
     state.value = "";
   }

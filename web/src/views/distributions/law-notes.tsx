@@ -21,10 +21,10 @@ export function SampleNote({ sample, isHeld, alpha }: SampleNoteProps) {
     <p class="note" id="sample-note">
       An estimate, from {formatCount(drawn)} samples at temperature 1: {formatCount(answers.length)} different
       answers, which hold {formatProbability(mass)} of all probability. Each one’s own probability is known
-      exactly; power’s column weighs those seen by p<sup>α</sup>
+      exactly; power’s column weighs them by p<sup>α</sup>
       {isHeld
         ? ", the model’s by how often they were drawn. Low temperature is left out: within what answers are held to, its law does not follow from these numbers."
-        : `, of which those that were not seen could have ${formatProbability(missing)} at most.`}{" "}
+        : `, and takes those not seen for as rare as the rarest that was; they have ${formatProbability(missing)} of it at most.`}{" "}
       {!isHeld && missing > mostMissing && (
         <strong>
           That is much: many answers were never seen, and power’s column may be far off. Ask for more samples,
@@ -49,7 +49,15 @@ export function DrawnNote({ drawn: answers }: { readonly drawn: Drawn }) {
       {remembered > 0 &&
         "What is remembered was asked of the model before, by these answers or others, and costs nothing."}
       {inPlace > 0 && ` ${choices.length - inPlace} are exact draws; chains answered in place of the others.`}
-      {unmixed > 0 && ` ${unmixed} of their chains read as unmixed.`}
+      {unmixed > 0 && (
+        <>
+          {" "}
+          <strong id="unsettled">
+            {unmixed} of the {choices.length} chains had not settled: they may stand where they began, so that
+            these shares are off. More steps help; a high α needs more of them.
+          </strong>
+        </>
+      )}
     </p>
   );
 }

@@ -5,6 +5,9 @@ const percent = (share: number): string => {
   return share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`;
 };
 
+const classOf = ({ name, isStale = false }: Column): string =>
+  isStale ? `${name} stale` : name;
+
 /** The laws side by side: a line for each answer, a column for each law. */
 export function LawTable({ columns: { groups, others, columns } }: { readonly columns: Columns }) {
   const lines = [
@@ -30,9 +33,9 @@ export function LawTable({ columns: { groups, others, columns } }: { readonly co
         <thead>
           <tr>
             <th scope="col">Answer</th>
-            {columns.map(({ name, title, explanation }) => (
-              <th key={name} scope="col" class={name}>
-                {title} <small>{explanation}</small>
+            {columns.map((column) => (
+              <th key={column.name} scope="col" class={classOf(column)}>
+                {column.title} <small>{column.explanation}</small>
               </th>
             ))}
           </tr>
@@ -46,7 +49,7 @@ export function LawTable({ columns: { groups, others, columns } }: { readonly co
               {columns.map((column) => {
                 const share = shareOf(column);
                 return (
-                  <td key={column.name} class={column.name}>
+                  <td key={column.name} class={classOf(column)}>
                     <span class="track" aria-hidden="true">
                       <span class="fill" style={{ inlineSize: `${100 * (share ?? 0)}%` }} />
                     </span>
