@@ -17,14 +17,15 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
       "Power",
     ]);
     expect(await page.locator(".card .settings").allInnerTexts()).toEqual([
-      "nothing to set",
       "alpha 4",
       "temperature 1",
       "alpha 4 · steps per block 10 · proposal temp. 0.25 · kernel single try · cut uniform · warm-up blocks · block, tokens 3",
     ]);
+    expect(await page.locator(".card .purpose").nth(1).innerText()).toMatch(/^Token by token, likely tokens/);
     await page.click('[aria-label^="Remove Low temperature"]');
     await page.selectOption("#kernel", "multiple_try");
     await page.fill("#tries", "3");
+    expect(await page.locator("#add").innerText()).toContain("Add power, as it is set");
     await page.click("#add");
     expect(await page.locator(".card .settings").last().innerText()).toContain("tries a step 3");
     await runThrough(page);
@@ -102,6 +103,38 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
         ),
       );
     }
+  });
+
+  it("draws several answers and takes the likeliest, at the cost of all of them, and holds that in its link", async () => {
+    await using opened = await playground.open("#guide");
+    const { page, complaints } = opened;
+    // Where its tab is opened, it runs by itself.
+    await isIdle(page);
+    await page.click("#tab-compare");
+    await expect.poll(() => page.locator(".card .cost").count()).toBe(4);
+    await isIdle(page);
+    await page.click("#add-best");
+    await runThrough(page);
+    const body = { prompt: "7-2*3+4=", seed: 42, sampler: "standard", best_of: 4 };
+    const reply = await playground.server.post("/v1/completions", body);
+    const { choices, selected } = (await reply.json()) as {
+      choices: [{ text: string }];
+      selected: [{ evaluated_tokens: number }];
+    };
+    const card = page.locator(".card").last();
+    expect(await card.locator("h2").innerText()).toBe("Best of 4: standard");
+    expect(await card.locator(".answer").innerText()).toContain(choices[0].text);
+    const tokens = choices[0].text.length + 1;
+    expect(await card.locator(".cost dd").innerText()).toBe(
+      `${selected[0].evaluated_tokens} tokens evaluated`,
+    );
+    expect(await card.locator(".per-token dd").innerText()).toBe(
+      (selected[0].evaluated_tokens / tokens).toFixed(1),
+    );
+    await expect.poll(() => decodeURIComponent(page.url())).toContain("standard,best_of=4");
+    await using elsewhere = await playground.open(new URL(page.url()).hash);
+    expect(await elsewhere.page.locator(".card h2").last().innerText()).toBe("Best of 4: standard");
+    expect(complaints).toEqual([]);
   });
 
   it("holds what is compared in its link, and opens elsewhere by it", async () => {

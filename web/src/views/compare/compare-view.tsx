@@ -1,7 +1,7 @@
 import "./compare.css";
 import { Cost } from "../../parts/cost.tsx";
-import { format, formatLogProbability, formatTime } from "../../format.ts";
-import { remarksOn } from "../../../../src/client/client.ts";
+import { format, formatCount, formatLogProbability, formatTime } from "../../format.ts";
+import { findReport, remarksOn, samplerChoices } from "../../../../src/client/client.ts";
 import { add, contenders, mostContenders, remove } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
 import { isRunning } from "../../state/run.ts";
@@ -9,17 +9,21 @@ import { form } from "../../state/settings.ts";
 import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
 import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
-import { compare, evaluatedBy, labelOf, results, wordsOf } from "./results.ts";
+import { compare, labelOf, purposeOf, results, wordsOf } from "./results.ts";
 import type { Result } from "./results.ts";
 
+/** Of which the likeliest is taken: about what a chain of the same cost has to beat. */
+const usualAnswers = 4;
+
 function Compare() {
-  const most = Math.max(1, ...[...results.value.values()].map(evaluatedBy));
+  const isFull = contenders.value.length >= mostContenders;
+  const most = Math.max(1, ...[...results.value.values()].map(({ evaluated }) => evaluated));
   return (
     <>
       <p class="lead">
         The same prompt and seed, each sampler on its own: none remembers what another has asked, so that
         costs can be compared. A token <em>evaluated</em> is one run of the model; one <em>remembered</em>{" "}
-        costs nothing.
+        costs nothing. One answer proves little: another seed brings others.
       </p>
       <div class="cards">
         {contenders.value.map((contender) => (
@@ -31,16 +35,29 @@ function Compare() {
           />
         ))}
       </div>
-      <button
-        type="button"
-        id="add"
-        disabled={contenders.value.length >= mostContenders}
-        onClick={() => {
-          add(form.settings());
-        }}
-      >
-        Add the form’s sampler, as it is set there
-      </button>
+      <div class="buttons">
+        <button
+          type="button"
+          id="add"
+          disabled={isFull}
+          onClick={() => {
+            add(form.settings());
+          }}
+        >
+          Add {samplerChoices.find(({ name }) => name === form.sampler.value)!.label.toLowerCase()}, as it is
+          set under the prompt
+        </button>
+        <button
+          type="button"
+          id="add-best"
+          disabled={isFull}
+          onClick={() => {
+            add({ sampler: "standard", best_of: usualAnswers });
+          }}
+        >
+          Add the likeliest of {usualAnswers} standard answers (best-of-n)
+        </button>
+      </div>
     </>
   );
 }
@@ -69,7 +86,8 @@ function Card({ contender, result, most }: CardProps) {
         >
           ×
         </button>
-        <p class="settings">{words === "" ? "nothing to set" : words}</p>
+        <p class="purpose">{purposeOf(contender)}</p>
+        {words !== "" && <p class="settings">{words}</p>}
       </header>
       <TokenText label={`Answer by ${label}`} tokens={result === undefined ? [] : tokensOf(result.choice)}>
         <span class="hint">{isRunning.value ? "…" : "Run, and it answers here."}</span>
@@ -80,9 +98,10 @@ function Card({ contender, result, most }: CardProps) {
 }
 
 function Figures({ result, most }: { readonly result: Result; readonly most: number }) {
-  const { choice, milliseconds } = result;
-  const logprob = logprobOf(tokensOf(choice));
-  const evaluated = evaluatedBy(result);
+  const { choice, milliseconds, evaluated } = result;
+  const tokens = tokensOf(choice);
+  const logprob = logprobOf(tokens);
+  const ofOne = findReport(choice)?.body.evaluated_tokens;
   const remarks = remarksOn(choice);
   return (
     <>
@@ -97,10 +116,14 @@ function Figures({ result, most }: { readonly result: Result; readonly most: num
           <dt>Time</dt>
           <dd>{formatTime(milliseconds)}</dd>
         </div>
+        <div class="per-token">
+          <dt>Runs a token of the answer</dt>
+          <dd>{format(evaluated / tokens.length, 1)}</dd>
+        </div>
         <div class="cost">
           <dt>Cost</dt>
           <dd>
-            <Cost choice={choice} />
+            {evaluated === ofOne ? <Cost choice={choice} /> : <>{formatCount(evaluated)} tokens evaluated</>}
             <span class="track" aria-hidden="true">
               <span class="fill" style={{ inlineSize: `${(100 * evaluated) / most}%` }} />
             </span>
@@ -117,5 +140,6 @@ export const compareView: View = {
   label: "Compare",
   reads: "all",
   Panel: Compare,
+  isEmpty: () => results.value.size === 0,
   run: compare,
 };

@@ -11,16 +11,33 @@ import { commonRequest, form } from "../../state/settings.ts";
 export interface Result {
   readonly choice: CompletionResponse["choices"][number];
   readonly milliseconds: number;
+  /** Runs of the model, for all the answers that it was chosen among. */
+  readonly evaluated: number;
 }
 
 /** What each has answered, by its id. */
 export const results = signal<ReadonlyMap<number, Result>>(new Map());
 
-export const labelOf = ({ settings: { sampler } }: Contender): string =>
-  samplerChoices.find(({ name }) => name === sampler)!.label;
+const choiceOf = ({ settings: { sampler } }: Contender) =>
+  samplerChoices.find(({ name }) => name === sampler)!;
+
+export function labelOf(contender: Contender): string {
+  const { label } = choiceOf(contender);
+  const { best_of: answers } = contender.settings;
+  return answers === undefined ? label : `Best of ${answers}: ${label.toLowerCase()}`;
+}
+
+/** What it is for, as a sentence. */
+export function purposeOf(contender: Contender): string {
+  const { label, summary } = choiceOf(contender);
+  const { best_of: answers } = contender.settings;
+  return answers === undefined
+    ? `${summary[0]!.toUpperCase()}${summary.slice(1)}.`
+    : `Draws ${answers} answers by ${label.toLowerCase()}, and takes the one that the model finds likeliest.`;
+}
 
 /** How it is set, in words, its defaults too. */
-export function wordsOf({ settings: { sampler, ...fields } }: Contender): string {
+export function wordsOf({ settings: { sampler, best_of: _, ...fields } }: Contender): string {
   const usual =
     model.value === undefined
       ? {}
@@ -32,8 +49,6 @@ export function wordsOf({ settings: { sampler, ...fields } }: Contender): string
     .join(" · ");
 }
 
-export const evaluatedBy = ({ choice }: Result): number => findReport(choice)?.body.evaluated_tokens ?? 0;
-
 /** @throws ComparedError naming the one that failed; what the others have answered stays */
 export async function compare(signal: AbortSignal): Promise<void> {
   const former = results.value;
@@ -44,11 +59,14 @@ export async function compare(signal: AbortSignal): Promise<void> {
     const { id, settings } = contender;
     const start = performance.now();
     try {
-      const { choices } = await client.value.complete(
+      const { choices, selected } = await client.value.complete(
         { ...common, ...settings, ...isolated(settings.sampler), logprobs: 5, entropy: true },
         { signal },
       );
-      const result = { choice: choices[0]!, milliseconds: performance.now() - start };
+      const milliseconds = performance.now() - start;
+      const choice = choices[0]!;
+      const evaluated = selected?.[0]?.evaluated_tokens ?? findReport(choice)?.body.evaluated_tokens ?? 0;
+      const result = { choice, milliseconds, evaluated };
       results.value = new Map([...results.value, [id, result]]);
     } catch (error) {
       // Where nothing came of it, the last answers stay.

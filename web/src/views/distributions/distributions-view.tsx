@@ -1,5 +1,6 @@
 import "./distributions.css";
 import { computed, signal } from "@preact/signals";
+import { samplerChoices } from "../../../../src/client/client.ts";
 import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
 import { client, model, usualMaxTokens } from "../../state/connection.ts";
@@ -29,6 +30,9 @@ const state = signal("");
 
 /** The exponent that is looked at: the form's, which the slider moves. */
 const alpha = computed(() => Number(form.textOf("alpha")) || (model.value?.defaults.alpha ?? 4));
+
+const formLabel = (): string =>
+  samplerChoices.find(({ name }) => name === form.sampler.value)!.label.toLowerCase();
 
 function Distributions() {
   const current = sampled.value;
@@ -66,7 +70,7 @@ function Distributions() {
           />
         </label>
         <label>
-          Answers by the form’s sampler{" "}
+          Answers drawn by {formLabel()}{" "}
           <input
             id="chains"
             type="number"
@@ -129,7 +133,7 @@ async function draw(signal: AbortSignal): Promise<void> {
         state.value = `${sample.drawn} of ${size} answers drawn from the model itself …`;
       },
     });
-    state.value = `Drawing ${n} answers by the form’s sampler …`;
+    state.value = `Drawing ${n} answers by ${formLabel()} …`;
     const drawing = request();
     const hasAlpha = form.shownFields.value.some(({ name }) => name === "alpha");
     const exponent = hasAlpha ? alpha.value : undefined;

@@ -5,8 +5,7 @@ const percent = (share: number): string => {
   return share < 0.005 ? "< 1 %" : `${Math.round(100 * share)} %`;
 };
 
-const classOf = ({ name, isStale = false }: Column): string =>
-  isStale ? `${name} stale` : name;
+const classOf = ({ name, isStale = false }: Column): string => (isStale ? `${name} stale` : name);
 
 /** The laws side by side: a line for each answer, a column for each law. */
 export function LawTable({ columns: { groups, others, columns } }: { readonly columns: Columns }) {
