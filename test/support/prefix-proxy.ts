@@ -71,6 +71,7 @@ export class PrefixProxy {
       }
       const upstream = passOn(request);
       upstream.on("error", () => socket.destroy());
+      socket.on("error", () => upstream.destroy());
       upstream.on("response", (reply) => {
         socket.write(`HTTP/1.1 ${reply.statusCode} ${reply.statusMessage}\r\nconnection: close\r\n\r\n`);
         reply.pipe(socket);
@@ -79,7 +80,6 @@ export class PrefixProxy {
         socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headerLines(reply)}\r\n\r\n`);
         socket.write(first);
         behind.on("error", () => socket.destroy());
-        socket.on("error", () => behind.destroy());
         socket.on("close", () => behind.destroy());
         behind.pipe(socket).pipe(behind);
       });

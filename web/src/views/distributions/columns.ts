@@ -72,7 +72,7 @@ export function columnsOf({ sample, isHeld, drawn, alpha, grouping }: ColumnInpu
       ? []
       : [
           column(
-            { name: "low-temperature", title: "Low temperature", explanation: "each token sharpened" },
+            { name: "low-temperature", title: "Low tempera\u00adture", explanation: "each token sharpened" },
             lowTemperatureLaw(sample, alpha),
             true,
           ),
