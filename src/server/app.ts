@@ -233,7 +233,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(tokenRoutes(context));
   await app.register(healthRoutes(context));
   await app.register(metricsRoutes(context));
-  await app.register(docsRoutes);
+  await app.register(docsRoutes, { asksForKeys: apiKeys.length > 0 });
   if (options.playgroundFolder !== undefined) await app.register(playgroundRoutes(options.playgroundFolder));
   return app;
 }

@@ -9,6 +9,7 @@ const meanings = {
   415: "The body is not JSON by its content-type.",
   421: "The host that was asked is none of the server's names.",
   422: "`max_evaluated_tokens` was spent before there was an answer.",
+  426: "This is a WebSocket: the request did not ask for one.",
   429: "The server, or this client's share of it, is full: `retry-after` says when to come again.",
   500: "A fault of the server's own, or numbers that are none.",
   503: "The server shuts down, or its engine failed and is replaced: to be tried again.",
@@ -28,6 +29,8 @@ const failures = <Given extends Status>(...statuses: readonly Given[]): Failures
 
 /** Of routes that read nothing but their path. */
 export const failuresOfLookups = failures(...ofAll, 400, 404);
+/** Of routes that speak WebSocket. */
+export const failuresOfUpgrades = failures(...ofAll, 400, 426);
 /** Of routes that read a body. */
 export const failuresOfBodies = failures(...ofAll, 400, 404, 413, 415, 503, 504);
 /** Of routes that answer by the model. */

@@ -10,7 +10,7 @@ export const apiInfo = {
     title: "Metropolis",
     version,
     description:
-      "OpenAI-compatible inference whose own sampler is power sampling: Metropolis-Hastings over whole completions, from p(x)^alpha of a base model.",
+      "An inference server with OpenAI's API, which can also answer by power sampling: it writes an answer, then rewrites parts of it, so that whole answers come up in proportion to p(x)^alpha, their probability to the power alpha. `sampler: \"power\"` in a request asks for it, or a model's name with `:power` behind it. A key is needed only where the server was started with keys. The playground, at the server's own address, shows how it works.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   servers: [{ url: "http://127.0.0.1:8000" }],
@@ -19,7 +19,8 @@ export const apiInfo = {
       apiKey: {
         type: "http" as const,
         scheme: "bearer",
-        description: "One of the server's API keys, where it was started with any.",
+        description:
+          "One of the server's API keys. Needed only where it was started with keys; else every call works without.",
       },
     },
   },

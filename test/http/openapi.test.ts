@@ -77,6 +77,37 @@ describe("openapi.yaml", () => {
     expect(posted).toBeGreaterThanOrEqual(6);
   });
 
+  it("lists the WebSocket, and shows of an answer what a chain reports", async () => {
+    await using server = await createTestApp();
+    await server.app.ready();
+    const { paths, components } = server.app.swagger() as unknown as Document;
+    expect(Object.keys((paths["/v1/completions/ws"]!.get as Operation).responses)).toEqual(
+      expect.arrayContaining(["101", "426"]),
+    );
+    const reply = await server.app.inject({ url: "/v1/completions/ws" });
+    expect(reply.statusCode).toBe(426);
+    for (const name of ["CompletionResponse", "ChatResponse"]) {
+      const { examples } = components.schemas[name]!.properties!.choices!;
+      expect(examples).toEqual([[expect.objectContaining({ power: expect.any(Object) as object })]]);
+    }
+    const body = { prompt: "7-2*3+4=", sampler: "power", seed: 42, isolated: true };
+    const answer = await server.app.inject({ url: "/v1/completions", method: "POST", payload: body });
+    const [choice] = answer.json<{ choices: [{ power: object }] }>().choices;
+    const [[example]] = components.schemas.CompletionResponse!.properties!.choices!.examples as [
+      [{ power: object }],
+    ];
+    expect(Object.keys(choice.power)).toEqual(Object.keys(example.power));
+  });
+
+  it("shows locks and asks for keys only where there are some", async () => {
+    await using open = await createTestApp();
+    await using locked = await createTestApp({ apiKeys: ["secret"] });
+    const styleOf = async ({ app }: typeof open) =>
+      (await app.inject({ url: "/docs/static/theme/ours.css" })).body;
+    expect(await styleOf(open)).toContain(".authorization__btn");
+    expect(await styleOf(locked)).not.toContain(".authorization__btn");
+  });
+
   it("names /metrics and itself as what they are", async () => {
     await using server = await createTestApp();
     for (const path of ["/metrics", "/openapi.yaml", "/docs/yaml"]) {

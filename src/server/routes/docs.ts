@@ -8,8 +8,19 @@ import { toYaml } from "../openapi.ts";
 const name =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 30" height="30"><rect y="5" width="20" height="20" rx="4" fill="#f2a65a"/><path d="M4 20v-4h2.500v4m1.250 0v-9h2.500v9m1.250 0v-5h2.500v5m1.250 0V8h1.250v12" stroke="#1d1b18" stroke-width="1.500" fill="none"/><text x="30" y="21" font-family="system-ui, sans-serif" font-size="18" font-weight="600" fill="#fff">Metropolis</text></svg>';
 
+/** There is one document, and one server for it: this one. */
+const single = [".topbar .download-url-wrapper", ".servers-title", ".servers"];
+/** Where no key is asked for, a lock would say that one is. */
+const locks = [".auth-wrapper", ".authorization__btn"];
+const hide = (parts: readonly string[]): string =>
+  `${parts.map((part) => `.swagger-ui ${part}`).join(", ")} { display: none }`;
+
+export interface DocsOptions {
+  readonly asksForKeys: boolean;
+}
+
 /** GET /openapi.yaml, and /docs: the same to read and to try, from this server's own files. */
-export const docsRoutes: FastifyPluginAsyncZod = async (app) => {
+export const docsRoutes: FastifyPluginAsyncZod<DocsOptions> = async (app, { asksForKeys }) => {
   /** The document as text, which takes a tenth of a second to write and never changes, by type and server. */
   const written = new Map<string, string>();
   /** @param url of the server, as seen from the document: a proxy may serve both under any path */
@@ -61,7 +72,7 @@ export const docsRoutes: FastifyPluginAsyncZod = async (app) => {
     transformStaticCSP: (policy) => policy.replace(/upgrade-insecure-requests;?/, ""),
     theme: {
       title: "Metropolis API",
-      css: [{ filename: "name.css", content: ".swagger-ui .topbar .download-url-wrapper { display: none }" }],
+      css: [{ filename: "ours.css", content: hide(asksForKeys ? single : [...single, ...locks]) }],
     },
     logo: { type: "image/svg+xml", content: name, href: "../", target: "_self" },
     uiConfig: {

@@ -1,6 +1,8 @@
 import type { FastifyPluginCallback } from "fastify";
+import { z } from "zod";
 import type { Connections } from "../connections.ts";
 import { refusal } from "../errors.ts";
+import { failuresOfUpgrades } from "../failures.ts";
 import { foreignOrigin } from "../origins.ts";
 import type { OriginRules } from "../origins.ts";
 import { watchPath } from "../watch/protocol.ts";
@@ -24,7 +26,16 @@ export function watchRoutes(
       method: "GET",
       url: watchPath,
       exposeHeadRoute: false,
-      schema: { hide: true },
+      schema: {
+        summary: "Watch completions as they come to be, over a WebSocket",
+        description:
+          "Connect with ws:// or wss://. What is sent is the body of POST /v1/completions with an `id`; what comes back tells the tokens, and of a chain block by block each proposal, decision and revision, and at the end what POST would have answered. docs/api.md has the messages.",
+        tags: ["generation"],
+        response: {
+          101: z.null().describe("The connection speaks WebSocket from here on."),
+          ...failuresOfUpgrades,
+        },
+      },
       onRequest: (request, _reply, next) => {
         next(foreignOrigin(request, origins));
       },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { answerFields, choiceFields, finishReason, usage } from "./completions.ts";
+import { answerFields, choiceFields, exampleChoice, finishReason, usage } from "./completions.ts";
 import { described } from "../../samplers/described.ts";
 import { body } from "./body.ts";
 import { listed } from "./lists.ts";
@@ -118,7 +118,12 @@ export const chatResponse = z
   .object({
     ...answerFields,
     object: described(z.literal("chat.completion"), "The kind of object.", "chat.completion"),
-    choices: described(z.array(chatChoice), "`n` answers.", []),
+    choices: described(z.array(chatChoice), "`n` answers.", [
+      {
+        ...exampleChoice,
+        message: { role: "assistant", content: "2*3=6;7-6=1;1+4=5;#5", refusal: null },
+      },
+    ]),
     usage,
   })
   .meta({ id: "ChatResponse" });

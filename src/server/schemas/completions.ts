@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { logprobsModes } from "../../sampling/distribution.ts";
 import { count, described } from "../../samplers/described.ts";
+import { powerReport } from "../../samplers/power/report.ts";
 import { reportShape } from "../../samplers/registry.ts";
 import { body } from "./body.ts";
 import { generationFields, tokenId } from "./fields.ts";
@@ -136,6 +137,15 @@ export const choiceFields = {
 export const finishReason = z.enum(["stop", "length"]);
 const finishDescription = "`stop`: an end token or a stop string; `length`: max_tokens, or `ended_early`.";
 
+/** What a choice of either endpoint holds where nothing further is asked for. */
+export const exampleChoice = {
+  index: 0,
+  logprobs: null,
+  finish_reason: "stop",
+  stop_reason: null,
+  power: powerReport.example,
+};
+
 export const completionChoice = z.object({
   ...choiceFields,
   text: described(z.string(), "The completion; with echo, the prompt before it.", "2*3=6;7-6=1;1+4=5;#5"),
@@ -197,7 +207,9 @@ export const completionResponse = z
   .object({
     ...answerFields,
     object: described(z.literal("text_completion"), "The kind of object.", "text_completion"),
-    choices: described(z.array(completionChoice), "`n` completions of each prompt.", []),
+    choices: described(z.array(completionChoice), "`n` completions of each prompt.", [
+      { ...exampleChoice, text: "2*3=6;7-6=1;1+4=5;#5" },
+    ]),
     usage: usage.optional(),
   })
   .meta({ id: "CompletionResponse" });
