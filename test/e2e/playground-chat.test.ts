@@ -114,7 +114,7 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
 
     const sure = lastReply(page).locator(".how-sure");
     expect(await sure.locator("summary").innerText()).toMatch(
-      /^How sure: [\d.]+ % a token \(log p −?[\d.]+\)$/,
+      /^How sure: (1 in )?[\d.,]+( %)? as a whole, [\d.]+ % a token \(log p −?[\d.]+\)$/,
     );
     await sure.locator("summary").click();
     await sure.locator(".token").nth(1).waitFor();

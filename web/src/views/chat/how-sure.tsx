@@ -56,7 +56,8 @@ function Figures({ tokens }: { readonly tokens: readonly ShownToken[] }) {
       }}
     >
       <summary>
-        How sure: <b>{formatProbability(Math.exp(perToken))}</b> a token (log p {format(perToken)})
+        How sure: <b>{formatLogProbability(logprob)}</b> as a whole, {formatProbability(Math.exp(perToken))} a
+        token (log p {format(perToken)})
       </summary>
       {isOpen.value && <TokenByToken tokens={tokens} logprob={logprob} />}
     </details>
@@ -75,8 +76,8 @@ function TokenByToken({ tokens, logprob }: TokenByTokenProps) {
     <>
       <p class="note">
         As a whole the answer has a probability of {formatLogProbability(logprob)} (log p {format(logprob)}),
-        which is the geometric mean above for each of {tokens.length} tokens. The least likely one is{" "}
-        <code>{JSON.stringify(least.text)}</code>: {formatLogProbability(least.logprob ?? 0)}. How sure a
+        which is the mean a token above (geometric) for each of {tokens.length} tokens. The least likely one
+        is <code>{JSON.stringify(least.text)}</code>: {formatLogProbability(least.logprob ?? 0)}. How sure a
         model is of its words does not tell whether they are true.
       </p>
       <TokenText label="Answer" tokens={tokens} kept={tokens.length} pointed={pointed} />
