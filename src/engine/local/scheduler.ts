@@ -211,7 +211,7 @@ export class Scheduler {
     }
     this.#passes++;
     const ms = this.#now() - started;
-    for (const tenant of new Set(heldUp.map((placed) => placed.tenant))) tenant.holdUp(ms);
+    for (const tenant of new Set(heldUp.map((placed) => placed.tenant))) tenant.heldUpMs += ms;
     if (isLone) this.#passTimes.observeAlone(1 + draft.length, ms);
     else
       this.#passTimes.observe(

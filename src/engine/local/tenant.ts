@@ -4,7 +4,7 @@ import type { Priority, Share } from "../engine.ts";
  * How long prompts may hold up a request that nobody watches, ms in all, beyond the pauses that a stream would see: long
  * enough for the prompts of sixteen requests that come at once to go first, so that all of them decode together.
  */
-const patienceMs = 1000;
+const unwatchedPatienceMs = 1000;
 
 /** What a client, or one of its requests, has of the engine: the one that has less goes before. */
 export class Holding {
@@ -23,30 +23,31 @@ export class Tenant extends Holding {
   readonly share: Share | undefined;
   /** What all requests of its client have that are of its priority. */
   readonly client: Holding;
-  /** How long prompts may still hold it up, ms; batch work waits for as long as it takes. */
-  patienceMs: number;
+  /** How long prompts have held it up, ms. */
+  heldUpMs: number;
 
-  constructor(share: Share | undefined, client: Holding) {
+  /** @param heldUpMs what came before, of a request whose sequences come and go */
+  constructor(share: Share | undefined, client: Holding, heldUpMs = 0) {
     super();
     this.share = share;
     this.client = client;
-    if (this.priority === "batch") this.patienceMs = Infinity;
-    else this.patienceMs = share?.isWatched === false ? patienceMs : 0;
+    this.heldUpMs = heldUpMs;
   }
 
   get priority(): Priority {
     return this.share?.priority ?? "interactive";
   }
 
+  /** How long prompts may still hold it up, ms; batch work waits for as long as it takes. */
+  get patienceMs(): number {
+    if (this.priority === "batch") return Infinity;
+    return this.share?.isWatched === false ? Math.max(0, unwatchedPatienceMs - this.heldUpMs) : 0;
+  }
+
   /** Notes the pass that runs a chunk of one of its prompts. */
   noteChunk(pass: number): void {
     this.lastPrefill = pass;
     this.client.lastPrefill = pass;
-  }
-
-  /** Notes that prompts held it up. */
-  holdUp(ms: number): void {
-    this.patienceMs = Math.max(0, this.patienceMs - ms);
   }
 
   /** Of the client's holding and the request's, the one that says how two requests stand to each other. */

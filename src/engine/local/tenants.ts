@@ -1,7 +1,11 @@
+import { LRUCache } from "lru-cache";
 import type { Priority, Share } from "../engine.ts";
 import type { OpenSequence } from "./open-sequence.ts";
 import type { PlacedSequence } from "./placed-sequence.ts";
 import { Holding, Tenant } from "./tenant.ts";
+
+/** Requests that it is remembered of how long they were held up, the last ones that were: far more than run at a time. */
+const mostRemembered = 4096;
 
 /** Requests that have sequences open, and which of these wait for lanes. Moves nothing itself. */
 export class Tenants {
@@ -11,6 +15,11 @@ export class Tenants {
     interactive: new Map(),
     batch: new Map(),
   };
+  /**
+   * How long requests without an open sequence were held up, ms: a chain closes one before it opens the next, and which is
+   * its last is not known here.
+   */
+  readonly #heldUpMs = new LRUCache<string, number>({ max: mostRemembered });
   /** Pulled sequences without a lane, by tenant, the oldest first; never empty lists. */
   readonly #queues = new Map<Tenant, OpenSequence[]>();
   #waiting = 0;
@@ -32,7 +41,8 @@ export class Tenants {
   #tenantOf(share: Share): Tenant {
     const clients = this.#clients[share.priority];
     const client = clients.get(share.client) ?? new Holding();
-    const tenant = this.#byRequest.get(share.request) ?? new Tenant(share, client);
+    const tenant =
+      this.#byRequest.get(share.request) ?? new Tenant(share, client, this.#heldUpMs.get(share.request));
     clients.set(share.client, client);
     this.#byRequest.set(share.request, tenant);
     return tenant;
@@ -43,7 +53,10 @@ export class Tenants {
     tenant.open--;
     client.open--;
     if (share === undefined) return;
-    if (tenant.open === 0) this.#byRequest.delete(share.request);
+    if (tenant.open === 0) {
+      this.#byRequest.delete(share.request);
+      if (tenant.heldUpMs > 0) this.#heldUpMs.set(share.request, tenant.heldUpMs);
+    }
     if (client.open === 0) this.#clients[share.priority].delete(share.client);
   }
 

@@ -162,6 +162,26 @@ describe("a long prompt beside a stream", () => {
     expect(next).toBeLessThan(250);
   });
 
+  it("holds a request up for no more than that where its sequences come and go, as a chain's do", async () => {
+    slowdown.factor = 5;
+    const { engine, now } = await simulate({ maxGapMs: 20 });
+    const others: Promise<unknown>[] = [];
+    let heldUpMs = 0;
+    for (let step = 0; step < 6; step++) {
+      let last = now();
+      await draw(engine, { seed: step, maxTokens: 10, request: "chain", isWatched: false }, (count) => {
+        if (count > 1) heldUpMs += Math.max(0, now() - last - 100);
+        last = now();
+        if (count === 2) others.push(draw(engine, { seed: 100, prefix: prompt.slice(step), maxTokens: 1 }));
+      });
+    }
+    await Promise.all(others);
+    await expectIdle(engine);
+    slowdown.factor = 1;
+    expect(heldUpMs).toBeGreaterThan(700);
+    expect(heldUpMs).toBeLessThanOrEqual(1000);
+  });
+
   it("runs in whole chunks when nobody else does", async () => {
     const { engine, chunks } = await simulate({ maxGapMs: 20 });
     await draw(engine, { seed: 2, prefix: prompt, maxTokens: 2 });
