@@ -11,7 +11,8 @@ const batchSize = 128;
 const batchTokens = 8192;
 
 /**
- * Sends what comes in one turn of the event loop as one message: each costs both threads. The server's thread says when
+ * Sends as one message what comes of one callback of the event loop, a pass and all that goes on from it: each message costs
+ * both threads. Not at the loop's next turn, since the engine may have begun another pass by then, which keeps the thread. The server's thread says when
  * it has taken a batch in, and has few of them before it at any time, however many calls there are: what it does in one
  * turn is bounded, and it serves its sockets in between. What waits meanwhile is taken from all clients in turn, and from
  * all calls of each.
@@ -36,7 +37,7 @@ export class ReplyBatches {
     const now = performance.now();
     if (this.#since === undefined) {
       this.#since = now;
-      setImmediate(() => {
+      process.nextTick(() => {
         this.#flush();
       });
     } else if (now - this.#since > maxReplyDelayMs) this.#flush();
