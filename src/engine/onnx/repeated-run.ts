@@ -6,7 +6,7 @@ import type { Session } from "./ort/session.ts";
  * its end in any case, and a pause of this length is none that a client sees. A chunk of a prompt, or a pass of a large
  * model, goes to another thread.
  */
-const shortMs = 50;
+export const shortMs = 50;
 
 /**
  * What it costs to hand a run to another thread and to wake up again, ms: 0.05 to 0.5, more where other work wants the
