@@ -85,7 +85,7 @@ const promptMixing = z
     ),
     split_r_hat: described(
       z.number().nullable(),
-      "Split R-hat of log p over the steps since the completions were last extended: near 1 when the chains agree. null where they all stand still, or took too few steps.",
+      "Split R-hat of log p over the steps since the completions were last extended: near 1 when the chains agree, above it where each stays where it is, as settled ones do too where few answers are likely: by itself it is no warning. null where they all stand still, or took too few steps.",
       1.04,
     ),
     warning: described(

@@ -42,7 +42,7 @@ function Agreement({ round, answer }: Drawn) {
 const agreementOf = (splitRHat: number | null): string =>
   splitRHat === null
     ? "Whether their chains agree cannot be told: they stood still, or took too few steps."
-    : `Their chains show no sign of disagreeing (split R-hat ${format(splitRHat)}), which proves nothing.`;
+    : `Split R-hat of their chains is ${format(splitRHat)}: near 1 where they agree, above it where each stays with its own answer, as settled ones do too where few answers are likely.`;
 
 function Figures({ tokens }: { readonly tokens: readonly ShownToken[] }) {
   const isOpen = useSignal(false);
