@@ -125,6 +125,31 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     expect(typeScript).toContain('"alpha": 2');
   });
 
+  it("runs nothing by a form at fault, whatever asks it to", async () => {
+    await using opened = await playground.open("#distributions");
+    const { page } = opened;
+    const asked: string[] = [];
+    page.on("request", (request) => {
+      if (request.method() === "POST") asked.push(request.url());
+    });
+    await page.fill("#samples", "1000000000");
+    await page.click('.examples button:text-is("9-2-3=")');
+    await page.waitForSelector("#samples:focus:invalid");
+    // A view that has no such control is not held up by it.
+    await page.click("#tab-compare");
+    await page.waitForSelector(".card .token");
+    await isIdle(page);
+    await page.fill("#seed", "");
+    asked.length = 0;
+    await page.click('.examples button:text-is("4+3*5+2+8=")');
+    await page.waitForSelector("#seed:focus:invalid");
+    await page.click("#tab-steps");
+    await page.click("#run");
+    await isIdle(page);
+    expect(asked).toEqual([]);
+    expect(await page.inputValue("#prompt")).toBe("4+3*5+2+8=");
+  });
+
   it("moves from view to view by keys", async () => {
     await using opened = await playground.open("#steps");
     const { page } = opened;

@@ -32,9 +32,14 @@ function select(view: ViewName): void {
   if (serverState.value === "ready" && views[view].isEmpty?.() === true) runShown();
 }
 
+/** Runs the view that is shown, whoever asks: a form that the browser finds at fault says so instead. */
 function runShown(): void {
-  const view = views[shownView.value];
-  run((signal) => view.run(signal));
+  const form = document.getElementById("settings") as HTMLFormElement;
+  // The page shows what was set, a prompt or another view, a moment later, and the form is judged by that.
+  queueMicrotask(() => {
+    const view = views[shownView.value];
+    if (form.reportValidity()) run((signal) => view.run(signal));
+  });
 }
 
 /** On a phone the results stand below the form, out of sight. */
