@@ -139,6 +139,17 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     expect(await page.inputValue("#message")).toBe("");
   });
 
+  it("sends nothing while a setting is beyond what the API takes", async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await set(page, { n: "1000000000" });
+    await page.fill("#message", "1+1=");
+    await page.press("#message", "Enter");
+    await page.waitForSelector("#n:focus:invalid");
+    expect(await page.locator(".exchange").count()).toBe(0);
+    expect(await page.inputValue("#message")).toBe("1+1=");
+  });
+
   it("shows how far the chain is, and stops it at the server; what was said before stays", async () => {
     await using opened = await open();
     const { page } = opened;
@@ -306,12 +317,18 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     expect(await page.inputValue("#message")).toBe("7 apples=");
     expect(await page.locator(".question").allInnerTexts()).toEqual(["1+1="]);
 
+    const validates = (does: boolean) =>
+      page.locator(".composer").evaluate((form, does) => {
+        (form as unknown as { noValidate: boolean }).noValidate = !does;
+      }, does);
+    await validates(false);
     await set(page, { n: "1000" });
     await say(page, "2+2=");
     await page.locator(".composer .problem").waitFor({ state: "visible" });
     expect(await page.locator(".composer .problem").innerText()).toMatch(/^n: /);
     expect(await page.evaluate("document.activeElement.id")).toBe("n");
     await page.fill("#n", "");
+    await validates(true);
 
     // What the browser itself refuses is unfolded, and not sent.
     await page.fill("#alpha", "-1");

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { fieldControls, samplerChoices } from "../../../src/client/client.ts";
-import { isWritable } from "./sampler-form.ts";
+import { isWritable, mostAnswers } from "./sampler-form.ts";
 import type { Sampler, SamplerSettings } from "./sampler-form.ts";
 
 /** A sampler with its settings, and of how many of its answers the likeliest is taken: one when left out. */
@@ -12,8 +12,6 @@ export interface Contender {
   readonly settings: ContenderSettings;
 }
 
-/** As many as the API takes. */
-const mostAnswers = 128;
 const bestOfField = {
   name: "best_of",
   value: { type: "number", least: 2, most: mostAnswers, isInteger: true },

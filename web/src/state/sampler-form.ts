@@ -28,6 +28,9 @@ export const maxTokensField: CommonField = {
   value: { type: "number", least: 1, most: Infinity, isInteger: true },
 };
 
+/** As many as the API draws for one prompt. */
+export const mostAnswers = 128;
+
 /** Whether a text could have been written into a field's control: links may say anything. */
 export const isWritable = ({ value }: Pick<Field, "value">, text: string): boolean =>
   value.type === "word" ? value.words.includes(text) : text.trim() !== "" && Number.isFinite(Number(text));

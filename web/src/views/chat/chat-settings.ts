@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { maxTokensField, SamplerForm } from "../../state/sampler-form.ts";
+import { maxTokensField, mostAnswers, SamplerForm } from "../../state/sampler-form.ts";
 
 /** Who may answer a turn. */
 export const chatSamplers = ["power", "standard"] as const;
@@ -14,7 +14,7 @@ export const chatForm = new SamplerForm([
     meaning: "Answers that are drawn side by side: whether they agree tells how sure the model is.",
     usual: "",
     under: undefined,
-    value: { type: "number", least: 1, most: Infinity, isInteger: true },
+    value: { type: "number", least: 1, most: mostAnswers, isInteger: true },
     fallback: 1,
   },
 ]);

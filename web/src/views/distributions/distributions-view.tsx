@@ -5,6 +5,7 @@ import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
 import { client, model, usualMaxTokens } from "../../state/connection.ts";
 import { commonRequest, constraint, form, prompt, request } from "../../state/settings.ts";
+import { mostAnswers } from "../../state/sampler-form.ts";
 import { StaleNote } from "../../parts/stale-note.tsx";
 import type { View } from "../../view.ts";
 import { AlphaSlider } from "./alpha-slider.tsx";
@@ -77,7 +78,7 @@ function Distributions() {
             form="settings"
             required
             min={1}
-            max={128}
+            max={mostAnswers}
             value={drawnSize.value}
             onInput={({ currentTarget }) => {
               drawnSize.value = currentTarget.value;
