@@ -61,7 +61,7 @@ const generationConfigSchema = z.looseObject({
       block_size: z.number().int().positive().optional(),
       mcmc_steps: z.number().int().nonnegative().optional(),
       description: z.string().optional(),
-      example_prompts: z.array(z.string()).optional(),
+      example_prompts: z.array(z.string().min(1)).optional(),
       presets: presetsSchema.optional(),
     })
     .optional(),

@@ -87,6 +87,28 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
     await rm(folder, { recursive: true });
   });
 
+  it("shows what a model's files say as text, and within the window", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "metropolis-guide-"));
+    await cp(new URL("../../models/abacus", import.meta.url), folder, { recursive: true });
+    const description = `<img src="x" onerror="document.title = 'gone'"> ${"long".repeat(300)}`;
+    const prompts = ["1+1=", "9".repeat(120)];
+    const metropolis = { description, example_prompts: prompts };
+    await writeFile(join(folder, "generation_config.json"), JSON.stringify({ metropolis }));
+    await using talkative = await ServerProcess.start(["--model", folder]);
+    await using opened = await playground.open("", {
+      url: talkative.url,
+      viewport: { width: 390, height: 844 },
+    });
+    const { page, complaints } = opened;
+    await page.locator("#next-steps").waitFor();
+    await isIdle(page);
+    expect(await page.locator("#about").innerText()).toContain(description);
+    expect(await page.locator(".examples button").allTextContents()).toEqual(prompts);
+    expect(await flawsOf(page)).toEqual([]);
+    expect([await page.title(), ...complaints]).toEqual(["Metropolis"]);
+    await rm(folder, { recursive: true });
+  });
+
   itFits(playground, "", async (page, check) => {
     await page.locator("#next-steps").waitFor();
     await isIdle(page);

@@ -16,6 +16,7 @@ export function ExamplePrompts({ onRun }: ExamplePromptsProps) {
         <button
           key={example}
           type="button"
+          title={example}
           aria-pressed={example === prompt.value}
           onClick={() => {
             writtenPrompt.value = example;
