@@ -23,6 +23,9 @@ export const formatLogProbability = (logprob: number): string =>
     ? formatProbability(Math.exp(logprob))
     : `1 in ${formatLarge(-logprob / Math.LN10)}`;
 
+/** Nats up to which one thing is told to be as likely as another: "1 times as likely" says nothing. */
+export const evenly = Math.log(1.05);
+
 /** How many times: e^nats in words. */
 export const formatTimes = (nats: number): string => `${formatLarge(nats / Math.LN10)} times`;
 

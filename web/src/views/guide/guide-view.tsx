@@ -2,7 +2,7 @@ import "./guide.css";
 import { useEffect } from "preact/hooks";
 import { findReport } from "../../../../src/client/client.ts";
 import type { CompletionResponse } from "../../../../src/client/client.ts";
-import { format, formatCount, formatLogProbability, formatTimes } from "../../format.ts";
+import { evenly, format, formatCount, formatLogProbability, formatTimes } from "../../format.ts";
 import { StaleNote } from "../../parts/stale-note.tsx";
 import { model, serverState } from "../../state/connection.ts";
 import { isRunning, run } from "../../state/run.ts";
@@ -96,7 +96,7 @@ function Known({ story: told }: PartProps) {
     <li>
       <h2>What it finds likelier</h2>
       <p>
-        {gain > least ? (
+        {gain > evenly ? (
           <>
             Among {told.sample.drawn} answers that it gave at random, one is <b>{formatTimes(gain)}</b> as
             likely, as a whole: it has <b>{formatLogProbability(best.logprob)}</b>. Token by token it is
@@ -107,7 +107,7 @@ function Known({ story: told }: PartProps) {
             Of {told.sample.drawn} answers that it gave at random, the likeliest as a whole is this one:{" "}
             {best.text === told.blurted.text
               ? "the first thought was the best one."
-              : "no likelier than what it blurted, for there are very many to draw from."}{" "}
+              : "hardly likelier than what it blurted, if at all, for there are very many to draw from."}{" "}
             Other prompts show more of a difference.
           </>
         )}
@@ -141,14 +141,11 @@ function Powered({ story: told }: PartProps) {
   );
 }
 
-/** Likelier by so many nats is likelier: less is rounding. */
-const least = 0.01;
-
 /** What came of it. @param gain log p of its answer, over that of what was blurted @param best that of the likeliest seen, likewise */
 function outcomeOf(alpha: number, gain: number, best: number): string {
-  if (gain > least)
+  if (gain > evenly)
     return `This answer is ${formatTimes(gain)} as likely as what was blurted, so it comes up ${formatTimes(alpha * gain)} as often.`;
-  if (best <= least && gain >= -least) return "Here there was nothing likelier to find.";
+  if (best <= evenly && gain >= -evenly) return "Here there was nothing likelier to find.";
   return "This time it came to nothing likelier: its answers are draws, and others come up too, only more seldom.";
 }
 

@@ -1,4 +1,4 @@
-import { format, formatProbability, formatTimes } from "../../format.ts";
+import { evenly, format, formatProbability, formatTimes } from "../../format.ts";
 import { logprobOf } from "../../tokens/shown-token.ts";
 import type { Frame } from "./recording.ts";
 
@@ -10,8 +10,6 @@ export interface Verdict {
 
 /** ±9999 stands for ±∞: a search that decides without a coin. */
 const certain = 9999;
-/** Below this, log r is told as even: "1 times as much" says nothing. */
-const evenly = Math.log(1.05);
 
 export function verdictOf({ kind, decision }: Frame): Verdict {
   switch (decision?.outcome) {
