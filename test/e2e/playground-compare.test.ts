@@ -48,6 +48,15 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
     };
     expect(costs.at(-1)!.replaceAll(",", "")).toContain(`${choices[0].power.evaluated_tokens} evaluated`);
     expect(await page.locator(".card .answer").last().innerText()).toContain(choices[0].text);
+    expect(await page.locator("#stale").count()).toBe(0);
+    await page.fill("#prompt", "1+1=");
+    expect(await page.locator("#stale code").innerText()).toBe("7-2*3+4=");
+    // Bars are of those that are there.
+    for (const label of ["Power", "Power"]) await page.click(`[aria-label^="Remove ${label}"]`);
+    const widths = await page.evaluate<string[]>(
+      "[...document.querySelectorAll('.card .fill')].map((bar) => bar.style.inlineSize)",
+    );
+    expect(widths).toContain("100%");
     expect(complaints).toEqual([]);
   });
 

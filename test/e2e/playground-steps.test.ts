@@ -217,6 +217,11 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
     const unchanged = Number(/(\d+) unchanged/.exec(await text(page, "figure-outcomes"))![1]);
     expect(unchanged).toBeGreaterThan(100);
 
+    // What another prompt than the form's has answered says so.
+    expect(await page.locator("#stale").count()).toBe(0);
+    await page.fill("#prompt", "1+1=");
+    expect(await page.locator("#stale code").innerText()).toBe("7-2*3+4=");
+
     // What it shows already stays where the tab is opened again.
     await page.click("#tab-compare");
     await page.click("#tab-steps");

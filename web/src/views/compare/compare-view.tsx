@@ -1,11 +1,12 @@
 import "./compare.css";
 import { Cost } from "../../parts/cost.tsx";
+import { StaleNote } from "../../parts/stale-note.tsx";
 import { format, formatCount, formatLogProbability, formatTime } from "../../format.ts";
 import { findReport, remarksOn, samplerChoices } from "../../../../src/client/client.ts";
 import { add, contenders, mostContenders, remove } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
 import { isRunning } from "../../state/run.ts";
-import { form } from "../../state/settings.ts";
+import { form, prompt } from "../../state/settings.ts";
 import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
 import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
@@ -17,7 +18,9 @@ const usualAnswers = 4;
 
 function Compare() {
   const isFull = contenders.value.length >= mostContenders;
-  const most = Math.max(1, ...[...results.value.values()].map(({ evaluated }) => evaluated));
+  const shown = contenders.value.flatMap(({ id }) => results.value.get(id) ?? []);
+  const most = Math.max(1, ...shown.map(({ evaluated }) => evaluated));
+  const stale = isRunning.value ? undefined : shown.find(({ prompt: asked }) => asked !== prompt.value);
   return (
     <>
       <p class="lead">
@@ -25,6 +28,7 @@ function Compare() {
         costs can be compared. A token <em>evaluated</em> is one run of the model; one <em>remembered</em>{" "}
         costs nothing. One answer proves little: another seed brings others.
       </p>
+      {stale !== undefined && <StaleNote prompt={stale.prompt} />}
       <div class="cards">
         {contenders.value.map((contender) => (
           <Card
@@ -140,6 +144,6 @@ export const compareView: View = {
   label: "Compare",
   reads: "all",
   Panel: Compare,
-  isEmpty: () => results.value.size === 0,
+  isEmpty: () => !contenders.value.some(({ id }) => results.value.has(id)),
   run: compare,
 };

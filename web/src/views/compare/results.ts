@@ -6,9 +6,11 @@ import { contenders } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
 import { isolated } from "../../state/isolated.ts";
 import { ComparedError } from "../../state/problem.ts";
-import { commonRequest, form } from "../../state/settings.ts";
+import { commonRequest, form, prompt } from "../../state/settings.ts";
 
 export interface Result {
+  /** What was asked. */
+  readonly prompt: string;
   readonly choice: CompletionResponse["choices"][number];
   readonly milliseconds: number;
   /** Runs of the model, for all the answers that it was chosen among. */
@@ -53,6 +55,7 @@ export function wordsOf({ settings: { sampler, best_of: _, ...fields } }: Conten
 export async function compare(signal: AbortSignal): Promise<void> {
   const former = results.value;
   const common = commonRequest();
+  const asked = prompt.value;
   results.value = new Map();
   // One after the other, so that each time is its own.
   for (const contender of contenders.value) {
@@ -66,7 +69,7 @@ export async function compare(signal: AbortSignal): Promise<void> {
       const milliseconds = performance.now() - start;
       const choice = choices[0]!;
       const evaluated = selected?.[0]?.evaluated_tokens ?? findReport(choice)?.body.evaluated_tokens ?? 0;
-      const result = { choice, milliseconds, evaluated };
+      const result = { prompt: asked, choice, milliseconds, evaluated };
       results.value = new Map([...results.value, [id, result]]);
     } catch (error) {
       // Where nothing came of it, the last answers stay.

@@ -12,11 +12,11 @@ export const position = signal(-1);
 export const recorded = signal({ recording: new Recording() });
 
 /** Records what a request tells. What is refused before it begins leaves the last recording where it is. */
-export async function record(events: AsyncIterable<WatchEvent>): Promise<void> {
+export async function record(prompt: string, events: AsyncIterable<WatchEvent>): Promise<void> {
   let recording: Recording | undefined;
   try {
     for await (const event of events) {
-      recording ??= begin();
+      recording ??= begin(prompt);
       recording.apply(event);
       if (event.type !== "done") show(recording);
     }
@@ -28,8 +28,8 @@ export async function record(events: AsyncIterable<WatchEvent>): Promise<void> {
   }
 }
 
-function begin(): Recording {
-  const recording = new Recording();
+function begin(prompt: string): Recording {
+  const recording = new Recording(prompt);
   recorded.value = { recording };
   position.value = -1;
   isPlaying.value = true;

@@ -41,6 +41,8 @@ const mostFrames = 20_000;
 /** What a watched request has told, moment by moment, so that any of them can be looked at again. */
 export class Recording {
   readonly frames: Frame[] = [];
+  /** What was asked. */
+  readonly prompt: string;
   accepted: EventOf<"accepted"> | undefined;
   blocks = 0;
   response: CompletionResponse | undefined;
@@ -48,6 +50,10 @@ export class Recording {
   isOver = false;
   #state: RevisedText = noText;
   #proposal: EventOf<"proposal"> | undefined;
+
+  constructor(prompt = "") {
+    this.prompt = prompt;
+  }
 
   /** Whether text is rebuilt from revisions; the committed tokens of a chain would say it twice. */
   get isChain(): boolean {

@@ -2,10 +2,11 @@ import "./steps.css";
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { remarksOn } from "../../../../src/client/client.ts";
+import { StaleNote } from "../../parts/stale-note.tsx";
 import { client } from "../../state/connection.ts";
 import { isRunning } from "../../state/run.ts";
 import { isolated } from "../../state/isolated.ts";
-import { request } from "../../state/settings.ts";
+import { prompt, request } from "../../state/settings.ts";
 import { EntropyStrip } from "../../tokens/entropy-strip.tsx";
 import { tokensOf, tokensOfRevised } from "../../tokens/shown-token.ts";
 import { TokenLegend } from "../../tokens/token-legend.tsx";
@@ -48,6 +49,9 @@ function Steps() {
           {frame === undefined ? "" : placeOf(frame, blocks)}
         </p>
       </div>
+      {frame !== undefined && recording.prompt !== prompt.value && !isRunning.value && (
+        <StaleNote prompt={recording.prompt} />
+      )}
       <TokenText id="answer" label="Answer" tokens={tokens} kept={frame?.kept ?? 0} pointed={pointed}>
         <p class="hint">
           {isRunning.value
@@ -78,6 +82,7 @@ export const stepsView: View = {
   run: (signal) => {
     const asked = request();
     const told = { logprobs: alternatives, entropy: true };
-    return record(client.value.watch({ ...asked, ...isolated(asked.sampler), ...told }, { signal }));
+    const events = client.value.watch({ ...asked, ...isolated(asked.sampler), ...told }, { signal });
+    return record(prompt.value, events);
   },
 };
