@@ -14,6 +14,7 @@ export const namesHere: Readonly<Record<string, readonly string[]>> = {
   instructions: ["messages (role: system)"],
   response_format: ["text.format"],
   logprobs: ["include"],
+  top_logprobs: ["logprobs"],
   reasoning_effort: ["reasoning.effort"],
   // llama.cpp's
   n_predict: ["max_output_tokens", "max_tokens"],
