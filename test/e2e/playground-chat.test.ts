@@ -313,6 +313,8 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     await say(page, "7 apples=");
     expect(await page.locator(".exchange .problem").innerText()).toContain("vocabulary has no ' '");
     expect(await page.locator(".question").allInnerTexts()).toEqual(["1+1=", "7 apples="]);
+    // The same again would be refused again.
+    expect(await page.locator("#again").count()).toBe(0);
     await page.click("#take-back");
     expect(await page.inputValue("#message")).toBe("7 apples=");
     expect(await page.locator(".question").allInnerTexts()).toEqual(["1+1="]);
@@ -358,6 +360,7 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     await page.locator(".problem").waitFor();
     await isIdle(page);
     expect(await page.locator(".reply").count()).toBe(1);
+    expect(await page.locator("#again").innerText()).toBe("Try again");
     await using second = await ServerProcess.start(["--port", new URL(first.url).port]);
     expect(second.url).toBe(first.url);
     await set(page, { mcmc_steps: "2" });

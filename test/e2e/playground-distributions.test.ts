@@ -38,7 +38,7 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
     expect(shareOf(at4.power, "5")).toBeGreaterThan(85);
     expect(Math.abs(shareOf(at4.drawn, "5") - shareOf(at4.power, "5"))).toBeLessThan(15);
     expect(await page.locator("#sample-note").innerText()).toMatch(
-      /An estimate, from 256 samples at temperature 1: \d+ different answers, which hold 9\d(\.\d)? % .* 1 in [\d,]+ at most\./,
+      /An estimate, from 256 samples at temperature 1: \d+ different answers, which hold 9\d(\.\d)? % .* at most 1 in [\d,]+ to it\./,
     );
     expect(await page.locator("#drawn-note").innerText()).toMatch(/32 drawn answers took [\d,]+ tokens/);
 

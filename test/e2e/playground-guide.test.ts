@@ -32,6 +32,7 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
       "took one run a token, 4 in all",
     ])
       expect(story).toContain(fact);
+    expect(await page.locator("#when-not").innerText()).toContain("When not to use it?");
     await page.click("#next-steps");
     await page.locator("#tab-steps[aria-selected=true]:focus").waitFor();
     await page.waitForSelector("#answer .token");
@@ -67,6 +68,12 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
     await page.fill("#prompt", "2*3+4=");
     await runThrough(page);
     expect(await page.locator("#story .prompt").innerText()).toBe("2*3+4=");
+    // Two answers of nearly the same likelihood: the chain draws one, the sample's likeliest is the other.
+    await page.fill("#prompt", "2+3*4=");
+    await runThrough(page);
+    expect(await page.locator("#story > li:nth-child(3)").innerText()).toContain(
+      "It drew another one, nearly as likely as that above: it is a draw, not a search.",
+    );
   });
 
   it("says what the model is in its own words, and nothing of one that does not say", async () => {

@@ -35,13 +35,16 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
     expect(await page.locator("#answer .token").allInnerTexts()).toHaveLength(choice.text.length + 1);
     expect(await answerIn(page)).toBe(choice.text);
     expect(await text(page, "figure-steps")).toBe(String(power.steps));
-    const { moved, unchanged, rejected, rejected_early, drawn_tokens, evaluated_tokens } = power;
+    const { moved, unchanged, rejected, rejected_early, evaluated_tokens: evaluated } = power;
     expect(await text(page, "figure-outcomes")).toBe(
       `${moved} moved, ${unchanged} unchanged, ${rejected + rejected_early} rejected`,
     );
-    expect((await text(page, "figure-cost")).replaceAll(",", "")).toMatch(
-      new RegExp(`^${drawn_tokens} tokens drawn: ${evaluated_tokens} evaluated.* \\d+ remembered$`),
-    );
+    // What is shown adds up: drawn + discarded = evaluated + remembered.
+    const cost = await text(page, "figure-cost");
+    const countOf = (what: string): number =>
+      Number((new RegExp(`([\\d,]+) ${what}`).exec(cost)?.[1] ?? "0").replaceAll(",", ""));
+    expect(countOf("tokens drawn")).toBe(power.drawn_tokens);
+    expect(countOf("tokens drawn") + countOf("begun")).toBe(evaluated + countOf("remembered"));
     expect(await page.locator("#chart-logprob").getAttribute("aria-label")).toContain("after 160 steps");
     expect(complaints).toEqual([]);
   });
@@ -165,6 +168,8 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
     const { text: answer, exact } = await choiceOf(body);
     expect(await answerIn(page)).toBe(answer);
     expect(await text(page, "figure-tries")).toBe(String(exact!.tries));
+    expect(await page.locator(".timeline .legend").innerText()).toContain("taken");
+    expect(await page.locator(".timeline .legend").innerText()).not.toContain("unchanged");
     const minus = (value: number): string => value.toFixed(2).replace("-", "−");
     expect(await text(page, "figure-evidence")).toBe(
       `about ${minus(exact!.log_evidence!)}, at most ${minus(exact!.log_evidence_bound)}`,

@@ -24,10 +24,22 @@ const moved = (probability: number, logRatio: number): Frame => ({
 });
 
 describe("what is told of a step", () => {
+  it("says of a token of one among many answers that there were others", () => {
+    const token: Frame = { ...moved(0.5, 0), kind: "token" };
+    expect(tell(token, "standard")).toEqual(["The model wrote the next token, and it stays."]);
+    expect(tell(token, "smc").join()).toMatch(/side by side.* drawn; the others are not shown/);
+    expect(tell(token, "beam").join()).toMatch(/side by side.* chosen; the others are not shown/);
+  });
+
   it("says of a less likely answer that it is one, and why it is taken all the same", () => {
     const told = tell(moved(0.19, 0)).join(" ");
-    expect(told).toContain("counts just as much as the old one (that is r; log r = 0.00): it is taken");
-    expect(told).toContain("The old one was 1.8 times as likely as a whole: now and then");
+    expect(told).toContain(
+      "The old one was 1.8 times as likely as a whole, but the model also proposes the new",
+    );
+    expect(told).toContain("by as much: the two cancel (log r = 0.00), and it is taken without a coin.");
+    expect(tell(moved(0.19, 0.5)).join(" ")).toContain(
+      "by more: weighed together, it counts 1.6 times as much",
+    );
     expect(tell(moved(0.19, -0.5)).join(" ")).toMatch(
       /only 60.7 % as much .*: it said yes\. The old one was 1.8 times/,
     );

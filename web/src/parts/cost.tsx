@@ -11,12 +11,14 @@ export function Cost({ choice }: CostProps) {
   const report = findReport(choice)?.body;
   if (report === undefined) return <>–</>;
   const { drawn_tokens: drawn, evaluated_tokens: evaluated, remembered_tokens: remembered } = report;
-  const discarded =
-    report.discarded_tokens === 0 ? "" : ` (${formatCount(report.discarded_tokens)} discarded)`;
+  const { discarded_tokens: discarded } = report;
+  const written = `${formatCount(drawn)} ${drawn === 1 ? "token" : "tokens"} drawn`;
+  if (evaluated === 0) return <>{written}: asked before, so free</>;
   return (
     <>
-      {formatCount(drawn)} {drawn === 1 ? "token" : "tokens"} drawn: {formatCount(evaluated)} evaluated
-      {discarded}, {formatCount(remembered)} remembered
+      {written}
+      {discarded > 0 && `, ${formatCount(discarded)} begun and discarded`}: {formatCount(evaluated)}{" "}
+      evaluated, {formatCount(remembered)} remembered
     </>
   );
 }

@@ -1,4 +1,5 @@
 import { computed, signal } from "@preact/signals";
+import { ClientError } from "../../../../src/client/client.ts";
 import type { ChatRequest } from "../../../../src/client/client.ts";
 import { client } from "../../state/connection.ts";
 import { problem, showProblem } from "../../state/problem.ts";
@@ -16,6 +17,8 @@ export interface Exchange {
   readonly shown: number;
   /** Why the last request came to nothing, or to less. */
   readonly notice?: string | undefined;
+  /** Whether it was refused for what was asked: the same again would be. */
+  readonly isRefused?: boolean;
 }
 
 export const exchanges = signal<readonly Exchange[]>([]);
@@ -35,6 +38,9 @@ export interface Drawn {
 
 export const drawnIn = ({ rounds }: Exchange): Drawn[] =>
   rounds.flatMap((round) => round.answers.map((answer) => ({ round, answer })));
+
+/** Codes of what the server refuses however often it is asked. */
+const refusals = ["invalid_request", "unsupported", "context_length_exceeded"];
 
 let nextId = 0;
 /** Of alternatives beside each token. */
@@ -86,7 +92,13 @@ async function answer(stop: AbortSignal): Promise<void> {
     change((exchange) => ({ ...exchange, rounds: [...former.rounds, round] }));
   };
   const publishSoon = oncePerPicture(publish);
-  change((exchange) => ({ ...exchange, rounds: [...former.rounds, round], shown, notice: undefined }));
+  change((exchange) => ({
+    ...exchange,
+    rounds: [...former.rounds, round],
+    shown,
+    notice: undefined,
+    isRefused: false,
+  }));
   announcement.value = "The model is answering.";
   try {
     const chunks = client.value.streamChat({ ...asked, ...shownWith(asked.sampler) }, { signal: stop });
@@ -100,7 +112,9 @@ async function answer(stop: AbortSignal): Promise<void> {
     const isEmpty = round.answers.every(({ text }) => text === "");
     const notice = stop.aborted ? stopped(isEmpty, asked.sampler) : reasonOf(error);
     change((exchange) =>
-      isEmpty ? { ...former, notice } : { ...exchange, rounds: [...former.rounds, round], notice },
+      isEmpty
+        ? { ...former, notice, isRefused: isRefusal(error) }
+        : { ...exchange, rounds: [...former.rounds, round], notice },
     );
     announcement.value = notice;
   } finally {
@@ -150,6 +164,10 @@ const stopped = (isEmpty: boolean, sampler: ChatRequest["sampler"]): string => {
     ? "Stopped before the chain was through: what it had was not yet an answer."
     : "Stopped before anything was said.";
 };
+
+/** Whether the question itself was refused: where a setting was, or a key, that can be mended and the same asked again. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof ClientError && refusals.includes(error.code) && problem.peek() === undefined;
 
 /** A refused setting is said at the setting, everything else here. */
 function reasonOf(error: unknown): string {

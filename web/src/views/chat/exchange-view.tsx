@@ -70,7 +70,7 @@ interface ActionsProps {
   readonly drawn: readonly Drawn[];
 }
 
-function Actions({ exchange: { shown }, drawn }: ActionsProps) {
+function Actions({ exchange: { shown, isRefused }, drawn }: ActionsProps) {
   const count = drawn.length;
   const asked = drawn[shown]?.round.asked;
   return (
@@ -102,9 +102,11 @@ function Actions({ exchange: { shown }, drawn }: ActionsProps) {
           </button>
         </div>
       )}
-      <button type="button" id="again" onClick={askAgain}>
-        {count === 0 ? "Try again" : "Regenerate"}
-      </button>
+      {isRefused !== true && (
+        <button type="button" id="again" onClick={askAgain}>
+          {count === 0 ? "Try again" : "Regenerate"}
+        </button>
+      )}
       <button
         type="button"
         id="take-back"

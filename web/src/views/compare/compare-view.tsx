@@ -1,8 +1,7 @@
 import "./compare.css";
-import { Cost } from "../../parts/cost.tsx";
 import { StaleNote } from "../../parts/stale-note.tsx";
 import { format, formatCount, formatLogProbability, formatTime } from "../../format.ts";
-import { findReport, remarksOn, samplerChoices } from "../../../../src/client/client.ts";
+import { remarksOn, samplerChoices } from "../../../../src/client/client.ts";
 import { add, contenders, mostContenders, remove } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
 import { isRunning } from "../../state/run.ts";
@@ -25,8 +24,8 @@ function Compare() {
     <>
       <p class="lead">
         The same prompt and seed, each sampler on its own: none remembers what another has asked, so that
-        costs can be compared. A token <em>evaluated</em> is one run of the model; one <em>remembered</em>{" "}
-        costs nothing. One answer proves little: another seed brings others.
+        costs can be compared. The cost is runs of the model, one for each token that it is asked for; what a
+        sampler has asked before costs nothing. One answer proves little: another seed brings others.
       </p>
       {stale !== undefined && <StaleNote prompt={stale.prompt} />}
       <div class="cards">
@@ -105,11 +104,19 @@ function Figures({ result, most }: { readonly result: Result; readonly most: num
   const { choice, milliseconds, evaluated } = result;
   const tokens = tokensOf(choice);
   const logprob = logprobOf(tokens);
-  const ofOne = findReport(choice)?.body.evaluated_tokens;
   const remarks = remarksOn(choice);
   return (
     <>
       <dl class="figures">
+        <div class="cost">
+          <dt>Cost of the answer</dt>
+          <dd>
+            {formatCount(evaluated)} {evaluated === 1 ? "run" : "runs"} of the model
+            <span class="track" aria-hidden="true">
+              <span class="fill" style={{ inlineSize: `${(100 * evaluated) / most}%` }} />
+            </span>
+          </dd>
+        </div>
         <div>
           <dt>log p of the answer</dt>
           <dd>
@@ -121,17 +128,8 @@ function Figures({ result, most }: { readonly result: Result; readonly most: num
           <dd>{formatTime(milliseconds)}</dd>
         </div>
         <div class="per-token">
-          <dt>Runs a token of the answer</dt>
+          <dt>Cost ÷ tokens of this answer</dt>
           <dd>{format(evaluated / tokens.length, 1)}</dd>
-        </div>
-        <div class="cost">
-          <dt>Cost</dt>
-          <dd>
-            {evaluated === ofOne ? <Cost choice={choice} /> : <>{formatCount(evaluated)} tokens evaluated</>}
-            <span class="track" aria-hidden="true">
-              <span class="fill" style={{ inlineSize: `${(100 * evaluated) / most}%` }} />
-            </span>
-          </dd>
         </div>
       </dl>
       {remarks.length > 0 && <p class="note">{remarks.join(" ")}</p>}

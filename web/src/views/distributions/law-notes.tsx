@@ -24,7 +24,7 @@ export function SampleNote({ sample, isHeld, alpha }: SampleNoteProps) {
       exactly; power’s column weighs them by p<sup>α</sup>
       {isHeld
         ? ", the model’s by how often they were drawn. Low temperature is left out: within what answers are held to, its law does not follow from these numbers."
-        : `, and takes those not seen for as rare as the rarest that was; they could have ${formatProbability(missing)} at most.`}{" "}
+        : `. Answers not seen in the ${formatCount(drawn)} samples, taken for as rare as the rarest that was, could add at most ${formatProbability(missing)} to it.`}{" "}
       {!isHeld && missing > mostMissing && (
         <strong>
           That is much: many answers were never seen, and power’s column may be far off. Ask for more samples,

@@ -42,7 +42,16 @@ function Guide() {
         <Known story={told} />
         <Powered story={told} />
       </ol>
-      {told?.power !== undefined && <NextSteps />}
+      {told?.power !== undefined && (
+        <>
+          <p class="note" id="when-not">
+            <b>When not to use it?</b> Where greedy or a low temperature answers as well; for long open-ended
+            text; and where the first token has to come at once, since an answer may be rewritten until its
+            end.
+          </p>
+          <NextSteps />
+        </>
+      )}
     </>
   );
 }
@@ -134,6 +143,7 @@ function Powered({ story: told }: PartProps) {
         the two stays. Now and then the less likely one does: just so often that whole answers come up in
         proportion to p<sup>{told.alpha}</sup>, their probability to the power {told.alpha}.{" "}
         {outcomeOf(told.alpha, gain, best)}
+        {told.power.text !== told.sample?.likeliest?.text && comparedWithBest(gain, best)}
       </p>
       <TokenText id="powered" label="What power sampling answers" tokens={tokens} />
       <Price first={told.blurted} second={told.power} />
@@ -147,6 +157,16 @@ function outcomeOf(alpha: number, gain: number, best: number): string {
     return `This answer is ${formatTimes(gain)} as likely as what was blurted, so it comes up ${formatTimes(alpha * gain)} as often.`;
   if (best <= evenly && gain >= -evenly) return "Here there was nothing likelier to find.";
   return "This time it came to nothing likelier: its answers are draws, and others come up too, only more seldom.";
+}
+
+/** Up to this many nats apart, two answers are about as likely: 1.25 times. */
+const nearly = Math.log(1.25);
+
+/** Of an answer that is another one than the likeliest seen, and no likelier. @param gain as for `outcomeOf` @param best likewise */
+function comparedWithBest(gain: number, best: number): string {
+  if (gain <= evenly || gain > best) return "";
+  const how = best - gain < nearly ? "nearly as likely as" : "less likely than";
+  return ` It drew another one, ${how} that above: it is a draw, not a search.`;
 }
 
 interface PriceProps {
@@ -165,7 +185,7 @@ function Price({ first, second }: PriceProps) {
       {formatCount(length)} tokens, <b>{format(again.evaluated_tokens / length, 1)} times a token</b>; what
       was blurted took one run a token, {formatCount(once.evaluated_tokens)} in all. On the way it wrote{" "}
       {formatCount(again.drawn_tokens)} tokens; where it had begun the same way before, that was remembered
-      and cost nothing. Real language models, which repeat themselves less, took 2 to 3 runs a token.
+      and cost nothing. Real language models, which repeat themselves less, took 1.5 to 3 runs a token.
     </p>
   );
 }

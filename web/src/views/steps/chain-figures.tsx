@@ -35,7 +35,7 @@ export function ChainFigures({ recording, at }: ChainFiguresProps) {
         {isExact && <ExactFigures choice={choice} tries={frame?.counts.tries ?? 0} />}
         {counts !== undefined && counts.steps > 0 && <StepFigures {...counts} />}
         {response !== undefined && (
-          <Figure name="cost" title={recording.isChain ? "Cost of the whole chain" : "Cost"}>
+          <Figure name="cost" title="Cost of the whole answer">
             <Cost choice={response.choices[0]!} />
           </Figure>
         )}

@@ -6,8 +6,14 @@ import { tell, verdictOf } from "./step-words.ts";
 const mostKept = 28;
 const mostWritten = 240;
 
+export interface StepPictureProps {
+  readonly frame: Frame;
+  /** What answers. */
+  readonly sampler: string | undefined;
+}
+
 /** The step that is shown: what stood there, and what was proposed instead, one above the other from the same cut. */
-export function StepPicture({ frame }: { readonly frame: Frame }) {
+export function StepPicture({ frame, sampler }: StepPictureProps) {
   const { before, proposal, decision } = frame;
   const { word, tone } = verdictOf(frame);
   return (
@@ -26,7 +32,7 @@ export function StepPicture({ frame }: { readonly frame: Frame }) {
         </dl>
       )}
       <p class="told">
-        <b class="verdict">{word}</b> {tell(frame).join(" ")}
+        <b class="verdict">{word}</b> {tell(frame, sampler).join(" ")}
       </p>
     </div>
   );

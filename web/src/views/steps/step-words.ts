@@ -41,10 +41,22 @@ export function placeOf({ kind, block, step, after }: Frame, blocks: number): st
   }
 }
 
+/** Of samplers that write many answers, of which the tokens of one are shown. */
+const sideBySide = new Map<string | undefined, string>([
+  [
+    "smc",
+    "Of the answers that were written side by side, this is the one that was drawn; the others are not shown.",
+  ],
+  [
+    "beam",
+    "Of the answers that were written side by side, this is the one that was chosen; the others are not shown.",
+  ],
+]);
+
 /** What a frame does, in plain sentences. */
-export function tell(frame: Frame): string[] {
+export function tell(frame: Frame, sampler?: string): string[] {
   const { kind, before, proposal, decision } = frame;
-  if (kind === "token") return ["The model wrote the next token, and it stays."];
+  if (kind === "token") return [sideBySide.get(sampler) ?? "The model wrote the next token, and it stays."];
   if (decision === undefined) {
     const begins = before.tokens.length === 0;
     return [
@@ -85,19 +97,29 @@ function coin(frame: Frame, { outcome, probability }: NonNullable<Frame["decisio
     return [
       `It was given up unfinished: however it had gone on, it would have been taken with ${chance} at most (${ratio}), and the coin already said no.`,
     ];
+  const lead = kind === "step" ? leadOfOld(frame) : 0;
+  if (logRatio >= 0 && lead >= evenly) return [taken(lead, logRatio)];
   const weighing = `${kind === "try" ? weighTry(logRatio) : weighStep(logRatio)} (that is r; ${ratio})`;
-  if (logRatio >= 0) return [`${weighing}: it is taken without a coin.`, ...lessLikely(frame)];
+  if (logRatio >= 0) return [`${weighing}: it is taken without a coin.`];
   const toss = `${weighing}, so a coin is tossed that says yes with ${chance}`;
-  return outcome === "accepted" ? [`${toss}: it said yes.`, ...lessLikely(frame)] : [`${toss}: it said no.`];
+  if (outcome !== "accepted") return [`${toss}: it said no.`];
+  return [`${toss}: it said yes.`, ...(lead >= evenly ? [lessLikely(lead)] : [])];
 }
 
+/** How much likelier the old answer was than the new one, nats. */
+const leadOfOld = ({ before, after }: Frame): number => logprobOf(before.tokens) - logprobOf(after.tokens);
+
 /** A chain is no search: that less likely answers are taken, too, is what brings out their shares. */
-function lessLikely({ kind, before, after }: Frame): string[] {
-  const loss = logprobOf(before.tokens) - logprobOf(after.tokens);
-  if (kind === "try" || loss < evenly) return [];
-  return [
-    `The old one was ${formatTimes(loss)} as likely as a whole: now and then a less likely answer is taken, so that each comes up in its share.`,
-  ];
+const lessLikely = (lead: number): string =>
+  `The old one was ${formatTimes(lead)} as likely as a whole: now and then a less likely answer is taken, so that each comes up in its share.`;
+
+/** A less likely answer with an r of at least 1: the two halves of r are told apart, or it reads as a contradiction. */
+function taken(lead: number, logRatio: number): string {
+  const [much, outcome] =
+    logRatio < evenly
+      ? ["as much", "the two cancel"]
+      : ["more", `weighed together, it counts ${formatTimes(logRatio)} as much`];
+  return `The old one was ${formatTimes(lead)} as likely as a whole, but the model also proposes the new one less readily, by ${much}: ${outcome} (log r = ${format(logRatio)}), and it is taken without a coin.`;
 }
 
 /** r of a step: p^α of the new answer over that of the old one, each over the chance of its being proposed from the other. */

@@ -66,7 +66,7 @@ function Steps() {
       </TokenLegend>
       <EntropyStrip tokens={tokens} pointed={pointed} />
       <Timeline />
-      {frame !== undefined && <StepPicture frame={frame} />}
+      {frame !== undefined && <StepPicture frame={frame} sampler={recording.accepted?.sampler} />}
       {remarks.length > 0 && <p id="remarks">{remarks.join(" ")}</p>}
       {frame !== undefined && <ChainFigures recording={recording} at={at} />}
     </>

@@ -5,6 +5,12 @@ import { placeOf, verdictOf } from "./step-words.ts";
 import type { Verdict } from "./step-words.ts";
 
 const paces = [1, 4, 16, 64] as const;
+const legend: Record<Verdict["tone"], string> = {
+  draft: "drafted: the answer grew",
+  moved: "moved",
+  unchanged: "unchanged: the same came out again; playing passes over it",
+  rejected: "rejected",
+};
 const tones: readonly Verdict["tone"][] = ["draft", "moved", "unchanged", "rejected"];
 
 /** Pace, pause, step and scrub: over a strip that has every step in the colour of what became of it. */
@@ -118,7 +124,7 @@ function Strip({ frames, at }: StripProps) {
     [frames, frames.length, frames.at(-1)],
   );
   if (!frames.some(({ kind }) => kind !== "token")) return null;
-  const { moved = 0, unchanged = 0, rejected = 0 } = frames[at]?.counts ?? {};
+  const { moved = 0, unchanged = 0, rejected = 0, tries = 0 } = frames[at]?.counts ?? {};
   return (
     <>
       <svg
@@ -127,7 +133,7 @@ function Strip({ frames, at }: StripProps) {
         viewBox={`0 0 ${frames.length} 1`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`What became of the proposals: ${moved} moved, ${unchanged} unchanged, ${rejected} rejected so far`}
+        aria-label={`What became of the proposals: ${tries > 0 ? `${tries} tried, ` : ""}${moved} moved, ${unchanged} unchanged, ${rejected} rejected so far`}
         onPointerDown={({ currentTarget, clientX }) => {
           const { left, width } = currentTarget.getBoundingClientRect();
           seek(Math.floor((frames.length * (clientX - left)) / width));
@@ -139,10 +145,14 @@ function Strip({ frames, at }: StripProps) {
         <rect class="here" x={at} width={1} y={0} height={1} />
       </svg>
       <p class="legend">
-        <span class="key draft">drafted: the answer grew</span>
-        <span class="key moved">moved</span>
-        <span class="key unchanged">unchanged: the same came out again; playing passes over it</span>
-        <span class="key rejected">rejected</span>
+        {paths.map(
+          ({ tone, d }) =>
+            d !== "" && (
+              <span key={tone} class={`key ${tone}`}>
+                {tone === "moved" && tries > 0 ? "taken" : legend[tone]}
+              </span>
+            ),
+        )}
       </p>
     </>
   );
