@@ -10,10 +10,13 @@ export const stepFields = {
   unchanged: count("Proposals that were the current completion again: accepted, and nothing changed.", 151),
   rejected: count("Proposals completed and turned down.", 4),
   rejected_early: count("Proposals turned down before they were complete; the chain is the same.", 2),
-  accepted: count("`moved`, under its name before.", 3),
+  accepted: count(
+    "`moved`, under its name before: 0 where every accepted proposal was the completion that stood there.",
+    3,
+  ),
   acceptance: described(
     z.number(),
-    "(moved + unchanged) / steps, the acceptance rate of Metropolis-Hastings; 0 without steps. No sign of mixing: a chain that stands still accepts itself.",
+    "(moved + unchanged) / steps, the acceptance rate of Metropolis-Hastings; 0 without steps. High beside `accepted` 0 where the proposals came out as what stood there. No sign of mixing: a chain that stands still accepts itself.",
     0.9625,
   ),
   blocks: count("Blocks the chain went through.", 16),

@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { answerFields, choiceFields, exampleChoice, finishReason, usage } from "./completions.ts";
+import {
+  answerFields,
+  answerId,
+  choiceFields,
+  exampleAnswer,
+  exampleChoice,
+  finishReason,
+  usage,
+} from "./completions.ts";
 import { described } from "../../samplers/described.ts";
 import { body } from "./body.ts";
 import { listed } from "./lists.ts";
@@ -114,19 +122,26 @@ const chatChoice = z.object({
   ),
 });
 
+const exampleId = "chatcmpl-0f8e2c5d9b7a4e31a6d4c2b1f0e9d8c7";
+export const chatId = answerId(exampleId);
+
+const exampleChat = {
+  ...exampleChoice,
+  message: { role: "assistant", content: "2*3=6;7-6=1;1+4=5;#5", refusal: null },
+};
+
 export const chatResponse = z
   .object({
+    id: chatId,
     ...answerFields,
     object: described(z.literal("chat.completion"), "The kind of object.", "chat.completion"),
-    choices: described(z.array(chatChoice), "`n` answers.", [
-      {
-        ...exampleChoice,
-        message: { role: "assistant", content: "2*3=6;7-6=1;1+4=5;#5", refusal: null },
-      },
-    ]),
+    choices: described(z.array(chatChoice), "`n` answers.", [exampleChat]),
     usage,
   })
-  .meta({ id: "ChatResponse" });
+  .meta({
+    id: "ChatResponse",
+    examples: [{ id: exampleId, object: "chat.completion", choices: [exampleChat], ...exampleAnswer }],
+  });
 
 export type ChatLogprobs = z.output<typeof chatLogprobs>;
 export type ChatResponse = z.output<typeof chatResponse>;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { count, described } from "../../samplers/described.ts";
-import { chatFinishReason, chatLogprobs } from "./chat.ts";
-import { answerFields, choiceFields, completionChoice, usage } from "./completions.ts";
+import { chatFinishReason, chatId, chatLogprobs } from "./chat.ts";
+import { answerFields, choiceFields, completionChoice, completionId, usage } from "./completions.ts";
 import { callDelta } from "./tools.ts";
 
 /** How far a chain has come; a chunk that has it has no choices. */
@@ -39,6 +39,7 @@ const chunkFields = {
 
 export const completionChunk = z
   .object({
+    id: completionId,
     ...chunkFields,
     object: described(z.literal("text_completion"), "The kind of object.", "text_completion"),
     choices: described(z.array(completionChoice), "At most one, with what is new of it.", []),
@@ -64,6 +65,7 @@ const chatChunkChoice = z.object({
 
 export const chatChunk = z
   .object({
+    id: chatId,
     ...chunkFields,
     object: described(z.literal("chat.completion.chunk"), "The kind of object.", "chat.completion.chunk"),
     choices: described(z.array(chatChunkChoice), "At most one, with what is new of it.", []),

@@ -154,6 +154,8 @@ export const completionChoice = z.object({
   prompt_token_ids: described(z.array(tokenId).optional(), "The prompt's tokens, when asked for.", [7, 11]),
 });
 
+const exampleUsage = { prompt_tokens: 8, completion_tokens: 21, total_tokens: 29 };
+
 export const usage = z
   .object({
     prompt_tokens: count("Tokens of all prompts.", 8),
@@ -163,16 +165,25 @@ export const usage = z
   .meta({
     id: "Usage",
     description: "What OpenAI counts. The cost of power is in `power`.",
-    examples: [{ prompt_tokens: 8, completion_tokens: 21, total_tokens: 29 }],
+    examples: [exampleUsage],
   });
+
+/** @param example begins as the endpoint's ids do */
+export const answerId = (example: string) =>
+  described(z.string(), "The answer's own: no other has it, and all chunks of a stream do.", example);
+
+const exampleId = "cmpl-0f8e2c5d9b7a4e31a6d4c2b1f0e9d8c7";
+export const completionId = answerId(exampleId);
+
+/** What an answer of either endpoint holds where nothing further is asked for. */
+export const exampleAnswer = {
+  created: 1_764_000_000,
+  model: "abacus",
+  usage: exampleUsage,
+};
 
 /** What answers of both endpoints begin with. */
 export const answerFields = {
-  id: described(
-    z.string(),
-    "The answer's own: no other has it, and all chunks of a stream do.",
-    "cmpl-0f8e2c5d9b7a4e31a6d4c2b1f0e9d8c7",
-  ),
   created: described(z.number().int(), "Unix time, seconds.", 1_764_000_000),
   model: described(z.string(), "The model's name as the request wrote it.", "abacus"),
   logprobs_mode: statedLogprobsMode,
@@ -203,16 +214,20 @@ export const answerFields = {
   ),
 };
 
+const exampleCompletion = { ...exampleChoice, text: "2*3=6;7-6=1;1+4=5;#5" };
+
 export const completionResponse = z
   .object({
+    id: completionId,
     ...answerFields,
     object: described(z.literal("text_completion"), "The kind of object.", "text_completion"),
-    choices: described(z.array(completionChoice), "`n` completions of each prompt.", [
-      { ...exampleChoice, text: "2*3=6;7-6=1;1+4=5;#5" },
-    ]),
+    choices: described(z.array(completionChoice), "`n` completions of each prompt.", [exampleCompletion]),
     usage: usage.optional(),
   })
-  .meta({ id: "CompletionResponse" });
+  .meta({
+    id: "CompletionResponse",
+    examples: [{ id: exampleId, object: "text_completion", choices: [exampleCompletion], ...exampleAnswer }],
+  });
 
 export type CompletionChoice = z.output<typeof completionChoice>;
 export type CompletionResponse = z.output<typeof completionResponse>;
