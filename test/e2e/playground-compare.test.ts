@@ -98,6 +98,7 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
     expect(await page.locator(".card .settings").last().innerText()).toContain("block, tokens 40");
     await runThrough(page);
     const costs = await page.locator(".card .cost dd").allInnerTexts();
+    const tokens = await page.locator(".card .tokens dd").allInnerTexts();
     const settings = compare.split(";").map((text) => {
       const [sampler, ...fields] = text.split(",");
       return { sampler, ...Object.fromEntries(fields.map((field) => field.split("="))) } as object;
@@ -107,8 +108,11 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
       const particles = "particles" in body ? { particles: Number(body.particles) } : {};
       const reply = await playground.server.post("/v1/completions", { ...body, ...particles });
       const { choices } = (await reply.json()) as CompletionResponse;
-      const { evaluated_tokens } = findReport(choices[0]!)!.body;
+      const { drawn_tokens, evaluated_tokens, remembered_tokens } = findReport(choices[0]!)!.body;
       expect(costs[index]!.replaceAll(",", "")).toBe(`${evaluated_tokens} runs of the model`);
+      const told = tokens[index]!.replaceAll(",", "");
+      expect(told).toMatch(new RegExp(`^${drawn_tokens} tokens drawn`));
+      expect(told).toContain(`: ${evaluated_tokens} evaluated ${remembered_tokens} remembered`);
     }
   });
 
@@ -135,6 +139,7 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
     expect(await card.locator(".cost dd").innerText()).toBe(
       `${selected[0].evaluated_tokens} runs of the model`,
     );
+    expect(await card.locator(".tokens").count()).toBe(0);
     expect(await card.locator(".per-token dd").innerText()).toBe(
       (selected[0].evaluated_tokens / tokens).toFixed(1),
     );

@@ -1,4 +1,5 @@
 import "./compare.css";
+import { Cost } from "../../parts/cost.tsx";
 import { StaleNote } from "../../parts/stale-note.tsx";
 import { format, formatCount, formatLogProbability, formatTime } from "../../format.ts";
 import { remarksOn, samplerChoices } from "../../../../src/client/client.ts";
@@ -24,8 +25,9 @@ function Compare() {
     <>
       <p class="lead">
         The same prompt and seed, each sampler on its own: none remembers what another has asked, so that
-        costs can be compared. The cost is runs of the model, one for each token that it is asked for; what a
-        sampler has asked before costs nothing. One answer proves little: another seed brings others.
+        costs can be compared. The cost is runs of the model, one for each token <em>evaluated</em>; one that
+        is <em>remembered</em>, from earlier in the same answer, costs nothing. One answer proves little:
+        another seed brings others.
       </p>
       {stale !== undefined && <StaleNote prompt={stale.prompt} />}
       <div class="cards">
@@ -101,7 +103,7 @@ function Card({ contender, result, most }: CardProps) {
 }
 
 function Figures({ result, most }: { readonly result: Result; readonly most: number }) {
-  const { choice, milliseconds, evaluated } = result;
+  const { choice, milliseconds, evaluated, isChosen } = result;
   const tokens = tokensOf(choice);
   const logprob = logprobOf(tokens);
   const remarks = remarksOn(choice);
@@ -127,6 +129,14 @@ function Figures({ result, most }: { readonly result: Result; readonly most: num
           <dt>Time</dt>
           <dd>{formatTime(milliseconds)}</dd>
         </div>
+        {!isChosen && (
+          <div class="tokens">
+            <dt>Tokens</dt>
+            <dd>
+              <Cost choice={choice} />
+            </dd>
+          </div>
+        )}
         <div class="per-token">
           <dt>Cost ÷ tokens of this answer</dt>
           <dd>{format(evaluated / tokens.length, 1)}</dd>

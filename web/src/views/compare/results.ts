@@ -15,6 +15,8 @@ export interface Result {
   readonly milliseconds: number;
   /** Runs of the model, for all the answers that it was chosen among. */
   readonly evaluated: number;
+  /** Whether it was chosen among several, of which it tells its own tokens alone. */
+  readonly isChosen: boolean;
 }
 
 /** What each has answered, by its id. */
@@ -69,7 +71,8 @@ export async function compare(signal: AbortSignal): Promise<void> {
       const milliseconds = performance.now() - start;
       const choice = choices[0]!;
       const evaluated = selected?.[0]?.evaluated_tokens ?? findReport(choice)?.body.evaluated_tokens ?? 0;
-      const result = { prompt: asked, choice, milliseconds, evaluated };
+      const isChosen = selected !== undefined;
+      const result = { prompt: asked, choice, milliseconds, evaluated, isChosen };
       results.value = new Map([...results.value, [id, result]]);
     } catch (error) {
       // Where nothing came of it, the last answers stay.
