@@ -35,14 +35,17 @@ const passTimes = {
   leastChunk: 1,
 };
 
-function plan(sequences: readonly Named[], { limits, ...changes }: Changes = {}) {
-  const { decoding, chunks } = schedule(sequences, {
+const planned = (sequences: readonly Named[], { limits, ...changes }: Changes = {}) =>
+  schedule(sequences, {
     limits: { maxRowTokens: 64, maxTokens: 67, maxRowLogits: 4, maxLogits: 8, longRows: "alone", ...limits },
     passTimes,
     settings: { prefillChunk: 32 },
     chunksMs: 0,
     ...changes,
   });
+
+function plan(sequences: readonly Named[], changes: Changes = {}) {
+  const { decoding, chunks } = planned(sequences, changes);
   const rows = chunks.map(({ sequence, position, count }) => [
     sequence.name,
     ...(position === sequence.cached ? [] : [position]),
@@ -98,16 +101,9 @@ describe("schedule", () => {
   });
 
   it("says what a chunk holds up", () => {
-    const heldUp = (sequences: readonly Named[], longRows: "alone" | "any") =>
-      schedule(sequences, {
-        limits: { maxRowTokens: 64, maxTokens: 67, maxRowLogits: 4, maxLogits: 8, longRows },
-        passTimes,
-        settings: { prefillChunk: 32 },
-        chunksMs: 0,
-      }).heldUp;
     for (const longRows of ["alone", "any"] as const) {
-      expect(heldUp([...decoding, prompt], longRows)).toEqual(decoding);
-      expect(heldUp(decoding, longRows)).toEqual([]);
+      expect(planned([...decoding, prompt], { limits: { longRows } }).heldUp).toEqual(decoding);
+      expect(planned(decoding, { limits: { longRows } }).heldUp).toEqual([]);
     }
   });
 
