@@ -24,22 +24,23 @@ export class ComparedError extends Error {
 }
 
 export function showProblem(thrown: unknown): void {
-  const isCompared = thrown instanceof ComparedError;
-  const error = isCompared ? thrown.cause : thrown;
-  const message = isKeyRefusal(error)
-    ? "This server answers to its own API keys alone: write one of them here."
-    : error instanceof Error
-      ? error.message
-      : String(error);
-  const isLost = error instanceof ClientError && ["connection_lost", "unreachable"].includes(error.code);
-  problem.value = {
-    message: `${isCompared ? `${thrown.message}: ` : ""}${message}${isLost ? " Run again once it is back." : ""}`,
-    control: isKeyRefusal(error)
-      ? keyControl
-      : error instanceof ClientError
-        ? controlOf(error.param)
-        : undefined,
-  };
+  if (!(thrown instanceof ComparedError)) problem.value = problemOf(thrown);
+  else {
+    const { message, control } = problemOf(thrown.cause);
+    problem.value = { message: `${thrown.message}: ${message}`, control };
+  }
+}
+
+function problemOf(error: unknown): Problem {
+  if (isKeyRefusal(error)) {
+    const message = "This server answers to its own API keys alone: write one of them here.";
+    return { message, control: keyControl };
+  }
+  if (!(error instanceof ClientError))
+    return { message: error instanceof Error ? error.message : String(error), control: undefined };
+  const isLost = ["connection_lost", "unreachable"].includes(error.code);
+  const message = `${error.message}${isLost ? " Run again once it is back." : ""}`;
+  return { message, control: controlOf(error.param) };
 }
 
 /** The control of a request's field, or of the one that it is a part of (`prompt` for `prompt[0]`), where it is shown. */
