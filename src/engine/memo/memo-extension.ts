@@ -59,6 +59,8 @@ export class MemoExtension extends TokenStream {
 
   override pull(): Awaitable<TokenRun | undefined> {
     if (this.#isOver) return undefined;
+    // Since the last pull another walk may have come by.
+    this.#leaveToOthers();
     if (this.#asking !== undefined) return this.#ask(this.#asking);
     if (this.#turns.isDue(this.#passMs) || this.#signal.aborted) return this.#walkLater();
     const run = this.#walk();
@@ -136,7 +138,7 @@ export class MemoExtension extends TokenStream {
     } finally {
       if (node.asked === asked) node.asked = undefined;
       asked.settle();
-      if (isKnown(this.#node, this.#request.topCount) || this.#hasToWait()) this.#stopAsking();
+      this.#leaveToOthers();
     }
     // What was drawn does not count where another walk has recorded the law meanwhile.
     return await this.#walkLater();
@@ -216,6 +218,11 @@ export class MemoExtension extends TokenStream {
     this.#node = this.#trie.child(this.#node, token);
     const { maxTokens, endTokens } = this.#request;
     if (this.#tokens.length === maxTokens || endTokens.has(token)) this[Symbol.dispose]();
+  }
+
+  /** Asks no more where another walk has asked, or is asking. */
+  #leaveToOthers(): void {
+    if (isKnown(this.#node, this.#request.topCount) || this.#hasToWait()) this.#stopAsking();
   }
 
   #stopAsking(): void {

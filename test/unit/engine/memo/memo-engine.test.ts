@@ -55,4 +55,22 @@ describe("MemoEngine", () => {
     // A walk takes some 10 µs: as many fit into the longest turn of the event loop as here into fifty passes.
     expect(walks).toBeLessThan(1000 * passes);
   });
+
+  it.each([1, 2])("asks once where a walk goes on that another is %i tokens ahead of", async (ahead) => {
+    await using engine = createToyEngine();
+    const memo = new MemoEngine(engine);
+    using first = memo.extend(request, never);
+    using second = memo.extend(request, never);
+    await first.pull();
+    await second.pull();
+    // The second walk asks what the first one, still open there, asks next; it may have got its answer by then.
+    const overtaking = async (): Promise<void> => {
+      for await (const _run of second);
+    };
+    const over = overtaking();
+    for (let turn = 1; turn < ahead; turn++) await new Promise(setImmediate);
+    for await (const _run of first);
+    await over;
+    expect(engine.health().evaluatedTokens).toBe(request.prefix.length + request.maxTokens - 1);
+  });
 });
