@@ -28,6 +28,24 @@ describe("API keys", () => {
     expect(post.status).toBe(401);
   });
 
+  it("are asked of no probe, by whichever method of SageMaker's, and whatever it sends", async () => {
+    await using server = await createTestApp({ apiKeys: ["alpha"] });
+    const json = { "content-type": "application/json" };
+    for (const probe of [
+      { method: "GET" },
+      { method: "POST" },
+      { method: "POST", headers: json },
+      { method: "POST", headers: json, payload: "{}" },
+      { method: "HEAD" },
+    ] as const) {
+      const reply = await server.app.inject({ url: "/ping", ...probe });
+      expect(reply.statusCode, JSON.stringify(probe)).toBe(200);
+    }
+    const { started_at } = (await server.app.inject({ url: "/health" })).json<HealthResponse>();
+    const models = await server.app.inject({ url: "/v1/models", headers: { authorization: "Bearer alpha" } });
+    expect(models.json<{ data: [{ created: number }] }>().data[0].created).toBe(started_at);
+  });
+
   it("are not asked for when there are none, whatever a client sends", async () => {
     await using server = await createTestApp();
     const reply = await server.app.inject({ url: "/v1/models", headers: { authorization: "Bearer " } });

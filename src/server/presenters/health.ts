@@ -1,17 +1,18 @@
 import type { CompleterHealth, EngineDetails, LocalDetails, RemoteDetails } from "../../decoder/completer.ts";
 import type { HealthResponse } from "../schemas/health.ts";
 
-/** What /health says of a completer, under the names of today and those of before. */
-export function toHealthResponse({
-  status,
-  reason,
-  evaluatedTokens,
-  memo,
-  details,
-}: CompleterHealth): HealthResponse {
+/**
+ * What /health says of a completer, under the names of today and those of before.
+ * @param startedAt when the server started. Unix time, seconds
+ */
+export function toHealthResponse(
+  { status, reason, evaluatedTokens, memo, details }: CompleterHealth,
+  startedAt: number,
+): HealthResponse {
   return {
     status,
     ...(reason === undefined ? {} : { reason }),
+    started_at: startedAt,
     evaluated_tokens: evaluatedTokens,
     evaluatedTokens,
     ...(memo === undefined ? {} : { memo: { ...memo, max_bytes: memo.maxBytes } }),

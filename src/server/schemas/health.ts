@@ -171,6 +171,11 @@ export const healthResponse = z
   .object({
     status: described(z.enum(["ok", "failed"]), "Whether the engine answers requests.", "ok"),
     reason: described(z.string().optional(), "Why it failed.", "The engine is shutting down."),
+    started_at: described(
+      z.number().int(),
+      "When the server started: another time is another server. Unix time, seconds.",
+      1_764_000_000,
+    ),
     evaluated_tokens: count("Tokens run through the model since the start.", 12_000),
     memo: described(
       z
