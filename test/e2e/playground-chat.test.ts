@@ -347,6 +347,61 @@ describe.skipIf(!hasBrowser)("the playground's chat", () => {
     expect(await page.locator(".reply").count()).toBe(2);
   });
 
+  it("keeps what is being written while an earlier question is written anew", async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await page.click("#by-standard");
+    await say(page, "1+1=");
+    await say(page, "2+2=");
+    await page.fill("#message", "3+3=");
+    await page.click("#take-back");
+    expect(await page.inputValue("#message")).toBe("2+2=");
+    expect(await page.locator("#waiting-draft").innerText()).toContain("comes back");
+    await page.click("#take-back");
+    expect(await page.inputValue("#message")).toBe("1+1=");
+    for (const [sent, next] of [
+      ["4+1=", "2+2="],
+      ["4+2=", "3+3="],
+      ["4+3=", ""],
+    ] as const) {
+      await say(page, sent);
+      expect(await page.inputValue("#message")).toBe(next);
+    }
+    expect(await page.locator(".question").allInnerTexts()).toEqual(["4+1=", "4+2=", "4+3="]);
+    expect(await page.locator("#waiting-draft").count()).toBe(0);
+  });
+
+  it("holds how it is set in its link, and opens elsewhere by it", async () => {
+    await using opened = await open();
+    const { page } = opened;
+    await expect.poll(() => new URL(page.url()).hash).toBe("#chat");
+    await set(page, { system: "1+1=", max_tokens: "20", n: "2", temperature: "0.7" }, "standard");
+    const asked = await say(page, "2+2=");
+    await expect.poll(() => page.url()).toContain("system=");
+    await expect.poll(() => page.url()).toContain("temperature=0.7");
+
+    await using elsewhere = await playground.open(new URL(page.url()).hash);
+    expect(await elsewhere.page.locator(".exchange").count()).toBe(0);
+    const { seed, ...same } = await say(elsewhere.page, "2+2=");
+    expect({ ...same, seed: asked.seed }).toEqual(asked);
+    expect(seed).not.toBe(asked.seed);
+    // The form beside the other views is another one.
+    await elsewhere.page.click("#tab-compare");
+    await isIdle(elsewhere.page);
+    expect(await elsewhere.page.inputValue("#max_tokens")).toBe("");
+    expect(elsewhere.page.url()).not.toContain("system=");
+  });
+
+  it("leaves out of a link what its chat cannot be set to", async () => {
+    await using opened = await playground.open(
+      "#chat?chat.sampler=greedy&chat.n=x&chat.kernel=y&chat.prompt=1%2B1%3D",
+    );
+    const { page } = opened;
+    expect(await page.getAttribute("#by-power", "aria-pressed")).toBe("true");
+    await expect.poll(() => new URL(page.url()).hash).toBe("#chat");
+    expect(await say(page, "1+1=")).toMatchObject({ sampler: "power", n: 1 });
+  });
+
   it("outlives the server's end", async () => {
     const first = await ServerProcess.start();
     await using opened = await open({ url: first.url });

@@ -1,31 +1,35 @@
 import { effect } from "@preact/signals";
-import { constraintChoices, fieldControls, samplerChoices } from "../../../src/client/client.ts";
+import { constraintChoices } from "../../../src/client/client.ts";
+import { chatForm, systemMessage } from "./chat-settings.ts";
 import { contendersText, readContenders } from "./contenders.ts";
 import { cancel } from "./run.ts";
-import { isWritable, maxTokensField } from "./sampler-form.ts";
+import { isWritable } from "./sampler-form.ts";
 import { constraint, form, prompt, seedField, usualSeed, writtenPrompt } from "./settings.ts";
 import { isViewName, shownView } from "./shown-view.ts";
 
 const pauseMs = 200;
 
-const commonFields = [maxTokensField, seedField];
+/** In front of what the chat has set, which has a form of its own. */
+const ofChat = "chat.";
 
 /**
  * The page's address with the view and all that was set, so that it opens elsewhere as it is here:
- * `#steps?prompt=1%2B1%3D&sampler=exact`. Defaults are left out, and the key.
+ * `#steps?prompt=1%2B1%3D&sampler=exact`. Defaults are left out, and the key; so is the conversation of a chat.
  */
 function fragment(prompt: string | undefined): string {
   const fields = new URLSearchParams();
   if (prompt !== undefined) fields.set("prompt", prompt);
-  if (form.sampler.value !== samplerChoices[0]!.name) fields.set("sampler", form.sampler.value);
-  for (const { name } of [...form.shownFields.value, ...commonFields]) {
-    const text = form.textOf(name);
-    if (text !== "" && !(name === seedField.name && text === usualSeed)) fields.set(name, text);
-  }
+  for (const [name, text] of form.entries()) fields.set(name, text);
+  const seed = form.textOf(seedField.name);
+  if (seed !== "" && seed !== usualSeed) fields.set(seedField.name, seed);
   if (constraint.value !== "") fields.set(constraint.value, form.textOf(constraint.value));
   const view = shownView.value;
   const compared = view === "compare" ? contendersText() : undefined;
   if (compared !== undefined) fields.set("compare", compared);
+  if (view === "chat") {
+    for (const [name, text] of chatForm.entries()) fields.set(`${ofChat}${name}`, text);
+    if (systemMessage.value !== "") fields.set(`${ofChat}system`, systemMessage.value);
+  }
   const query = fields.toString();
   if (query === "") return view === "guide" ? "" : `#${view}`;
   return `#${view}?${query}`;
@@ -40,17 +44,15 @@ function readFragment(): void {
   if (isViewName(view)) shownView.value = view;
   const fields = new URLSearchParams(query);
   writtenPrompt.value = fields.get("prompt") ?? undefined;
-  const named = samplerChoices.find(({ name }) => name === fields.get("sampler"));
-  form.sampler.value = (named ?? samplerChoices[0]!).name;
-  form.written.value = { [seedField.name]: usualSeed };
-  for (const field of [...fieldControls, ...commonFields]) {
-    const text = fields.get(field.name);
-    if (text !== null && isWritable(field, text)) form.write(field.name, text);
-  }
+  form.read((name) => fields.get(name));
+  const seed = fields.get(seedField.name) ?? "";
+  form.write(seedField.name, isWritable(seedField, seed) ? seed : usualSeed);
   const held = constraintChoices.find(({ field }) => fields.has(field));
   constraint.value = held?.field ?? "";
   if (held !== undefined) form.write(held.field, fields.get(held.field)!);
   readContenders(fields.get("compare") ?? undefined);
+  chatForm.read((name) => fields.get(`${ofChat}${name}`));
+  systemMessage.value = fields.get(`${ofChat}system`) ?? "";
 }
 
 /** Reads the address that the page was opened by, then keeps it true. */

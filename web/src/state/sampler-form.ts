@@ -1,4 +1,5 @@
 import { computed, signal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import { fieldControls, samplerChoices, usualValues } from "../../../src/client/client.ts";
 import type { CompleteRequest, FieldControl } from "../../../src/client/client.ts";
 import { model } from "./connection.ts";
@@ -35,14 +36,19 @@ export const mostAnswers = 128;
 export const isWritable = ({ value }: Pick<Field, "value">, text: string): boolean =>
   value.type === "word" ? value.words.includes(text) : text.trim() !== "" && Number.isFinite(Number(text));
 
+/** The samplers of the API. */
+const allSamplers = samplerChoices.map(({ name }) => name);
+
 const usedBy = (sampler: Sampler): FieldControl[] =>
   fieldControls.filter(({ users }) => users.includes(sampler));
 
 /** A sampler as somebody sets it: which one, and what is written in its fields. */
 export class SamplerForm {
-  readonly sampler = signal<Sampler>(samplerChoices[0]!.name);
+  readonly sampler: Signal<Sampler>;
   readonly written = signal<Written>({});
   readonly commonFields: readonly CommonField[];
+  /** Those that may be chosen, the usual one first. */
+  readonly samplers: readonly Sampler[];
   /** The fields of the sampler that mean something beside what is written. */
   readonly shownFields = computed(() =>
     usedBy(this.sampler.value).filter(({ under }) => {
@@ -52,8 +58,29 @@ export class SamplerForm {
     }),
   );
 
-  constructor(commonFields: readonly CommonField[]) {
+  constructor(commonFields: readonly CommonField[], samplers: readonly Sampler[] = allSamplers) {
     this.commonFields = commonFields;
+    this.samplers = samplers;
+    this.sampler = signal(samplers[0]!);
+  }
+
+  /** What differs from a form that nobody has touched, by name. */
+  entries(): [name: string, text: string][] {
+    const { value: sampler } = this.sampler;
+    const fields = [...this.shownFields.value, ...this.commonFields]
+      .map(({ name }): [string, string] => [name, this.textOf(name)])
+      .filter(([, text]) => text !== "");
+    return sampler === this.samplers[0] ? fields : [["sampler", sampler], ...fields];
+  }
+
+  /** Sets all by what somebody else may have written: what is no field's is left out, what is not there is as usual. */
+  read(textOf: (name: string) => string | null): void {
+    this.sampler.value = this.samplers.find((name) => name === textOf("sampler")) ?? this.samplers[0]!;
+    const texts = [...fieldControls, ...this.commonFields].flatMap((field) => {
+      const text = textOf(field.name);
+      return text !== null && isWritable(field, text) ? [[field.name, text]] : [];
+    });
+    this.written.value = Object.fromEntries(texts) as Written;
   }
 
   write(name: string, text: string): void {
@@ -76,6 +103,16 @@ export class SamplerForm {
     );
     const given = { ...this.#valuesOf(others), ...(own === undefined ? this.common() : {}) };
     return usualValues(this.sampler.value, given, model.value.defaults)[name];
+  }
+
+  /** Whether more of anything that is counted, tokens, steps or tries, is written than usual. */
+  asksForMore(): boolean {
+    return [...this.shownFields.value, ...this.commonFields].some(
+      ({ name, value }) =>
+        value.type === "number" &&
+        value.isInteger &&
+        Number(this.textOf(name)) > Number(this.usualOf(name) ?? Infinity),
+    );
   }
 
   /** The sampler as it is set: its fields alone. */

@@ -3,8 +3,8 @@ import { useRef } from "preact/hooks";
 import { FieldControl } from "../../settings/field-control.tsx";
 import { model } from "../../state/connection.ts";
 import { cancel, isRunning } from "../../state/run.ts";
-import { chatForm, chatSamplers, systemMessage } from "./chat-settings.ts";
-import { draft, exchanges, send, startAnew } from "./conversation.ts";
+import { chatForm, systemMessage } from "../../state/chat-settings.ts";
+import { draft, exchanges, send, startAnew, waitingDrafts } from "./conversation.ts";
 
 const hint = computed(() => {
   const example = model.value?.example_prompts[0];
@@ -45,9 +45,14 @@ export function Composer() {
           if (!isBusy) event.currentTarget.form?.requestSubmit();
         }}
       />
+      {waitingDrafts.value.length > 0 && (
+        <p id="waiting-draft" class="hint" role="status">
+          What you were writing comes back when this is sent.
+        </p>
+      )}
       <div class="bottom">
         <div class="choices" role="group" aria-label="Who answers">
-          {chatSamplers.map((name) => (
+          {chatForm.samplers.map((name) => (
             <button
               key={name}
               type="button"

@@ -1,10 +1,10 @@
 import { computed, signal } from "@preact/signals";
 import { ClientError } from "../../../../src/client/client.ts";
 import type { ChatRequest } from "../../../../src/client/client.ts";
+import { chatForm, systemMessage } from "../../state/chat-settings.ts";
 import { client } from "../../state/connection.ts";
 import { problem, showProblem } from "../../state/problem.ts";
 import { isRunning, run } from "../../state/run.ts";
-import { chatForm, systemMessage } from "./chat-settings.ts";
 import { addChunk, emptyRound } from "./round.ts";
 import type { Answer, AskedChat, Round } from "./round.ts";
 
@@ -24,6 +24,8 @@ export interface Exchange {
 export const exchanges = signal<readonly Exchange[]>([]);
 /** What is being written. */
 export const draft = signal("");
+/** What was being written when a question was taken back, the last of it last: it comes back when that is sent. */
+export const waitingDrafts = signal<readonly string[]>([]);
 /** What is said to readers who do not see the page. */
 export const announcement = signal("");
 
@@ -56,7 +58,8 @@ export function send(): void {
 /** As the form's Run does it. */
 export async function sendDraft(question = draft.value.trim(), stop: AbortSignal): Promise<void> {
   if (question === "") return;
-  draft.value = "";
+  draft.value = waitingDrafts.value.at(-1) ?? "";
+  waitingDrafts.value = waitingDrafts.value.slice(0, -1);
   exchanges.value = [...exchanges.value, { id: nextId++, question, rounds: [], shown: 0 }];
   await answer(stop);
 }
@@ -68,6 +71,7 @@ export function askAgain(): void {
 
 /** Takes the last question back, to be written anew. */
 export function takeBack(): void {
+  if (draft.value.trim() !== "") waitingDrafts.value = [...waitingDrafts.value, draft.value];
   draft.value = lastExchange.value?.question ?? "";
   exchanges.value = exchanges.value.slice(0, -1);
 }
