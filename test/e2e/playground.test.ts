@@ -263,6 +263,27 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     expect(await page.locator("#problem").count()).toBe(0);
   });
 
+  it("notices a server of another model that was started between two looks at it", async () => {
+    const first = await ServerProcess.start();
+    const { port } = new URL(first.url);
+    await using opened = await playground.open("#steps", { url: first.url });
+    const { page } = opened;
+    await isReady(page);
+    expect(await page.locator("#model").innerText()).toBe("abacus");
+    // While neither is there the page hears what was said last, as if it had not looked.
+    const health = await (await fetch(`${first.url}/health`)).text();
+    await page.route("**/health", async (route) => {
+      const reply = await route.fetch().catch(() => undefined);
+      await route.fulfill(reply === undefined ? { body: health } : { response: reply });
+    });
+    first.signal("SIGKILL");
+    await first.exit();
+    await using second = await ServerProcess.start(["--port", port, "--model", "models/pivot"]);
+    expect(second.url).toBe(first.url);
+    await expect.poll(() => page.locator("#model").innerText(), { timeout: 10_000 }).toBe("pivot");
+    await isReady(page);
+  });
+
   it("asks for a key where the server wants one", async () => {
     await using locked = await ServerProcess.start(["--api-key", "secret-ü"]);
     await using opened = await playground.open("#steps", { url: locked.url });

@@ -51,16 +51,24 @@ export async function watchServer(): Promise<never> {
   }
 }
 
+/** @returns when the server was started; undefined where it does not answer, or not well */
+async function askForHealth(signal: AbortSignal): Promise<number | undefined> {
+  try {
+    const reply = await fetch(new URL("health", baseUrl), { signal });
+    return reply.ok ? ((await reply.json()) as { readonly started_at: number }).started_at : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 async function check(): Promise<void> {
   const signal = AbortSignal.timeout(patienceMs);
   // Once it is known, asking for its health says enough, and needs no key.
   if (serverState.value === "ready") {
-    const isAlive = await fetch(new URL("health", baseUrl), { signal }).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (!isAlive) serverState.value = "unreachable";
-    return;
+    const startedAt = await askForHealth(signal);
+    if (startedAt === undefined) serverState.value = "unreachable";
+    // A server that was started anew in between may have another model.
+    if (startedAt === undefined || startedAt === model.value?.created) return;
   }
   const key = apiKey.value;
   try {
