@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { findReport } from "../../src/client/client.ts";
 import type { CompletionResponse } from "../../src/client/client.ts";
@@ -60,6 +62,27 @@ describe.skipIf(!hasBrowser)("the playground's comparison", () => {
     );
     expect(widths).toContain("100%");
     expect(complaints).toEqual([]);
+  });
+
+  it("gives the requests of all that are compared as a program, which answers and costs the same", async () => {
+    await using opened = await playground.open(
+      `#compare?${new URLSearchParams({ prompt: "1+1=", compare: "greedy;power,alpha=2;standard,best_of=2" }).toString()}`,
+    );
+    const { page } = opened;
+    await runThrough(page);
+    const costs = await page.locator(".card .cost dd").allInnerTexts();
+    await page.click("#share summary");
+    await page.click('#share button:text-is("curl")');
+    const asked = (await page.locator("#shared").innerText()).split("\n\n");
+    expect(asked).toHaveLength(3);
+    const evaluated: number[] = [];
+    for (const [index, curl] of asked.entries()) {
+      const { stdout } = await promisify(execFile)("bash", ["-c", `${curl} -s`]);
+      const { choices, selected } = JSON.parse(stdout) as CompletionResponse;
+      expect(await page.locator(".card .answer").nth(index).innerText()).toContain(choices[0]!.text);
+      evaluated.push(selected?.[0]?.evaluated_tokens ?? findReport(choices[0]!)!.body.evaluated_tokens);
+    }
+    expect(costs).toEqual(evaluated.map((count) => `${count} runs of the model`));
   });
 
   it("keeps the last answers where one is refused, and names whose setting it was", async () => {

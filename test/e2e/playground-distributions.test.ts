@@ -1,7 +1,18 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
+import type { CompletionResponse } from "../../src/client/client.ts";
 import { hasBrowser } from "../support/browser.ts";
-import { flawsOf, holdTo, itFits, runThrough, usePlayground } from "../support/playground.ts";
+import {
+  flawsOf,
+  holdTo,
+  isIdle,
+  isReady,
+  itFits,
+  runThrough,
+  usePlayground,
+} from "../support/playground.ts";
 
 const playground = usePlayground();
 
@@ -68,6 +79,65 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
     await page.fill("#prompt", "1+1=");
     expect(await page.locator("#stale").innerText()).toContain("7-2*3+4=");
     expect(complaints).toEqual([]);
+  });
+
+  it("gives what it draws as a program", async () => {
+    await using opened = await playground.open("#distributions?prompt=1%2B1%3D&alpha=2");
+    const { page } = opened;
+    await page.fill("#samples", "16");
+    await page.fill("#chains", "8");
+    await page.selectOption("#grouping", "text");
+    await runThrough(page);
+    await page.click("#share summary");
+    await page.click('#share button:text-is("curl")');
+    const { stdout } = await promisify(execFile)("bash", [
+      "-c",
+      `${await page.locator("#shared").innerText()} -s`,
+    ]);
+    const { choices } = JSON.parse(stdout) as CompletionResponse;
+    expect(choices).toHaveLength(8);
+    const drawn = await columnOf(page, "drawn");
+    for (const { text } of choices) {
+      const count = choices.filter((choice) => choice.text === text).length;
+      expect(drawn.get(text), text).toBe(`${Math.round((100 * count) / 8)} %`);
+    }
+  });
+
+  it("runs where its tab is opened, but by no form that is at fault or asks for more than usual", async () => {
+    await using opened = await playground.open("#steps?max_tokens=100");
+    const { page } = opened;
+    await isReady(page);
+    const asked: string[] = [];
+    page.on("request", (request) => {
+      if (request.method() === "POST") asked.push(request.url());
+    });
+    const openBy = async (tab: string): Promise<void> => {
+      await page.click(`#tab-${tab}`);
+      await page.locator(`#${tab}`).waitFor();
+    };
+    await openBy("distributions");
+    await openBy("chat");
+    // A step more than usual, in each of many answers.
+    await page.evaluate("location.hash = '#chat?mcmc_steps=11'");
+    await openBy("distributions");
+    await page.fill("#mcmc_steps", "0.5");
+    await openBy("chat");
+    await openBy("distributions");
+    await page.waitForSelector("#mcmc_steps:focus:invalid");
+    await isIdle(page);
+    expect(asked).toEqual([]);
+    await openBy("chat");
+    await page.evaluate("location.hash = '#chat?prompt=1%2B1%3D&mcmc_steps=10'");
+    await openBy("distributions");
+    await page.locator("#drawn-note").waitFor();
+    expect(await page.locator("#stale").count()).toBe(0);
+    // What is there is not asked again.
+    await isIdle(page);
+    const before = asked.length;
+    await openBy("chat");
+    await openBy("distributions");
+    await isIdle(page);
+    expect(asked).toHaveLength(before);
   });
 
   it("groups whole answers, and says of exact draws which are none", async () => {

@@ -23,53 +23,69 @@ const system = "Say 'it', \"that\"\n\\n `id` $HOME !! – é 漢 🎲\u2028.";
 const cases: readonly { readonly what: string; readonly asked: Asked }[] = [
   {
     what: "a completion",
-    asked: { route: "completions", request: { prompt: "7-2*3+4=", sampler: "power", seed: 42 } },
+    asked: { route: "completions", requests: [{ prompt: "7-2*3+4=", sampler: "power", seed: 42 }] },
   },
   {
     what: "a completion held to texts with quotes and lines",
     asked: {
       route: "completions",
-      request: {
-        prompt: "1+1=",
-        max_tokens: 12,
-        seed: 7,
-        structured_outputs: { choice: ["#2", "#3", `it's "so"\n${system}`] },
-        sampler: "power",
-        alpha: 2,
-        kernel: "multiple_try",
-        tries: 2,
-      },
+      requests: [
+        {
+          prompt: "1+1=",
+          max_tokens: 12,
+          seed: 7,
+          structured_outputs: { choice: ["#2", "#3", `it's "so"\n${system}`] },
+          sampler: "power",
+          alpha: 2,
+          kernel: "multiple_try",
+          tries: 2,
+        },
+      ],
     },
   },
   {
     what: "a completion held to a pattern",
     asked: {
       route: "completions",
-      request: {
-        prompt: "1+1=",
-        structured_outputs: { regex: String.raw`#\d{1,2}|'"\\` },
-        sampler: "standard",
-        temperature: 0.7,
-        top_p: 0.9,
-        seed: 3,
-      },
+      requests: [
+        {
+          prompt: "1+1=",
+          structured_outputs: { regex: String.raw`#\d{1,2}|'"\\` },
+          sampler: "standard",
+          temperature: 0.7,
+          top_p: 0.9,
+          seed: 3,
+        },
+      ],
+    },
+  },
+  {
+    what: "a completion by one sampler and by another",
+    asked: {
+      route: "completions",
+      requests: [
+        { prompt: "7-2*3+4=", seed: 42, sampler: "greedy" },
+        { prompt: "7-2*3+4=", seed: 42, sampler: "power", best_of: 2, isolated: true },
+      ],
     },
   },
   {
     what: "a chat of several turns and answers",
     asked: {
       route: "chat/completions",
-      request: {
-        messages: [
-          { role: "user", content: "1+1=" },
-          { role: "assistant", content: "#2" },
-          { role: "user", content: "7-2*3+4=" },
-        ],
-        max_tokens: 30,
-        n: 2,
-        sampler: "standard",
-        seed: 5,
-      },
+      requests: [
+        {
+          messages: [
+            { role: "user", content: "1+1=" },
+            { role: "assistant", content: "#2" },
+            { role: "user", content: "7-2*3+4=" },
+          ],
+          max_tokens: 30,
+          n: 2,
+          sampler: "standard",
+          seed: 5,
+        },
+      ],
     },
   },
 ];
@@ -101,20 +117,26 @@ const textsIn = (choices: readonly Choice[]): string =>
   choices.map(({ text, message }) => `${text ?? message!.content}\n`).join("");
 
 /** What the server answers when it is asked as the page asks it. */
-async function expected({ route, request }: Asked): Promise<string> {
-  const reply = await fetch(`${server.url}/v1/${route}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
-    body: JSON.stringify(request),
-  });
-  const { choices } = (await reply.json()) as { choices: Choice[] };
-  return textsIn(choices);
+async function expected({ route, requests }: Asked): Promise<string> {
+  let texts = "";
+  for (const request of requests) {
+    const reply = await fetch(`${server.url}/v1/${route}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
+      body: JSON.stringify(request),
+    });
+    const { choices } = (await reply.json()) as { choices: Choice[] };
+    texts += textsIn(choices);
+  }
+  return texts;
 }
 
 describe.each(cases)("$what, copied as a program,", ({ asked }) => {
   it("answers the same as curl", async () => {
     const { stdout } = await run("bash", ["-c", asCode("curl", asked, context)], { env });
-    expect(textsIn((JSON.parse(stdout) as { choices: Choice[] }).choices)).toBe(await expected(asked));
+    const replies = stdout.replaceAll("}{", "}\n{").split("\n");
+    const choices = replies.flatMap((reply) => (JSON.parse(reply) as { choices: Choice[] }).choices);
+    expect(textsIn(choices)).toBe(await expected(asked));
   });
 
   it.skipIf(!hasOpenai)("answers the same as Python", async () => {

@@ -29,7 +29,7 @@ function select(view: ViewName): void {
   if (view === shownView.value) return;
   cancel();
   shownView.value = view;
-  if (serverState.value === "ready" && views[view].isEmpty?.() === true) runShown();
+  if (serverState.value === "ready" && views[view].runsWhenOpened?.() === true) runShown();
 }
 
 /** Runs the view that is shown, whoever asks: a form that the browser finds at fault says so instead. */
@@ -49,7 +49,7 @@ function showStage(): void {
 }
 
 export function App() {
-  const { Panel, reads } = views[shownView.value];
+  const view = views[shownView.value];
   return (
     <>
       <header class="bar">
@@ -78,7 +78,7 @@ export function App() {
       </header>
       <main>
         <SettingsForm
-          reads={reads}
+          view={view}
           onRun={() => {
             runShown();
             showStage();
@@ -86,7 +86,7 @@ export function App() {
         />
         <section id="stage" class="stage" aria-label="Results">
           <Tabs label="Views" tabs={tabs} selected={shownView.value} onSelect={select}>
-            <Panel />
+            <view.Panel />
           </Tabs>
         </section>
       </main>

@@ -1,4 +1,5 @@
 import type { FunctionComponent } from "preact";
+import type { CompleteRequest } from "../../src/client/client.ts";
 
 /** One way to look at the model; the form beside it is shared by all. */
 export interface View {
@@ -6,8 +7,10 @@ export interface View {
   /** What the view reads of the form: all of it, the prompt alone, or nothing, where it has a form of its own. */
   readonly reads: "all" | "prompt" | "nothing";
   readonly Panel: FunctionComponent;
-  /** Whether it has nothing to show yet: its tab then runs it. Left out where it waits to be asked. */
-  isEmpty?(): boolean;
+  /** What it asks of the server, for programs that ask the same. Left out where the form has no part in it. */
+  readonly requests?: () => readonly CompleteRequest[];
+  /** Whether its tab runs it: it has nothing to show yet, and is no more work than somebody who looks around expects. Left out where it waits to be asked. */
+  runsWhenOpened?(): boolean;
   /** What Run, or Ctrl+Enter, does. @throws ClientError, which is shown in the form */
   run(signal: AbortSignal): Promise<void>;
 }

@@ -1,9 +1,9 @@
 import type { ChatRequest, CompleteRequest } from "../../../src/client/client.ts";
 
-/** What is asked, by the route that answers it. */
+/** What is asked, one after the other, by the route that answers it. */
 export type Asked =
-  | { readonly route: "completions"; readonly request: CompleteRequest }
-  | { readonly route: "chat/completions"; readonly request: ChatRequest };
+  | { readonly route: "completions"; readonly requests: readonly CompleteRequest[] }
+  | { readonly route: "chat/completions"; readonly requests: readonly ChatRequest[] };
 
 export interface CodeContext {
   /** Of the server, with a slash at its end. */
@@ -33,7 +33,7 @@ const openaiFields = new Set([
   "top_p",
 ]);
 
-/** A request as a program that sends it, and says what was answered. The key itself is never in it. */
+/** Requests as a program that sends them, and says what was answered. The key itself is never in it. */
 export function asCode(language: Language, asked: Asked, context: CodeContext): string {
   switch (language) {
     case "curl":
@@ -45,34 +45,43 @@ export function asCode(language: Language, asked: Asked, context: CodeContext): 
   }
 }
 
-function curl({ route, request }: Asked, { baseUrl, model, wantsKey }: CodeContext): string {
-  const body = JSON.stringify({ model, ...request }, null, 2);
+function curl({ route, requests }: Asked, { baseUrl, model, wantsKey }: CodeContext): string {
   const key = wantsKey ? ` \\\n  -H "authorization: Bearer $METROPOLIS_API_KEY"` : "";
-  return `curl ${quote(`${baseUrl}v1/${route}`)} \\\n  -H 'content-type: application/json'${key} \\\n  -d ${quote(body)}`;
+  const head = `curl ${quote(`${baseUrl}v1/${route}`)} \\\n  -H 'content-type: application/json'${key}`;
+  return requests
+    .map((request) => `${head} \\\n  -d ${quote(JSON.stringify({ model, ...request }, null, 2))}`)
+    .join("\n\n");
 }
 
 /** A word of a shell's as it is. */
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-function python({ route, request }: Asked, { baseUrl, model, wantsKey }: CodeContext): string {
+function python({ route, requests }: Asked, { baseUrl, model, wantsKey }: CodeContext): string {
   const { python: call, text } = calls[route];
-  const entries = Object.entries({ model, ...request });
-  const own = entries.filter(([name]) => openaiFields.has(name));
-  const others = entries.filter(([name]) => !openaiFields.has(name));
   const key = wantsKey ? 'os.environ["METROPOLIS_API_KEY"]' : '"unused"';
-  const extra = others.length === 0 ? [] : [`    extra_body=${pythonOf(Object.fromEntries(others))},`];
   return [
     ...(wantsKey ? ["import os"] : []),
     "from openai import OpenAI",
     "",
     `client = OpenAI(base_url=${pythonOf(`${baseUrl}v1`)}, api_key=${key})`,
-    `answer = client.${call}(`,
-    ...own.map(([name, value]) => `    ${name}=${pythonOf(value)},`),
-    ...extra,
-    ")",
-    "for choice in answer.choices:",
-    `    print(choice.${text})`,
+    ...requests.flatMap((request) => [
+      `answer = client.${call}(`,
+      ...pythonArguments({ model, ...request }).map((argument) => `    ${argument},`),
+      ")",
+      "for choice in answer.choices:",
+      `    print(choice.${text})`,
+    ]),
   ].join("\n");
+}
+
+function pythonArguments(fields: object): string[] {
+  const entries = Object.entries(fields);
+  const own = entries.filter(([name]) => openaiFields.has(name));
+  const others = entries.filter(([name]) => !openaiFields.has(name));
+  return [
+    ...own.map(([name, value]) => `${name}=${pythonOf(value)}`),
+    ...(others.length === 0 ? [] : [`extra_body=${pythonOf(Object.fromEntries(others))}`]),
+  ];
 }
 
 /** A value of JSON as Python writes it; JSON's strings are Python's, but for lone surrogates. */
@@ -88,14 +97,16 @@ function pythonOf(value: unknown): string {
   return JSON.stringify(value);
 }
 
-function typeScript({ route, request }: Asked, { baseUrl, wantsKey }: CodeContext): string {
+function typeScript({ route, requests }: Asked, { baseUrl, wantsKey }: CodeContext): string {
   const { typeScript: call, text } = calls[route];
   const key = wantsKey ? ", apiKey: process.env.METROPOLIS_API_KEY" : "";
   return [
     'import { MetropolisClient } from "metropolis-client";',
     "",
     `const client = new MetropolisClient({ baseUrl: ${JSON.stringify(baseUrl)}${key} });`,
-    `const { choices } = await client.${call}(${JSON.stringify(request, null, 2)});`,
-    `for (const choice of choices) console.log(choice.${text});`,
+    ...requests.flatMap((request) => [
+      `for (const choice of (await client.${call}(${JSON.stringify(request, null, 2)})).choices)`,
+      `  console.log(choice.${text});`,
+    ]),
   ].join("\n");
 }

@@ -4,7 +4,7 @@ import { apiKey, giveKey, wantsKey } from "../state/connection.ts";
 import { keyControl } from "../state/problem.ts";
 import { linkHere } from "../state/link.ts";
 import { cancel, isRunning } from "../state/run.ts";
-import { form, prompt, request, seedField, writtenPrompt } from "../state/settings.ts";
+import { form, prompt, seedField, writtenPrompt } from "../state/settings.ts";
 import type { View } from "../view.ts";
 import { ConstraintControl, Sentence } from "./constraint-control.tsx";
 import { ExamplePrompts } from "./example-prompts.tsx";
@@ -20,18 +20,13 @@ wide.addEventListener("change", ({ matches }) => {
 });
 
 export interface SettingsFormProps {
-  /** What the view that is shown reads of it. */
-  readonly reads: View["reads"];
+  /** The view that is shown. */
+  readonly view: View;
   readonly onRun: () => void;
 }
 
-const shared = {
-  link: linkHere,
-  ...programs(() => ({ route: "completions", request: request() })),
-};
-
 /** The form beside the views: what a request says. */
-export function SettingsForm({ reads, onRun }: SettingsFormProps) {
+export function SettingsForm({ view: { reads, requests }, onRun }: SettingsFormProps) {
   const isWhole = reads === "all";
   return (
     <form
@@ -57,7 +52,14 @@ export function SettingsForm({ reads, onRun }: SettingsFormProps) {
           <SamplerFields />
         </details>
       )}
-      {isWhole && <Share forms={shared} />}
+      {requests !== undefined && (
+        <Share
+          forms={{
+            link: linkHere,
+            ...programs(() => ({ route: "completions", requests: requests() })),
+          }}
+        />
+      )}
     </form>
   );
 }

@@ -6,7 +6,7 @@ import type { Asked } from "./request-as-code.ts";
 /** A form of what is shared, by its name. */
 export type SharedForms = Readonly<Record<string, () => string>>;
 
-/** A request as programs that send it to this server. */
+/** Requests as programs that send them to this server. */
 export const programs = (asked: () => Asked): SharedForms =>
   Object.fromEntries(
     languages.map((language) => [

@@ -118,7 +118,7 @@ function Actions({ exchange: { shown, isRefused }, drawn }: ActionsProps) {
         Edit the question
       </button>
       {asked !== undefined && (
-        <Share forms={programs(() => ({ route: "chat/completions", request: asked }))} />
+        <Share forms={programs(() => ({ route: "chat/completions", requests: [asked] }))} />
       )}
     </div>
   );

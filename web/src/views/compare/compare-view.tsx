@@ -10,7 +10,7 @@ import { form, prompt } from "../../state/settings.ts";
 import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
 import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
-import { compare, labelOf, purposeOf, results, wordsOf } from "./results.ts";
+import { compare, labelOf, purposeOf, requestOf, results, wordsOf } from "./results.ts";
 import type { Result } from "./results.ts";
 
 /** Of which the likeliest is taken: about what a chain of the same cost has to beat. */
@@ -152,6 +152,7 @@ export const compareView: View = {
   label: "Compare",
   reads: "all",
   Panel: Compare,
-  isEmpty: () => !contenders.value.some(({ id }) => results.value.has(id)),
+  requests: () => contenders.value.map(requestOf),
+  runsWhenOpened: () => !contenders.value.some(({ id }) => results.value.has(id)),
   run: compare,
 };

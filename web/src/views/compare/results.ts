@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { fieldControls, findReport, samplerChoices, usualValues } from "../../../../src/client/client.ts";
-import type { CompletionResponse } from "../../../../src/client/client.ts";
+import type { CompleteRequest, CompletionResponse } from "../../../../src/client/client.ts";
 import { client, model } from "../../state/connection.ts";
 import { contenders } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
@@ -53,19 +53,25 @@ export function wordsOf({ settings: { sampler, best_of: _, ...fields } }: Conten
     .join(" · ");
 }
 
+/** What it is asked. */
+export const requestOf = ({ settings }: Contender): CompleteRequest => ({
+  ...commonRequest(),
+  ...settings,
+  ...isolated(settings.sampler),
+});
+
 /** @throws ComparedError naming the one that failed; what the others have answered stays */
 export async function compare(signal: AbortSignal): Promise<void> {
   const former = results.value;
-  const common = commonRequest();
   const asked = prompt.value;
+  const requests = contenders.value.map((contender) => ({ contender, request: requestOf(contender) }));
   results.value = new Map();
   // One after the other, so that each time is its own.
-  for (const contender of contenders.value) {
-    const { id, settings } = contender;
+  for (const { contender, request } of requests) {
     const start = performance.now();
     try {
       const { choices, selected } = await client.value.complete(
-        { ...common, ...settings, ...isolated(settings.sampler), logprobs: 5, entropy: true },
+        { ...request, logprobs: 5, entropy: true },
         { signal },
       );
       const milliseconds = performance.now() - start;
@@ -73,7 +79,7 @@ export async function compare(signal: AbortSignal): Promise<void> {
       const evaluated = selected?.[0]?.evaluated_tokens ?? findReport(choice)?.body.evaluated_tokens ?? 0;
       const isChosen = selected !== undefined;
       const result = { prompt: asked, choice, milliseconds, evaluated, isChosen };
-      results.value = new Map([...results.value, [id, result]]);
+      results.value = new Map([...results.value, [contender.id, result]]);
     } catch (error) {
       // Where nothing came of it, the last answers stay.
       if (results.value.size === 0) results.value = former;

@@ -1,6 +1,7 @@
 import "./distributions.css";
 import { computed, signal } from "@preact/signals";
 import { samplerChoices } from "../../../../src/client/client.ts";
+import type { CompleteRequest } from "../../../../src/client/client.ts";
 import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
 import { client, model, usualMaxTokens } from "../../state/connection.ts";
@@ -31,6 +32,9 @@ const state = signal("");
 
 /** The exponent that is looked at: the form's, which the slider moves. */
 const alpha = computed(() => Number(form.textOf("alpha")) || (model.value?.defaults.alpha ?? 4));
+
+/** What the column of drawn answers asks; how the laws beside it are estimated is the page's own affair. */
+const drawnRequest = (): CompleteRequest => ({ ...request(), n: Number(drawnSize.value) });
 
 const formLabel = (): string =>
   samplerChoices.find(({ name }) => name === form.sampler.value)!.label.toLowerCase();
@@ -117,7 +121,7 @@ function Distributions() {
 }
 
 async function draw(signal: AbortSignal): Promise<void> {
-  const [size, n] = [Number(sampleSize.value), Number(drawnSize.value)];
+  const size = Number(sampleSize.value);
   const isHeld = constraint.value !== "";
   const asked = prompt.value;
   const sample = new Sample();
@@ -134,11 +138,11 @@ async function draw(signal: AbortSignal): Promise<void> {
         state.value = `${sample.drawn} of ${size} answers drawn from the model itself …`;
       },
     });
-    state.value = `Drawing ${n} answers by ${formLabel()} …`;
-    const drawing = request();
+    const drawing = drawnRequest();
+    state.value = `Drawing ${drawing.n} answers by ${formLabel()} …`;
     const hasAlpha = form.shownFields.value.some(({ name }) => name === "alpha");
     const exponent = hasAlpha ? alpha.value : undefined;
-    const { choices } = await client.value.complete({ ...drawing, n }, { signal });
+    const { choices } = await client.value.complete(drawing, { signal });
     drawn.value = { sampler: drawing.sampler, alpha: exponent, choices };
   } finally {
     state.value = "";
@@ -150,5 +154,7 @@ export const distributionsView: View = {
   label: "Distributions",
   reads: "all",
   Panel: Distributions,
+  requests: () => [drawnRequest()],
+  runsWhenOpened: () => sampled.value === undefined && !form.asksForMore(),
   run: draw,
 };

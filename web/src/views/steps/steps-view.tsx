@@ -78,7 +78,8 @@ export const stepsView: View = {
   label: "Step by step",
   reads: "all",
   Panel: Steps,
-  isEmpty: () => recorded.value.recording.frames.length === 0,
+  requests: () => [request()],
+  runsWhenOpened: () => recorded.value.recording.frames.length === 0,
   run: (signal) => {
     const asked = request();
     const told = { logprobs: alternatives, entropy: true };
