@@ -4,7 +4,7 @@ import fastifySwagger from "@fastify/swagger";
 import fastifyWebsocket from "@fastify/websocket";
 import Fastify from "fastify";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
-import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Completer } from "../decoder/completer.ts";
 import type { SamplerName } from "../samplers/registry.ts";
 import { BodyBudget } from "./body-budget.ts";
@@ -34,7 +34,7 @@ import { readBodies } from "./request-body.ts";
 import { RouteTable, routerOptions } from "./route-table.ts";
 import { RunningAnswers } from "./running-answers.ts";
 import { offeredUpgrades, upgradeOptions } from "./upgrades.ts";
-import { apiInfo, transformObject } from "./openapi.ts";
+import { apiInfo, transform, transformObject } from "./openapi.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { completionRoutes } from "./routes/completions.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -174,7 +174,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   await app.register(fastifySwagger, {
     openapi: apiInfo,
-    transform: jsonSchemaTransform,
+    transform,
     transformObject,
   });
   app.websocketServer.on("wsClientError", ({ message }, socket) => {

@@ -1,4 +1,4 @@
-import { jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { stringify } from "yaml";
 import type { ScalarTag } from "yaml";
 import { version } from "../core/version.ts";
@@ -25,6 +25,26 @@ export const apiInfo = {
     },
   },
   security: [{ apiKey: [] }, {}],
+};
+
+interface Answers {
+  readonly response?: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { example?: unknown }>> }>
+  >;
+}
+
+/** Writes out a route's schemas, with the examples that stand beside those of its answers: the library leaves them out. */
+export const transform: typeof jsonSchemaTransform = (input) => {
+  const route = jsonSchemaTransform(input);
+  const given = (input.schema as Answers | undefined)?.response ?? {};
+  const written = (route.schema as Answers | undefined)?.response ?? {};
+  for (const [status, { content = {} }] of Object.entries(given)) {
+    for (const [type, { example }] of Object.entries(content)) {
+      const media = written[status]?.content?.[type];
+      if (media !== undefined && example !== undefined) media.example = example;
+    }
+  }
+  return route;
 };
 
 /** Writes out the named schemas, only those that something refers to: the library lists each for input and output. */

@@ -19,10 +19,31 @@ interface Document {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
+interface Failure {
+  readonly content: { readonly "application/json": { readonly example: object } };
+}
+
 interface Operation {
   readonly requestBody?: { readonly content: { readonly "application/json": { readonly schema: Schema } } };
   readonly responses: Readonly<Record<string, object>>;
 }
+
+interface Provoked {
+  readonly what: string;
+  /** As the document has it; of completions when left out. */
+  readonly route?: string;
+  readonly options?: Parameters<typeof createTestApp>[0];
+  readonly request?: {
+    readonly method?: "GET";
+    readonly url?: string;
+    readonly headers?: Record<string, string>;
+    readonly payload?: string | object;
+  };
+  readonly status: number;
+}
+
+/** More than can be done at once. */
+const slow = { prompt: "7-2*3+4=", sampler: "power", mcmc_steps: 10_000 };
 
 describe("openapi.yaml", () => {
   it("describes every field of every request and answer, with an example", async () => {
@@ -76,6 +97,64 @@ describe("openapi.yaml", () => {
     }
     expect(posted).toBeGreaterThanOrEqual(6);
   });
+
+  /** Each status, provoked: what the document shows of it is what the server says, whichever numbers are in it. */
+  it.each([
+    { what: "an unknown field", request: { payload: { prompt: "1+1=", temprature: 1 } }, status: 400 },
+    { what: "no key", options: { apiKeys: ["secret"] }, status: 401 },
+    { what: "another model", request: { payload: { prompt: "1+1=", model: "gpt-4" } }, status: 404 },
+    {
+      what: "another model's entry",
+      route: "/v1/models/{id}",
+      request: { method: "GET", url: "/v1/models/gpt-4" },
+      status: 404,
+    },
+    {
+      what: "another response",
+      route: "/v1/responses/{id}",
+      request: { method: "GET", url: "/v1/responses/resp_0" },
+      status: 404,
+    },
+    {
+      what: "no path",
+      route: "/v1/models/{id}",
+      request: { method: "GET", url: "/v1/models/%zz" },
+      status: 400,
+    },
+    { what: "too large a body", options: { bodyLimit: 8 }, status: 413 },
+    {
+      what: "another type",
+      request: { payload: "x", headers: { "content-type": "text/plain" } },
+      status: 415,
+    },
+    { what: "another host", request: { headers: { host: "example.com" } }, status: 421 },
+    {
+      what: "too few tries",
+      request: { payload: { prompt: "1+1=", sampler: "exact", alpha: 1000, max_tries: 1 } },
+      status: 422,
+    },
+    {
+      what: "no upgrade",
+      route: "/v1/completions/ws",
+      request: { method: "GET", url: "/v1/completions/ws" },
+      status: 426,
+    },
+    { what: "too many requests", options: { requestsPerMinute: 0 }, status: 429 },
+    { what: "too long a time", options: { requestTimeoutMs: 1 }, request: { payload: slow }, status: 504 },
+  ] as const satisfies readonly Provoked[])(
+    "shows of $status what is said to $what",
+    async ({ route = "/v1/completions", options, request, status }: Provoked) => {
+      await using server = await createTestApp(options);
+      const asked = { method: "POST", url: route, payload: { prompt: "1+1=" }, ...request } as const;
+      const reply = await server.app.inject(asked);
+      expect(reply.statusCode).toBe(status);
+      const { paths } = server.app.swagger() as unknown as Document;
+      const { responses } = paths[route]![asked.method.toLowerCase()] as Operation;
+      const { example } = (responses[status] as Failure).content["application/json"];
+      const withoutNumbers = (body: string): unknown => JSON.parse(body.replaceAll(/-?\d+(\.\d+)?/g, "0"));
+      expect(withoutNumbers(JSON.stringify(example))).toEqual(withoutNumbers(reply.body));
+    },
+  );
 
   it("lists the WebSocket, and shows of an answer what a chain reports", async () => {
     await using server = await createTestApp();

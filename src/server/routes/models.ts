@@ -3,7 +3,7 @@ import { z } from "zod";
 import { usualMaxTokens } from "../completion-plan.ts";
 import { modelNames, presetOfModelName, samplerOfModelName } from "../model-name.ts";
 import { chooseSampler } from "../sampling-plan.ts";
-import { failuresOfLookups } from "../failures.ts";
+import { failuresOfModels } from "../failures.ts";
 import { modelEntry, modelList } from "../schemas/models.ts";
 import type { RouteContext } from "./context.ts";
 
@@ -42,7 +42,7 @@ export function modelRoutes({
         schema: {
           summary: "List the models",
           tags: ["models"],
-          response: { 200: modelList, ...failuresOfLookups },
+          response: { 200: modelList, ...failuresOfModels },
         },
       },
       () => ({ object: "list" as const, data: entries }),
@@ -59,7 +59,7 @@ export function modelRoutes({
               examples: ["abacus:power"],
             }),
           }),
-          response: { 200: modelEntry, ...failuresOfLookups },
+          response: { 200: modelEntry, ...failuresOfModels },
         },
       },
       ({ params: { id } }) => find(id),
@@ -71,7 +71,7 @@ export function modelRoutes({
         schema: {
           hide: true,
           params: z.object({ "*": z.string() }),
-          response: { 200: modelEntry, ...failuresOfLookups },
+          response: { 200: modelEntry, ...failuresOfModels },
         },
       },
       ({ params: { "*": id } }) => find(id.replace(/\/$/, "")),

@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { encodeChat } from "../chat-plan.ts";
 import { responseNames } from "../responses/response-names.ts";
-import { failuresOfAnswers, failuresOfBodies, failuresOfLookups } from "../failures.ts";
+import { failuresOfAnswers, failuresOfBodies, failuresOfResponses } from "../failures.ts";
 import { dropNulls } from "../given.ts";
 import { invalid } from "../invalid.ts";
 import { samplerOfModelName } from "../model-name.ts";
@@ -89,7 +89,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
           tags,
           params,
           querystring: retrieveQuery,
-          response: { 200: wholeOrStreamed, ...failuresOfLookups },
+          response: { 200: wholeOrStreamed, ...failuresOfResponses },
         },
       },
       async (request, reply) => {
@@ -125,7 +125,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
             "One that runs in the background ends. Responses that go on from it cannot be gone on from any more.",
           tags,
           params,
-          response: { 200: deletedResponse, ...failuresOfLookups },
+          response: { 200: deletedResponse, ...failuresOfResponses },
         },
       },
       (request) => {
@@ -143,7 +143,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
           description: "One that has ended stays as it is.",
           tags,
           params,
-          response: { 200: responseResponse, ...failuresOfLookups },
+          response: { 200: responseResponse, ...failuresOfResponses },
         },
       },
       async (request, reply) => {
@@ -169,7 +169,7 @@ export function responseRoutes(context: RouteContext): FastifyPluginCallbackZod 
           tags,
           params,
           querystring: itemsQuery,
-          response: { 200: inputItemList, ...failuresOfLookups },
+          response: { 200: inputItemList, ...failuresOfResponses },
         },
       },
       async (request, reply) => {
