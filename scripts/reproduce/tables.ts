@@ -95,7 +95,7 @@ export async function writeCharts(evaluations: Evaluations, target: string): Pro
     steps: drawSweep(sweep, "mcmc_steps", "steps per block"),
     "entropy-collapse": runs.length === 0 ? undefined : drawRuns(runs, "H", "policy entropy, nats"),
     samplers: drawFrontier(first, "evaluated", seriesColors(first)),
-    abacus: drawFrontier(equal, "evaluated", seriesColors(equal)),
+    abacus: drawFrontier(equal, "evaluated", seriesColors(equal, ["abacus: power"])),
     reward: runs.length === 0 ? undefined : drawRuns(runs, "R", "accuracy"),
   };
   await mkdir(target, { recursive: true });

@@ -24,7 +24,10 @@ export function drawFrontier(
   if (front.length === 0) return undefined;
   const own = colors.domain.filter((_, index) => colors.range[index] !== plainColour);
   const shown = new Set(own);
-  const rows = configurations.flatMap((one) => bestLine(one, kind, shown.has(one.label)));
+  const rows = configurations
+    .flatMap((one) => bestLine(one, kind, shown.has(one.label)))
+    // What has no colour of its own lies below what has.
+    .sort((a, b) => Number(a.label !== restName) - Number(b.label !== restName));
   const most = Math.max(...rows.map(({ cost }) => cost));
   const steps = [...front, { ...front.at(-1)!, cost: most }];
   const scale = [
