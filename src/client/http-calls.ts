@@ -1,5 +1,6 @@
 import { createParser } from "eventsource-parser";
 import { ClientError } from "./client-error.ts";
+import type { ErrorDetails } from "./client-error.ts";
 import type { CallOptions } from "./types.ts";
 
 interface Call extends CallOptions {
@@ -43,8 +44,10 @@ export class HttpCalls {
     if (
       response.headers.get("content-type")?.startsWith("text/event-stream") !== true ||
       response.body === null
-    )
+    ) {
+      response.body?.cancel().catch(() => undefined);
       throw unexpected(path, response);
+    }
     const received: string[] = [];
     const parser = createParser({ onEvent: ({ data }) => received.push(data) });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -79,11 +82,10 @@ export class HttpCalls {
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (cause) {
-      const message = `No answer from ${this.#baseUrl}. Is the server running?`;
-      throw cancellation(signal, cause) ?? new ClientError("unreachable", message, { cause });
+      throw cancellation(signal, cause) ?? impatience(path, cause) ?? unreachable(this.#baseUrl, cause);
     }
     if (response.ok) return response;
-    throw errorIn(await readJson(path, response, signal)) ?? unexpected(path, response);
+    throw errorIn(await readJson(path, response, signal), response) ?? unexpected(path, response);
   }
 
   #headers(): Headers {
@@ -137,21 +139,43 @@ function parseEvent(path: string, data: string): object {
   return json;
 }
 
-/** What an error's body says, if it is one. */
-function errorIn(json: unknown): ClientError | undefined {
+/** What an error's body says, if it is one. @param response that it is the body of; an event has none */
+function errorIn(json: unknown, response?: Response): ClientError | undefined {
   const error = isRecord(json) ? json.error : undefined;
   if (!isRecord(error) || typeof error.message !== "string") return undefined;
   const { code, message, param } = error;
   return new ClientError(typeof code === "string" ? code : "internal", message, {
     param: typeof param === "string" ? param : null,
+    ...(response === undefined ? {} : saidBy(response)),
   });
+}
+
+/** What the head of an answer says to who wants to ask again. */
+function saidBy({ status, headers }: Response): Pick<ErrorDetails, "status" | "retryAfterMs"> {
+  // Proxies may name a date, which is not worth the code: it is waited for as if nothing was said.
+  const seconds = Number(headers.get("retry-after") ?? NaN);
+  return { status, retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined };
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null;
 
-const unexpected = (path: string, { status }: Response, cause?: unknown): ClientError =>
-  new ClientError("protocol", `${path} answered ${status} with what was not expected.`, { cause });
+const unexpected = (path: string, response: Response, cause?: unknown): ClientError => {
+  const type = response.headers.get("content-type") ?? "no content-type";
+  const message = `${path} answered ${response.status} with what is none of Metropolis' answers (${type}). Is it a proxy's, or another server's?`;
+  return new ClientError("protocol", message, { ...saidBy(response), cause });
+};
+
+const unreachable = (baseUrl: string, cause: unknown): ClientError =>
+  new ClientError("unreachable", `No answer from ${baseUrl}. Is the server running?`, { cause });
+
+/** Node's fetch gives up on an answer that takes more than five minutes to begin; the server is there all the same. */
+function impatience(path: string, error: unknown): ClientError | undefined {
+  const reason = error instanceof Error ? error.cause : undefined;
+  if (!isRecord(reason) || reason.code !== "UND_ERR_HEADERS_TIMEOUT") return undefined;
+  const message = `${path} took longer to begin its answer than this platform's fetch waits (five minutes in Node). Stream or watch it instead, or ask for it in the background.`;
+  return new ClientError("connection_lost", message, { cause: error });
+}
 
 const cancellation = (signal: AbortSignal | undefined, cause: unknown): ClientError | undefined =>
   signal?.aborted === true ? new ClientError("aborted", "The request was cancelled.", { cause }) : undefined;

@@ -40,7 +40,7 @@ export class MetropolisClient {
 
   /** @throws TypeError for a baseUrl that is no address of HTTP */
   constructor({ baseUrl = "http://127.0.0.1:8000", apiKey }: ClientOptions = {}) {
-    if (!/^https?:\/\//i.test(baseUrl))
+    if (!/^https?:\/\//i.test(baseUrl) || !URL.canParse(baseUrl))
       throw new TypeError(`baseUrl is ${JSON.stringify(baseUrl)}: give it whole, as http://127.0.0.1:8000.`);
     this.#baseUrl = serverRoot(baseUrl);
     const key = apiKey === "" ? undefined : apiKey;
@@ -109,9 +109,8 @@ export class MetropolisClient {
   /** What a response was told: a page of it, the newest first unless `order` says otherwise. @throws ClientError */
   responseInput(id: string, { signal, ...page }: PageOptions = {}): Promise<InputItemList> {
     const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(page)) query.set(name, String(value));
-    const path = `${responsePath(id)}/input_items?${query.toString()}`;
-    return this.#calls.whole(path, "list", signal === undefined ? {} : { signal });
+    for (const [name, value] of Object.entries(page)) if (value !== undefined) query.set(name, String(value));
+    return this.#calls.whole(`${responsePath(id)}/input_items?${query.toString()}`, "list", { signal });
   }
 
   /** The model, and its name with each sampler's suffix. @throws ClientError */
@@ -156,11 +155,13 @@ export { ClientError, noText, revise };
 export type {
   CallOptions,
   ChatChunk,
+  ChatCompletionRequest,
   ChatRequest,
   ChatResponse,
   ClientOptions,
   CompleteRequest,
   CompletionChunk,
+  CompletionRequest,
   CompletionResponse,
   EventName,
   EventOf,
@@ -170,6 +171,7 @@ export type {
   RespondRequest,
   ResponseBody,
   ResponseEvent,
+  ResponseRequest,
   RevisedText,
   Streamed,
   WatchedToken,

@@ -18,22 +18,22 @@ export type WatchedToken = EventOf<"revision">["tokens"][number];
 
 export interface ClientOptions {
   /** Where the server is, with or without /v1; http://127.0.0.1:8000 when left out. */
-  readonly baseUrl?: string;
+  readonly baseUrl?: string | undefined;
   readonly apiKey?: string | undefined;
 }
 
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface WatchOptions extends CallOptions {
   /** Events wanted; all when left out. `done` always comes. */
-  readonly events?: readonly EventName[];
+  readonly events?: readonly EventName[] | undefined;
 }
 
 export interface PageOptions extends CallOptions {
-  readonly limit?: number;
-  readonly order?: "asc" | "desc";
+  readonly limit?: number | undefined;
+  readonly order?: "asc" | "desc" | undefined;
   /** The id of the item before the page. */
-  readonly after?: string;
+  readonly after?: string | undefined;
 }

@@ -52,9 +52,16 @@ export class WatchSocket {
     const connection = this.#connect();
     connection.inboxes.set(id, inbox);
     let isOver = false;
+    connection.opened.then(
+      () => {
+        // Whoever has left while the socket opened asks nothing any more.
+        if (connection.inboxes.has(id)) connection.send({ ...message, id });
+      },
+      (error: unknown) => {
+        inbox.fail(error);
+      },
+    );
     try {
-      await connection.opened;
-      connection.send({ ...message, id });
       for await (const event of inbox) {
         isOver = event.type === "done" || event.type === "error";
         if (event.type === "error") {
@@ -127,16 +134,18 @@ class Connection {
     socket.addEventListener("message", ({ data }) => {
       this.#take(data);
     });
-    socket.addEventListener("close", ({ code }) => {
-      this.#lose(closeError(code));
-    });
     await new Promise<void>((resolve, reject) => {
       socket.addEventListener("open", () => {
         resolve();
       });
       socket.addEventListener("error", () => {
-        if (socket.readyState !== open) void explain().then(reject, reject);
+        // A socket that is left while it opens has failed, too, and nobody asks why.
+        if (socket.readyState !== open && !this.#isClosed) void explain().then(reject, reject);
       });
+    });
+    // Before it was open, what failed is said by the explanation.
+    socket.addEventListener("close", ({ code }) => {
+      this.#lose(closeError(code));
     });
     if (this.#isClosed) socket.close(1000);
   }

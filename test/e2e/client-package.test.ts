@@ -47,7 +47,7 @@ afterAll(() => rm(scratch, { recursive: true }));
 /** Uses everything, as somebody would who reads the README. */
 const uses = `
 import { ClientError, MetropolisClient, noText, revise } from "metropolis-client";
-import type { CompletionResponse, WatchEvent } from "metropolis-client";
+import type { CompletionRequest, CompletionResponse, Streamed, WatchEvent } from "metropolis-client";
 
 interface Schema { readonly type: string }
 const schema: Schema = { type: "integer" };
@@ -55,8 +55,9 @@ const schema: Schema = { type: "integer" };
 export async function main(baseUrl: string): Promise<string[]> {
   const client = new MetropolisClient({ baseUrl });
   const said: string[] = [];
-  const request = { prompt: "7-2*3+4=", sampler: "power", seed: 1 } as const;
-  const whole: CompletionResponse = await client.complete({ ...request, structured_outputs: { json: schema } });
+  const request: Streamed<CompletionRequest> = { prompt: "7-2*3+4=", sampler: "power", seed: 1 };
+  const unset: { signal: AbortSignal | undefined } = { signal: undefined };
+  const whole: CompletionResponse = await client.complete({ ...request, structured_outputs: { json: schema } }, unset);
   const steps: number | undefined = whole.choices[0]?.power?.steps;
   said.push(String(steps !== undefined), whole.choices[0]!.text);
   const parameters: Schema = schema;
