@@ -9,6 +9,7 @@ import { ofServer, readEngineServer } from "../../../src/commands/engine-options
 import type { EngineOptions } from "../../../src/commands/engine-options.ts";
 import { serveOptions } from "../../../src/commands/serve-options.ts";
 import type { ServeSettings } from "../../../src/commands/serve-settings.ts";
+import { closeMarginMs } from "../../../src/server/graceful-close.ts";
 import { remoteMetrics } from "../../../src/server/remote-metrics.ts";
 
 /** The examples that are deployed, and what docs/cluster.md names. */
@@ -59,6 +60,11 @@ const container = z.object({
   startupProbe: probe,
   readinessProbe: probe,
   livenessProbe: probe,
+  lifecycle: z
+    .object({
+      preStop: z.object({ exec: z.object({ command: z.tuple([z.literal("sleep"), z.coerce.number()]) }) }),
+    })
+    .optional(),
   volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
   securityContext: z.object({ readOnlyRootFilesystem: z.boolean() }).optional(),
 });
@@ -115,6 +121,13 @@ async function resources(path: string) {
     secrets: parsed.filter((one) => one.kind === "Secret"),
     claims: parsed.filter((one) => one.kind === "PersistentVolumeClaim"),
   };
+}
+
+/** Until the cluster has heard that the pod goes, and from then on. */
+function secondsToEnd({ lifecycle }: z.output<typeof container>, { shutdownTimeout }: ServeSettings): number {
+  const [, pause] = lifecycle!.preStop.exec.command;
+  expect(pause).toBeGreaterThan(0);
+  return pause + shutdownTimeout + closeMarginMs / 1000;
 }
 
 describe("the Kubernetes examples", async () => {
@@ -174,7 +187,7 @@ describe("the Kubernetes examples", async () => {
     expect(settings.engine).toBe("onnx");
     const keys = volumeMounts.find(({ name }) => name === "keys")!.mountPath;
     expect(settings.apiKeyFile).toBe(`${keys}/api-keys`);
-    expect(terminationGracePeriodSeconds).toBeGreaterThan(settings.shutdownTimeout);
+    expect(terminationGracePeriodSeconds).toBeGreaterThan(secondsToEnd(containers[0], settings));
     expect(volumes.flatMap(({ persistentVolumeClaim: one }) => one?.claimName ?? [])).toEqual(
       local.claims.map(({ metadata }) => metadata.name),
     );
@@ -189,7 +202,8 @@ describe("the Kubernetes examples", async () => {
 
   it("is a setting of serve that names the service of vLLM, and the model that it runs", async () => {
     const [{ spec }] = front.deployments as [z.output<typeof deployment>];
-    const { env, volumeMounts, startupProbe, ports } = spec.template.spec.containers[0];
+    const [server] = spec.template.spec.containers;
+    const { env, volumeMounts, startupProbe, ports } = server;
     const mount = volumeMounts.find(({ name }) => name === "keys")!.mountPath;
     const environment: Record<string, string> = {};
     for (const { name, value } of env) {
@@ -214,7 +228,8 @@ describe("the Kubernetes examples", async () => {
     const [vllm] = behind.deployments[0]!.spec.template.spec.containers;
     expect(vllm.args![0]).toBe(settings.model);
     expect(settings.apiKeyFile).toBeDefined();
-    expect(spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(settings.shutdownTimeout);
+    const { terminationGracePeriodSeconds } = spec.template.spec;
+    expect(terminationGracePeriodSeconds).toBeGreaterThan(secondsToEnd(server, settings));
     // It is not ended before it would end itself.
     const patience = startupProbe.periodSeconds * startupProbe.failureThreshold!;
     expect(patience).toBeGreaterThanOrEqual(settings.engineWait);

@@ -23,6 +23,10 @@ it("alerts and docs/operations.md go by metrics that there are", async () => {
   );
   expect(named.length).toBeGreaterThan(10);
   expect(named.filter((name) => !known.includes(name))).toEqual([]);
+  // Other jobs have processes and event loops, too.
+  const selectors = rules.flatMap((expr) => expr.match(/\b(?:metropolis|nodejs|process)_\w+[^ )[]*/g) ?? []);
+  expect(selectors.length).toBeGreaterThan(5);
+  for (const selector of selectors) expect(selector).toContain('{job="metropolis"');
 });
 
 it("the systemd unit sets options that there are, and waits longer than the server takes to end", async () => {
