@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { Interrupted, exitOnSignals } from "./commands/exit-on-signals.ts";
 import { exitOnLostOutput } from "./commands/lost-output.ts";
 import { isMendable } from "./assembly/mendable.ts";
-import { version } from "./core/version.ts";
+import { oldestNode, version } from "./core/version.ts";
 
 /** Each is loaded when it is asked for: a server need not wait for what evaluations are made of. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -16,6 +16,12 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   models: async () => (await import("./commands/models.ts")).modelsCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
 };
+
+// npm warns of it and installs all the same; what fails then says nothing of the reason.
+if (process.versions.node.localeCompare(oldestNode, undefined, { numeric: true }) < 0) {
+  console.error(`error: Metropolis needs Node ${oldestNode} or newer, and this is ${process.versions.node}.`);
+  process.exit(1);
+}
 
 exitOnSignals();
 exitOnLostOutput();

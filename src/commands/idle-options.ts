@@ -4,6 +4,8 @@ import { ofServer } from "./engine-options.ts";
 
 const engine = ["dtype", "device", "int4Compute", "threads", "lanes", "context", "deterministic"] as const;
 
+const ofOwnProcess = "is about a model in this process, and --url asks a server";
+
 /**
  * Refuses options that the command would not read: of a server where it asks none, of an engine where it runs none.
  * Environment variables are for other commands too, and are let be.
@@ -12,13 +14,22 @@ const engine = ["dtype", "device", "int4Compute", "threads", "lanes", "context",
 export function refuseIdleOptions(command: Command): void {
   const { url, base } = command.opts<{ url?: string; base?: string }>();
   if (url === undefined) {
-    refuse(command, ["apiKey", "servedModel"], "is about a server; give its --url too");
+    refuseServerOptions(command);
     return;
   }
   refuseEngineOptions(command);
   refuse(command, ["model"], "runs where no server is asked; with --url, name --served-model");
-  if (base === undefined)
-    refuse(command, engine, "is about a model in this process, and --url asks a server");
+  if (base === undefined) refuse(command, engine, ofOwnProcess);
+}
+
+/** The same of servers, where none is asked. */
+export function refuseServerOptions(command: Command): void {
+  refuse(command, ["apiKey", "servedModel"], "is about a server; give its --url too");
+}
+
+/** The same of the model itself, where a server is asked that has but one. */
+export function refuseModelOptions(command: Command): void {
+  refuse(command, ["model", "dtype"], ofOwnProcess);
 }
 
 /** The same of what runs a model here, where a server is asked. */

@@ -15,7 +15,7 @@ import { byOptions, constraintOptions, readConstraint } from "./constraint-optio
 import type { ConstraintSettings } from "./constraint-options.ts";
 import { engineServerOptions, hideKeys, readEngineServer } from "./engine-options.ts";
 import type { EngineOptions } from "./engine-options.ts";
-import { refuseEngineOptions } from "./idle-options.ts";
+import { refuseEngineOptions, refuseModelOptions, refuseServerOptions } from "./idle-options.ts";
 import { provideModel, provideTokenizer } from "./provide-model.ts";
 import { argument, integerFrom, modelOptions, option, seedFrom } from "./options.ts";
 import { selectionOf, selectionOptions } from "./selection-options.ts";
@@ -109,6 +109,11 @@ async function watch(prompt: string, settings: WatchSettings, command: Command):
     ...(await readConstraint(settings)),
   };
   const { url, model } = settings;
+  if (url === undefined) refuseServerOptions(command);
+  else {
+    refuseEngineOptions(command);
+    refuseModelOptions(command);
+  }
   sayAtOnce(
     url === undefined
       ? `loading ${model === usualEngine.model ? "the embedded model" : model}`
@@ -121,7 +126,7 @@ async function watch(prompt: string, settings: WatchSettings, command: Command):
       await writeEvents(client, body);
       return;
     }
-    const done = await (process.stdout.isTTY
+    const done = await (process.stdout.isTTY && process.env.TERM !== "dumb"
       ? watchLive(client, body, settings)
       : watchInLines(client, body));
     console.log(summary(done, body.seed));
@@ -138,10 +143,7 @@ function sayAtOnce(text: string): void {
 async function openServer(settings: WatchSettings, command: Command): Promise<ReachedServer> {
   hideKeys(command);
   const { url, apiKey, model, dtype } = settings;
-  if (url !== undefined) {
-    refuseEngineOptions(command);
-    return reachServer({ url: parseAddress(url), apiKey });
-  }
+  if (url !== undefined) return reachServer({ url: parseAddress(url), apiKey });
   const server = await readEngineServer(settings, command);
   await (server === undefined ? provideModel({ model, dtype }) : provideTokenizer(model));
   return reachServer({ url, apiKey, model, dtype, server });
@@ -178,10 +180,15 @@ async function watchLive(
     if (drawn > 0) out.write("\r");
     clearScreenDown(out);
     // What has left the screen cannot be drawn again.
-    const lines = view.lines().slice(1 - (out.rows || 24));
+    const lines = view.lines().slice(-Math.max(1, (out.rows || 24) - 1));
     out.write(lines.join("\n"));
     drawn = lines.length;
   };
+  const leave = (): void => {
+    out.write("\n\n");
+  };
+  // A signal ends the process where it stands; what the shell says next begins a line of its own.
+  process.once("exit", leave);
   // The prompt stands there until there is more to see.
   draw();
   try {
@@ -192,7 +199,8 @@ async function watchLive(
       if (pace > 0) await sleep(1000 / pace);
     }
   } finally {
-    if (drawn > 0) out.write("\n\n");
+    process.off("exit", leave);
+    leave();
   }
   throw new Error("a watch ends with done");
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { on, once } from "node:events";
+import { existsSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { MetropolisClient } from "../../src/client/client.ts";
@@ -25,6 +26,35 @@ function startJson(...args: string[]) {
   const exit = once(child, "exit") as Promise<[number | null]>;
   return { child, exit, errors: text(child.stderr) };
 }
+
+/** In a terminal, of what util-linux's `script` makes one. */
+const hasTerminal = existsSync("/usr/bin/script");
+function startInTerminal(env: NodeJS.ProcessEnv, ...args: string[]) {
+  const command = [process.execPath, commandPath, "watch", `"${prompt}"`, ...args].join(" ");
+  const child = spawn("script", ["-qefc", command, "/dev/null"], { env: { ...process.env, ...env } });
+  return { child, exit: once(child, "exit") as Promise<[number | null]>, output: text(child.stdout) };
+}
+
+describe.skipIf(!hasTerminal)("metropolis watch in a terminal", () => {
+  it("draws in place, and on Ctrl-C leaves the shell a line of its own", async () => {
+    const { child, exit, output } = startInTerminal({ TERM: "xterm" }, ...bold, "--pace", "1");
+    for await (const [data] of on(child.stdout, "data", { close: ["end"] }) as AsyncIterable<[Buffer]>)
+      if (data.includes("block 1/")) break;
+    child.stdin.write("\u0003");
+    expect((await exit)[0]).toBe(130);
+    const screen = await output;
+    expect(screen).toContain("\u001b[0J");
+    expect(screen.endsWith("\r\n\r\n")).toBe(true);
+  });
+
+  it("writes lines to one that cannot be drawn on", async () => {
+    const { exit, output } = startInTerminal({ TERM: "dumb" }, ...bold);
+    const screen = await output;
+    expect(screen).toMatch(/^block 1 step 0 {2}log p /m);
+    expect(screen).not.toContain("\u001b");
+    expect((await exit)[0]).toBe(0);
+  });
+});
 
 describe("metropolis watch --json", () => {
   it("writes the events of the WebSocket, one a line", async () => {
@@ -141,8 +171,17 @@ describe("metropolis watch", () => {
     ]);
     expect(output).toMatch(/^block 1 step 0 {2}log p -\d/m);
     expect(code).toBe(0);
-    const both = await runCommand(["watch", prompt, ...engine, "--url", fake.url]);
-    expect(both.output).toMatch(/^error: --engine is about what runs --model/);
+  });
+
+  it.each([
+    [["--engine", "vllm", "--url", "http://127.0.0.1:9"], "--engine is about what runs --model"],
+    [["--model", "models/pivot", "--url", "http://127.0.0.1:9"], "--model is about a model in this process"],
+    [["--dtype", "q4", "--url", "http://127.0.0.1:9"], "--dtype is about a model in this process"],
+    [["--api-key", "secret"], "--api-key is about a server; give its --url too"],
+  ])("refuses what it would not read: %j", async (options, refusal) => {
+    const { code, output } = await runCommand(["watch", prompt, ...options]);
+    expect(output).toContain(`error: ${refusal}`);
+    expect(code).toBe(1);
   });
 
   it.each([
