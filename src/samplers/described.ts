@@ -5,7 +5,7 @@ export const described = <Schema extends z.ZodType>(
   schema: Schema,
   description: string,
   ...examples: unknown[]
-): Schema => schema.meta({ description, examples } as never);
+): Schema => schema.meta({ description, ...(examples.length === 0 ? {} : { examples }) } as never);
 
 /** An integer that counts something. */
 export const count = (description: string, example: number) =>

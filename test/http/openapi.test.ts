@@ -24,6 +24,7 @@ interface Failure {
 }
 
 interface Operation {
+  readonly parameters?: readonly { readonly in: string; readonly name: string; readonly example?: string }[];
   readonly requestBody?: { readonly content: { readonly "application/json": { readonly schema: Schema } } };
   readonly responses: Readonly<Record<string, object>>;
 }
@@ -155,6 +156,31 @@ describe("openapi.yaml", () => {
       expect(withoutNumbers(JSON.stringify(example))).toEqual(withoutNumbers(reply.body));
     },
   );
+
+  it("has examples of parameters that a response that is there answers", async () => {
+    await using server = await createTestApp();
+    await server.app.ready();
+    const { paths } = server.app.swagger() as unknown as Document;
+    const create = async (): Promise<string> => {
+      const reply = await server.post("/v1/responses", { input: "7-2*3+4=", background: true });
+      return (reply.json() as { id: string }).id;
+    };
+    const asked: string[] = [];
+    for (const [path, methods] of Object.entries(paths)) {
+      if (!path.startsWith("/v1/responses/{id}")) continue;
+      for (const [method, operation] of Object.entries(methods)) {
+        const { parameters = [] } = operation as Operation;
+        const query = parameters.flatMap(({ in: place, name, example }): [string, string][] =>
+          place === "query" && example !== undefined ? [[name, example]] : [],
+        );
+        const url = `${path.replace("{id}", await create())}?${new URLSearchParams(query).toString()}`;
+        const reply = await server.app.inject({ method: method as "get", url });
+        expect({ url, body: reply.body, status: reply.statusCode }).toMatchObject({ status: 200 });
+        asked.push(method);
+      }
+    }
+    expect(asked.toSorted()).toEqual(["delete", "get", "get", "post"]);
+  });
 
   it("lists the WebSocket, and shows of an answer what a chain reports", async () => {
     await using server = await createTestApp();

@@ -23,23 +23,21 @@ const include = z.union([included, z.array(included)], {
   error: `include: there is ${logprobsIncluded}`,
 });
 
+/** No examples of what only some responses can answer: /docs would send them with every id. */
 export const retrieveQuery = body({
   stream: described(
     z.enum(["true", "false"], { error: "stream must be true or false" }).optional(),
-    "Send it as events: those that were sent, and those to come.",
-    "true",
+    "Send it as events, those that were sent, and those to come: of a response that was created with stream.",
   ),
   starting_after: described(
     integer(0, Number.MAX_SAFE_INTEGER, "starting_after must be the number of an event").optional(),
     "With stream: the number of the last event that was received.",
-    "7",
   ),
   include: described(
     include.optional(),
-    "Log-probs are there where they were when it was created.",
-    logprobsIncluded,
+    `${logprobsIncluded}: log-probs are there where they were when it was created.`,
   ),
-  "include[]": described(include.optional(), "The same, as SDKs write lists.", logprobsIncluded),
+  "include[]": described(include.optional(), "The same, as SDKs write lists."),
   include_obfuscation: harmless("false"),
 });
 
@@ -57,7 +55,7 @@ export const itemsQuery = body({
     "The newest first, `desc`, as is the default; or the oldest.",
     "asc",
   ),
-  after: described(z.string().optional(), "The id of the item before the page.", "msg_1"),
+  after: described(z.string().optional(), "The id of the item before the page."),
 });
 
 export type ItemsQuery = z.output<typeof itemsQuery>;
