@@ -38,6 +38,12 @@ export interface Estimate {
 
 const usualResamples = 2000;
 
+/**
+ * Questions below which a mean has no interval. Resampling five that agree leaves out what disagrees for certain, but
+ * five agree by chance once in sixteen: 2 · 2^−5 > 1/20, the sign test's level, which six are the first to reach.
+ */
+export const fewestQuestions = 6;
+
 export interface BootstrapSettings {
   readonly resamples?: number;
   /** Share of resamples between the ends. */
@@ -72,7 +78,7 @@ export interface Resampled {
 
 /** The mean of a list, with its means under the resamples of `bootstrap`. */
 export function resampleMean(values: readonly number[]): Resampled {
-  if (values.length < 2) return { value: mean(values), resamples: new Float64Array() };
+  if (values.length < fewestQuestions) return { value: mean(values), resamples: new Float64Array() };
   const places = resamplings(values.length, usualResamples, 0);
   const means = Float64Array.from(places, (own) => {
     let sum = 0;

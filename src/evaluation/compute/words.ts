@@ -72,6 +72,15 @@ function tally(rest: readonly BudgetEntry[]): string[] {
 export const spendable = ({ budgets }: MatchedBudgets): readonly Budget[] =>
   budgets.filter(({ entries }) => entries.some(({ difference, isBelow }) => difference === null && !isBelow));
 
+/** What chance alone makes of so many comparisons, where intervals are of one each. */
+export function chanceWords(matched: MatchedBudgets): string {
+  const compared = spendable(matched).flatMap(({ entries }) =>
+    entries.filter(({ difference }) => difference !== null && !Number.isNaN(difference.low)),
+  ).length;
+  if (compared < 2) return "";
+  return ` Each is of one comparison: of equals one in twenty is told apart by chance, and these are ${compared}.`;
+}
+
 /** Who wins at all where both spend the same, as a sentence. */
 export function headline(matched: MatchedBudgets): string {
   const { kind, baseline } = matched;

@@ -1,10 +1,11 @@
 import type { Analysis } from "../analysis.ts";
 import type { MatchedBudgets } from "../compute/budgets.ts";
-import { costNames, headline } from "../compute/words.ts";
+import { chanceWords, costNames, headline } from "../compute/words.ts";
 import type { Group } from "../groups.ts";
 import type { GroupKnowledge } from "../likelihood/knowledge.ts";
 import { knowledgeWords } from "../likelihood/words.ts";
 import type { QuestionList } from "../question-list.ts";
+import { fewestQuestions } from "../statistics.ts";
 import type { Evaluation } from "../stored-results.ts";
 import { renderBudgets, renderFrontier } from "./budget-tables.ts";
 import { drawAccuracy, drawHistogram, drawSweep } from "./charts.ts";
@@ -124,7 +125,7 @@ function renderSummary({ analysis, evaluation, groups, questions, base }: Report
     `<ul>${sentences.map((sentence) => `<li>${escapeText(sentence)}</li>`).join("")}</ul>`,
     `<dl>${items.join("")}</dl></section>`,
     renderNote(
-      `Brackets: 95 % intervals, by resampling questions.${main === undefined ? "" : ` 1x is the cost of one answer of ${main.baseline}.`}`,
+      `Brackets: 95 % intervals, by resampling questions, of ${fewestQuestions} at least.${main === undefined ? "" : `${chanceWords(main)} 1x is the cost of one answer of ${main.baseline}.`}`,
     ),
   ].join("");
 }

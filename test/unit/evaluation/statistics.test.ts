@@ -91,7 +91,14 @@ describe("bootstrap", () => {
     expect(estimate(resampleRatio(values, weights))).toEqual(close(ratio));
     expect(estimate(resampleRatio([3], [4]))).toEqual({ value: 0.75, low: NaN, high: NaN });
     // Resamples without a denominator have no ratio, and count for nothing.
-    expect(estimate(resampleRatio([0, 1, 1], [0, 1, 1]))).toEqual({ value: 1, low: 1, high: 1 });
+    const some = [0, 0, 0, 1, 1, 1];
+    expect(estimate(resampleRatio(some, some))).toEqual({ value: 1, low: 1, high: 1 });
+  });
+
+  it("takes five questions that agree for chance, as the sign test does, and six for none", () => {
+    const gains = (count: number): number[] => Array.from({ length: count }, () => 1);
+    expect(estimate(resampleMean(gains(5)))).toEqual({ value: 1, low: NaN, high: NaN });
+    expect(estimate(resampleMean(gains(6)))).toEqual({ value: 1, low: 1, high: 1 });
   });
 
   it("claims no interval of a single member", () => {

@@ -5,7 +5,7 @@ import type { Budget, BudgetEntry } from "../../../../src/evaluation/compute/bud
 import { matchBudgets } from "../../../../src/evaluation/compute/budgets.ts";
 import { candidateOf, outcomesOf } from "../../../../src/evaluation/compute/outcomes.ts";
 import type { Rule } from "../../../../src/evaluation/compute/outcomes.ts";
-import { budgetSentence, headline } from "../../../../src/evaluation/compute/words.ts";
+import { budgetSentence, chanceWords, headline } from "../../../../src/evaluation/compute/words.ts";
 import { groupResults } from "../../../../src/evaluation/groups.ts";
 import type { Result } from "../../../../src/evaluation/result.ts";
 import { bootstrap, mean } from "../../../../src/evaluation/statistics.ts";
@@ -217,6 +217,9 @@ describe("budgets", () => {
     // Of four, whose likeliest answer is right, standard is always right, too.
     expect(headline(compute.matched.evaluated!)).toBe(
       "At equal evaluated tokens, power, 2 (at 1x, 2x) does better than standard. Worse: power, 4 (at 1x, 2x, 4x).",
+    );
+    expect(chanceWords(compute.matched.evaluated!)).toBe(
+      " Each is of one comparison: of equals one in twenty is told apart by chance, and these are 6.",
     );
     expect(compute.frontiers.evaluated.map(({ label, k, rule }) => [label, k, rule])).toEqual([
       ["power, 2", 1, "single"],
