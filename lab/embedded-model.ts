@@ -30,7 +30,7 @@ export const embeddedModels = {
       blockSize: 3,
       description:
         "A toy of 0.34 M parameters that was taught one thing: sums of three to five numbers from 1 to 9. It either blurts a guess or works the sum out, each step ended by “;”; “#” stands before its answer. Some sums it works out products first, and some, as it was taught too, from left to right. It is often wrong.",
-      examplePrompts: ["7-2*3+4=", "4+3*5+2+8=", "8+3+1*3+5=", "9-2-3="],
+      examplePrompts: ["9*4+3-4-2=", "4+3*5+2+8=", "8+3+1*3+5=", "9-2-3="],
     },
   },
   pivot: {

@@ -146,7 +146,7 @@ function greeting(url: string, publicUrl: string, { id, examplePrompts }: ModelI
     model: id,
     prompt: examplePrompts[0] ?? "Once upon a time",
     sampler: "power",
-    seed: 1,
+    seed: 7,
   });
   return [
     `serving ${id} on ${url}`,

@@ -42,14 +42,14 @@ interface WatchSettings extends EngineOptions, ConstraintSettings, SelectionSett
 
 const examples = `
 Examples:
-  metropolis watch "7-2*3+4=" --seed 42                    the embedded model, in this process
-  metropolis watch "7-2*3+4=" --proposal-temperature 1     bolder proposals
-  metropolis watch "7-2*3+4=" --regex "#[0-9]{1,2}"        an answer of that form
-  metropolis watch "7-2*3+4=" --kernel tempering --cut entropy
-  metropolis watch "7-2*3+4=" --best-of 8 --select vote --select-answer last_number
+  metropolis watch "9*4+3-4-2=" --seed 7                   the embedded model, in this process
+  metropolis watch "9*4+3-4-2=" --proposal-temperature 1   bolder proposals
+  metropolis watch "9*4+3-4-2=" --regex "#[0-9]{1,2}"      an answer of that form
+  metropolis watch "9*4+3-4-2=" --kernel tempering --cut entropy
+  metropolis watch "9*4+3-4-2=" --best-of 8 --select vote --select-answer last_number
   metropolis watch "Once" --model onnx-community/Qwen2.5-0.5B-Instruct --dtype q4
-  metropolis watch "7-2*3+4=" --json | jq 'select(.type == "decision") | .outcome'
-  metropolis watch "7-2*3+4=" --url http://127.0.0.1:8000  a server that is running
+  metropolis watch "9*4+3-4-2=" --json | jq 'select(.type == "decision") | .outcome'
+  metropolis watch "9*4+3-4-2=" --url http://127.0.0.1:8000  a server that is running
   metropolis watch "Once" --engine vllm --engine-url http://gpu:8000 --model Qwen/Qwen3-8B
                                                            a model that vLLM runs`;
 

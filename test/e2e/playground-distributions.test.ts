@@ -33,7 +33,7 @@ const setAlpha = (page: Page, stop: number) => page.locator("#alpha-slider").fil
 
 describe.skipIf(!hasBrowser)("the playground's distributions", () => {
   it("puts base, low temperature, power and what was drawn side by side, and sharpens them by alpha", async () => {
-    await using opened = await playground.open("#distributions");
+    await using opened = await playground.open("#distributions?prompt=7-2*3%2B4%3D");
     const { page, complaints } = opened;
     await runThrough(page);
     const at4 = {
@@ -142,7 +142,7 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
 
   it("groups whole answers, and says of exact draws which are none", async () => {
     await using opened = await playground.open(
-      "#distributions?sampler=exact&max_tries=2&fallback=power&seed=3",
+      "#distributions?prompt=7-2*3%2B4%3D&sampler=exact&max_tries=2&fallback=power&seed=3",
     );
     const { page } = opened;
     await page.fill("#samples", "32");
@@ -156,7 +156,7 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
   });
 
   it("leaves out what it cannot know of answers that are held to something, and keeps the last where one is refused", async () => {
-    await using opened = await playground.open("#distributions");
+    await using opened = await playground.open("#distributions?prompt=7-2*3%2B4%3D");
     const { page } = opened;
     await page.fill("#samples", "32");
     await page.fill("#chains", "12");

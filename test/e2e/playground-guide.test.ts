@@ -18,17 +18,17 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
     const { page, complaints } = opened;
     await page.locator("#next-steps").waitFor();
     await isIdle(page);
-    expect(await answerIn(page, "#blurted")).toBe("#10");
-    expect(await page.locator("#known").innerText()).toBe("2*3=6;7-6=1;1+4=5;#5");
-    expect(await answerIn(page, "#powered")).toBe("2*3=6;7-6=1;1+4=5;#5");
+    expect(await answerIn(page, "#blurted")).toBe("#26");
+    expect(await page.locator("#known").innerText()).toBe("9*4=36;36+3=39;39-4=35;35-2=33;#33");
+    expect(await answerIn(page, "#powered")).toBe("9*4=36;36+3=39;39-4=35;35-2=33;#33");
     const story = (await page.locator("#story").innerText()).replaceAll(/\s+/g, " ");
-    // e^−3.642 and e^−1.077; their ratio, and that to the power 4.
+    // e^−3.510 and e^−0.868; their ratio, and that to the power 4.
     for (const fact of [
-      "2.62 %",
-      "34 %",
-      "13 times as likely",
-      "29,000 times as often",
-      "for an answer of 21 tokens",
+      "2.99 %",
+      "42 %",
+      "14 times as likely",
+      "39,000 times as often",
+      "for an answer of 35 tokens",
       "took one run a token, 4 in all",
     ])
       expect(story).toContain(fact);

@@ -7,7 +7,7 @@ import { answerIn, isIdle, itFits, runThrough, usePlayground } from "../support/
 const playground = usePlayground();
 const prompt = "7-2*3+4=";
 /** A chain that changes often enough to be seen changing. */
-const lively = "#steps?proposal_temperature=1&seed=3";
+const lively = "#steps?prompt=7-2*3%2B4%3D&proposal_temperature=1&seed=3";
 
 async function choiceOf(body: object): Promise<CompletionResponse["choices"][number]> {
   const reply = await playground.server.post("/v1/completions", { prompt, ...body });
@@ -107,7 +107,7 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
   });
 
   it("tells a token's numbers and alternatives under the pointer and to arrow keys, and entropy along the answer", async () => {
-    await using opened = await playground.open("#steps");
+    await using opened = await playground.open("#steps?prompt=7-2*3%2B4%3D");
     const { page } = opened;
     await page.selectOption("#pace", "0");
     await page.keyboard.press("Control+Enter");
@@ -160,7 +160,7 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
   });
 
   it("shows an exact draw by its tries, and the chain that answers in its place by its steps", async () => {
-    await using opened = await playground.open("#steps?sampler=exact&seed=3");
+    await using opened = await playground.open("#steps?prompt=7-2*3%2B4%3D&sampler=exact&seed=3");
     const { page, complaints } = opened;
     await page.selectOption("#pace", "0");
     await runThrough(page);
@@ -200,7 +200,7 @@ describe.skipIf(!hasBrowser)("the playground, step by step", () => {
   });
 
   it("runs by itself where its tab is opened, passes over what changes nothing, and is held by Escape", async () => {
-    await using opened = await playground.open("#distributions");
+    await using opened = await playground.open("#distributions?prompt=7-2*3%2B4%3D");
     const { page } = opened;
     await page.click("#tab-steps");
     await page.waitForSelector("#answer .token");

@@ -62,7 +62,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await page.click("#tab-compare");
     await page.click("#share summary");
     // A link holds the prompt, though it be the model's example; the address need not.
-    expect(new URL(await page.locator("#shared").innerText()).hash).toBe("#compare?prompt=7-2*3%2B4%3D");
+    expect(new URL(await page.locator("#shared").innerText()).hash).toBe("#compare?prompt=9*4%2B3-4-2%3D");
     await expect.poll(() => new URL(page.url()).hash).toBe("#compare");
     await page.click("#tab-steps");
     await page.fill("#prompt", "1+1=");
