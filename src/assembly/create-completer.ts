@@ -13,6 +13,7 @@ import { checkRowAgreement } from "../engine/local/row-agreement.ts";
 import { readGraphFile } from "../engine/onnx/graphs/graph-file.ts";
 import { SaidStore } from "../engine/speculation/said-store.ts";
 import { createRunner, openGraph } from "../engine/onnx/open-graph.ts";
+import { moveToHugePages, watchMemory } from "../engine/onnx/ort/huge-pages.ts";
 import type { OpenedGraph } from "../engine/onnx/open-graph.ts";
 import { locateModel, locateTokenizer } from "./locate-model.ts";
 import { checkUnchanged, stampFiles } from "./model-files.ts";
@@ -115,7 +116,7 @@ async function createEngine(
   checkWeights(settings, fileBytes, machine);
   const threads = chooseThreads(settings, fileBytes, machine);
   const opening = { device, threads: threads.value, spinning, mapWeights, int4Compute, onProgress };
-  const opened = openGraph(graphPath, opening);
+  const { loaded: opened, memory } = watchMemory(() => openGraph(graphPath, opening));
   const prefillChunk = choosePrefillChunk(settings, opened.graph);
   const { runner, reason } = await closeOnError(opened.session, async () => {
     const size = chooseSize(settings, { ...opened, maxPositions }, machine);
@@ -140,6 +141,9 @@ async function createEngine(
     const passTimes = await measurePassTimes(runner, { budgetMs: measuringMs });
     const prefixStoreBytes = chooseStoreMib(settings.prefixStoreMib, machine) * mib;
     const engine = new LocalEngine(runner, { prefillChunk, maxGapMs, prefixStoreBytes }, passTimes);
+    // Weights that cannot be moved are read where they are.
+    const move = (): void => void moveToHugePages(memory).catch(() => undefined);
+    if (device === "cpu") setTimeout(move, firstRequestsMs).unref();
     return {
       engine,
       notes: [
@@ -154,6 +158,9 @@ async function createEngine(
 
 /** Enough for every size of a small model; of 135M parameters and more, the smallest and the largest are timed alone. */
 const measuringMs = 400;
+
+/** When weights move to huge pages: what starts a server, and its first requests, need the cores themselves. */
+const firstRequestsMs = 2000;
 
 function describeCache(
   { session: { device }, cacheDevice, form }: OpenedGraph,
