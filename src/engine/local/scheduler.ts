@@ -1,10 +1,11 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import type { Distribution } from "../../sampling/distribution.ts";
 import { InferenceError, cancelled } from "../../core/errors.ts";
 import type { TokenIds } from "../../core/tokens.ts";
 import type { EngineLoad, Share } from "../engine.ts";
 import type { LocalHealth } from "../health.ts";
 import { AbortListeners } from "./abort-listeners.ts";
+import { gatheringMs } from "./gathering.ts";
 import type { PlannedRow } from "./join-prompts.ts";
 import { LaneCache } from "./lane-cache.ts";
 import { OpenSequence } from "./open-sequence.ts";
@@ -15,7 +16,7 @@ import type { Pull } from "./pulls.ts";
 import { roomOf } from "./runner.ts";
 import type { BatchRow, LogitsView, ModelRunner } from "./runner.ts";
 import { schedule } from "./schedule.ts";
-import type { PassPlan, ScheduleSettings } from "./schedule.ts";
+import type { PassPlan, ScheduleContext, ScheduleSettings } from "./schedule.ts";
 import type { Sequence } from "./sequence.ts";
 import { noDraft, Speculation } from "./speculation.ts";
 import { Tenants, chooseVictim } from "./tenants.ts";
@@ -138,6 +139,7 @@ export class Scheduler {
   async #run(): Promise<void> {
     try {
       let chunksMs = 0;
+      let gatheredMs = 0;
       for (;;) {
         // Every caller that just got a token pulls the next one before the batch is closed.
         await setImmediate();
@@ -145,6 +147,13 @@ export class Scheduler {
         if (this.#pulls.count === 0) break;
         this.#admit();
         const plan = this.#schedule(chunksMs);
+        if (gatheredMs + 1 <= gatheringMs(plan, this.#context)) {
+          await setTimeout(1);
+          gatheredMs++;
+          continue;
+        }
+        // Whoever comes from now on comes during a pass.
+        gatheredMs = Infinity;
         const ms = await this.#step(plan);
         chunksMs = plan.decoding.length > 0 ? 0 : chunksMs + ms;
       }
@@ -178,10 +187,12 @@ export class Scheduler {
     return true;
   }
 
+  get #context(): Pick<ScheduleContext, "limits" | "passTimes"> {
+    return { limits: this.#runner.limits, passTimes: this.#passTimes };
+  }
+
   #schedule(chunksMs: number): PassPlan<PlacedSequence> {
-    const { limits } = this.#runner;
-    const context = { limits, passTimes: this.#passTimes, settings: this.#settings, chunksMs };
-    return schedule(this.#lanes.placed, context);
+    return schedule(this.#lanes.placed, { ...this.#context, settings: this.#settings, chunksMs });
   }
 
   /**

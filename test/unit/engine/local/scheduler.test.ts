@@ -95,6 +95,39 @@ async function expectIdle(engine: LocalEngine): Promise<void> {
   expect(engine.health().status).toBe("ok");
 }
 
+describe("prompts that find the engine idle", () => {
+  /** The rows of the first pass with one such prompt, where another comes a turn of the event loop later. */
+  async function firstRows(tokens: number, whose: Omit<Wish, "seed">): Promise<number> {
+    const rows: number[] = [];
+    await using engine = createToyEngine({
+      model,
+      lanes: 4,
+      capacity: 256,
+      longRows: "fresh",
+      // 20 ms, and 1 ms for each token.
+      passTimes: passesAt(20),
+      onStep: (batch: Batch) => {
+        rows.push(batch.length);
+      },
+    });
+    const prefix = Array.from({ length: tokens }, (_, index) => index % 5);
+    const drawn = draw(engine, { seed: 1, prefix, maxTokens: 1, ...whose });
+    await setImmediate();
+    await setImmediate();
+    const other = draw(engine, { seed: 2, prefix: prefix.toReversed(), maxTokens: 1, ...whose });
+    await Promise.all([drawn, other]);
+    return rows[0]!;
+  }
+
+  it("wait a little for others that come with them, and run together", async () => {
+    expect(await firstRows(8, { request: "unwatched", isWatched: false })).toBe(2);
+  });
+
+  it("do not where somebody watches", async () => {
+    expect(await firstRows(8, { request: "watched" })).toBe(1);
+  });
+});
+
 describe("a long prompt beside a stream", () => {
   const prompt = Array.from({ length: 200 }, (_, index) => index % 5);
   const slowdown = { factor: 1 };
