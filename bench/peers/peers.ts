@@ -28,6 +28,9 @@ export interface PeersSettings {
   readonly serverMain?: string | undefined;
 }
 
+/** Whole rounds of every workload that nobody times. */
+const warmUpRounds = 3;
+
 /**
  * Metropolis over HTTP against other engines, each in a process of its own on the same files with the same threads:
  * medians of rounds in which each has its turn, while the others are stopped.
@@ -61,7 +64,8 @@ async function comparePeers(files: ModelFiles, settings: PeersSettings): Promise
       else others.push(peer);
     }
     const all = [metropolis, ...others];
-    for (const workload of workloads) await warmUp(all, workload, prompts);
+    // Servers run for days: what is compiled as it runs, and moved where it is read faster, is so by then.
+    for (const workload of workloads) await runRounds(all, { workload, prompts, rounds: warmUpRounds });
     const names = all.map(({ name }) => name);
     console.log(`\n${files.format}, ${files.onnx}\n`);
     printTable(["tokens/s (Metropolis against it)", ...names], []);
@@ -77,12 +81,6 @@ async function comparePeers(files: ModelFiles, settings: PeersSettings): Promise
   } finally {
     for (const peer of others) await peer[Symbol.asyncDispose]();
   }
-}
-
-async function warmUp(peers: readonly Peer[], workload: Workload, prompts: Prompts): Promise<void> {
-  const tokens = Math.min(workload.tokens, 4);
-  const some = prompts.next(workload);
-  for (const peer of peers) await timePeer(peer, some, tokens);
 }
 
 interface Rounds {
