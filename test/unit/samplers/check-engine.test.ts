@@ -110,6 +110,7 @@ describe("a completer over an engine that lacks everything optional", () => {
     const health = await app.inject({ url: "/health" });
     expect(health.json()).toEqual({
       status: "ok",
+      started_at: expect.any(Number) as unknown,
       evaluated_tokens: expect.any(Number) as unknown,
       evaluatedTokens: expect.any(Number) as unknown,
       memo: { bytes: 0, max_bytes: 1_000_000, maxBytes: 1_000_000, prompts: 0 },
