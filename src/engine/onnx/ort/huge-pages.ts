@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import koffi from "koffi";
 
 /** Where Linux says whether it has huge pages, and who may have them. */
@@ -30,8 +30,7 @@ export function watchMemory<T>(load: () => T): {
   readonly loaded: T;
   readonly memory: readonly MemoryRange[];
 } {
-  const isKnown = existsSync(policy) && existsSync(maps);
-  if (!isKnown || readFileSync(policy, "utf8").includes("[never]")) return { loaded: load(), memory: [] };
+  if (!/\[(always|madvise)\]/.test(contentsOf(policy))) return { loaded: load(), memory: [] };
   const before = ownMemory();
   const loaded = load();
   return { loaded, memory: without(ownMemory(), before) };
@@ -56,13 +55,22 @@ export async function moveToHugePages(memory: readonly MemoryRange[]): Promise<v
   }
 }
 
+/** Of a file of the system's; nothing where there is none, or one that may not be read: no reason not to load. */
+function contentsOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
 /** This process's memory with no file behind it, in ascending order. */
 function ownMemory(): MemoryRange[] {
-  const lines = readFileSync(maps, "utf8").trimEnd().split("\n");
+  const lines = contentsOf(maps).split("\n");
   return lines.flatMap((line) => {
-    const [range, access, , , file] = line.split(/ +/) as [string, string, string, string, string];
+    const [range, access, , , file] = line.split(/ +/);
     if (access !== "rw-p" || file !== "0") return [];
-    const [start, end] = range.split("-") as [string, string];
+    const [start, end] = range!.split("-") as [string, string];
     return [{ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`) }];
   });
 }
