@@ -18,20 +18,23 @@ export class Holding {
   lastPrefill = 0;
 }
 
+/** What of a request outlives its sequences. */
+export type TenantPast = Pick<Tenant, "heldUpMs" | "lastPrefill">;
+
 /** A request with open sequences, among which its lanes go. */
 export class Tenant extends Holding {
   readonly share: Share | undefined;
   /** What all requests of its client have that are of its priority. */
   readonly client: Holding;
   /** How long prompts have held it up, ms. */
-  heldUpMs: number;
+  heldUpMs = 0;
 
-  /** @param heldUpMs what came before, of a request whose sequences come and go */
-  constructor(share: Share | undefined, client: Holding, heldUpMs = 0) {
+  /** @param past what came before, of a request whose sequences come and go */
+  constructor(share: Share | undefined, client: Holding, past?: TenantPast) {
     super();
     this.share = share;
     this.client = client;
-    this.heldUpMs = heldUpMs;
+    Object.assign(this, past);
   }
 
   get priority(): Priority {

@@ -3,8 +3,9 @@ import type { Priority, Share } from "../engine.ts";
 import type { OpenSequence } from "./open-sequence.ts";
 import type { PlacedSequence } from "./placed-sequence.ts";
 import { Holding, Tenant } from "./tenant.ts";
+import type { TenantPast } from "./tenant.ts";
 
-/** Requests that it is remembered of how long they were held up, the last ones that were: far more than run at a time. */
+/** Requests whose past is remembered, the last ones to have one: far more than run at a time. */
 const mostRemembered = 4096;
 
 /** Requests that have sequences open, and which of these wait for lanes. Moves nothing itself. */
@@ -16,10 +17,10 @@ export class Tenants {
     batch: new Map(),
   };
   /**
-   * How long requests without an open sequence were held up, ms: a chain closes one before it opens the next, and which is
-   * its last is not known here.
+   * What requests without an open sequence had: a chain closes one before it opens the next, and which is its last is not
+   * known here.
    */
-  readonly #heldUpMs = new LRUCache<string, number>({ max: mostRemembered });
+  readonly #past = new LRUCache<string, TenantPast>({ max: mostRemembered });
   /** Pulled sequences without a lane, by tenant, the oldest first; never empty lists. */
   readonly #queues = new Map<Tenant, OpenSequence[]>();
   #waiting = 0;
@@ -42,7 +43,7 @@ export class Tenants {
     const clients = this.#clients[share.priority];
     const client = clients.get(share.client) ?? new Holding();
     const tenant =
-      this.#byRequest.get(share.request) ?? new Tenant(share, client, this.#heldUpMs.get(share.request));
+      this.#byRequest.get(share.request) ?? new Tenant(share, client, this.#past.get(share.request));
     clients.set(share.client, client);
     this.#byRequest.set(share.request, tenant);
     return tenant;
@@ -55,7 +56,8 @@ export class Tenants {
     if (share === undefined) return;
     if (tenant.open === 0) {
       this.#byRequest.delete(share.request);
-      if (tenant.heldUpMs > 0) this.#heldUpMs.set(share.request, tenant.heldUpMs);
+      const { heldUpMs, lastPrefill } = tenant;
+      if (lastPrefill > 0 || heldUpMs > 0) this.#past.set(share.request, { heldUpMs, lastPrefill });
     }
     if (client.open === 0) this.#clients[share.priority].delete(share.client);
   }

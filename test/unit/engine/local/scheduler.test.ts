@@ -96,8 +96,15 @@ async function expectIdle(engine: LocalEngine): Promise<void> {
 }
 
 describe("prompts that find the engine idle", () => {
-  /** The rows of the first pass with one such prompt, where another comes a turn of the event loop later. */
-  async function firstRows(tokens: number, whose: Omit<Wish, "seed">): Promise<number> {
+  /**
+   * The rows of the first pass with one such prompt, where another comes a turn of the event loop later.
+   * @param earlier what the request has drawn after before, if anything
+   */
+  async function firstRows(
+    tokens: number,
+    whose: Omit<Wish, "seed">,
+    earlier?: readonly number[],
+  ): Promise<number> {
     const rows: number[] = [];
     await using engine = createToyEngine({
       model,
@@ -110,6 +117,14 @@ describe("prompts that find the engine idle", () => {
         rows.push(batch.length);
       },
     });
+    if (earlier !== undefined) {
+      await draw(engine, { seed: 0, prefix: earlier, maxTokens: 1, ...whose });
+      // The engine falls idle a turn after its last pass.
+      await setImmediate();
+      await setImmediate();
+      await setImmediate();
+      rows.length = 0;
+    }
     const prefix = Array.from({ length: tokens }, (_, index) => index % 5);
     const drawn = draw(engine, { seed: 1, prefix, maxTokens: 1, ...whose });
     await setImmediate();
@@ -125,6 +140,10 @@ describe("prompts that find the engine idle", () => {
 
   it("do not where somebody watches", async () => {
     expect(await firstRows(8, { request: "watched" })).toBe(1);
+  });
+
+  it("do not where their request has had one run, though it has closed that one's sequence", async () => {
+    expect(await firstRows(8, { request: "chain", isWatched: false }, [5, 4, 3, 2, 1, 0])).toBe(1);
   });
 });
 
