@@ -141,8 +141,9 @@ async function createEngine(
     const passTimes = await measurePassTimes(runner, { budgetMs: measuringMs });
     const prefixStoreBytes = chooseStoreMib(settings.prefixStoreMib, machine) * mib;
     const engine = new LocalEngine(runner, { prefillChunk, maxGapMs, prefixStoreBytes }, passTimes);
+    const isOver = (): boolean => opened.session.isReleased;
     // Weights that cannot be moved are read where they are.
-    const move = (): void => void moveToHugePages(memory).catch(() => undefined);
+    const move = (): void => void moveToHugePages(memory, isOver).catch(() => undefined);
     if (device === "cpu") setTimeout(move, firstRequestsMs).unref();
     return {
       engine,

@@ -40,13 +40,17 @@ export function watchMemory<T>(load: () => T): {
  * Moves memory onto huge pages, beside what goes on in it: a second's work for half a gigabyte. A pass reads every
  * weight, and the processor looks up each page that it reads: in float32 that took 2 to 7 % of a pass at 4 KiB
  * (docs/benchmarks.md, t). What there is no room for stays where it is, and what was let go of is no longer there.
+ * @param isOver whether to leave the rest where it is: the thread that asked does not end before this does
  */
-export async function moveToHugePages(memory: readonly MemoryRange[]): Promise<void> {
+export async function moveToHugePages(
+  memory: readonly MemoryRange[],
+  isOver: () => boolean = () => false,
+): Promise<void> {
   if (memory.length === 0) return;
   const madvise = koffi.load("libc.so.6").func("int madvise(size_t start, size_t bytes, int advice)");
   for (const { start, end } of memory) {
     const first = ((start + hugePageBytes - 1n) / hugePageBytes) * hugePageBytes;
-    for (let at = first; at + hugePageBytes <= end; at += bytesAtOnce) {
+    for (let at = first; at + hugePageBytes <= end && !isOver(); at += bytesAtOnce) {
       const bytes = end - at < bytesAtOnce ? end - at : bytesAtOnce;
       await new Promise((done) => {
         madvise.async(at, bytes, collapse, done);

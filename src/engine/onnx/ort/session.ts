@@ -79,6 +79,10 @@ export class Session implements Disposable {
     this.outputs = describe(this.#pointer, "Output");
   }
 
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
   createBinding(): IoBinding {
     return new IoBinding(create(ort().CreateIoBinding, this.#pointer));
   }

@@ -37,6 +37,15 @@ describe("huge pages", () => {
     expect(before.asFloat32()[0]).toBe(1);
   });
 
+  it.runIf(hasHugePages)("take no more once that is over, 64 MiB after the last look at it", async () => {
+    const { loaded, memory } = watchMemory(() => written(256 * mib));
+    const had = onHugePages();
+    let looks = 0;
+    await moveToHugePages(memory, () => ++looks > 1);
+    expect(onHugePages() - had).toBeLessThan(96 * mib);
+    expect(loaded.asFloat32()[0]).toBe(1);
+  });
+
   it.runIf(hasHugePages)("are no reason to fail: what was let go of is passed over", async () => {
     await moveToHugePages([{ start: 2n ** 21n, end: 2n ** 22n }]);
   });
