@@ -21,7 +21,14 @@ export function ChainProgress({ round }: { readonly round: Round }) {
 }
 
 function Chain({ answer: { progress }, name }: { readonly answer: Answer; readonly name: string }) {
-  if (progress === undefined) return <p class="hint">{name}: reading …</p>;
+  // A draft by particles, the usual one, is told of only when it is done.
+  if (progress === undefined)
+    return (
+      <div class="chain">
+        <progress aria-label={name} />
+        <p class="hint">{name}: reading the question and drafting …</p>
+      </div>
+    );
   const { block, blocks, step, steps, moved, unchanged, rejected, rejected_early } = progress;
   const proposed = moved + unchanged + rejected + rejected_early;
   const done = ((block - 1) * steps + step) / Math.max(1, blocks * steps);
