@@ -38,7 +38,7 @@ export function watchMemory<T>(load: () => T): {
 
 /**
  * Moves memory onto huge pages, beside what goes on in it: a second's work for half a gigabyte. A pass reads every
- * weight, and the processor looks up each page that it reads: in float32 that took 2 to 7 % of a pass at 4 KiB
+ * weight, and the processor looks up each page that it reads: in float32 that took 4 to 6 % of a pass at 4 KiB
  * (docs/benchmarks.md, t). What there is no room for stays where it is, and what was let go of is no longer there.
  * @param isOver whether to leave the rest where it is: the thread that asked does not end before this does
  */
