@@ -147,7 +147,8 @@ export class Scheduler {
         if (this.#pulls.count === 0) break;
         this.#admit();
         const plan = this.#schedule(chunksMs);
-        if (gatheredMs + 1 <= gatheringMs(plan, this.#context)) {
+        const hasRoom = this.#lanes.leased < this.#lanes.total;
+        if (hasRoom && gatheredMs + 1 <= gatheringMs(plan, this.#context)) {
           await setTimeout(1);
           gatheredMs++;
           continue;

@@ -142,6 +142,25 @@ describe("prompts that find the engine idle", () => {
     expect(await firstRows(8, { request: "watched" })).toBe(1);
   });
 
+  it("do not where they hold all lanes", async () => {
+    let passes = 0;
+    await using engine = createToyEngine({
+      model,
+      lanes: 1,
+      capacity: 256,
+      longRows: "fresh",
+      passTimes: passesAt(20),
+      onStep: () => {
+        passes++;
+      },
+    });
+    const prefix = [0, 1, 2, 3, 4, 3, 2, 1];
+    const drawn = draw(engine, { seed: 1, prefix, maxTokens: 1, request: "lone", isWatched: false });
+    for (let turn = 0; turn < 3; turn++) await setImmediate();
+    expect(passes).toBe(1);
+    await drawn;
+  });
+
   it("do not where their request has had one run, though it has closed that one's sequence", async () => {
     expect(await firstRows(8, { request: "chain", isWatched: false }, [5, 4, 3, 2, 1, 0])).toBe(1);
   });
