@@ -85,6 +85,10 @@ export interface Progress {
   readonly rejected: number;
   readonly rejected_early: number;
   readonly acceptance: number;
+  /** While particles draft the block: tokens of the longest completion that they have begun. */
+  readonly drafted_tokens?: number;
+  /** Most that it may have. */
+  readonly horizon?: number;
 }
 
 /** Blocks that a chain may come to, and steps in each. */

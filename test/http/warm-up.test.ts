@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTestApp } from "../support/embedded.ts";
+import type { CompletionChunk } from "../../src/server/schemas/chunks.ts";
+import { createTestApp, parseEvents } from "../support/embedded.ts";
 
 let server: Awaited<ReturnType<typeof createTestApp>>;
 beforeAll(async () => {
@@ -26,6 +27,30 @@ describe("a warm-up by particles", () => {
       expect(finish_reason).toBe("stop");
       expect(power).toMatchObject({ blocks: 1, steps: changes.mcmc_steps ?? 10 });
     }
+  });
+
+  it("tells how far its particles are, and draws no other answer for it", async () => {
+    const asked = { ...ask, seed: 3, max_tokens: 24, stream: true };
+    const textOf = (events: readonly CompletionChunk[]): string =>
+      events.flatMap(({ choices }) => choices.map(({ text }) => text)).join("");
+    const streamed = async (more: object): Promise<CompletionChunk[]> =>
+      parseEvents((await server.post("/v1/completions", { ...asked, ...more })).text) as never;
+    const [quiet, loud] = [
+      await streamed({}),
+      await streamed({ stream_options: { include_progress: true } }),
+    ];
+    expect(textOf(loud)).toBe(textOf(quiet));
+    const progress = loud.flatMap((chunk) => chunk.progress ?? []);
+    const drafting = progress.filter(({ drafted_tokens }) => drafted_tokens !== undefined);
+    // All that is told of the draft comes before its end is, which has no such figures.
+    expect(progress.slice(0, drafting.length)).toEqual(drafting);
+    expect(progress[drafting.length]).toMatchObject({ block: 1, step: 0 });
+    const lengths = drafting.map(({ drafted_tokens }) => drafted_tokens!);
+    expect(lengths.length).toBeGreaterThan(3);
+    expect(lengths).toEqual(lengths.toSorted((one, other) => one - other));
+    expect(new Set(lengths).size).toBe(lengths.length);
+    for (const told of drafting) expect(told).toMatchObject({ block: 1, step: 0, moved: 0, horizon: 24 });
+    expect(lengths.at(-1)).toBeLessThanOrEqual(24);
   });
 
   it("ends at stop strings and stop tokens wherever they come from", async () => {

@@ -1,13 +1,16 @@
 import { logProbability } from "../../mcmc/completion.ts";
-import { acceptance } from "../../mcmc/diagnostics.ts";
+import { acceptance, noSteps } from "../../mcmc/diagnostics.ts";
 import type { ChainDiagnostics } from "../../mcmc/diagnostics.ts";
 import { KeyedDraws } from "../../mcmc/keyed-draws.ts";
+import type { StepAddress } from "../../mcmc/open-step.ts";
 import { isWorthItsRows } from "../../mcmc/prefetch-policy.ts";
 import type { PrefetchPolicy } from "../../mcmc/prefetch-policy.ts";
 import { suffixGap } from "../../mcmc/settle.ts";
 import { horizons } from "../../mcmc/schedule.ts";
 import type { Driver, StageEvent, StagesResult, StageSettings } from "../../mcmc/stages.ts";
 import type { ChainLength, DecodeContext, DecodeEvent, DecodeRequest, Progress } from "../decoder.ts";
+import { DraftProgress } from "./draft-progress.ts";
+import type { Drafted } from "./draft-progress.ts";
 import type { ChainSettings } from "./fields.ts";
 import { reportCost } from "../report.ts";
 import type { StepCounts, StepReport } from "./report.ts";
@@ -23,21 +26,46 @@ export async function* decodeChain<Result extends StagesResult>(
   context: DecodeContext<ChainSettings>,
   driver: Driver<Result>,
 ): AsyncGenerator<DecodeEvent, DecodedChain<Result>, undefined> {
-  const settings = stageSettings(context, driver);
+  const draft = context.request.progress === true ? new DraftProgress() : undefined;
+  const settings = stageSettings(context, driver, draft);
   const length = { blocks: settings.horizons.length, steps: settings.stepsPerBlock };
   const chain = driver.run(settings);
-  let next = await chain.next();
+  let last: StageEvent | undefined;
+  let result: Result | undefined;
   try {
-    for (; next.done !== true; next = await chain.next()) {
-      yield* announce(next.value, length, context.request);
+    while (result === undefined) {
+      const coming = chain.next();
+      if (draft !== undefined) yield* tellDraft(draft.until(coming), last, length);
+      const next = await coming;
+      if (next.done === true) result = next.value;
+      else {
+        last = next.value;
+        yield* announce(last, length, context.request);
+      }
     }
   } finally {
     // When the reader leaves, steps that were begun ahead are called off.
-    if (next.done !== true) await chain.return(undefined as never);
+    if (result === undefined) await chain.return(undefined as never);
   }
   // Until the last step any token may still change, so nothing is final before.
-  yield { type: "tokens", tokens: next.value.state };
-  return { result: next.value, report: reportOf(next.value, context) };
+  yield { type: "tokens", tokens: result.state };
+  return { result, report: reportOf(result, context) };
+}
+
+/** @param last what happened before; nothing at the start */
+async function* tellDraft(
+  draft: AsyncIterable<Drafted>,
+  last: StageEvent | undefined,
+  length: ChainLength,
+): AsyncGenerator<DecodeEvent, void, undefined> {
+  const block = last === undefined ? 0 : stageOf(last) + 1;
+  for await (const { tokens, horizon } of draft) {
+    const steps = reportSteps(last?.diagnostics ?? noSteps);
+    yield {
+      type: "progress",
+      progress: { ...countsAt({ stage: block, step: 0 }, steps, length), drafted_tokens: tokens, horizon },
+    };
+  }
 }
 
 function prefetchPolicy(
@@ -58,6 +86,7 @@ function prefetchPolicy(
 export function stageSettings(
   context: DecodeContext<ChainSettings>,
   driver: Pick<Driver, "rowsPerStep">,
+  draft?: DraftProgress,
 ): StageSettings {
   const { request, settings, accelerations, isIsolated, ending } = context;
   const suffixes = new SuffixSource(context);
@@ -72,7 +101,10 @@ export function stageSettings(
     draws: (address) => new KeyedDraws(suffixes.keyOf(address)),
     extend: (kept, horizon, address, cost) => suffixes.extend(kept, horizon, address, cost),
     narrow: suffixes.narrow,
-    candidates: (kept, horizon, address, cost) => suffixes.candidates(kept, horizon, address, cost),
+    candidates: (kept, horizon, address, cost) => {
+      const drawn = suffixes.candidates(kept, horizon, address, cost);
+      return draft?.follow(drawn, { tokens: kept.length, horizon }) ?? drawn;
+    },
   };
 }
 
@@ -86,11 +118,19 @@ export function* announce(
   if (request.progress === true) yield { type: "progress", progress: progressOf(event, length) };
 }
 
-function progressOf(event: StageEvent, { blocks, steps }: ChainLength): Progress {
-  const { stage, step } = event.type === "block" ? { stage: event.stage, step: 0 } : event.address;
-  const { moved, unchanged, rejected, rejected_early, acceptance } = reportSteps(event.diagnostics);
-  const counts = { moved, unchanged, rejected, rejected_early, acceptance };
-  return { block: stage + 1, blocks, step, steps, ...counts };
+function progressOf(event: StageEvent, length: ChainLength): Progress {
+  const step = event.type === "block" ? 0 : event.address.step;
+  return countsAt({ stage: stageOf(event), step }, reportSteps(event.diagnostics), length);
+}
+
+const stageOf = (event: StageEvent): number => (event.type === "block" ? event.stage : event.address.stage);
+
+function countsAt(
+  { stage, step }: Pick<StepAddress, "stage" | "step">,
+  { moved, unchanged, rejected, rejected_early, acceptance }: Omit<StepCounts, "blocks">,
+  { blocks, steps }: ChainLength,
+): Progress {
+  return { block: stage + 1, blocks, step, steps, moved, unchanged, rejected, rejected_early, acceptance };
 }
 
 /** What a chain's tally says in reports, in progress and beside them. */

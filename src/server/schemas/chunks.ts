@@ -24,6 +24,11 @@ export const progress = z
       "(moved + unchanged) / all steps so far: the acceptance rate of Metropolis-Hastings; 0 before the first. No sign of mixing.",
       0.94,
     ),
+    drafted_tokens: count(
+      "While particles draft the block: tokens of the longest completion that they have begun.",
+      120,
+    ).optional(),
+    horizon: count("Most tokens that it may have, beside drafted_tokens.", 300).optional(),
   })
   .meta({ id: "ChainProgress", description: "With stream_options.include_progress." });
 

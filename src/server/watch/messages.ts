@@ -112,6 +112,8 @@ export const watchEvent = z.discriminatedUnion("type", [
     rejected: count,
     rejected_early: count,
     acceptance: z.number(),
+    drafted_tokens: count.optional(),
+    horizon: count.optional(),
   }),
   z.strictObject({ type: z.literal("votes"), id: requestId, votes }),
   z.strictObject({ type: z.literal("done"), id: requestId, response: completionResponse }),

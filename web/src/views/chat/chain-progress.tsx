@@ -21,12 +21,15 @@ export function ChainProgress({ round }: { readonly round: Round }) {
 }
 
 function Chain({ answer: { progress }, name }: { readonly answer: Answer; readonly name: string }) {
-  // A draft by particles, the usual one, is told of only when it is done.
-  if (progress === undefined)
+  if (progress === undefined) return <p class="hint">{name}: reading …</p>;
+  const { drafted_tokens: drafted, horizon } = progress;
+  if (drafted !== undefined && horizon !== undefined)
     return (
       <div class="chain">
-        <progress aria-label={name} />
-        <p class="hint">{name}: reading the question and drafting …</p>
+        <progress value={drafted / horizon} aria-label={name} />
+        <p class="hint">
+          {name}: drafting, {drafted} of at most {horizon} tokens
+        </p>
       </div>
     );
   const { block, blocks, step, steps, moved, unchanged, rejected, rejected_early } = progress;
