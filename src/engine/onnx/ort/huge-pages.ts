@@ -1,11 +1,8 @@
 import { readFileSync } from "node:fs";
 import koffi from "koffi";
 
-/** Where Linux says whether it has huge pages, and who may have them. */
-const policy = "/sys/kernel/mm/transparent_hugepage/enabled";
-
-/** Where it says what this process has in memory. */
-const maps = "/proc/self/maps";
+/** Where Linux says whether it has huge pages and who may have them, and what this process has in memory. */
+const linux = { policy: "/sys/kernel/mm/transparent_hugepage/enabled", maps: "/proc/self/maps" };
 
 /** MADV_COLLAPSE of madvise(2): puts what stands in a range onto huge pages. Since Linux 6.1; refused before. */
 const collapse = 25;
@@ -25,15 +22,16 @@ export interface MemoryRange {
 /**
  * Loads, and tells what that leaves in memory: nothing where the system has no huge pages for it, or its operator has
  * set `never`.
+ * @param files of the system's
  */
-export function watchMemory<T>(load: () => T): {
-  readonly loaded: T;
-  readonly memory: readonly MemoryRange[];
-} {
+export function watchMemory<T>(
+  load: () => T,
+  { policy, maps }: typeof linux = linux,
+): { readonly loaded: T; readonly memory: readonly MemoryRange[] } {
   if (!/\[(always|madvise)\]/.test(contentsOf(policy))) return { loaded: load(), memory: [] };
-  const before = ownMemory();
+  const before = ownMemory(maps);
   const loaded = load();
-  return { loaded, memory: without(ownMemory(), before) };
+  return { loaded, memory: without(ownMemory(maps), before) };
 }
 
 /**
@@ -69,7 +67,7 @@ function contentsOf(path: string): string {
 }
 
 /** This process's memory with no file behind it, in ascending order. */
-function ownMemory(): MemoryRange[] {
+function ownMemory(maps: string): MemoryRange[] {
   const lines = contentsOf(maps).split("\n");
   return lines.flatMap((line) => {
     const [range, access, , , file] = line.split(/ +/);
