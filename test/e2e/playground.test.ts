@@ -102,6 +102,22 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     expect(await page.locator("#tries").count()).toBe(0);
   });
 
+  it("writes what is set over no link that is opened while it waits to", async () => {
+    await using opened = await playground.open("#compare?prompt=1%2B1%3D");
+    const { page } = opened;
+    // A page too busy for both: the link comes first, the writing is due before the browser tells of it.
+    await page.evaluate(`{
+      const field = document.querySelector("#prompt");
+      field.value = "1+1+1=";
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      setTimeout(() => (location.hash = "#compare?prompt=2%2B2%3D"), 20);
+      const due = performance.now() + 400;
+      while (performance.now() < due);
+    }`);
+    await expect.poll(() => page.inputValue("#prompt")).toBe("2+2=");
+    expect(new URL(page.url()).hash).toBe("#compare?prompt=2%2B2%3D");
+  });
+
   it("writes the request as a program: curl's is what the page asks", async () => {
     await using opened = await playground.open("#steps?prompt=1%2B1%3D&alpha=2&max_tokens=12");
     const { page } = opened;

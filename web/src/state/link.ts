@@ -38,9 +38,13 @@ function fragment(prompt: string | undefined): string {
 /** With the prompt in any case: another model brings another example. */
 export const linkHere = (): string => new URL(fragment(prompt.value), document.baseURI).href;
 
+/** The address as it was last read or written here. */
+let known = "";
+
 /** What the address leaves out is at its default, whatever stood in the form before. */
 function readFragment(): void {
-  const [view = "", query = ""] = location.hash.slice(1).split(/\?(.*)/s);
+  known = location.hash;
+  const [view = "", query = ""] = known.slice(1).split(/\?(.*)/s);
   if (isViewName(view)) shownView.value = view;
   const fields = new URLSearchParams(query);
   writtenPrompt.value = fields.get("prompt") ?? undefined;
@@ -68,7 +72,10 @@ export function startLink(): void {
     clearTimeout(timer);
     // Browsers bound how often an address may change.
     timer = setTimeout(() => {
-      if (location.hash !== next) history.replaceState(null, "", next || location.pathname + location.search);
+      // Another link was opened, and the browser has yet to tell of it: that one is to be read, not written over.
+      if (location.hash !== known || next === known) return;
+      history.replaceState(null, "", next || location.pathname + location.search);
+      known = location.hash;
     }, pauseMs);
   });
 }
