@@ -69,39 +69,88 @@ export function bootstrap<Member>(
   return { value, low: quantile(values, (1 - level) / 2), high: quantile(values, (1 + level) / 2) };
 }
 
+/** What a figure lies between, whatever is asked. */
+export interface Bounds {
+  readonly least: number;
+  readonly most: number;
+}
+/** Of shares of right answers, and of areas under a curve. */
+export const shareBounds: Bounds = { least: 0, most: 1 };
+/** Of what one share is more than another. */
+export const gainBounds: Bounds = { least: -1, most: 1 };
+
 /** A figure, and what it would have been on each resample of the questions: those of several figures are paired. */
 export interface Resampled {
   readonly value: number;
   /** Empty where there are too few questions to resample. */
   readonly resamples: Float64Array;
+  /** Those that have a say in it. */
+  readonly questions: number;
+  /** Undefined where it may be anything, as costs may. */
+  readonly bounds: Bounds | undefined;
 }
 
 /** The mean of a list, with its means under the resamples of `bootstrap`. */
-export function resampleMean(values: readonly number[]): Resampled {
-  if (values.length < fewestQuestions) return { value: mean(values), resamples: new Float64Array() };
+export function resampleMean(values: readonly number[], bounds?: Bounds): Resampled {
+  const figure = { value: mean(values), questions: values.length, bounds };
+  if (values.length < fewestQuestions) return { ...figure, resamples: new Float64Array() };
   const places = resamplings(values.length, usualResamples, 0);
   const means = Float64Array.from(places, (own) => {
     let sum = 0;
     for (const place of own) sum += values[place]!;
     return sum / values.length;
   });
-  return { value: mean(values), resamples: means };
+  return { ...figure, resamples: means };
 }
 
 /** The ratio of two lists' means, in each resample: numerators and denominators are of the same questions. */
-export function resampleRatio(numerators: readonly number[], denominators: readonly number[]): Resampled {
+export function resampleRatio(
+  numerators: readonly number[],
+  denominators: readonly number[],
+  bounds?: Bounds,
+): Resampled {
   const [above, below] = [resampleMean(numerators), resampleMean(denominators)];
   return {
     value: above.value / below.value,
     resamples: above.resamples.map((value, index) => value / below.resamples[index]!),
+    questions: denominators.filter((own) => own !== 0).length,
+    bounds,
   };
 }
 
-/** A figure with its 95 % percentile interval, over the resamples that have it. */
-export function estimate({ value, resamples }: Resampled): Estimate {
+/** How much more one share is than another of the same questions. */
+export const gainOver = (share: Resampled, other: Resampled): Resampled => ({
+  value: share.value - other.value,
+  resamples: share.resamples.map((own, index) => own - other.resamples[index]!),
+  questions: share.questions,
+  bounds: gainBounds,
+});
+
+/** What is left out at either end of a 95 % interval. */
+const tail = 0.025;
+
+/**
+ * A figure with its 95 % interval: the percentiles of the resamples that have it.
+ *
+ * Resampling shows nothing that no question has shown: where all agree it leaves no interval at all. There the interval
+ * is what the questions may have missed. N of them miss a kind that s of all are of with probability (1 − s)^N; so up to
+ * S = 1 − 0.025^(1/N) of all may be of a kind that was missed, with the figure at a bound: from value − S·(value − least)
+ * to value + S·(most − value). Where all are right that is [0.025^(1/N), 1] and where none is [0, S], the exact interval
+ * of Clopper & Pearson (Biometrika 26, 1934), and not Wilson's, which covers less than it says near the ends (Brown, Cai
+ * & DasGupta, Statistical Science 16, 2001). A gain that is 0 for all has [−S, S].
+ *
+ * Where a few disagree the interval begins and ends no nearer to a bound than where all stand at it.
+ */
+export function estimate({ value, resamples, questions, bounds }: Resampled): Estimate {
   const sorted = resamples.filter((sample) => !Number.isNaN(sample)).sort();
   if (sorted.length === 0) return { value, low: NaN, high: NaN };
-  return { value, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
+  const percentiles = { low: quantile(sorted, tail), high: quantile(sorted, 1 - tail) };
+  if (bounds === undefined) return { value, ...percentiles };
+  const { least, most } = bounds;
+  const missed = 1 - tail ** (1 / questions);
+  const agreed = (on: number) => ({ low: on - missed * (on - least), high: on + missed * (most - on) });
+  const { low, high } = sorted[0] === sorted.at(-1) ? agreed(value) : percentiles;
+  return { value, low: Math.min(low, agreed(most).low), high: Math.max(high, agreed(least).high) };
 }
 
 let drawn: { readonly key: string; readonly places: readonly Uint32Array[] } | undefined;

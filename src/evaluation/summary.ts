@@ -3,7 +3,16 @@ import { answerCounts } from "./compute/outcomes.ts";
 import { isAlwaysSame } from "./groups.ts";
 import type { Group } from "./groups.ts";
 import type { Result, Sample } from "./result.ts";
-import { answerEntropy, estimate, mean, passAtK, quantile, resampleMean } from "./statistics.ts";
+import {
+  answerEntropy,
+  estimate,
+  gainBounds,
+  mean,
+  passAtK,
+  quantile,
+  resampleMean,
+  shareBounds,
+} from "./statistics.ts";
 import type { Estimate } from "./statistics.ts";
 
 /** What the samples of one model in one configuration come to. Means are means of the items' means. */
@@ -98,8 +107,8 @@ function summarizeOne({
     fields,
     items: own.length,
     n,
-    accuracy: estimate(resampleMean(own.map(accuracyOf))),
-    passAt: answerCounts(n).map((k) => ({ k, estimate: estimate(resampleMean(own.map(passOf(k)))) })),
+    accuracy: shareOf(own.map(accuracyOf)),
+    passAt: answerCounts(n).map((k) => ({ k, estimate: shareOf(own.map(passOf(k))) })),
     meanLogprobs: likelihoods.map(({ logprob, tokens }) => round(logprob / Math.max(1, tokens))),
     confidences: likelihoods.flatMap(({ meanEntropy }) => (meanEntropy === null ? [] : round(-meanEntropy))),
     meanEntropyUpper: upperMean(likelihoods),
@@ -125,6 +134,8 @@ function upperMean(likelihoods: readonly NonNullable<Sample["likelihood"]>[]): n
   );
 }
 
+const shareOf = (values: readonly number[]): Estimate => estimate(resampleMean(values, shareBounds));
+
 /** To what a histogram shows. */
 const round = (value: number): number => Number(value.toFixed(5));
 
@@ -137,7 +148,12 @@ const passOf =
 
 /** Paired by item: both lists are sorted by id and hold the same ones. */
 const difference = (left: readonly Result[], right: readonly Result[]): Estimate =>
-  estimate(resampleMean(left.map((result, index) => accuracyOf(result) - accuracyOf(right[index]!))));
+  estimate(
+    resampleMean(
+      left.map((result, index) => accuracyOf(result) - accuracyOf(right[index]!)),
+      gainBounds,
+    ),
+  );
 
 function summarizeExact(own: readonly Result[]): ExactSummary | null {
   const draws = own.flatMap(({ samples }) => samples.flatMap(({ exact }) => exact ?? []));

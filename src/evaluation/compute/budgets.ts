@@ -1,4 +1,4 @@
-import { estimate } from "../statistics.ts";
+import { estimate, gainOver } from "../statistics.ts";
 import type { Estimate, Resampled } from "../statistics.ts";
 import { interpolate } from "./interpolate.ts";
 import type { ComputeOutcomes, CostKind, Rule, Strategy } from "./outcomes.ts";
@@ -74,15 +74,10 @@ function budgetAt(multiple: number, baseline: Priced, priced: readonly Priced[])
     .filter(({ cost }) => multiple * baseline.cost.value * leeway >= cost.value)
     .map((one): BudgetEntry => {
       const { rule, answers, isBelow, accuracy } = one === baseline ? own : bestAt(one, multiple, baseline);
-      const gap = (index: number): number => accuracy.resamples[index]! - own.accuracy.resamples[index]!;
-      const difference = {
-        value: accuracy.value - own.accuracy.value,
-        resamples: accuracy.resamples.map((_, index) => gap(index)),
-      };
       return {
         ...{ label: one.label, rule, answers, isBelow },
         accuracy: estimate(accuracy),
-        difference: one === baseline ? null : estimate(difference),
+        difference: one === baseline ? null : estimate(gainOver(accuracy, own.accuracy)),
       };
     });
   return { multiple, cost: multiple * baseline.cost.value, entries };
@@ -105,7 +100,7 @@ function bestAt({ strategies, cost }: Priced, multiple: number, baseline: Priced
   const resamples = cost.resamples.map((own, index) =>
     accuracyAt(strategy, (multiple * baseline.cost.resamples[index]!) / own, index),
   );
-  return { ...best, accuracy: { value, resamples } };
+  return { ...best, accuracy: { ...strategy.outcomes[0]!.accuracy, value, resamples } };
 }
 
 /** Of a strategy that pays so many answers, over all questions or over those of one resample. */

@@ -6,7 +6,7 @@ import type { SelectRule } from "../../selection/rules.ts";
 import { isAlwaysSame } from "../groups.ts";
 import type { Group } from "../groups.ts";
 import type { Result, Sample } from "../result.ts";
-import { mean, passAtK, resampleMean } from "../statistics.ts";
+import { mean, passAtK, resampleMean, shareBounds } from "../statistics.ts";
 import type { Resampled } from "../statistics.ts";
 import { bestOfK } from "./best-of-k.ts";
 import { voteOfK } from "./vote-of-k.ts";
@@ -62,7 +62,13 @@ export function outcomesOf({ label, fields, results }: Group, asked?: readonly n
   }));
   const curve = (values: (answers: Answered) => readonly number[]): Outcome[] => {
     const questions = answered.map(values);
-    return counts.map((k, place) => ({ k, accuracy: resampleMean(questions.map((own) => own[place]!)) }));
+    return counts.map((k, place) => ({
+      k,
+      accuracy: resampleMean(
+        questions.map((own) => own[place]!),
+        shareBounds,
+      ),
+    }));
   };
   return {
     label,

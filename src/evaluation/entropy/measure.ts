@@ -1,5 +1,5 @@
 import type { Result } from "../result.ts";
-import { bootstrap, mean } from "../statistics.ts";
+import { bootstrap, estimate, mean, resampleMean, shareBounds } from "../statistics.ts";
 import type { Estimate } from "../statistics.ts";
 
 /** A mean with its interval; that of lower bounds where `upper` is there, the same mean of the upper ones. */
@@ -44,8 +44,8 @@ export function measureEntropy(results: readonly Result[]): PolicyEntropy {
   const total = (members: Items, read: (item: Items[number]) => number): number =>
     members.reduce((sum, member) => sum + read(member), 0);
   const isBounded = items.some((item) => item.isBounded);
-  const bounded = (estimate: (bound: "lower" | "upper") => Estimate): Bounded =>
-    isBounded ? { ...estimate("lower"), upper: estimate("upper") } : estimate("lower");
+  const bounded = (of: (bound: "lower" | "upper") => Estimate): Bounded =>
+    isBounded ? { ...of("lower"), upper: of("upper") } : of("lower");
   return {
     tokenMean: bounded((bound) =>
       bootstrap(
@@ -56,7 +56,12 @@ export function measureEntropy(results: readonly Result[]): PolicyEntropy {
     sequenceMean: bounded((bound) =>
       bootstrap(items, (members) => mean(members.map((item) => item[bound].mean))),
     ),
-    accuracy: bootstrap(items, (members) => mean(members.map(({ accuracy }) => accuracy))),
+    accuracy: estimate(
+      resampleMean(
+        items.map(({ accuracy }) => accuracy),
+        shareBounds,
+      ),
+    ),
     answers: total(items, ({ answers }) => answers),
   };
 }

@@ -1,4 +1,4 @@
-import { resampleRatio } from "../statistics.ts";
+import { resampleRatio, shareBounds } from "../statistics.ts";
 import type { Resampled } from "../statistics.ts";
 
 /** A score of an answer, and whether the answer is right. */
@@ -32,6 +32,7 @@ export const meanArea = (questions: readonly Pairs[]): Resampled =>
   resampleRatio(
     questions.map(({ count, won }) => (count === 0 ? 0 : won / count)),
     questions.map(({ count }) => (count === 0 ? 0 : 1)),
+    shareBounds,
   );
 
 /** The area over all pairs of all questions, so that a question with more pairs counts for more. */
@@ -39,4 +40,5 @@ export const pooledArea = (questions: readonly Pairs[]): Resampled =>
   resampleRatio(
     questions.map(({ won }) => won),
     questions.map(({ count }) => count),
+    shareBounds,
   );

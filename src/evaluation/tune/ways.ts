@@ -4,6 +4,7 @@ import type { ComputeOutcomes, Rule } from "../compute/outcomes.ts";
 import type { Configuration } from "../configurations.ts";
 import type { Group } from "../groups.ts";
 import type { Result } from "../result.ts";
+import { gainOver } from "../statistics.ts";
 import type { Resampled } from "../statistics.ts";
 
 /** A configuration in the race, and how many answers it gives to each question. */
@@ -71,7 +72,4 @@ export const bestOf = (ways: readonly Way[]): Way =>
   });
 
 /** How much more accurate one is than another, question by question. */
-export const gainOf = (way: Way, over: Way): Resampled => ({
-  value: way.accuracy.value - over.accuracy.value,
-  resamples: way.accuracy.resamples.map((value, index) => value - over.accuracy.resamples[index]!),
-});
+export const gainOf = (way: Way, over: Way): Resampled => gainOver(way.accuracy, over.accuracy);

@@ -4,11 +4,14 @@ import {
   answerEntropy,
   bootstrap,
   estimate,
+  gainBounds,
+  gainOver,
   mean,
   passAtK,
   quantile,
   resampleMean,
   resampleRatio,
+  shareBounds,
 } from "../../../src/evaluation/statistics.ts";
 import type { Estimate } from "../../../src/evaluation/statistics.ts";
 
@@ -103,6 +106,87 @@ describe("bootstrap", () => {
 
   it("claims no interval of a single member", () => {
     expect(bootstrap([3], mean)).toEqual({ value: 3, low: NaN, high: NaN });
+  });
+});
+
+describe("an estimate of a share", () => {
+  const shareOf = (values: readonly number[]): Estimate => estimate(resampleMean(values, shareBounds));
+  const times = (count: number, value: number): number[] => Array.from({ length: count }, () => value);
+
+  // Upper limits of 0 of n in the tables of exact binomial limits, 95 %, two-sided.
+  it.each([
+    [10, 0.3085],
+    [15, 0.218],
+    [20, 0.1684],
+    [30, 0.1157],
+    [50, 0.0711],
+    [100, 0.0362],
+  ])("of %i questions, all or none of which are right, is Clopper and Pearson's", (count, limit) => {
+    const [all, none] = [shareOf(times(count, 1)), shareOf(times(count, 0))];
+    expect([all.value, all.high, none.value, none.low]).toEqual([1, 1, 0, 0]);
+    expect(all.low).toBeCloseTo(1 - limit, 4);
+    expect(none.high).toBeCloseTo(limit, 4);
+  });
+
+  it("covers as often as it says where nearly all are right, by the sum over all that may be", () => {
+    const [count, right] = [50, 0.99];
+    let [covered, byPercentiles] = [0, 0];
+    for (let wrong = 0; wrong <= count; wrong++) {
+      const values = [...times(count - wrong, 1), ...times(wrong, 0)];
+      const probability = binomial(count, wrong) * (1 - right) ** wrong * right ** (count - wrong);
+      const covers = ({ low, high }: Estimate): boolean => low <= right && right <= high;
+      if (covers(shareOf(values))) covered += probability;
+      if (covers(estimate(resampleMean(values)))) byPercentiles += probability;
+    }
+    expect(covered).toBeGreaterThan(0.95);
+    expect(byPercentiles).toBeLessThan(0.5);
+  });
+
+  it("begins no higher where a few are wrong than where none is", () => {
+    const all = shareOf(times(20, 1)).low;
+    expect(shareOf([...times(19, 1), 0.75])).toMatchObject({ low: all, high: 1 });
+    expect(shareOf([...times(19, 1), 0]).low).toBe(all);
+    expect(shareOf([...times(17, 1), 0, 0, 0]).low).toBeLessThan(all);
+    expect(shareOf([...times(19, 0), 0.25])).toMatchObject({ low: 0, high: shareOf(times(20, 0)).high });
+  });
+
+  it("that is the same for all is told as far as questions may be missed, on both sides", () => {
+    const half = shareOf(times(20, 0.5));
+    expect(half.low).toBeCloseTo(0.5 - 0.1684 / 2, 4);
+    expect(half.high).toBeCloseTo(0.5 + 0.1684 / 2, 4);
+  });
+
+  it("is the percentiles' away from the ends", () => {
+    const values = Array.from({ length: 200 }, (_, index) => (index % 5) / 4);
+    expect(shareOf(values)).toEqual(estimate(resampleMean(values)));
+  });
+
+  it("of a gain tells as little of two that are right about the same questions as these can", () => {
+    const answered = Array.from({ length: 20 }, (_, index) => index % 2);
+    const same = resampleMean(answered, shareBounds);
+    const none = estimate(resampleMean(times(20, 0), gainBounds));
+    expect(none.low).toBeCloseTo(-0.1684, 4);
+    expect(none.high).toBeCloseTo(0.1684, 4);
+    expect(estimate(gainOver(same, same))).toEqual(none);
+    // Better at each: the other limit is twice as far, as a gain goes from −1 to 1.
+    const each = estimate(gainOver(resampleMean(times(20, 1), shareBounds), resampleMean(times(20, 0))));
+    expect(each.low).toBeCloseTo(1 - 2 * 0.1684, 3);
+    expect(each.high).toBe(1);
+    // What differs shows by how much.
+    const some = [...times(10, 0.1), ...times(10, 0)];
+    expect(estimate(resampleMean(some, gainBounds))).toEqual(estimate(resampleMean(some)));
+  });
+
+  it("of a ratio is by the questions that have a say in it", () => {
+    const area = estimate(
+      resampleRatio([...times(10, 1), ...times(90, 0)], [...times(10, 1), ...times(90, 0)], shareBounds),
+    );
+    expect(area.low).toBeCloseTo(1 - 0.3085, 4);
+    expect(area.high).toBe(1);
+  });
+
+  it("of what may be anything is left as it is", () => {
+    expect(estimate(resampleMean(times(20, 5)))).toEqual({ value: 5, low: 5, high: 5 });
   });
 });
 

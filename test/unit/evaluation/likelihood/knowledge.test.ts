@@ -87,6 +87,12 @@ describe("whether likelihood knows", () => {
     expect(knowledgeWords(never)).toMatch(/no question has both/);
   });
 
+  it("is not decided by a few questions that happen to agree", () => {
+    const rarely = knows((place) => (place < 2 ? pair(-1, -2) : pair(-1, -2).slice(0, 1)));
+    expect(rarely.knowledge[0]!.area).toMatchObject({ value: 1, high: 1 });
+    expect(verdictOf(rarely)).toBe("unclear");
+  });
+
   it("has entropy count the other way round, and says which signal knows where log p does not", () => {
     const confident = knows((place) =>
       pair(-1, -1).map((one, index) => ({ ...one, entropy: index === 0 ? 0.5 : 1 + (place % 2) })),
