@@ -215,6 +215,17 @@ describe("openapi.yaml", () => {
     expect(round({ ...answer, id: "", created: 0 })).toEqual(round({ ...example, id: "", created: 0 }));
   });
 
+  it("asks one sum in all its examples, which is the README's", async () => {
+    await using server = await createTestApp();
+    await server.app.ready();
+    const sums = JSON.stringify(server.app.swagger()).match(/\b\d(?:[-+*]\d){2,}=(?=")/g) ?? [];
+    const [sum, ...others] = new Set(sums);
+    expect(others).toEqual([]);
+    expect(await readFile(new URL("../../README.md", import.meta.url), "utf8")).toContain(
+      `"prompt": "${sum!}"`,
+    );
+  });
+
   it("shows locks and asks for keys only where there are some", async () => {
     await using open = await createTestApp();
     await using locked = await createTestApp({ apiKeys: ["secret"] });

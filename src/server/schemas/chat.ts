@@ -10,6 +10,7 @@ import {
 } from "./completions.ts";
 import { described } from "../../samplers/described.ts";
 import { body } from "./body.ts";
+import { exampleSum, exampleWorking } from "./example-sum.ts";
 import { listed } from "./lists.ts";
 import { generationFields } from "./fields.ts";
 import { requestMessage } from "./messages.ts";
@@ -18,7 +19,7 @@ import { unofferedChatFields } from "./unoffered.ts";
 
 export const chatRequest = body({
   messages: described(listed(requestMessage).min(1), "The conversation so far.", [
-    { role: "user", content: "7-2*3+4=" },
+    { role: "user", content: exampleSum },
   ]),
   ...generationFields,
   max_completion_tokens: described(
@@ -70,7 +71,7 @@ export const chatRequest = body({
   ...unofferedChatFields,
 }).meta({
   id: "ChatRequest",
-  examples: [{ messages: [{ role: "user", content: "7-2*3+4=" }], sampler: "power", seed: 1 }],
+  examples: [{ messages: [{ role: "user", content: exampleSum }], sampler: "power", seed: 7 }],
 });
 
 export type ChatRequest = z.output<typeof chatRequest>;
@@ -101,7 +102,7 @@ const message = z.object({
   content: described(
     z.string().nullable(),
     "What the answer says; null where it calls tools and says nothing.",
-    "2*3=6;7-6=1;1+4=5;#5",
+    exampleWorking,
   ),
   refusal: described(z.null(), "Always null.", null),
   tool_calls: described(z.array(answeredCall).optional(), "The calls it makes, if any.", []),
@@ -112,7 +113,7 @@ const chatChoice = z.object({
   logprobs: described(chatLogprobs.nullable(), "When asked for.", null),
   message: described(message, "The answer as a message.", {
     role: "assistant",
-    content: "#5",
+    content: exampleWorking,
     refusal: null,
   }),
   finish_reason: described(
@@ -127,7 +128,7 @@ export const chatId = answerId(exampleId);
 
 const exampleChat = {
   ...exampleChoice,
-  message: { role: "assistant", content: "2*3=6;7-6=1;1+4=5;#5", refusal: null },
+  message: { role: "assistant", content: exampleWorking, refusal: null },
 };
 
 export const chatResponse = z

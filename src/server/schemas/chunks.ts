@@ -2,6 +2,7 @@ import { z } from "zod";
 import { count, described } from "../../samplers/described.ts";
 import { chatFinishReason, chatId, chatLogprobs } from "./chat.ts";
 import { answerFields, choiceFields, completionChoice, completionId, usage } from "./completions.ts";
+import { exampleFirstStep } from "./example-sum.ts";
 import { callDelta } from "./tools.ts";
 
 /** How far a chain has come; a chunk that has it has no choices. */
@@ -57,14 +58,14 @@ const delta = z.object({
     "In a choice's first chunk; those of all choices come first, in order.",
     "assistant",
   ),
-  content: described(z.string().optional(), "What is new of the answer.", "2*3=6;"),
+  content: described(z.string().optional(), "What is new of the answer.", exampleFirstStep),
   tool_calls: described(z.array(callDelta).optional(), "What is new of its calls.", []),
 });
 
 const chatChunkChoice = z.object({
   ...choiceFields,
   logprobs: described(chatLogprobs.nullable(), "When asked for.", null),
-  delta: described(delta, "What is new of the message.", { content: "2*3=6;" }),
+  delta: described(delta, "What is new of the message.", { content: exampleFirstStep }),
   finish_reason: described(chatFinishReason.nullable(), "In a choice's last chunk.", null),
 });
 

@@ -4,6 +4,7 @@ import { count, described } from "../../samplers/described.ts";
 import { powerReport } from "../../samplers/power/report.ts";
 import { reportShape } from "../../samplers/registry.ts";
 import { body } from "./body.ts";
+import { exampleSum, exampleWorking } from "./example-sum.ts";
 import { generationFields, tokenId } from "./fields.ts";
 import { selected, votes } from "./selection.ts";
 import { promptOfIds, promptsOfIds, textPrompts } from "./lists.ts";
@@ -18,7 +19,7 @@ export const completionRequest = body({
   prompt: described(
     prompt,
     "What to continue: text, a list of texts, token ids, or a list of token id lists. Token ids are taken as they are.",
-    "7-2*3+4=",
+    exampleSum,
   ),
   ...generationFields,
   add_special_tokens: described(
@@ -37,7 +38,7 @@ export const completionRequest = body({
     "Report the log-prob of each token, and those of this many of the likeliest ones beside it.",
     1,
   ),
-}).meta({ id: "CompletionRequest", examples: [{ prompt: "7-2*3+4=", sampler: "power", seed: 1 }] });
+}).meta({ id: "CompletionRequest", examples: [{ prompt: exampleSum, sampler: "power", seed: 7 }] });
 
 export type CompletionRequest = z.output<typeof completionRequest>;
 
@@ -109,7 +110,7 @@ export const choiceFields = {
     "The server shut down before the sampler was through, and gave what it had come to: the tokens so far, or a chain's current completion, which is not yet at its law. Absent from all others.",
     "shutdown",
   ),
-  token_ids: described(z.array(tokenId).optional(), "The generated tokens, when asked for.", [2, 12]),
+  token_ids: described(z.array(tokenId).optional(), "The generated tokens, when asked for.", [9, 12]),
   entropy: described(
     z.array(z.number()).optional(),
     "Of the raw next-token distribution at each generated token, nats; lower bounds where `entropy_upper` is there.",
@@ -148,19 +149,19 @@ export const exampleChoice = {
 
 export const completionChoice = z.object({
   ...choiceFields,
-  text: described(z.string(), "The completion; with echo, the prompt before it.", "2*3=6;7-6=1;1+4=5;#5"),
+  text: described(z.string(), "The completion; with echo, the prompt before it.", exampleWorking),
   logprobs: described(legacyLogprobs.nullable(), "When asked for.", null),
   finish_reason: described(finishReason.nullable(), `${finishDescription} Null in mid-stream.`, "stop"),
-  prompt_token_ids: described(z.array(tokenId).optional(), "The prompt's tokens, when asked for.", [7, 11]),
+  prompt_token_ids: described(z.array(tokenId).optional(), "The prompt's tokens, when asked for.", [9, 12]),
 });
 
-const exampleUsage = { prompt_tokens: 8, completion_tokens: 21, total_tokens: 29 };
+const exampleUsage = { prompt_tokens: 10, completion_tokens: 35, total_tokens: 45 };
 
 export const usage = z
   .object({
-    prompt_tokens: count("Tokens of all prompts.", 8),
-    completion_tokens: count("Tokens of all completions, the end token included.", 21),
-    total_tokens: count("Both together.", 29),
+    prompt_tokens: count("Tokens of all prompts.", 10),
+    completion_tokens: count("Tokens of all completions, the end token included.", 35),
+    total_tokens: count("Both together.", 45),
   })
   .meta({
     id: "Usage",
@@ -214,7 +215,7 @@ export const answerFields = {
   ),
 };
 
-const exampleCompletion = { ...exampleChoice, text: "2*3=6;7-6=1;1+4=5;#5" };
+const exampleCompletion = { ...exampleChoice, text: exampleWorking };
 
 export const completionResponse = z
   .object({

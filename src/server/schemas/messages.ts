@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { described } from "../../samplers/described.ts";
 import { body } from "./body.ts";
+import { exampleSum } from "./example-sum.ts";
 import { listed } from "./lists.ts";
 import { harmless, refused } from "./unoffered.ts";
 
@@ -8,7 +9,7 @@ import { harmless, refused } from "./unoffered.ts";
 
 const textPart = body({
   type: described(z.literal("text", { error: "only text parts are supported" }), "The kind of part.", "text"),
-  text: described(z.string(), "Its text.", "7-2*3+4="),
+  text: described(z.string(), "Its text.", exampleSum),
   cache_control: harmless({ type: "ephemeral" }),
 });
 
@@ -49,7 +50,7 @@ export const requestMessage = z.looseObject({
       })
       .nullish(),
     "Text, or a list of text parts: the chat template gets the list if it goes through parts, else one text with line breaks between them.",
-    "7-2*3+4=",
+    exampleSum,
   ),
   name: text("The speaker's name, for templates that show it.", "Ada"),
   refusal: text("What the assistant said instead of a content.", "I cannot say."),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { reproducibilities } from "../../decoder/completer.ts";
 import { described } from "../../samplers/described.ts";
 import { samplerNames } from "../../samplers/registry.ts";
+import { exampleSum } from "./example-sum.ts";
 
 const defaults = described(
   z.object({
@@ -49,7 +50,7 @@ const entry = z.object({
   example_prompts: described(
     z.array(z.string()),
     "Prompts that show the model at work, the most telling first.",
-    ["7-2*3+4="],
+    [exampleSum],
   ),
   takes_chats: described(
     z.boolean(),

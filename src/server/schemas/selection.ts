@@ -48,7 +48,7 @@ export const selectionFields = {
 };
 
 const answer = z.object({
-  answer: described(z.string(), "As its likeliest completion has it; its first 256 characters.", "5"),
+  answer: described(z.string(), "As its likeliest completion has it; its first 256 characters.", "33"),
   count: count("Candidates that gave it.", 5),
   share: described(z.number(), "Of the candidates that have an answer.", 0.83),
   candidates: described(z.array(z.number().int()), "Which ones, the likeliest first.", [2, 0, 3, 4, 7]),

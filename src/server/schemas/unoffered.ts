@@ -72,7 +72,7 @@ export const unofferedCompletionFields = {
 const ignoredChatFields = {
   reasoning_effort: ignored("medium"),
   verbosity: ignored("medium"),
-  prediction: ignored({ type: "content", content: "2*3=6" }),
+  prediction: ignored({ type: "content", content: "9*4=36" }),
 };
 
 /** Those of a chat's body that its answer names. */

@@ -264,7 +264,7 @@ async function readMessage({ data, isBinary }: Mail): Promise<Record<string, unk
   const json = await readJson(data, "message");
   if (typeof json === "object" && json !== null && !Array.isArray(json))
     return json as Record<string, unknown>;
-  throw invalid('The message must be a JSON object, such as {"id": "1", "prompt": "7-2*3+4="}.');
+  throw invalid('The message must be a JSON object, such as {"id": "1", "prompt": "9*4+3-4-2="}.');
 }
 
 function parseMessage(json: Record<string, unknown>): CompleteMessage | CancelMessage {

@@ -3,6 +3,7 @@ import { count, described } from "../../../samplers/described.ts";
 import { chatLogprobs } from "../chat.ts";
 import { progress } from "../chunks.ts";
 import { errorResponse } from "../errors.ts";
+import { exampleFirstStep, exampleWorking } from "../example-sum.ts";
 import { votes } from "../selection.ts";
 import { outputItem, outputText, responseResponse } from "./response.ts";
 
@@ -54,14 +55,14 @@ const logprobs = described(chatLogprobs.shape.content, "Of its tokens, where the
 const deltaEvent = z.object({
   type: kind("response.output_text.delta"),
   ...ofPart,
-  delta: described(z.string(), "What is new of the text.", "2*3=6;"),
+  delta: described(z.string(), "What is new of the text.", exampleFirstStep),
   logprobs,
 });
 
 const textEvent = z.object({
   type: kind("response.output_text.done"),
   ...ofPart,
-  text: described(z.string(), "All of it.", "2*3=6;7-6=1;1+4=5;#5"),
+  text: described(z.string(), "All of it.", exampleWorking),
   logprobs,
 });
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { described } from "../../../samplers/described.ts";
+import { exampleSum, exampleWorking } from "../example-sum.ts";
 import { listed, textOrList } from "../lists.ts";
 
 /** The items of a conversation, as clients of the Responses API send them back and forth. */
@@ -12,12 +13,12 @@ const returned = (description: string, example: unknown = null) =>
 
 const inputText = z.looseObject({
   type: described(z.enum(["input_text", "text"]), "The kind of part.", "input_text"),
-  text: text("Its text.", "7-2*3+4="),
+  text: text("Its text.", exampleSum),
 });
 
 const outputText = z.looseObject({
   type: described(z.literal("output_text"), "A part of an earlier answer.", "output_text"),
-  text: text("Its text.", "#5"),
+  text: text("Its text.", exampleWorking),
 });
 
 const refusal = z.looseObject({
@@ -43,7 +44,7 @@ export const messageItem = z.looseObject({
   content: described(
     content,
     "Text, or a list of text parts. An answer's item can be sent back as it came.",
-    "7-2*3+4=",
+    exampleSum,
   ),
   id: described(z.string().nullish(), "Its id, where it has one.", "msg_0f8e2c5d9b7a4e31"),
   status: returned("How far it had come.", "completed"),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { described } from "../../../samplers/described.ts";
 import { body } from "../body.ts";
 import { chatRequest } from "../chat.ts";
+import { exampleSum } from "../example-sum.ts";
 import { generationFields } from "../fields.ts";
 import { listed, textOrList } from "../lists.ts";
 import { textFormat } from "../structured.ts";
@@ -63,7 +64,7 @@ const promptFields = {
   input: described(
     textOrList(inputItem, "input must be a text or a list of items").nullish(),
     "What the model is told: a text, which is the user's, or a list of items: messages, items of earlier answers, function calls and their outputs.",
-    "7-2*3+4=",
+    exampleSum,
   ),
   instructions: described(
     z.string().nullish(),
@@ -149,14 +150,14 @@ export const responseRequest = body({
   prompt: refused("a prompt kept by the server"),
   context_management: refused("context_management", [[]]),
   moderation: refused("moderation"),
-}).meta({ id: "ResponseRequest", examples: [{ input: "7-2*3+4=", sampler: "power", seed: 1 }] });
+}).meta({ id: "ResponseRequest", examples: [{ input: exampleSum, sampler: "power", seed: 7 }] });
 
 export const inputTokensRequest = body({
   model: generationFields.model,
   ...promptFields,
   ...templateFields,
   personality: refused("personality"),
-}).meta({ id: "InputTokensRequest", examples: [{ input: "7-2*3+4=" }] });
+}).meta({ id: "InputTokensRequest", examples: [{ input: exampleSum }] });
 
 export type ResponseRequest = z.output<typeof responseRequest>;
 export type InputTokensRequest = z.output<typeof inputTokensRequest>;

@@ -3,6 +3,7 @@ import { errorCodes } from "../../../core/errors.ts";
 import { count, described } from "../../../samplers/described.ts";
 import { chatLogprobs } from "../chat.ts";
 import { answerFields, choiceFields } from "../completions.ts";
+import { exampleWorking } from "../example-sum.ts";
 import { textFormat } from "../structured.ts";
 import { responseTool, responseToolChoice } from "../tools.ts";
 import { inputItem } from "./items.ts";
@@ -15,7 +16,7 @@ const itemId = described(z.string(), "The item's own.", "msg_0f8e2c5d9b7a4e31a6d
 
 export const outputText = z.object({
   type: described(z.literal("output_text"), "The kind of part.", "output_text"),
-  text: described(z.string(), "The answer.", "2*3=6;7-6=1;1+4=5;#5"),
+  text: described(z.string(), "The answer.", exampleWorking),
   annotations: described(z.array(z.unknown()), "Always empty.", []),
   logprobs: described(chatLogprobs.shape.content, "One entry for each token, where they are included.", []),
 });
@@ -49,7 +50,7 @@ export const outputItem = z.discriminatedUnion("type", [outputMessage, outputCal
 
 const usage = z
   .object({
-    input_tokens: count("Tokens of the prompt.", 8),
+    input_tokens: count("Tokens of the prompt.", 10),
     input_tokens_details: described(
       z.object({
         cached_tokens: count("Always 0: what the cache saves is counted for all requests together.", 0),
@@ -58,13 +59,13 @@ const usage = z
       "What is known of them.",
       { cached_tokens: 0, cache_write_tokens: 0 },
     ),
-    output_tokens: count("Tokens of the completion, the end token included.", 21),
+    output_tokens: count("Tokens of the completion, the end token included.", 35),
     output_tokens_details: described(
       z.object({ reasoning_tokens: count("Always 0: reasoning is not told apart.", 0) }),
       "What is known of them.",
       { reasoning_tokens: 0 },
     ),
-    total_tokens: count("Both together.", 29),
+    total_tokens: count("Both together.", 45),
   })
   .meta({ id: "ResponseUsage" });
 
