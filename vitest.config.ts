@@ -1,16 +1,14 @@
 import { defineConfig } from "vitest/config";
-
-// For what hangs. What is slow, on whatever machine and beside whatever else, is nowhere near it.
-const hung = 240_000;
+import { hungMs, longestWaitMs } from "./test/support/limits.ts";
 
 // Files that put other modules in the place of ours.
 const alone = ["test/http/new-sampler.test.ts", "test/unit/evaluation/summary.test.ts"];
 
 export default defineConfig({
   test: {
-    testTimeout: hung,
-    hookTimeout: hung,
-    expect: { poll: { timeout: hung / 2, interval: 10 } },
+    testTimeout: hungMs,
+    hookTimeout: hungMs,
+    expect: { poll: { timeout: longestWaitMs, interval: 10 } },
     // Model passes spin native threads; a second test process would only make both slower.
     maxWorkers: 2,
     projects: [

@@ -12,7 +12,7 @@ import { formatMessage } from "publint/utils";
 import ts from "typescript";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hasBrowser, launchBrowser } from "../support/browser.ts";
+import { hasBrowser, launchBrowser, openPage } from "../support/browser.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
 /** The package metropolis-client as it is packed, in the hands of those who install it. */
@@ -219,7 +219,7 @@ describe("the package metropolis-client", () => {
     await using server = await ServerProcess.start(["--cors-origin", site.url]);
     const browser = await launchBrowser();
     try {
-      const page = await browser.newPage();
+      const page = await openPage(browser);
       await page.goto(`${site.url}/?server=${server.url}`);
       const said = await page.waitForSelector("#said:not(:empty)");
       expect(JSON.parse(await said.innerText())).toEqual(saidByMain);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { analyse } from "../../src/evaluation/analysis.ts";
 import { groupResults } from "../../src/evaluation/groups.ts";
 import { renderReport } from "../../src/evaluation/report/report.ts";
-import { hasBrowser, launchBrowser } from "../support/browser.ts";
+import { hasBrowser, launchBrowser, openPage } from "../support/browser.ts";
 import { storedResults } from "../support/stored-results.ts";
 
 const questions = 6;
@@ -53,7 +53,7 @@ describe.skipIf(!hasBrowser)("the report of an evaluation", () => {
   afterAll(() => browser.close());
 
   async function open(width: number, colorScheme: "light" | "dark"): Promise<Page> {
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+    const page = await openPage(browser, { viewport: { width, height: 900 }, colorScheme });
     await page.setContent(html);
     return page;
   }

@@ -296,7 +296,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await first.exit();
     await using second = await ServerProcess.start(["--port", port, "--model", "models/pivot"]);
     expect(second.url).toBe(first.url);
-    await expect.poll(() => page.locator("#model").innerText(), { timeout: 10_000 }).toBe("pivot");
+    await expect.poll(() => page.locator("#model").innerText()).toBe("pivot");
     await isReady(page);
   });
 

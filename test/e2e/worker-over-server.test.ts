@@ -58,7 +58,5 @@ it("a worker that dies is replaced by one of the same model, or by none", async 
     message: expect.stringMatching(/did not start: The server at \S+ no longer serves the model/) as unknown,
   });
   fake.model = model;
-  await expect
-    .poll(() => complete(completer).catch((error: unknown) => String(error)), { timeout: 20_000 })
-    .toBe("finish");
+  await expect.poll(() => complete(completer).catch((error: unknown) => String(error))).toBe("finish");
 });

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
-import type { Browser } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { longestWaitMs } from "./limits.ts";
 
 /** Debian's; `apt-get install chromium`, or METROPOLIS_TEST_CHROMIUM names another. */
 const executablePath = process.env.METROPOLIS_TEST_CHROMIUM ?? "/usr/bin/chromium";
@@ -11,6 +12,7 @@ export const hasBrowser = existsSync(executablePath);
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath,
+    timeout: longestWaitMs,
     args: [
       "--no-sandbox",
       "--disable-gpu",
@@ -21,4 +23,11 @@ export function launchBrowser(): Promise<Browser> {
       "--disable-sync",
     ],
   });
+}
+
+/** A page of its own, which gives up on nothing that is merely slow. */
+export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(longestWaitMs);
+  return page;
 }

@@ -1,7 +1,7 @@
 import axe from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { hasBrowser, launchBrowser } from "./browser.ts";
+import { hasBrowser, launchBrowser, openPage } from "./browser.ts";
 import { ServerProcess } from "./server-process.ts";
 
 /** A server with the playground, and a browser to open it, for the tests of one file. */
@@ -36,8 +36,7 @@ export function usePlayground(): Playground {
       return server;
     },
     async open(at = "", { url = server.url, ...options } = {}) {
-      const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-      const page = await context.newPage();
+      const page = await openPage(browser, { viewport: { width: 1280, height: 900 }, ...options });
       const complaints: string[] = [];
       page.on("pageerror", ({ message }) => complaints.push(message));
       page.on("console", (message) => {
@@ -50,7 +49,7 @@ export function usePlayground(): Playground {
       });
       await page.goto(`${url}/${at}`);
       await page.waitForSelector('#status:not([data-state="connecting"])');
-      return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
+      return { page, complaints, [Symbol.asyncDispose]: () => page.context().close() };
     },
   };
 }
