@@ -2,6 +2,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { MetropolisClient } from "../../../src/client/client.ts";
 import type { Model } from "../../../src/client/client.ts";
 import { isKeyRefusal, keyControl, problem, showProblem } from "./problem.ts";
+import { cancel } from "./run.ts";
 
 /** Where the server is: a proxy may serve it under any path. */
 export const baseUrl = new URL(".", document.baseURI).href;
@@ -24,10 +25,20 @@ export const apiKey = signal(sessionStorage.getItem(keyStorage) ?? "");
 export const wantsKey = signal(sessionStorage.getItem(keyStorage) !== null);
 export const client = computed(() => new MetropolisClient({ baseUrl, apiKey: apiKey.value }));
 
+/** What a look at the server came to. */
+type Seen =
+  | { readonly state: "ready"; readonly model: Model | undefined }
+  | { readonly state: "unreachable" }
+  | { readonly state: "key needed"; readonly refusal: unknown };
+
+/** The look that counts. */
+let latest: Promise<Seen> | undefined;
 /** The key whose refusal was said: once is enough, however often the server is asked. */
 let refusedKey: string | undefined;
 
 export function giveKey(key: string): void {
+  // What runs is asked by another key: its refusal would be taken for this one's.
+  cancel();
   sessionStorage.setItem(keyStorage, key);
   apiKey.value = key;
   refusedKey = undefined;
@@ -41,6 +52,8 @@ effect(() => {
   wantsKey.value = true;
   serverState.value = "key needed";
   refusedKey = apiKey.peek();
+  // A look that is under way began before.
+  latest = undefined;
 });
 
 /** Looks after the server as long as the page is open, so that a restart is seen. */
@@ -62,27 +75,37 @@ async function askForHealth(signal: AbortSignal): Promise<number | undefined> {
 }
 
 async function check(): Promise<void> {
+  const key = apiKey.value;
+  const look = (latest = lookAtServer());
+  const seen = await look;
+  // One that began later, by another key, may have been answered before.
+  if (look === latest) take(seen, key);
+}
+
+async function lookAtServer(): Promise<Seen> {
   const signal = AbortSignal.timeout(patienceMs);
   // Once it is known, asking for its health says enough, and needs no key.
   if (serverState.value === "ready") {
     const startedAt = await askForHealth(signal);
-    if (startedAt === undefined) serverState.value = "unreachable";
+    if (startedAt === undefined) return { state: "unreachable" };
     // A server that was started anew in between may have another model.
-    if (startedAt === undefined || startedAt === model.value?.created) return;
+    if (startedAt === model.value?.created) return { state: "ready", model: model.value };
   }
-  const key = apiKey.value;
   try {
     const [served] = await client.value.models({ signal });
-    model.value = served;
-    serverState.value = "ready";
-    if (problem.value?.control === keyControl) problem.value = undefined;
+    return { state: "ready", model: served };
   } catch (error) {
-    if (!isKeyRefusal(error)) {
-      serverState.value = "unreachable";
-      return;
-    }
+    return isKeyRefusal(error) ? { state: "key needed", refusal: error } : { state: "unreachable" };
+  }
+}
+
+function take(seen: Seen, key: string): void {
+  serverState.value = seen.state;
+  if (seen.state === "ready") {
+    model.value = seen.model;
+    if (problem.value?.control === keyControl) problem.value = undefined;
+  } else if (seen.state === "key needed") {
     wantsKey.value = true;
-    serverState.value = "key needed";
-    if (key !== "" && key !== refusedKey) showProblem(error);
+    if (key !== "" && key !== refusedKey) showProblem(seen.refusal);
   }
 }
