@@ -19,7 +19,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") cancel();
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    (document.getElementById("settings") as HTMLFormElement).requestSubmit();
+    const { ownForm = "settings" } = views[shownView.value];
+    (document.getElementById(ownForm) as HTMLFormElement | null)?.requestSubmit();
   }
 });
 
@@ -37,8 +38,8 @@ function runShown(): void {
   const form = document.getElementById("settings") as HTMLFormElement;
   // The page shows what was set, a prompt or another view, a moment later, and the form is judged by that.
   queueMicrotask(() => {
-    const view = views[shownView.value];
-    if (form.reportValidity()) run((signal) => view.run(signal));
+    const { run: work } = views[shownView.value];
+    if (work !== undefined && form.reportValidity()) run(work);
   });
 }
 

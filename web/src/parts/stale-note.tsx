@@ -1,11 +1,10 @@
-export interface StaleNoteProps {
-  /** What the answers that are shown were asked. */
-  readonly prompt: string;
-}
+import { isOfAnotherModel } from "../state/question.ts";
+import type { Question } from "../state/question.ts";
 
-/** Says that what is shown answers another prompt than the one in the form. */
-export const StaleNote = ({ prompt }: StaleNoteProps) => (
+/** Says that what is shown answers another question than the one in the form. */
+export const StaleNote = ({ question }: { readonly question: Question }) => (
   <p class="note" id="stale" role="status">
-    Below is what came of <code>{prompt}</code>. Run to ask anew.
+    Below is what came of <code>{question.prompt}</code>
+    {isOfAnotherModel(question) && ` by ${question.model}`}. Run to ask anew.
   </p>
 );

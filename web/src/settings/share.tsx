@@ -80,11 +80,13 @@ function Shared({ forms }: { readonly forms: SharedForms }) {
 
 /** Pages that came over plain HTTP from another host have no clipboard of their own: there the text is selected. */
 async function copy(text: string): Promise<boolean> {
+  // Browsers may ask the reader first, who may have gone to another view by then.
+  const shown = document.getElementById("shared")!;
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    getSelection()?.selectAllChildren(document.getElementById("shared")!);
+    getSelection()?.selectAllChildren(shown);
     return false;
   }
 }

@@ -2,10 +2,11 @@ import { effect } from "@preact/signals";
 import { constraintChoices } from "../../../src/client/client.ts";
 import { chatForm, systemMessage } from "./chat-settings.ts";
 import { contendersText, readContenders } from "./contenders.ts";
+import { keyControl, problem } from "./problem.ts";
 import { cancel } from "./run.ts";
 import { isWritable } from "./sampler-form.ts";
 import { constraint, form, prompt, seedField, usualSeed, writtenPrompt } from "./settings.ts";
-import { isViewName, shownView } from "./shown-view.ts";
+import { isViewName, shownView, usualView } from "./shown-view.ts";
 
 const pauseMs = 200;
 
@@ -31,7 +32,7 @@ function fragment(prompt: string | undefined): string {
     if (systemMessage.value !== "") fields.set(`${ofChat}system`, systemMessage.value);
   }
   const query = fields.toString();
-  if (query === "") return view === "guide" ? "" : `#${view}`;
+  if (query === "") return view === usualView ? "" : `#${view}`;
   return `#${view}?${query}`;
 }
 
@@ -45,7 +46,7 @@ let known = "";
 function readFragment(): void {
   known = location.hash;
   const [view = "", query = ""] = known.slice(1).split(/\?(.*)/s);
-  if (isViewName(view)) shownView.value = view;
+  shownView.value = isViewName(view) ? view : usualView;
   const fields = new URLSearchParams(query);
   writtenPrompt.value = fields.get("prompt") ?? undefined;
   form.read((name) => fields.get(name));
@@ -64,6 +65,8 @@ export function startLink(): void {
   readFragment();
   addEventListener("hashchange", () => {
     cancel();
+    // What was at fault in the settings before is none of these.
+    if (problem.value?.control !== keyControl) problem.value = undefined;
     readFragment();
   });
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -6,5 +6,7 @@ export type ViewName = (typeof viewNames)[number];
 
 export const isViewName = (name: string): name is ViewName => (viewNames as readonly string[]).includes(name);
 
+/** The view of an address that names none. */
+export const usualView: ViewName = "guide";
 /** The view that is shown. */
-export const shownView = signal<ViewName>("guide");
+export const shownView = signal<ViewName>(usualView);

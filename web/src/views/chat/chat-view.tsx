@@ -4,7 +4,7 @@ import { model } from "../../state/connection.ts";
 import { isRunning } from "../../state/run.ts";
 import type { View } from "../../view.ts";
 import { Composer } from "./composer.tsx";
-import { announcement, draft, exchanges, sendDraft } from "./conversation.ts";
+import { announcement, exchanges } from "./conversation.ts";
 import { ExchangeView } from "./exchange-view.tsx";
 
 function Chat() {
@@ -77,6 +77,6 @@ function Conversation() {
 export const chatView: View = {
   label: "Chat",
   reads: "nothing",
+  ownForm: "composer",
   Panel: Chat,
-  run: (signal) => sendDraft(draft.value.trim(), signal),
 };

@@ -17,6 +17,7 @@ export function Composer() {
   const isBusy = isRunning.value;
   return (
     <form
+      id="composer"
       class="composer"
       autocomplete="off"
       onSubmit={(event) => {

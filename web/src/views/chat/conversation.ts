@@ -52,16 +52,10 @@ const alternatives = 5;
 export function send(): void {
   const question = draft.value.trim();
   if (question === "" || isRunning.value) return;
-  run((stop) => sendDraft(question, stop));
-}
-
-/** As the form's Run does it. */
-export async function sendDraft(question = draft.value.trim(), stop: AbortSignal): Promise<void> {
-  if (question === "") return;
   draft.value = waitingDrafts.value.at(-1) ?? "";
   waitingDrafts.value = waitingDrafts.value.slice(0, -1);
   exchanges.value = [...exchanges.value, { id: nextId++, question, rounds: [], shown: 0 }];
-  await answer(stop);
+  run(answer);
 }
 
 /** Asks for another answer to the last question, with another seed. */

@@ -6,7 +6,8 @@ import { remarksOn, samplerChoices } from "../../../../src/client/client.ts";
 import { add, contenders, mostContenders, remove } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
 import { isRunning } from "../../state/run.ts";
-import { form, prompt } from "../../state/settings.ts";
+import { isStale } from "../../state/question.ts";
+import { form } from "../../state/settings.ts";
 import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
 import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
@@ -20,7 +21,7 @@ function Compare() {
   const isFull = contenders.value.length >= mostContenders;
   const shown = contenders.value.flatMap(({ id }) => results.value.get(id) ?? []);
   const most = Math.max(1, ...shown.map(({ evaluated }) => evaluated));
-  const stale = isRunning.value ? undefined : shown.find(({ prompt: asked }) => asked !== prompt.value);
+  const stale = isRunning.value ? undefined : shown.find(({ question }) => isStale(question));
   return (
     <>
       <p class="lead">
@@ -29,7 +30,7 @@ function Compare() {
         is <em>remembered</em>, from earlier in the same answer, costs nothing. One answer proves little:
         another seed brings others.
       </p>
-      {stale !== undefined && <StaleNote prompt={stale.prompt} />}
+      {stale !== undefined && <StaleNote question={stale.question} />}
       <div class="cards">
         {contenders.value.map((contender) => (
           <Card

@@ -6,11 +6,12 @@ import { contenders } from "../../state/contenders.ts";
 import type { Contender } from "../../state/contenders.ts";
 import { isolated } from "../../state/isolated.ts";
 import { ComparedError } from "../../state/problem.ts";
-import { commonRequest, form, prompt } from "../../state/settings.ts";
+import { currentQuestion } from "../../state/question.ts";
+import type { Question } from "../../state/question.ts";
+import { commonRequest, form } from "../../state/settings.ts";
 
 export interface Result {
-  /** What was asked. */
-  readonly prompt: string;
+  readonly question: Question;
   readonly choice: CompletionResponse["choices"][number];
   readonly milliseconds: number;
   /** Runs of the model, for all the answers that it was chosen among. */
@@ -63,7 +64,7 @@ export const requestOf = ({ settings }: Contender): CompleteRequest => ({
 /** @throws ComparedError naming the one that failed; what the others have answered stays */
 export async function compare(signal: AbortSignal): Promise<void> {
   const former = results.value;
-  const asked = prompt.value;
+  const question = currentQuestion();
   const requests = contenders.value.map((contender) => ({ contender, request: requestOf(contender) }));
   results.value = new Map();
   // One after the other, so that each time is its own.
@@ -78,7 +79,7 @@ export async function compare(signal: AbortSignal): Promise<void> {
       const choice = choices[0]!;
       const evaluated = selected?.[0]?.evaluated_tokens ?? findReport(choice)?.body.evaluated_tokens ?? 0;
       const isChosen = selected !== undefined;
-      const result = { prompt: asked, choice, milliseconds, evaluated, isChosen };
+      const result = { question, choice, milliseconds, evaluated, isChosen };
       results.value = new Map([...results.value, [contender.id, result]]);
     } catch (error) {
       // Where nothing came of it, the last answers stay.

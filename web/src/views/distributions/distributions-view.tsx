@@ -5,7 +5,9 @@ import type { CompleteRequest } from "../../../../src/client/client.ts";
 import { drawSample } from "../../law/draw-sample.ts";
 import { Sample } from "../../law/sample.ts";
 import { client, model, usualMaxTokens } from "../../state/connection.ts";
-import { commonRequest, constraint, form, prompt, request } from "../../state/settings.ts";
+import { currentQuestion, isStale } from "../../state/question.ts";
+import type { Question } from "../../state/question.ts";
+import { commonRequest, constraint, form, request } from "../../state/settings.ts";
 import { mostAnswers } from "../../state/sampler-form.ts";
 import { StaleNote } from "../../parts/stale-note.tsx";
 import type { View } from "../../view.ts";
@@ -17,7 +19,7 @@ import type { Drawn } from "./columns.ts";
 
 interface Sampled {
   readonly sample: Sample;
-  readonly prompt: string;
+  readonly question: Question;
   /** Whether answers were held to something. */
   readonly isHeld: boolean;
 }
@@ -110,8 +112,8 @@ function Distributions() {
             ? "Run to ask the model for many answers, each with its probability."
             : ""}
       </p>
-      {current !== undefined && current.prompt !== prompt.value && state.value === "" && (
-        <StaleNote prompt={current.prompt} />
+      {current !== undefined && isStale(current.question) && state.value === "" && (
+        <StaleNote question={current.question} />
       )}
       {columns !== undefined && <LawTable columns={columns} />}
       {current !== undefined && <SampleNote {...current} alpha={alpha.value} />}
@@ -123,25 +125,25 @@ function Distributions() {
 async function draw(signal: AbortSignal): Promise<void> {
   const size = Number(sampleSize.value);
   const isHeld = constraint.value !== "";
-  const asked = prompt.value;
+  const question = currentQuestion();
   const sample = new Sample();
+  // What is set while the sample is drawn is the next run's.
+  const [common, drawing, label] = [commonRequest(), drawnRequest(), formLabel()];
+  const hasAlpha = form.shownFields.value.some(({ name }) => name === "alpha");
+  const exponent = hasAlpha ? alpha.value : undefined;
   try {
     state.value = `Drawing ${size} answers from the model itself …`;
-    const common = commonRequest();
     await drawSample(client.value, common, sample, {
       size,
       maxTokens: common.max_tokens ?? usualMaxTokens.value,
       signal,
       onMore() {
         drawn.value = undefined;
-        sampled.value = { sample, prompt: asked, isHeld };
+        sampled.value = { sample, question, isHeld };
         state.value = `${sample.drawn} of ${size} answers drawn from the model itself …`;
       },
     });
-    const drawing = drawnRequest();
-    state.value = `Drawing ${drawing.n} answers by ${formLabel()} …`;
-    const hasAlpha = form.shownFields.value.some(({ name }) => name === "alpha");
-    const exponent = hasAlpha ? alpha.value : undefined;
+    state.value = `Drawing ${drawing.n} answers by ${label} …`;
     const { choices } = await client.value.complete(drawing, { signal });
     drawn.value = { sampler: drawing.sampler, alpha: exponent, choices };
   } finally {

@@ -6,7 +6,7 @@ import { evenly, format, formatCount, formatLogProbability, formatTimes } from "
 import { StaleNote } from "../../parts/stale-note.tsx";
 import { model, serverState } from "../../state/connection.ts";
 import { isRunning, run } from "../../state/run.ts";
-import { prompt } from "../../state/settings.ts";
+import { isStale } from "../../state/question.ts";
 import { logprobOf, tokensOf } from "../../tokens/shown-token.ts";
 import { TokenLegend } from "../../tokens/token-legend.tsx";
 import { TokenText } from "../../tokens/token-text.tsx";
@@ -23,10 +23,11 @@ function Guide() {
   useEffect(() => {
     if (!isReady || hasBegun) return;
     hasBegun = true;
-    run(tellStory);
+    // Where its tab was pressed, that has run it.
+    if (!isRunning.peek()) run(tellStory);
   }, [isReady]);
   const told = story.value;
-  const isStale = told !== undefined && told.prompt !== prompt.value && !isRunning.value;
+  const isOld = told !== undefined && isStale(told.question) && !isRunning.value;
   return (
     <>
       <p class="lead">
@@ -36,8 +37,8 @@ function Guide() {
         right.
       </p>
       <About />
-      {isStale && <StaleNote prompt={told.prompt} />}
-      <ol class={isStale ? "story stale" : "story"} id="story" aria-busy={isRunning.value}>
+      {isOld && <StaleNote question={told.question} />}
+      <ol class={isOld ? "story stale" : "story"} id="story" aria-busy={isRunning.value}>
         <Blurted story={told} />
         <Known story={told} />
         <Powered story={told} />
@@ -67,6 +68,11 @@ function About() {
   );
 }
 
+function waitingFor(): string {
+  if (serverState.value !== "ready") return "Waiting for the server …";
+  return isRunning.value || !hasBegun ? "Asking the model …" : "Run to ask the model.";
+}
+
 interface PartProps {
   readonly story: Story | undefined;
 }
@@ -77,15 +83,13 @@ function Blurted({ story: told }: PartProps) {
     <li>
       <h2>What it blurts</h2>
       {tokens === undefined ? (
-        <p class="hint">
-          {serverState.value === "ready" ? "Asking the model …" : "Waiting for the server …"}
-        </p>
+        <p class="hint">{waitingFor()}</p>
       ) : (
         <>
           <p>
-            Asked <code class="prompt">{told?.prompt}</code>, and taking the likeliest next token each time,{" "}
-            {model.value?.root ?? "the model"} says this. As a whole, that answer has a probability of{" "}
-            <b>{formatLogProbability(logprobOf(tokens))}</b>.
+            Asked <code class="prompt">{told?.question.prompt}</code>, and taking the likeliest next token
+            each time, {told?.question.model ?? "the model"} says this. As a whole, that answer has a
+            probability of <b>{formatLogProbability(logprobOf(tokens))}</b>.
           </p>
           <TokenText id="blurted" label="What the model blurts" tokens={tokens} />
           <TokenLegend />
@@ -202,5 +206,6 @@ export const guideView: View = {
   label: "Start here",
   reads: "prompt",
   Panel: Guide,
+  runsWhenOpened: () => story.value?.power === undefined,
   run: tellStory,
 };

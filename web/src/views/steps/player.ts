@@ -1,5 +1,6 @@
-import { effect, signal } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 import type { WatchEvent } from "../../../../src/client/client.ts";
+import type { Question } from "../../state/question.ts";
 import { Recording } from "./recording.ts";
 import type { Frame } from "./recording.ts";
 
@@ -9,16 +10,18 @@ export const isPlaying = signal(true);
 /** Which of the recording's frames is shown; −1 before the first. */
 export const position = signal(-1);
 /** The recording, anew whenever it has grown. */
-export const recorded = signal({ recording: new Recording() });
+export const recorded = signal({ recording: new Recording({ prompt: "", model: undefined }) });
 
 /** Records what a request tells. What is refused before it begins leaves the last recording where it is. */
-export async function record(prompt: string, events: AsyncIterable<WatchEvent>): Promise<void> {
+export async function record(question: Question, events: AsyncIterable<WatchEvent>): Promise<void> {
   let recording: Recording | undefined;
   try {
     for await (const event of events) {
-      recording ??= begin(prompt);
+      recording ??= begin(question);
+      const { forgotten } = recording;
       recording.apply(event);
-      if (event.type !== "done") show(recording);
+      if (recording.forgotten > forgotten) forget(recording.forgotten - forgotten);
+      if (event.type !== "done") show();
     }
   } finally {
     if (recording !== undefined) {
@@ -28,51 +31,66 @@ export async function record(prompt: string, events: AsyncIterable<WatchEvent>):
   }
 }
 
-function begin(prompt: string): Recording {
-  const recording = new Recording(prompt);
-  recorded.value = { recording };
-  position.value = -1;
-  isPlaying.value = true;
+function begin(question: Question): Recording {
+  const recording = new Recording(question);
+  batch(() => {
+    recorded.value = { recording };
+    position.value = -1;
+    isPlaying.value = true;
+  });
   return recording;
+}
+
+/** Stays at the frame that is shown, as long as that is there. */
+function forget(count: number): void {
+  batch(() => {
+    recorded.value = { ...recorded.peek() };
+    position.value = Math.max(0, position.peek() - count);
+  });
 }
 
 let drawing: number | undefined;
 
 /** Once a picture, however many events come between. */
-function show(recording: Recording): void {
+function show(): void {
   drawing ??= requestAnimationFrame(() => {
     drawing = undefined;
-    if (recorded.peek().recording === recording) recorded.value = { recording };
+    recorded.value = { ...recorded.peek() };
   });
 }
 
-let timer: ReturnType<typeof setTimeout> | undefined;
+const isAtEnd = computed(() => {
+  const { frames, isOver } = recorded.value.recording;
+  return isOver && position.value >= frames.length - 1;
+});
 
-effect(() => {
-  const { recording } = recorded.value;
-  const steps = pace.value;
-  clearTimeout(timer);
-  if (!isPlaying.value) return;
-  const { frames, isOver } = recording;
+/** The frame that is played next; undefined where none is, or what comes may tell more. */
+const next = computed((): number | undefined => {
+  const { frames, isOver } = recorded.value.recording;
   const last = frames.length - 1;
   const at = position.value;
-  if (at >= last) {
-    if (isOver) isPlaying.value = false;
-    return;
-  }
-  if (steps === 0) {
-    position.value = last;
-    return;
-  }
-  const next = nextTold(frames, at + 1);
-  // What comes while it is not over may tell more.
-  if (next === undefined && !isOver) return;
-  timer = setTimeout(
-    () => {
-      position.value = next ?? last;
-    },
-    at < 0 ? 0 : 1000 / steps,
-  );
+  if (at >= last) return undefined;
+  if (pace.value === 0) return last;
+  return nextTold(frames, at + 1) ?? (isOver ? last : undefined);
+});
+
+effect(() => {
+  if (isPlaying.value && isAtEnd.value) isPlaying.value = false;
+});
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+// However fast a recording grows: only another frame, or another pace, begins the wait anew.
+effect(() => {
+  const to = next.value;
+  const steps = pace.value;
+  clearTimeout(timer);
+  if (!isPlaying.value || to === undefined) return;
+  const go = (): void => {
+    position.value = to;
+  };
+  if (steps === 0) go();
+  else timer = setTimeout(go, position.peek() < 0 ? 0 : 1000 / steps);
 });
 
 /** The first frame from there on that has something to show: where the same came out again, playing passes over. */
@@ -83,9 +101,7 @@ function nextTold(frames: readonly Frame[], from: number): number | undefined {
 
 /** From the beginning where the end was reached. */
 export function togglePlaying(): void {
-  const { frames, isOver } = recorded.value.recording;
-  const isAtEnd = isOver && position.value >= frames.length - 1;
-  if (!isPlaying.value && isAtEnd) position.value = 0;
+  if (!isPlaying.value && isAtEnd.value) position.value = 0;
   isPlaying.value = !isPlaying.value;
 }
 

@@ -1,5 +1,6 @@
 import { noText, revise, samplerChoices } from "../../../../src/client/client.ts";
 import type { CompletionResponse, EventOf, RevisedText, WatchEvent } from "../../../../src/client/client.ts";
+import type { Question } from "../../state/question.ts";
 
 /** What has become of proposals so far. */
 export interface Counts {
@@ -37,12 +38,15 @@ const noCounts: Counts = { steps: 0, moved: 0, unchanged: 0, rejected: 0, tries:
 
 /** Frames that are kept: of longer chains the earliest are forgotten. */
 const mostFrames = 20_000;
+/** Seldom many, since what is shown moves with them. */
+const forgottenAtOnce = 5_000;
 
 /** What a watched request has told, moment by moment, so that any of them can be looked at again. */
 export class Recording {
   readonly frames: Frame[] = [];
-  /** What was asked. */
-  readonly prompt: string;
+  /** Frames that were forgotten, which came before these. */
+  forgotten = 0;
+  readonly question: Question;
   accepted: EventOf<"accepted"> | undefined;
   blocks = 0;
   response: CompletionResponse | undefined;
@@ -51,8 +55,8 @@ export class Recording {
   #state: RevisedText = noText;
   #proposal: EventOf<"proposal"> | undefined;
 
-  constructor(prompt = "") {
-    this.prompt = prompt;
+  constructor(question: Question) {
+    this.question = question;
   }
 
   /** Whether text is rebuilt from revisions; the committed tokens of a chain would say it twice. */
@@ -141,6 +145,8 @@ export class Recording {
 
   #push(frame: Frame): void {
     this.frames.push(frame);
-    if (this.frames.length > mostFrames) this.frames.splice(0, this.frames.length - mostFrames);
+    if (this.frames.length <= mostFrames) return;
+    this.frames.splice(0, forgottenAtOnce);
+    this.forgotten += forgottenAtOnce;
   }
 }

@@ -6,7 +6,8 @@ import { StaleNote } from "../../parts/stale-note.tsx";
 import { client } from "../../state/connection.ts";
 import { isRunning } from "../../state/run.ts";
 import { isolated } from "../../state/isolated.ts";
-import { prompt, request } from "../../state/settings.ts";
+import { currentQuestion, isStale } from "../../state/question.ts";
+import { request } from "../../state/settings.ts";
 import { EntropyStrip } from "../../tokens/entropy-strip.tsx";
 import { tokensOf, tokensOfRevised } from "../../tokens/shown-token.ts";
 import { TokenLegend } from "../../tokens/token-legend.tsx";
@@ -49,8 +50,8 @@ function Steps() {
           {frame === undefined ? "" : placeOf(frame, blocks)}
         </p>
       </div>
-      {frame !== undefined && recording.prompt !== prompt.value && !isRunning.value && (
-        <StaleNote prompt={recording.prompt} />
+      {frame !== undefined && isStale(recording.question) && !isRunning.value && (
+        <StaleNote question={recording.question} />
       )}
       <TokenText id="answer" label="Answer" tokens={tokens} kept={frame?.kept ?? 0} pointed={pointed}>
         <p class="hint">
@@ -84,6 +85,6 @@ export const stepsView: View = {
     const asked = request();
     const told = { logprobs: alternatives, entropy: true };
     const events = client.value.watch({ ...asked, ...isolated(asked.sampler), ...told }, { signal });
-    return record(prompt.value, events);
+    return record(currentQuestion(), events);
   },
 };
