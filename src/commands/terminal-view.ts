@@ -54,6 +54,8 @@ export class TerminalView {
   #decision: EventOf<"decision"> | undefined;
   /** What is known before there is a step to tell of. */
   #note: string | undefined;
+  /** How far the draft is that the first step waits for. */
+  #draft: string | undefined;
   #votes: string | undefined;
 
   constructor(options: TerminalViewOptions) {
@@ -89,6 +91,9 @@ export class TerminalView {
         return true;
       case "token":
         return this.#append(event);
+      case "progress":
+        this.#draft = describeDraft(event);
+        return this.#draft !== undefined && this.#block === undefined;
       default:
         return false;
     }
@@ -105,8 +110,9 @@ export class TerminalView {
     const answer = wrap(pieces, columns).map((line) => line.map((piece) => this.#style(piece)).join(""));
     const votes = this.#votes === undefined ? [] : ["", truncate(this.#votes, columns)];
     if (this.#block !== undefined) return [...answer, ...votes, "", ...this.#status(), this.#trace()];
-    const note = this.#note === undefined || this.#steps > 0 ? [] : ["", truncate(this.#note, columns)];
-    return [...answer, ...votes, ...note];
+    const notes = this.#steps > 0 ? [] : [this.#note, this.#draft].filter((note) => note !== undefined);
+    const shown = notes.map((note) => truncate(note, columns));
+    return [...answer, ...votes, ...(shown.length === 0 ? [] : ["", ...shown])];
   }
 
   /** A proposal where no completion stands is no step of a chain, and there is nothing that log p could be of. */
@@ -196,6 +202,12 @@ export const isOfAnother = (event: WatchEvent): boolean => "index" in event && e
 export function describeRequest({ sampler, model, seed, max_tokens, choices }: EventOf<"accepted">): string {
   const shown = choices === 1 ? "" : `; the first of ${choices} candidates is shown`;
   return `${sampler} of ${model}, seed ${seed}, at most ${max_tokens} tokens${shown}`;
+}
+
+/** How far particles are that draft a completion; nothing of what is drafted otherwise, or by now. */
+function describeDraft({ drafted_tokens: drafted, horizon }: EventOf<"progress">): string | undefined {
+  if (drafted === undefined || horizon === undefined) return undefined;
+  return `drafting: ${drafted} of at most ${horizon} tokens`;
 }
 
 /** How a vote stands, the most voted first. */

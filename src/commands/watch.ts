@@ -196,7 +196,8 @@ async function watchLive(
       if (event.type === "done") return event;
       if (!view.take(event)) continue;
       draw();
-      if (pace > 0) await sleep(1000 / pace);
+      // What says how far a draft is shall not hold it up.
+      if (pace > 0 && event.type !== "progress") await sleep(1000 / pace);
     }
   } finally {
     process.off("exit", leave);

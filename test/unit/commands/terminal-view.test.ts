@@ -54,6 +54,27 @@ describe("TerminalView", () => {
     expect(view.lines()).toEqual(["1+1=2", "", "votes of 3/4, settled: 2␤ ×2  no answer ×1"]);
   });
 
+  it("says how far particles are that draft the answer, until it is there", () => {
+    const view = create();
+    const counts = { moved: 0, unchanged: 0, rejected: 0, rejected_early: 0, acceptance: 0 };
+    const progress = {
+      type: "progress",
+      ...choice,
+      block: 1,
+      blocks: 1,
+      step: 0,
+      steps: 1,
+      ...counts,
+    } as const;
+    expect(view.take({ ...progress, drafted_tokens: 7, horizon: 48 })).toBe(true);
+    expect(view.lines()).toEqual(["1+1=", "", "drafting: 7 of at most 48 tokens"]);
+    expect(view.take({ ...progress, index: 1, drafted_tokens: 9, horizon: 48 })).toBe(false);
+    view.take(block(1));
+    view.take(revision(0, "abc"));
+    expect(view.take(progress)).toBe(false);
+    expect(view.lines().join()).not.toContain("drafting");
+  });
+
   it("shows the prompt, the answer as last revised, the step, the proposal, and log p as bars", () => {
     const view = create(80);
     expect(view.take(block(1))).toBe(true);

@@ -65,6 +65,22 @@ it("shows what comes of a recording though a picture of the one before is due", 
   await recording;
 });
 
+it("knows how far a draft is, as long as it is drafted", async () => {
+  const at = { id: "1", index: 0, block: 1, blocks: 1, step: 0, steps: 1 };
+  const counts = { moved: 0, unchanged: 0, rejected: 0, rejected_early: 0, acceptance: 0 };
+  async function* events(): AsyncGenerator<WatchEvent> {
+    yield { type: "progress", ...at, ...counts, drafted_tokens: 7, horizon: 48 };
+    await pause(1000);
+    yield { type: "progress", ...at, ...counts };
+  }
+  const recording = record(question, events());
+  await vi.advanceTimersByTimeAsync(pictureMs);
+  expect(recorded.value.recording.drafted).toMatchObject({ drafted_tokens: 7, horizon: 48 });
+  await vi.runAllTimersAsync();
+  await recording;
+  expect(recorded.value.recording.drafted.drafted_tokens).toBeUndefined();
+});
+
 it("stays at the step that is shown while the earliest are forgotten", async () => {
   async function* events() {
     for (let number = 1; number <= 20_000; number++) yield step(number);

@@ -49,6 +49,8 @@ export class Recording {
   readonly question: Question;
   accepted: EventOf<"accepted"> | undefined;
   blocks = 0;
+  /** How far the particles are that draft what comes next. */
+  drafted: Pick<EventOf<"progress">, "drafted_tokens" | "horizon"> = {};
   response: CompletionResponse | undefined;
   /** Whether nothing is to come, with a response or without. */
   isOver = false;
@@ -83,6 +85,9 @@ export class Recording {
         return;
       case "token":
         if (!this.isChain) this.#append(event);
+        return;
+      case "progress":
+        this.drafted = event;
         return;
       case "done":
         this.response = event.response;

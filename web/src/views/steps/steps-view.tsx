@@ -15,6 +15,7 @@ import { TokenText } from "../../tokens/token-text.tsx";
 import type { View } from "../../view.ts";
 import { ChainFigures } from "./chain-figures.tsx";
 import { isPlaying, position, record, recorded } from "./player.ts";
+import type { Recording } from "./recording.ts";
 import { StepPicture } from "./step-picture.tsx";
 import { placeOf } from "./step-words.ts";
 import { Timeline } from "./timeline.tsx";
@@ -56,7 +57,7 @@ function Steps() {
       <TokenText id="answer" label="Answer" tokens={tokens} kept={frame?.kept ?? 0} pointed={pointed}>
         <p class="hint">
           {isRunning.value
-            ? "The model is writing a first draft …"
+            ? `The model is writing a first draft${farOf(recording)} …`
             : "Run, and watch the answer being rewritten: a part is thrown away, the model writes it anew, and a weighted coin decides which of the two stays."}
         </p>
       </TokenText>
@@ -72,6 +73,10 @@ function Steps() {
       {frame !== undefined && <ChainFigures recording={recording} at={at} />}
     </>
   );
+}
+
+function farOf({ drafted: { drafted_tokens: drafted, horizon } }: Recording): string {
+  return drafted === undefined ? "" : `, ${drafted} of at most ${horizon} tokens`;
 }
 
 /** One answer as it comes to be: a chain's revisions, or tokens one after the other. */
