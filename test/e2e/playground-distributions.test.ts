@@ -10,6 +10,7 @@ import {
   isIdle,
   isReady,
   itFits,
+  openLink,
   runThrough,
   usePlayground,
 } from "../support/playground.ts";
@@ -118,7 +119,7 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
     await openBy("distributions");
     await openBy("chat");
     // A step more than usual, in each of many answers.
-    await page.evaluate("location.hash = '#chat?mcmc_steps=11'");
+    await openLink(page, "#chat?mcmc_steps=11");
     await openBy("distributions");
     await page.fill("#mcmc_steps", "0.5");
     await openBy("chat");
@@ -127,7 +128,7 @@ describe.skipIf(!hasBrowser)("the playground's distributions", () => {
     await isIdle(page);
     expect(asked).toEqual([]);
     await openBy("chat");
-    await page.evaluate("location.hash = '#chat?prompt=1%2B1%3D&mcmc_steps=10'");
+    await openLink(page, "#chat?prompt=1%2B1%3D&mcmc_steps=10");
     await openBy("distributions");
     await page.locator("#drawn-note").waitFor();
     expect(await page.locator("#stale").count()).toBe(0);

@@ -2,7 +2,7 @@ import type { Page, Request } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import type { CompleteRequest, Model } from "../../src/client/client.ts";
 import { hasBrowser } from "../support/browser.ts";
-import { isIdle, isReady, runThrough, usePlayground } from "../support/playground.ts";
+import { isIdle, isReady, openLink, runThrough, usePlayground } from "../support/playground.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
 const playground = usePlayground();
@@ -36,8 +36,7 @@ describe.skipIf(!hasBrowser)("the playground, where something comes late,", () =
   it("goes back and forward to what an address says, the empty one too", async () => {
     await using opened = await playground.open();
     const { page } = opened;
-    await page.evaluate("location.hash = '#compare?prompt=1%2B1%3D'");
-    await isShown(page, "compare");
+    await openLink(page, "#compare?prompt=1%2B1%3D");
     await page.goBack();
     await isShown(page, "guide");
     expect(await page.inputValue("#prompt")).toBe("9*4+3-4-2=");
@@ -51,8 +50,8 @@ describe.skipIf(!hasBrowser)("the playground, where something comes late,", () =
     const { page } = opened;
     await page.click("#run");
     await page.locator("#problem").waitFor();
-    await page.evaluate("location.hash = '#steps?prompt=1%2B1%3D'");
-    await expect.poll(() => page.inputValue("#prompt")).toBe("1+1=");
+    await openLink(page, "#steps?prompt=1%2B1%3D");
+    expect(await page.inputValue("#prompt")).toBe("1+1=");
     expect(await page.locator("#problem, [aria-invalid]").count()).toBe(0);
   });
 
@@ -127,8 +126,7 @@ describe.skipIf(!hasBrowser)("the playground, where something comes late,", () =
     await page.locator("#model", { hasText: "another" }).waitFor();
     expect(await page.locator("#stale").innerText()).toContain("1+1= by abacus");
     expect(await page.locator("#story").innerText()).toContain("abacus says this");
-    await page.evaluate("location.hash = '#compare?prompt=1%2B1%3D&compare=greedy'");
-    await isShown(page, "compare");
+    await openLink(page, "#compare?prompt=1%2B1%3D&compare=greedy");
     await runThrough(page);
     expect(await page.locator("#stale").count()).toBe(0);
   });

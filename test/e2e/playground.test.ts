@@ -10,6 +10,7 @@ import {
   isIdle,
   isReady,
   itFits,
+  openLink,
   runThrough,
   usePlayground,
 } from "../support/playground.ts";
@@ -34,7 +35,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     expect(await shown("proposal_temperature")).toBe("0.5");
     expect(await page.locator("#tries, #replicas").count()).toBe(0);
     // A default that is chosen is the default.
-    await page.evaluate("location.hash = '#steps?alpha=2&warm_up=blocks'");
+    await openLink(page, "#steps?alpha=2&warm_up=blocks");
     expect(await page.locator("#warm_up option:checked").innerText()).toBe("blocks");
     await page.selectOption("#kernel", "tempering");
     expect([await shown("replicas"), await shown("proposal_temperature")]).toEqual(["3", "1"]);
@@ -94,7 +95,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     const { page } = opened;
     await page.click("#run");
     await page.waitForSelector('body[aria-busy="true"]');
-    await page.evaluate("location.hash = '#compare?prompt=2%2B2%3D'");
+    await openLink(page, "#compare?prompt=2%2B2%3D");
     await isIdle(page);
     await expect.poll(() => playground.server.running()).toBe(0);
     const ids = ["prompt", "alpha", "mcmc_steps", "seed", "structured_outputs"];
@@ -274,9 +275,9 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await isReady(page);
     await page.fill("#mcmc_steps", "2");
     await page.selectOption("#pace", "0");
-    await page.click("#run");
-    await page.waitForSelector("#answer .token.end");
+    await runThrough(page);
     expect(await page.locator("#problem").count()).toBe(0);
+    expect(await page.locator("#figure-steps").innerText()).toBe("32");
   });
 
   it("notices a server of another model that was started between two looks at it", async () => {

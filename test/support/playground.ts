@@ -57,6 +57,15 @@ export function usePlayground(): Playground {
 export const isReady = (page: Page) => page.waitForSelector('#status[data-state="ready"]');
 export const isIdle = (page: Page) => page.waitForSelector('body[aria-busy="false"]');
 
+/** Opens a link in a page that is open, and waits until it is read. */
+export const openLink = (page: Page, hash: string): Promise<void> =>
+  page.evaluate(
+    `new Promise((resolve) => {
+      addEventListener("hashchange", () => resolve(), { once: true });
+      location.hash = ${JSON.stringify(hash)};
+    })`,
+  );
+
 /** Runs what the form says, to its end. */
 export async function runThrough(page: Page): Promise<void> {
   await page.click("#run");
