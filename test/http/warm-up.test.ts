@@ -53,6 +53,39 @@ describe("a warm-up by particles", () => {
     expect(lengths.at(-1)).toBeLessThanOrEqual(24);
   });
 
+  it.each([
+    { what: "several answers", chains: 3, changes: { n: 3 } },
+    { what: "several prompts", chains: 2, changes: { prompt: [prompt, "1+1="] } },
+    { what: "candidates", chains: 4, changes: { best_of: 4, select: "vote", select_answer: "last_number" } },
+    { what: "replicas", chains: 1, changes: { kernel: "tempering", replicas: 3 } },
+    { what: "one particle", chains: 1, changes: { warm_up_particles: 1 } },
+    { what: "a stop string", chains: 1, changes: { stop: ["#"] } },
+    { what: "a pattern", chains: 1, changes: { structured_outputs: { regex: "#[0-9]{1,2}" } } },
+    { what: "one token", chains: 1, changes: { max_tokens: 1 } },
+    { what: "a spent budget", chains: 1, changes: { max_evaluated_tokens: 5 } },
+  ])(
+    "tells it of $what: of each chain under its number, never back, and to its horizon at most",
+    async (one) => {
+      const body = { ...ask, seed: 3, max_tokens: 24, ...one.changes };
+      const options = { stream: true, stream_options: { include_progress: true } };
+      const reply = await server.post("/v1/completions", { ...body, ...options });
+      const told = (parseEvents(reply.text) as CompletionChunk[]).flatMap(({ progress }) => progress ?? []);
+      expect(Math.max(...told.map(({ index }) => index))).toBe(one.chains - 1);
+      for (let chain = 0; chain < one.chains; chain++) {
+        const progress = told.filter(({ index }) => index === chain);
+        const lengths = progress.flatMap(({ drafted_tokens }) => drafted_tokens ?? []);
+        expect(lengths[0]).toBe(1);
+        expect(lengths).toEqual([...new Set(lengths)].toSorted((a, b) => a - b));
+        expect(lengths.at(-1)).toBeLessThanOrEqual(body.max_tokens);
+        const [drafting, others] = [progress.slice(0, lengths.length), progress.slice(lengths.length)];
+        for (const { horizon, step } of drafting)
+          expect({ horizon, step }).toEqual({ horizon: body.max_tokens, step: 0 });
+        expect(others.length).toBeGreaterThan(0);
+        for (const { horizon } of others) expect(horizon).toBeUndefined();
+      }
+    },
+  );
+
   it("ends at stop strings and stop tokens wherever they come from", async () => {
     for (const stop of [{ stop: ["=", "#"] }, { stop: ["=5", "1;", "12"] }, { stop_token_ids: [13, 14] }]) {
       const { choices } = await server.complete({ ...ask, n: 12, seed: 8, mcmc_steps: 0, ...stop });
