@@ -10,10 +10,12 @@ export const apiInfo = {
     title: "Metropolis",
     version,
     description:
-      "An inference server with OpenAI's API, which can also answer by power sampling: it writes an answer, then rewrites parts of it, so that whole answers come up in proportion to p(x)^alpha, their probability to the power alpha. `sampler: \"power\"` in a request asks for it, or a model's name with `:power` behind it. A key is needed only where the server was started with keys. The playground, at the server's own address, shows how it works.",
+      "An inference server with OpenAI's API, which can also answer by power sampling: it writes an answer, then rewrites parts of it, so that whole answers come up in proportion to p(x)^alpha, their probability to the power alpha. `sampler: \"power\"` in a request asks for it, or a model's name with `:power` behind it. A key is needed only where the server was started with keys.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   servers: [{ url: "http://127.0.0.1:8000" }],
+  // As seen from the server's address, wherever a proxy puts it.
+  externalDocs: { url: ".", description: "The playground shows how it works." },
   components: {
     securitySchemes: {
       apiKey: {

@@ -366,6 +366,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await page.click(".execute");
     expect(await page.locator(".request-url pre").innerText()).toBe(`${proxy.url}/health`);
     await page.locator(".live-responses-table .response-col_status", { hasText: "200" }).waitFor();
+    expect(await page.getAttribute(".info__extdocs", "href")).toBe(`${proxy.url}/`);
     expect({ complaints, failures, strays: proxy.strays }).toEqual({
       complaints: [],
       failures: [],

@@ -11,7 +11,7 @@ const name =
 /** There is one document, and one server for it: this one. */
 const single = [".topbar .download-url-wrapper", ".servers-title", ".servers"];
 /** Where no key is asked for, a lock would say that one is. */
-const locks = [".auth-wrapper", ".authorization__btn"];
+const locks = [".scheme-container", ".authorization__btn"];
 const hide = (parts: readonly string[]): string =>
   `${parts.map((part) => `.swagger-ui ${part}`).join(", ")} { display: none }`;
 
@@ -74,7 +74,7 @@ export const docsRoutes: FastifyPluginAsyncZod<DocsOptions> = async (app, { asks
       title: "Metropolis API",
       css: [{ filename: "ours.css", content: hide(asksForKeys ? single : [...single, ...locks]) }],
     },
-    logo: { type: "image/svg+xml", content: name, href: "../", target: "_self" },
+    logo: { type: "image/svg+xml", content: name },
     uiConfig: {
       validatorUrl: null,
       displayRequestDuration: true,
