@@ -38,7 +38,7 @@ function reportOfMany(): string {
   }));
   const analysis = analyse(groups);
   return renderReport({
-    ...{ title: "many", evaluation: { n: 8 }, groups, analysis, base: undefined },
+    ...{ title: "many", evaluation: { n: 8, grader: "last_number" }, groups, analysis, base: undefined },
     questions: { name: "many.jsonl", questions: list },
   });
 }
@@ -97,6 +97,15 @@ describe.skipIf(!hasBrowser)("the report of an evaluation", () => {
       "Math.max(...[...document.querySelectorAll('table')].map((table) => table.getBoundingClientRect().right - innerWidth))",
     );
     expect(widest).toBeLessThanOrEqual(0);
+    const stays = "getComputedStyle(document.querySelector('.example')).breakInside";
+    expect(await page.evaluate(stays)).toBe("avoid");
+    await page.close();
+  });
+
+  it("says what graded the answers: what a question names comes before the setting", async () => {
+    const page = await open(1280, "light");
+    const facts = (await page.locator(".summary dl").textContent())!;
+    expect(facts).toContain("settingsn 8graded bywhat a question names, else last_number");
     await page.close();
   });
 

@@ -67,9 +67,9 @@ function renderExample({ id, right, wrong, counts }: Example, questions: Questio
       : `<pre>${escapeText(tail(question.text))}</pre><p class="note">The answer: ${escapeText(tail(question.answer))}</p>`;
   const tallies = counts.map(({ label, right: own, of }) => `${label} ${own}/${of}`).join("; ");
   return [
-    `<h3>${escapeText(id)}</h3>${asked}`,
+    `<section class="example"><h3>${escapeText(id)}</h3>${asked}`,
     `<div class="pair">${renderGiven("right", right)}${renderGiven("wrong", wrong)}</div>`,
-    `<p class="note">Right: ${escapeText(tallies)}</p>`,
+    `<p class="note">Right: ${escapeText(tallies)}</p></section>`,
   ].join("");
 }
 

@@ -36,7 +36,7 @@ pre { margin: .2rem 0; font: .8rem/1.45 ui-monospace, monospace; white-space: pr
   @page { margin: 14mm; }
   :root { color-scheme: light; --paper: #fff; --ink: #211f1c; --faint: #6b655c; --line: #e3ddd3; --wash: #f6f3ee; --good: #2f7d4f; --bad: #b3401a; }
   body { margin: 0; padding: 0; max-width: none; font-size: 10pt; }
-  h2, h3 { break-after: avoid; } figure, tr, .pair, .summary { break-inside: avoid; }
+  h2, h3, h2 + .note { break-after: avoid; } figure, tr, .example, .summary { break-inside: avoid; }
   figcaption, .note, details > summary { font-size: 8pt; } table { font-size: 7.5pt; } th, td { padding: .15rem .3rem; } .scroll { overflow: visible; }
   details::details-content { content-visibility: visible; height: auto; }
   svg, .summary { print-color-adjust: exact; }

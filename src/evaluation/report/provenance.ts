@@ -7,6 +7,7 @@ export function factsOf(
   evaluation: Evaluation,
   { data, base }: { readonly data: string; readonly base: string | undefined },
 ): readonly (readonly [name: string, value: string])[] {
+  const { data: _, base: __, grader, ...settings } = evaluation;
   const results = groups.flatMap((group) => group.results);
   const models = [
     ...new Set(results.map(({ model, source }) => (model === source ? model : `${model} (${source})`))),
@@ -16,7 +17,8 @@ export function factsOf(
   return [
     [models.length === 1 ? "model" : "models", models.join("; ")],
     ["data", `${data}, ${groups[0]?.results.length ?? 0} questions`],
-    ["settings", settingsOf(evaluation)],
+    ["settings", settingsOf(settings)],
+    ...(typeof grader === "string" ? [["graded by", `what a question names, else ${grader}`] as const] : []),
     ...(base === undefined ? [] : [["scored under", base] as const]),
     [
       "asked by",
@@ -30,7 +32,7 @@ export function factsOf(
 }
 
 /** As the command has them; what was left out is the model's own. */
-const settingsOf = ({ data: _, base: __, ...settings }: Evaluation): string =>
+const settingsOf = (settings: Evaluation): string =>
   Object.entries(settings)
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`)
