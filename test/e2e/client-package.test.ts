@@ -135,6 +135,17 @@ describe("the package metropolis-client", () => {
     expect(check([file], options)).toBe("");
   });
 
+  it("runs its README's example as it stands", async () => {
+    const readme = await readFile(join(laidOut, "README.md"), "utf8");
+    const example = /^```ts\n(.*?)^```$/ms.exec(readme)![1]!;
+    await using server = await ServerProcess.start(["--threads", "1"]);
+    const file = join(project, "readme.mjs");
+    await writeFile(file, example.replace("http://127.0.0.1:8000", server.url));
+    const { stdout } = await run(process.execPath, [file]);
+    expect(stdout).toMatch(/^9\*4=36;36\+3=39;39-4=35;35-2=33;#33 null\n/);
+    expect(stdout).toContain("type: 'done'");
+  });
+
   it("types bodies as the server's schemas do", async () => {
     const written = join(laidOut, "dist/bodies.d.ts");
     const names = [...(await readFile(written, "utf8")).matchAll(/(\w+)(?=,| })/g)].map(([name]) => name);
