@@ -84,15 +84,15 @@ export interface Resampled {
   readonly value: number;
   /** Empty where there are too few questions to resample. */
   readonly resamples: Float64Array;
-  /** Those that have a say in it. */
-  readonly questions: number;
+  /** What it is on each question that has a say in it. */
+  readonly own: readonly number[];
   /** Undefined where it may be anything, as costs may. */
   readonly bounds: Bounds | undefined;
 }
 
 /** The mean of a list, with its means under the resamples of `bootstrap`. */
 export function resampleMean(values: readonly number[], bounds?: Bounds): Resampled {
-  const figure = { value: mean(values), questions: values.length, bounds };
+  const figure = { value: mean(values), own: values, bounds };
   if (values.length < fewestQuestions) return { ...figure, resamples: new Float64Array() };
   const places = resamplings(values.length, usualResamples, 0);
   const means = Float64Array.from(places, (own) => {
@@ -113,7 +113,9 @@ export function resampleRatio(
   return {
     value: above.value / below.value,
     resamples: above.resamples.map((value, index) => value / below.resamples[index]!),
-    questions: denominators.filter((own) => own !== 0).length,
+    own: numerators.flatMap((numerator, place) =>
+      denominators[place] === 0 ? [] : numerator / denominators[place]!,
+    ),
     bounds,
   };
 }
@@ -121,8 +123,8 @@ export function resampleRatio(
 /** How much more one share is than another of the same questions. */
 export const gainOver = (share: Resampled, other: Resampled): Resampled => ({
   value: share.value - other.value,
-  resamples: share.resamples.map((own, index) => own - other.resamples[index]!),
-  questions: share.questions,
+  resamples: share.resamples.map((sample, index) => sample - other.resamples[index]!),
+  own: share.own.map((own, place) => own - other.own[place]!),
   bounds: gainBounds,
 });
 
@@ -132,25 +134,36 @@ const tail = 0.025;
 /**
  * A figure with its 95 % interval: the percentiles of the resamples that have it.
  *
- * Resampling shows nothing that no question has shown: where all agree it leaves no interval at all. There the interval
- * is what the questions may have missed. N of them miss a kind that s of all are of with probability (1 − s)^N; so up to
- * S = 1 − 0.025^(1/N) of all may be of a kind that was missed, with the figure at a bound: from value − S·(value − least)
- * to value + S·(most − value). Where all are right that is [0.025^(1/N), 1] and where none is [0, S], the exact interval
- * of Clopper & Pearson (Biometrika 26, 1934), and not Wilson's, which covers less than it says near the ends (Brown, Cai
- * & DasGupta, Statistical Science 16, 2001). A gain that is 0 for all has [−S, S].
- *
- * Where a few disagree the interval begins and ends no nearer to a bound than where all stand at it.
+ * Resampling shows nothing that no question has shown, and little of what few have: where all agree it leaves no
+ * interval at all, and a gain on three questions of six is one in 39 resamples of 40. So where fewer than six disagree
+ * with the rest, the interval holds what the questions may have missed, too. N of them miss a kind that s of all are of
+ * with probability (1 − s)^N; so up to S = 1 − 0.025^(1/N) of all may be of a kind that was missed, with the figure at a
+ * bound: from value − S·(value − least) to value + S·(most − value). Where all are right that is [0.025^(1/N), 1] and
+ * where none is [0, S], the exact interval of Clopper & Pearson (Biometrika 26, 1934), and not Wilson's, which covers
+ * less than it says near the ends (Brown, Cai & DasGupta, Statistical Science 16, 2001). A gain that is 0 for all has
+ * [−S, S].
  */
-export function estimate({ value, resamples, questions, bounds }: Resampled): Estimate {
+export function estimate({ value, resamples, own, bounds }: Resampled): Estimate {
   const sorted = resamples.filter((sample) => !Number.isNaN(sample)).sort();
   if (sorted.length === 0) return { value, low: NaN, high: NaN };
-  const percentiles = { low: quantile(sorted, tail), high: quantile(sorted, 1 - tail) };
-  if (bounds === undefined) return { value, ...percentiles };
-  const { least, most } = bounds;
-  const missed = 1 - tail ** (1 / questions);
-  const agreed = (on: number) => ({ low: on - missed * (on - least), high: on + missed * (most - on) });
-  const { low, high } = sorted[0] === sorted.at(-1) ? agreed(value) : percentiles;
-  return { value, low: Math.min(low, agreed(most).low), high: Math.max(high, agreed(least).high) };
+  const [low, high] = [quantile(sorted, tail), quantile(sorted, 1 - tail)];
+  if (bounds === undefined || disagreeing(own) >= fewestQuestions) return { value, low, high };
+  const missed = 1 - tail ** (1 / own.length);
+  return {
+    value,
+    low: Math.min(low, value - missed * (value - bounds.least)),
+    high: Math.max(high, value + missed * (bounds.most - value)),
+  };
+}
+
+/** How many do not say what most say, but for rounding. */
+function disagreeing(values: readonly number[]): number {
+  const counts = new Map<string, number>();
+  for (const value of values) {
+    const said = value.toFixed(9);
+    counts.set(said, (counts.get(said) ?? 0) + 1);
+  }
+  return values.length - Math.max(...counts.values());
 }
 
 let drawn: { readonly key: string; readonly places: readonly Uint32Array[] } | undefined;

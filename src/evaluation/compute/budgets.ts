@@ -93,22 +93,25 @@ function bestAt({ strategies, cost }: Priced, multiple: number, baseline: Priced
     rule: strategy.rule,
     answers: Math.max(1, Math.min(paid, mostAnswers(strategy))),
     isBelow,
-    value: accuracyAt(strategy, paid, "value"),
+    value: accuracyAt(strategy, paid, (accuracy) => accuracy.value),
     strategy,
   }));
   const { strategy, value, ...best } = all.reduce((most, one) => (one.value > most.value ? one : most));
   const resamples = cost.resamples.map((own, index) =>
-    accuracyAt(strategy, (multiple * baseline.cost.resamples[index]!) / own, index),
+    accuracyAt(
+      strategy,
+      (multiple * baseline.cost.resamples[index]!) / own,
+      ({ resamples: samples }) => samples[index]!,
+    ),
   );
-  return { ...best, accuracy: { ...strategy.outcomes[0]!.accuracy, value, resamples } };
+  const first = strategy.outcomes[0]!.accuracy;
+  const own = first.own.map((_, place) => accuracyAt(strategy, paid, (accuracy) => accuracy.own[place]!));
+  return { ...best, accuracy: { ...first, value, resamples, own } };
 }
 
-/** Of a strategy that pays so many answers, over all questions or over those of one resample. */
-const accuracyAt = ({ outcomes }: Strategy, answers: number, sample: "value" | number): number =>
+/** Of a strategy that pays so many answers, over all questions, those of one resample, or a single one. */
+const accuracyAt = ({ outcomes }: Strategy, answers: number, read: (accuracy: Resampled) => number): number =>
   interpolate(
-    outcomes.map(({ k, accuracy }) => ({
-      k,
-      value: sample === "value" ? accuracy.value : accuracy.resamples[sample]!,
-    })),
+    outcomes.map(({ k, accuracy }) => ({ k, value: read(accuracy) })),
     answers,
   );

@@ -125,7 +125,7 @@ function renderSummary({ analysis, evaluation, groups, questions, base }: Report
     `<ul>${sentences.map((sentence) => `<li>${escapeText(sentence)}</li>`).join("")}</ul>`,
     `<dl>${items.join("")}</dl></section>`,
     renderNote(
-      `Brackets: 95 % intervals, by resampling questions, of ${fewestQuestions} at least; where all of them agree, by what so few may have missed.${main === undefined ? "" : `${chanceWords(main)} 1x is the cost of one answer of ${main.baseline}.`}`,
+      `Brackets: 95 % intervals, by resampling questions, of ${fewestQuestions} at least; where all or nearly all of them agree, by what so few may have missed, too.${main === undefined ? "" : `${chanceWords(main)} 1x is the cost of one answer of ${main.baseline}.`}`,
     ),
   ].join("");
 }

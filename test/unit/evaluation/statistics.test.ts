@@ -13,7 +13,7 @@ import {
   resampleRatio,
   shareBounds,
 } from "../../../src/evaluation/statistics.ts";
-import type { Estimate } from "../../../src/evaluation/statistics.ts";
+import type { Estimate, Resampled } from "../../../src/evaluation/statistics.ts";
 
 const binomial = (n: number, k: number): number => {
   let value = 1;
@@ -142,12 +142,23 @@ describe("an estimate of a share", () => {
     expect(byPercentiles).toBeLessThan(0.5);
   });
 
-  it("begins no higher where a few are wrong than where none is", () => {
-    const all = shareOf(times(20, 1)).low;
-    expect(shareOf([...times(19, 1), 0.75])).toMatchObject({ low: all, high: 1 });
-    expect(shareOf([...times(19, 1), 0]).low).toBe(all);
-    expect(shareOf([...times(17, 1), 0, 0, 0]).low).toBeLessThan(all);
-    expect(shareOf([...times(19, 0), 0.25])).toMatchObject({ low: 0, high: shareOf(times(20, 0)).high });
+  it("goes with what is right, question by question, and holds what is measured", () => {
+    for (const count of [6, 7, 20, 100]) {
+      const all = Array.from({ length: count + 1 }, (_, right) =>
+        shareOf([...times(right, 1), ...times(count - right, 0)]),
+      );
+      for (const [right, { value, low, high }] of all.entries()) {
+        expect([low, high].every((end) => end >= 0 && end <= 1)).toBe(true);
+        expect(low).toBeLessThanOrEqual(value);
+        expect(high).toBeGreaterThanOrEqual(value);
+        const mirrored = all[count - right]!;
+        // The resamples are not, but nearly.
+        expect(Math.abs(low - (1 - mirrored.high))).toBeLessThan(1.01 / count);
+        if (right === 0) continue;
+        expect(low).toBeGreaterThanOrEqual(all[right - 1]!.low);
+        expect(high).toBeGreaterThanOrEqual(all[right - 1]!.high);
+      }
+    }
   });
 
   it("that is the same for all is told as far as questions may be missed, on both sides", () => {
@@ -175,6 +186,39 @@ describe("an estimate of a share", () => {
     // What differs shows by how much.
     const some = [...times(10, 0.1), ...times(10, 0)];
     expect(estimate(resampleMean(some, gainBounds))).toEqual(estimate(resampleMean(some)));
+  });
+
+  it("of a gain on a few questions alone is no surer than one on none", () => {
+    const gainOn = (few: number, count: number): Estimate =>
+      estimate(resampleMean([...times(few, 1), ...times(count - few, 0)], gainBounds));
+    for (const count of [6, 20, 100, 1000]) {
+      for (const few of [0, 1, 2, 3]) {
+        const { value, low, high } = gainOn(few, count);
+        expect(value).toBe(few / count);
+        expect(low).toBeLessThan(0);
+        expect(high).toBeGreaterThan(few === 0 ? 0 : gainOn(few - 1, count).high);
+        const loss = estimate(resampleMean([...times(few, -1), ...times(count - few, 0)], gainBounds));
+        expect(loss.low).toBeCloseTo(-high, 10);
+        expect(loss.high).toBeCloseTo(-low, 10);
+      }
+    }
+    // By the sign test five of six that are better may be so by chance.
+    expect([gainOn(5, 6).low > 0, gainOn(6, 6).low > 0]).toEqual([false, true]);
+  });
+
+  it("of a gain that is the same for all but for rounding is that of one which is the same", () => {
+    const [higher, lower] = [
+      [0.3, 0.8, 0.9, 0.6],
+      [0.2, 0.7, 0.8, 0.5],
+    ].map((shares) =>
+      resampleMean(
+        times(5, 0).flatMap(() => shares),
+        shareBounds,
+      ),
+    ) as [Resampled, Resampled];
+    const gain = estimate(gainOver(higher, lower));
+    const same = estimate(resampleMean(times(20, 0.1), gainBounds));
+    expect([gain.low - same.low, gain.high - same.high].every((less) => Math.abs(less) < 1e-9)).toBe(true);
   });
 
   it("of a ratio is by the questions that have a say in it", () => {

@@ -109,7 +109,8 @@ const questionsOf = (rights: readonly number[], cost: (place: number) => number,
 
 describe("budgets", () => {
   const rights = [4, 3, 2, 1, 0, 0, 2, 1];
-  const better = [4, 4, 3, 2, 1, 0, 3, 1];
+  // Differs from the other by so many questions that percentiles alone are the interval.
+  const better = [4, 4, 3, 2, 1, 1, 3, 1];
   const results = [
     ...storedResults(
       { sampler: "power" },
