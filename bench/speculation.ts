@@ -25,6 +25,8 @@ const power: SamplerSettings = {
   warmUp: { name: "particles", particles: 20 },
 };
 const blocks: SamplerSettings = { ...power, blockSize: 8, warmUp: { name: "blocks" } };
+/** The paper's own setting, whose proposals go over the same text time and again. */
+const reference: SamplerSettings = { ...blocks, mcmcSteps: 10 };
 const plain: SamplerSettings = { sampler: "standard", temperature: 1 };
 
 const chat = chatQuestions.slice(0, 6).map(({ text }) => text);
@@ -40,6 +42,7 @@ const repeating = [
 const cases: readonly Case[] = [
   { name: "power, as it comes", settings: power, questions: chat, atOnce: 1 },
   { name: "power, 16 blocks x 2", settings: blocks, questions: chat.slice(0, 2), atOnce: 1 },
+  { name: "power, 16 blocks x 10", settings: reference, questions: chat.slice(0, 4), atOnce: 1 },
   { name: "standard, T = 1", settings: plain, questions: chat, atOnce: 1 },
   { name: "greedy, texts that repeat", settings: { sampler: "greedy" }, questions: repeating, atOnce: 1 },
   { name: "power, 4 at once", settings: power, questions: chat.slice(0, 4), atOnce: 4 },
@@ -56,56 +59,65 @@ interface Drawn {
   readonly logprobs: readonly number[];
 }
 
+/** What uses the arithmetic that a pass of one row leaves idle; a chain has both as it comes. */
+const sides = [
+  { prefetch: false, speculation: false },
+  { prefetch: true, speculation: false },
+  { prefetch: false, speculation: true },
+  { prefetch: true, speculation: true },
+] as const;
+
 /**
- * What trying several tokens a pass does, case by case: the same requests with and without, in turns, the first turn
- * another one's each time.
+ * What trying several tokens a pass does, with and without steps begun ahead, case by case: the same requests to each side
+ * in turns, the first turn another one's each time.
  * @param only cases whose names have this in them
  */
 export async function benchSpeculation(model: string, threads: number, only = ""): Promise<void> {
-  const sides = await Promise.all(
-    [false, true].map((speculation) =>
-      openCompleter({ model, threads, context: 1024, lanes: 16, speculation }),
-    ),
+  const completers = await Promise.all(
+    sides.map((side) => openCompleter({ model, threads, context: 1024, lanes: 16, ...side })),
   );
-  const [first] = sides;
-  for (const side of sides) await ask(side, await encodeQuestion(side, "Hello."), plain, 0);
-  console.log(`\n${first!.model.id}, ${threads} thread(s), ${maxTokens} tokens at most, without / with\n`);
+  const [first] = completers;
+  for (const completer of completers)
+    await ask(completer, await encodeQuestion(completer, "Hello."), plain, 0);
+  console.log(
+    `\n${first!.model.id}, ${threads} thread(s), ${maxTokens} tokens at most: neither / steps ahead / drafts / both\n`,
+  );
   printTable(
     [
       "",
       "passes",
-      "tried, drawn",
+      "drafts alone: tried, drawn",
       "seconds",
-      "ratio (median of turns)",
+      "against neither (medians of turns)",
       "same answers",
       "log-probs differ by up to",
     ],
     [],
   );
-  for (const one of cases.filter(({ name }) => name.includes(only))) await runCase(sides, one);
-  for (const side of sides) await side[Symbol.asyncDispose]();
+  for (const one of cases.filter(({ name }) => name.includes(only))) await runCase(completers, one);
+  for (const completer of completers) await completer[Symbol.asyncDispose]();
 }
 
 async function runCase(
-  sides: readonly Completer[],
+  completers: readonly Completer[],
   { name, settings, questions, atOnce }: Case,
 ): Promise<void> {
-  const before = await Promise.all(sides.map((side) => side.health()));
-  const seconds: number[][] = sides.map(() => []);
-  const answers: Drawn[][] = sides.map(() => []);
+  const before = await Promise.all(completers.map((completer) => completer.health()));
+  const seconds: number[][] = completers.map(() => []);
+  const answers: Drawn[][] = completers.map(() => []);
   for (let start = 0; start < questions.length; start += atOnce) {
     const turn = Array.from({ length: atOnce }, (_, index) => start + index);
-    const order = (start / atOnce) % 2 === 0 ? [0, 1] : [1, 0];
-    for (const place of order) {
-      const side = sides[place]!;
+    for (const [index] of completers.entries()) {
+      const place = (index + start / atOnce) % completers.length;
+      const completer = completers[place]!;
       seconds[place]!.push(
         await time(async () => {
           const drawn = await Promise.all(
             turn.map(async (index) => {
               // Prompts of its own: what other cases said after theirs foretells nothing here.
               const question = `${questions[index % questions.length]!} (${name})`;
-              const prompt = await encodeQuestion(side, question);
-              return ask(side, prompt, settings, index);
+              const prompt = await encodeQuestion(completer, question);
+              return ask(completer, prompt, settings, index);
             }),
           );
           answers[place]!.push(...drawn);
@@ -113,23 +125,27 @@ async function runCase(
       );
     }
   }
-  const after = await Promise.all(sides.map((side) => side.health()));
+  const after = await Promise.all(completers.map((completer) => completer.health()));
   const spent = (of: (health: CompleterHealth) => number, place: number): number =>
     of(after[place]!) - of(before[place]!);
   const passes = sides.map((_, place) => spent((health) => localDetails(health)?.passes ?? NaN, place));
-  const tried = spent((health) => localDetails(health)?.speculation.draftedTokens ?? NaN, 1);
-  const drawn = spent((health) => localDetails(health)?.speculation.acceptedTokens ?? NaN, 1);
-  const [without, others] = [seconds[0]!, seconds[1]!];
-  const sum = (values: readonly number[]): string => values.reduce((a, b) => a + b, 0).toFixed(1);
-  const same = answers[0]!.filter(({ tokens }, index) => tokens.join() === answers[1]![index]!.tokens.join());
-  const moved = answers[0]!.flatMap((answer, index) => differences(answer, answers[1]![index]!));
+  const draftsAlone = sides.findIndex(({ prefetch, speculation }) => speculation && !prefetch);
+  const tried = spent((health) => localDetails(health)?.speculation.draftedTokens ?? NaN, draftsAlone);
+  const drawn = spent((health) => localDetails(health)?.speculation.acceptedTokens ?? NaN, draftsAlone);
+  const [neither, ...others] = seconds as [number[], ...number[][]];
+  const ratios = others.map((own) => median(neither.map((ms, turn) => ms / own[turn]!)).toFixed(2));
+  const [plainly, ...faster] = answers as [Drawn[], ...Drawn[][]];
+  const same = faster.map(
+    (own) => own.filter(({ tokens }, index) => tokens.join() === plainly[index]!.tokens.join()).length,
+  );
+  const moved = faster.flatMap((own) => own.flatMap((answer, index) => differences(plainly[index]!, answer)));
   printRow([
     name,
     passes.join(" / "),
     `${tried}, ${drawn}`,
-    `${sum(without)} / ${sum(others)}`,
-    `${median(without.map((ms, turn) => ms / others[turn]!)).toFixed(2)}x`,
-    `${same.length}/${answers[0]!.length}`,
+    seconds.map((own) => own.reduce((a, b) => a + b, 0).toFixed(1)).join(" / "),
+    ratios.map((ratio) => `${ratio}x`).join(" / "),
+    `${same.join(" / ")} of ${plainly.length}`,
     Math.max(0, ...moved).toExponential(1),
   ]);
 }
