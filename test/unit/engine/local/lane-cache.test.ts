@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { uniform } from "../../../../src/core/random.ts";
 import type { ExtendRequest } from "../../../../src/engine/engine.ts";
@@ -99,6 +100,20 @@ describe("LaneCache", () => {
     expect(second.tokens).toEqual(draw([...prompt.slice(0, 7), 5, 5], 1));
   });
 
+  it("keeps what a sequence leaves behind in the store before another runs in its lane", async () => {
+    await using runner = new ToyRunner(model, { lanes: 1 });
+    const lanes = new LaneCache(runner.memory, 4096, promptsOf(runner));
+    for (const tokens of [prompt, [5, 5, 5]]) {
+      const placed = lanes.hold(open(tokens));
+      await advance(runner, placed);
+      lanes.release(placed);
+    }
+    const next = lanes.hold(open(draw(prompt, 1)));
+    expect(next.cached).toBe(12);
+    await advance(runner, next);
+    expect(next.tokens).toEqual(draw(prompt, 2));
+  });
+
   it("leads a sequence until its leader has run what they share, or is no longer pulled or placed", async () => {
     await using runner = new ToyRunner(model, { lanes: 3 });
     const pulls = new Pulls();
@@ -132,6 +147,17 @@ describe("LaneCache", () => {
 });
 
 describe("an engine of one lane", () => {
+  it("keeps what a sequence leaves behind that is closed while nothing runs", async () => {
+    await using engine = createToyEngine({ model, lanes: 1, scheduler: { prefixStoreBytes: 4096 } });
+    const stream = engine.extend(request(prompt), never);
+    await stream.pull();
+    // The engine falls idle a turn after its last pass.
+    for (let turn = 0; turn < 3; turn++) await setImmediate();
+    expect(engine.health().details.prefixStore.bytes).toBe(0);
+    stream[Symbol.dispose]();
+    await expect.poll(() => engine.health().details.prefixStore.bytes).toBeGreaterThan(0);
+  });
+
   it("truncates it to what the next sequence shares, and draws the tokens that it would on an empty one", async () => {
     const scheduler = { prefixStoreBytes: 0 };
     await using engine = createToyEngine({ model, lanes: 1, scheduler });
