@@ -84,6 +84,7 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
     await using elsewhere = await playground.open("#guide?prompt=7-2*3%2B4%3D", { url: silent.url });
     await elsewhere.page.locator("#blurted").waitFor();
     expect(await elsewhere.page.locator("#about, .examples").count()).toBe(0);
+    expect(await elsewhere.page.locator("#next-prompt").innerText()).toMatch(/write a prompt$/);
 
     await using opened = await playground.open();
     const [own] = ((await (await fetch(`${playground.server.url}/v1/models`)).json()) as ModelList).data;
@@ -91,6 +92,7 @@ describe.skipIf(!hasBrowser)("the playground's guide", () => {
       `The model served here, abacus: ${own!.description}`,
     );
     expect(await opened.page.locator(".examples button").allInnerTexts()).toEqual(own!.example_prompts);
+    expect(await opened.page.locator("#next-prompt").innerText()).toMatch(/choose one of those under it$/);
     await rm(folder, { recursive: true });
   });
 

@@ -1,4 +1,5 @@
 import { focusTab } from "../../parts/tabs.tsx";
+import { model } from "../../state/connection.ts";
 import { shownView } from "../../state/shown-view.ts";
 import type { ViewName } from "../../state/shown-view.ts";
 
@@ -10,6 +11,7 @@ const next: readonly { readonly view: ViewName; readonly title: string; readonly
 
 /** What to try after the example. */
 export function NextSteps() {
+  const hasExamples = (model.value?.example_prompts.length ?? 0) > 1;
   return (
     <section class="next" aria-label="What to try next">
       <h2>Next</h2>
@@ -38,7 +40,8 @@ export function NextSteps() {
               document.getElementById("prompt")?.focus();
             }}
           >
-            <b>Ask something else</b> <span>write a prompt, or choose one of those under it</span>
+            <b>Ask something else</b>{" "}
+            <span>write a prompt{hasExamples && ", or choose one of those under it"}</span>
           </button>
         </li>
       </ul>
