@@ -107,8 +107,8 @@ async function runCase(
   const answers: Drawn[][] = completers.map(() => []);
   for (let start = 0; start < questions.length; start += atOnce) {
     const turn = Array.from({ length: atOnce }, (_, index) => start + index);
-    for (const [index] of completers.entries()) {
-      const place = (index + start / atOnce) % completers.length;
+    for (const offset of completers.keys()) {
+      const place = (offset + start / atOnce) % completers.length;
       const completer = completers[place]!;
       seconds[place]!.push(
         await time(async () => {
